@@ -1,0 +1,144 @@
+/**
+ * The vocabulary of the project: what a run can come to, and who owns a failure.
+ * Pure types and pure functions; every other room speaks in these words.
+ */
+
+/** The phases of a run, in the order in which they begin. */
+export const phaseNames = [
+  'preflight',
+  'tools',
+  'cluster',
+  'images',
+  'platform',
+  'tests',
+  'results',
+  'report',
+  'teardown',
+] as const;
+export type PhaseName = (typeof phaseNames)[number];
+
+/** Who or what is to blame; the first thing a reader of a red cross wants to know. */
+export const failureKinds = [
+  'test',
+  'no-tests',
+  'report',
+  'image',
+  'schedule',
+  'start',
+  'chart',
+  'oom',
+  'evicted',
+  'timeout',
+  'tools',
+  'cluster',
+  'api',
+  'results',
+  'input',
+  'cancelled',
+  'internal',
+] as const;
+export type FailureKind = (typeof failureKinds)[number];
+
+/** An expected failure, as a value. */
+export interface Failure {
+  kind: FailureKind;
+  /** One line: what broke, where, and with which numbers. */
+  reason: string;
+  /** One line: what to do about it; empty when there is nothing useful to say. */
+  hint: string;
+  /** The proof: lines of logs, events, states; each element one line or a short block. */
+  evidence: string[];
+}
+
+/** What a run came to, as its exit status tells it. */
+export type Outcome = 'passed' | 'failed' | 'broken' | 'cancelled';
+
+/** A value, or the expected failure that stands in its place. */
+export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+export function succeed<T>(value: T): Result<T> {
+  return { ok: true, value };
+}
+
+export function fail(
+  kind: FailureKind,
+  reason: string,
+  details: { hint?: string; evidence?: string[] } = {},
+): { ok: false; failure: Failure } {
+  return {
+    ok: false,
+    failure: { kind, reason: toOneLine(reason), hint: toOneLine(details.hint ?? ''), evidence: details.evidence ?? [] },
+  };
+}
+
+/** Counts of test cases. `total` is the sum of passed, failed, errors and skipped. */
+export interface TestCounts {
+  total: number;
+  passed: number;
+  failed: number;
+  errors: number;
+  skipped: number;
+  /** Of the passed ones, those that failed before in the same run. */
+  flaky: number;
+  /** Of the total, those that come from the log because the run ended before it wrote its report. */
+  rebuilt: number;
+}
+
+export const noTests: Readonly<TestCounts> = {
+  total: 0,
+  passed: 0,
+  failed: 0,
+  errors: 0,
+  skipped: 0,
+  flaky: 0,
+  rebuilt: 0,
+};
+
+export interface PhaseRecord {
+  name: PhaseName;
+  outcome: 'passed' | 'failed' | 'skipped';
+  seconds: number;
+}
+
+/** The verdict of a run: the content of `result.json`, schema 1. Fields are only ever added. */
+export interface Verdict {
+  schema: 1;
+  outcome: Outcome;
+  failure: Failure | null;
+  tier: string;
+  tests: TestCounts;
+  phases: PhaseRecord[];
+  durationSeconds: number;
+  cluster: { kind: string; name: string; namespace: string; nodes: number; kubernetes: string } | null;
+  image: { name: string; digest: string } | null;
+  warnings: string[];
+}
+
+/** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */
+const kindsOfFailedTests: ReadonlySet<FailureKind> = new Set(['test', 'no-tests', 'report', 'oom', 'timeout']);
+
+/** The outcome that a failure (or none) amounts to. */
+export function outcomeOf(failure: Failure | null): Outcome {
+  if (failure === null) return 'passed';
+  if (failure.kind === 'cancelled') return 'cancelled';
+  return kindsOfFailedTests.has(failure.kind) ? 'failed' : 'broken';
+}
+
+/** Exit status of the command line: 0 passed, 1 tests failed, 2 broken, 3 wrong input, 130 cancelled. */
+export function exitStatusOf(verdict: Pick<Verdict, 'outcome' | 'failure'>): number {
+  if (verdict.failure?.kind === 'input') return 3;
+  return { passed: 0, failed: 1, broken: 2, cancelled: 130 }[verdict.outcome];
+}
+
+/**
+ * Any text as one printable line of at most `maxChars` characters: line breaks become spaces, control
+ * characters vanish, a cut is shown by an ellipsis.
+ */
+export function toOneLine(text: string, maxChars = 500): string {
+  const line = text
+    .replace(/\s+/g, ' ')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
+    .trim();
+  return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;
+}
