@@ -2,7 +2,12 @@
  * JUnit XML as it is found in the wild, read as a stream: lenient in what writers do wrong without harm, strict in what
  * would let a red run look green.
  */
-import type { Failure, TestCounts } from '../outcome.ts';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { SaxesParser } from 'saxes';
+import { type Failure, fail, noTests, succeed, type TestCounts } from '../outcome.ts';
+import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './junit-sieve.ts';
 
 export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
@@ -12,12 +17,18 @@ export interface TestCase {
   suite: string;
   name: string;
   classname: string;
-  /** Path as the writer gave it, usually one inside the container. */
+  /**
+   * Path as the writer gave it, usually one inside the container; taken from the stack trace when the writer gave none.
+   */
   file?: string;
+  /** Counted from 1. */
   line?: number;
   seconds: number;
   status: TestStatus;
-  /** What the failure, error or skip says of itself; several are joined by line breaks. Empty for passed cases. */
+  /**
+   * What the failure, error or skip says of itself; several are joined by line breaks. Of a flaky case: what its last
+   * failed run said. Empty for other passed cases.
+   */
   message: string;
   /** Stack trace or other text of the failure; head and tail are kept when it is longer than `limits.detailsChars`. */
   details: string;
@@ -28,6 +39,7 @@ export interface TestCase {
 }
 
 export interface JUnitSuite {
+  /** As in `TestCase.suite`. */
   name: string;
   /** Seconds the suite says it took; the sum of its own cases when it says nothing. */
   seconds: number;
@@ -38,13 +50,19 @@ export interface JUnitSuite {
 export interface JUnitReport {
   /** What the report calls itself in messages, usually its path relative to the results. */
   file: string;
+  /** In the order in which they end; the first `limits.keptSuites` of them. */
   suites: JUnitSuite[];
   /** In the order of the file. Beyond `limits.keptCases` and `limits.keptFailures` cases are counted but not kept. */
   cases: TestCase[];
-  /** Counted from the cases, never taken from attributes. */
+  /** Counted from the cases, never taken from attributes. All zero is no reason to be green. */
   counts: TestCounts;
   /** Cases that are in `counts` but not in `cases`. */
   casesLeftOut: number;
+  /**
+   * Failures and errors that the suites' attributes claim. More than none here and none in `counts` is a contradiction
+   * that a verdict should not pass over.
+   */
+  claimedFailures: number;
   /** What was tolerated: filtered characters, counts that lie, times that are none, cuts. One line each. */
   warnings: string[];
 }
@@ -63,8 +81,9 @@ export interface JUnitLimits {
   totalDetailsChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
-  /** Failed and erroneous cases kept. */
+  /** Failed, erroneous and flaky cases kept. */
   keptFailures: number;
+  keptSuites: number;
 }
 
 export const defaultJUnitLimits: Readonly<JUnitLimits> = {
@@ -75,6 +94,7 @@ export const defaultJUnitLimits: Readonly<JUnitLimits> = {
   totalDetailsChars: 32 * 1024 * 1024,
   keptCases: 50_000,
   keptFailures: 20_000,
+  keptSuites: 10_000,
 };
 
 export interface ReadJUnitOptions {
@@ -91,7 +111,563 @@ export interface ReadJUnitOptions {
  */
 export type JUnitReading = { ok: true; value: JUnitReport } | { ok: false; failure: Failure; foreignRoot?: string };
 
-export declare function readJUnit(
+/**
+ * Reads one JUnit report in memory that does not grow with its size.
+ *
+ * Tolerated, with a warning where something was lost: characters that XML forbids, other encodings, nested suites,
+ * missing or wrong counts, `1,234.5` seconds, several failures in one case, reruns told as `flakyFailure` or as repeated
+ * cases. Refused as kind `report`: an empty or truncated file, XML that is not well-formed, another root than
+ * `testsuites` or `testsuite`, a DOCTYPE, elements nested deeper than `limits.depth`.
+ *
+ * Cases of equal suite, class and name are one flaky test when an earlier one failed and a later one passed; a verdict
+ * must hold that against the exit code, since nothing in the report tells a rerun from a second test of the same name.
+ * In all other combinations each counts for itself.
+ *
+ * @throws the signal's reason when it is aborted; everything else comes as a value.
+ */
+export async function readJUnit(
   source: string | AsyncIterable<Uint8Array>,
-  options?: ReadJUnitOptions,
-): Promise<JUnitReading>;
+  options: ReadJUnitOptions = {},
+): Promise<JUnitReading> {
+  const { signal } = options;
+  const file = options.file ?? (typeof source === 'string' ? source : 'the JUnit report');
+  const limits = { ...defaultJUnitLimits, ...options.limits };
+  signal?.throwIfAborted();
+  const bytes = typeof source === 'string' ? createReadStream(source, { highWaterMark: 256 * 1024 }) : source;
+  try {
+    return succeed(await parseReport(bytes, file, limits, signal));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof MalformedReport) {
+      const at = error.line === undefined ? '' : ` (line ${error.line})`;
+      const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
+      return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
+    }
+    if (error instanceof Error && 'code' in error && 'syscall' in error) {
+      return fail('report', `${file} cannot be read: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+function hintFor(error: MalformedReport): string {
+  return /is empty|is cut off|ends in the middle/.test(error.message)
+    ? 'The test process ended before it had written its report; see the end of its log for the reason'
+    : '';
+}
+
+const emptyReport = 'is empty';
+
+async function parseReport(
+  bytes: AsyncIterable<Uint8Array>,
+  file: string,
+  limits: JUnitLimits,
+  signal: AbortSignal | undefined,
+): Promise<JUnitReport> {
+  const builder = new ReportBuilder(file, limits);
+  const parser = new SaxesParser<{ xmlns: false }>();
+  let pieceLine = 1;
+  let parserLine = 1;
+  const lineNow = (): number => pieceLine + parser.line - parserLine;
+
+  parser.on('error', (error) => {
+    // saxes begins its messages with line and column of what it was given, which is not what the file holds.
+    const problem = error.message.replace(/^\d+:\d+: /, '').replace(/\.$/, '');
+    const unclosed = /^unclosed tag: (.{1,100})/.exec(problem)?.[1];
+    throw new MalformedReport(
+      unclosed === undefined ? `is not well-formed XML: ${problem}` : `is cut off: its <${unclosed}> never ends`,
+      { line: lineNow() },
+    );
+  });
+  parser.on('opentag', ({ name, attributes }) => builder.open(name, attributes, lineNow()));
+  parser.on('closetag', ({ name }) => builder.close(name));
+  parser.on('text', (text) => builder.addText(text));
+  parser.on('cdata', (text) => builder.addText(text));
+
+  const sieveLimits: SieveLimits = {
+    headChars: Math.ceil(limits.detailsChars * 0.75),
+    tailChars: Math.ceil(limits.detailsChars * 0.25),
+    valueChars: builder.valueChars,
+    tagValueChars: 8 * builder.valueChars,
+    tagChars: 256 * 1024,
+  };
+  const sieve = new XmlSieve(sieveLimits, (piece, line) => {
+    pieceLine = line;
+    parserLine = parser.line;
+    parser.write(piece);
+  });
+
+  let sawCharacters = false;
+  for await (const chunk of decodeXml(bytes, (warning) => builder.warn(warning))) {
+    signal?.throwIfAborted();
+    sawCharacters ||= /\S/.test(chunk);
+    sieve.write(chunk);
+  }
+  if (!sawCharacters) throw new MalformedReport(emptyReport);
+  sieve.end();
+  parser.close();
+  return builder.finish(sieve);
+}
+
+// ── from elements to cases ──────────────────────────────────────────────────────────────────────────────────────────
+
+type Attributes = Record<string, string>;
+
+interface OpenSuite {
+  path: string;
+  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
+  /** As counted, of this suite and those in it. */
+  tests: number;
+  failed: number;
+  claimedFailures: number;
+  ownSeconds: number;
+  declaredSeconds: number | undefined;
+  timestamp: string | undefined;
+}
+
+interface Problem {
+  status: Exclude<TestStatus, 'passed'>;
+  message: string;
+  type: string;
+  details: string;
+}
+
+interface OpenCase {
+  attributes: Attributes;
+  problems: Problem[];
+  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
+  earlierRuns: Problem[];
+}
+
+const problemStatus: Record<string, Problem['status']> = { failure: 'failed', error: 'error', skipped: 'skipped' };
+/** https://maven.apache.org/surefire/maven-surefire-plugin/examples/rerun-failing-tests.html */
+const earlierRunNames = new Set(['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']);
+
+/** What writers without child elements say in `status` or `result` (googletest's `notrun` among them). */
+const statusWords: Record<string, Problem['status']> = {
+  failed: 'failed',
+  failure: 'failed',
+  fail: 'failed',
+  error: 'error',
+  errored: 'error',
+  skipped: 'skipped',
+  disabled: 'skipped',
+  ignored: 'skipped',
+  pending: 'skipped',
+  notrun: 'skipped',
+  suppressed: 'skipped',
+};
+
+const maxWarnings = 20;
+
+/** What the root element of our own normalised report is called. */
+export const normalisedName = 'k8s-test-action';
+
+class ReportBuilder {
+  /** More of a value than is shown, since names are compared in full to find repeated cases. */
+  readonly valueChars: number;
+
+  readonly #file: string;
+  readonly #limits: JUnitLimits;
+  readonly #warnings: string[] = [];
+  #warningsLeftOut = 0;
+  readonly #elements: string[] = [];
+  readonly #suites: OpenSuite[] = [];
+  readonly #endedSuites: JUnitSuite[] = [];
+  #case: OpenCase | undefined;
+  #problem: Problem | undefined;
+  /** Elements open around the one whose problem is being read. */
+  #problemDepth = 0;
+
+  readonly #kept: TestCase[] = [];
+  #keptFailures = 0;
+  #keptOthers = 0;
+  readonly #counts: TestCounts = { ...noTests };
+  #casesLeftOut = 0;
+  #claimedFailures = 0;
+  #detailsChars = 0;
+  #detailsSaved = 0;
+  #oddTimes = 0;
+  #suitesWithoutCounts = 0;
+  #namesCut = 0;
+  /** Our own normalised reports count lines from 1 whatever the suite is called. */
+  #normalised = false;
+  #superseded = new Set<TestCase>();
+  /** Kept cases whose last run failed, by their identity; a later pass makes them flaky. */
+  readonly #failedByKey = new Map<string, TestCase[]>();
+
+  constructor(file: string, limits: JUnitLimits) {
+    this.#file = file;
+    this.#limits = limits;
+    this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
+  }
+
+  warn(warning: string): void {
+    if (this.#warnings.length < maxWarnings) this.#warnings.push(`${this.#file} ${warning}`);
+    else this.#warningsLeftOut++;
+  }
+
+  open(name: string, attributes: Attributes, line: number): void {
+    const root = this.#elements.length === 0;
+    if (root && name !== 'testsuites' && name !== 'testsuite') {
+      const shown = cut(name, 100);
+      throw new MalformedReport(`is no JUnit report: its root element is <${shown}>`, { line, foreignRoot: shown });
+    }
+    if (this.#elements.length >= this.#limits.depth) {
+      throw new MalformedReport(`nests elements more than ${this.#limits.depth} deep`, { line });
+    }
+    if (root) this.#normalised = attributes.name === normalisedName;
+    this.#elements.push(name);
+
+    if (this.#case === undefined) {
+      if (name === 'testsuites' || name === 'testsuite') this.#openSuite(name, attributes);
+      else if (name === 'testcase') this.#case = { attributes, problems: [], earlierRuns: [] };
+      // A failure of the suite itself (its set-up, its imports) belongs to no case, but red it is.
+      else if (this.#problem === undefined && (name === 'failure' || name === 'error')) {
+        this.#openProblem(problemStatus[name]!, attributes);
+      }
+      return;
+    }
+    if (name === 'testcase') throw new MalformedReport('has a test case inside a test case', { line });
+    if (this.#problem !== undefined) return;
+    const status = problemStatus[name];
+    if (status !== undefined) this.#openProblem(status, attributes);
+    else if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
+  }
+
+  addText(text: string): void {
+    const problem = this.#problem;
+    if (problem === undefined) return;
+    // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
+    const inner = this.#elements.at(-1)!;
+    if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
+    const room = this.#limits.detailsChars + cutNoteChars - problem.details.length;
+    if (room > 0) problem.details += text.slice(0, room);
+  }
+
+  close(name: string): void {
+    this.#elements.pop();
+    const open = this.#case;
+    if (this.#problem !== undefined && this.#elements.length < this.#problemDepth) {
+      const problem = this.#problem;
+      this.#problem = undefined;
+      if (open === undefined) this.#addSuiteProblem(problem);
+      else if (earlierRunNames.has(name)) keepLast(open.earlierRuns, problem);
+      else keepFirst(open.problems, problem);
+      return;
+    }
+    if (this.#problem !== undefined) return;
+    if (name === 'testcase' && open !== undefined) {
+      this.#case = undefined;
+      this.#endCase(open);
+    } else if ((name === 'testsuite' || name === 'testsuites') && open === undefined) this.#endSuite(name);
+  }
+
+  finish(sieve: XmlSieve): JUnitReport {
+    if (sieve.filteredChars > 0)
+      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
+    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
+    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+    if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
+    if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
+    if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
+    if (this.#detailsSaved > 0)
+      this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
+    if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
+    if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
+    return {
+      file: this.#file,
+      suites: this.#endedSuites,
+      cases: this.#superseded.size === 0 ? this.#kept : this.#kept.filter((kept) => !this.#superseded.has(kept)),
+      counts: this.#counts,
+      casesLeftOut: this.#casesLeftOut,
+      claimedFailures: this.#claimedFailures,
+      warnings: this.#warnings,
+    };
+  }
+
+  #openProblem(status: Problem['status'], attributes: Attributes): void {
+    this.#problemDepth = this.#elements.length;
+    this.#problem = { status, message: attributes.message ?? '', type: attributes.type ?? '', details: '' };
+  }
+
+  #openSuite(element: string, attributes: Attributes): void {
+    const parent = this.#suites.at(-1)?.path ?? '';
+    const own = element === 'testsuites' ? '' : this.#name(attributes.name ?? '');
+    const declaredSeconds = attributes.time === undefined ? undefined : this.#seconds(attributes.time);
+    this.#suites.push({
+      // Writers that nest often give the inner suite its whole path already.
+      path: cut(
+        own === '' || own === parent ? parent : parent === '' ? own : `${parent} / ${own}`,
+        this.#limits.nameChars,
+      ),
+      declared: {
+        tests: parseCount(attributes.tests),
+        failures: parseCount(attributes.failures),
+        errors: parseCount(attributes.errors),
+      },
+      tests: 0,
+      failed: 0,
+      claimedFailures: 0,
+      ownSeconds: 0,
+      declaredSeconds,
+      timestamp: attributes.timestamp,
+    });
+  }
+
+  #endSuite(element: string): void {
+    const suite = this.#suites.pop()!;
+    const { tests, failures, errors } = suite.declared;
+    const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
+    if (tests === undefined && element === 'testsuite') this.#suitesWithoutCounts++;
+    if (tests !== undefined && tests !== suite.tests) {
+      this.warn(`says ${tests} tests for ${called} but holds ${suite.tests}`);
+    }
+    const claimed = (failures ?? 0) + (errors ?? 0);
+    if ((failures !== undefined || errors !== undefined) && claimed !== suite.failed) {
+      this.warn(`says ${claimed} failures and errors for ${called} but holds ${suite.failed} failed cases`);
+    }
+    suite.claimedFailures = Math.max(suite.claimedFailures, claimed);
+    const parent = this.#suites.at(-1);
+    if (parent === undefined) this.#claimedFailures = suite.claimedFailures;
+    else {
+      parent.tests += suite.tests;
+      parent.failed += suite.failed;
+      parent.claimedFailures += suite.claimedFailures;
+    }
+    if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
+      this.#endedSuites.push({
+        name: detach(suite.path),
+        seconds: suite.declaredSeconds ?? suite.ownSeconds,
+        ...(suite.timestamp === undefined ? {} : { timestamp: detach(cut(suite.timestamp, 100)) }),
+      });
+    }
+  }
+
+  #addSuiteProblem(problem: Problem): void {
+    const suite = this.#suites.at(-1)!;
+    this.#endCase({
+      attributes: { name: `(suite) ${suite.path}` },
+      problems: [problem],
+      earlierRuns: [],
+    });
+  }
+
+  #endCase({ attributes, problems, earlierRuns }: OpenCase): void {
+    const suite = this.#suites.at(-1)!;
+    const seconds = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
+    if (problems.length === 0) {
+      const word =
+        statusWords[(attributes.result ?? '').toLowerCase()] ?? statusWords[(attributes.status ?? '').toLowerCase()];
+      if (word !== undefined) problems.push({ status: word, message: '', type: '', details: '' });
+    }
+    const status = worst(problems);
+    const isFailure = status === 'failed' || status === 'error';
+    suite.tests++;
+    suite.ownSeconds += seconds;
+    if (isFailure) suite.failed++;
+
+    let flakyRuns = earlierRuns.length;
+    let before: TestCase[] | undefined;
+    const key =
+      isFailure || (status === 'passed' && this.#failedByKey.size > 0) ? this.#keyOf(suite, attributes) : undefined;
+    if (status === 'passed' && key !== undefined) {
+      before = this.#failedByKey.get(key);
+      if (before !== undefined) {
+        this.#failedByKey.delete(key);
+        for (const earlier of before) this.#uncount(earlier);
+        flakyRuns += before.reduce((runs, earlier) => runs + 1 + (earlier.flakyRuns ?? 0), 0);
+      }
+    }
+
+    this.#counts.total++;
+    if (status === 'failed') this.#counts.failed++;
+    else if (status === 'error') this.#counts.errors++;
+    else this.#counts[status]++;
+    if (status === 'passed' && flakyRuns > 0) this.#counts.flaky++;
+
+    const ofInterest = isFailure || flakyRuns > 0;
+    const room = ofInterest
+      ? this.#keptFailures < this.#limits.keptFailures
+      : this.#keptOthers < this.#limits.keptCases;
+    if (!room) {
+      this.#casesLeftOut++;
+      return;
+    }
+    if (ofInterest) this.#keptFailures++;
+    else this.#keptOthers++;
+
+    const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
+    const kept: TestCase = {
+      suite: detach(suite.path),
+      name: detach(this.#name(attributes.name ?? '') || '(unnamed)'),
+      classname: detach(this.#name(attributes.classname ?? attributes.class ?? '')),
+      seconds,
+      status,
+      message: detach(cut(told.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
+      details: this.#details(told),
+    };
+    if (before !== undefined && told.length === 0) {
+      kept.message = before.at(-1)!.message;
+      kept.details = before.at(-1)!.details;
+    }
+    if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
+    this.#place(kept, attributes, suite);
+    this.#kept.push(kept);
+    if (isFailure && key !== undefined) this.#failedByKey.set(key, [...(this.#failedByKey.get(key) ?? []), kept]);
+  }
+
+  /** Takes back a failed run that a later one of the same test has made good. */
+  #uncount(earlier: TestCase): void {
+    this.#counts.total--;
+    if (earlier.status === 'failed') this.#counts.failed--;
+    else this.#counts.errors--;
+    this.#keptFailures--;
+    this.#superseded.add(earlier);
+  }
+
+  #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
+    const file = attributes.file;
+    const line = parseCount(attributes.line);
+    const failing = kept.details === '' ? undefined : locateFailure(kept.details);
+    if (file !== undefined && file !== '') {
+      kept.file = detach(this.#name(file));
+      // pytest (junit_family=xunit1) writes the line of the test counted from 0.
+      if (line !== undefined) kept.line = suite.path === 'pytest' && !this.#normalised ? line + 1 : Math.max(line, 1);
+      // The line that failed says more than the one where the test begins.
+      if (failing !== undefined && samePath(failing.file, kept.file)) kept.line = failing.line;
+    } else if (failing !== undefined) {
+      kept.file = detach(this.#name(failing.file));
+      kept.line = failing.line;
+    }
+  }
+
+  /** What tells a case from others, or undefined when its names are too long to have been read whole. */
+  #keyOf(suite: OpenSuite, attributes: Attributes): string | undefined {
+    const parts = [suite.path, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
+    if (parts.some((part) => part.length >= this.valueChars - 1)) return undefined;
+    return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  }
+
+  #details(problems: readonly Problem[]): string {
+    let details = problems
+      .map(({ details: text }) => text.trim())
+      .filter(Boolean)
+      .join('\n\n');
+    if (details.length > this.#limits.messageChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+      details = cut(details, this.#limits.messageChars);
+      this.#detailsSaved++;
+    }
+    details = cut(details, this.#limits.detailsChars + cutNoteChars);
+    this.#detailsChars += details.length;
+    return detach(details);
+  }
+
+  #name(text: string): string {
+    if (text.length <= this.#limits.nameChars) return text;
+    this.#namesCut++;
+    return cut(text, this.#limits.nameChars);
+  }
+
+  #seconds(text: string): number {
+    const seconds = parseSeconds(text);
+    if (seconds !== undefined) return seconds;
+    this.#oddTimes++;
+    return 0;
+  }
+}
+
+/** Room for the note with which the sieve marks what it left out. */
+const cutNoteChars = 100;
+
+/** More problems in one case than this are counted as one. */
+const maxProblems = 10;
+
+function keepFirst(problems: Problem[], problem: Problem): void {
+  if (problems.length < maxProblems) problems.push(problem);
+  // The worst is never lost, however many skips stand before it.
+  else if (problem.status !== 'skipped') problems[maxProblems - 1] = problem;
+}
+
+function keepLast(problems: Problem[], problem: Problem): void {
+  // Their number is told, so each stays; their text is needed of the last one alone.
+  for (const earlier of problems) earlier.details = '';
+  if (problems.length < 1000) problems.push(problem);
+}
+
+function worst(problems: readonly Problem[]): TestStatus {
+  if (problems.some(({ status }) => status === 'failed')) return 'failed';
+  if (problems.some(({ status }) => status === 'error')) return 'error';
+  return problems.length > 0 ? 'skipped' : 'passed';
+}
+
+function messageOf({ message, type, details }: Problem): string {
+  if (message.trim() !== '') return message.trim();
+  const firstLine = /\S.*/.exec(details.slice(0, 10_000))?.[0].trim();
+  return firstLine ?? type;
+}
+
+function cut(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  return `${text.slice(0, maxChars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/** A copy of a text that does not keep the whole chunk of the file in memory of which V8 made it a slice. */
+function detach(text: string): string {
+  return text.length < 13 ? text : Buffer.from(text, 'utf16le').toString('utf16le');
+}
+
+function parseCount(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;
+}
+
+/**
+ * Seconds of a `time` attribute, or undefined for what is no time (negative ones, `NaN`). A comma before the last point
+ * groups thousands (`1,234.5`, as surefire writes it); a comma without a point is a decimal comma (`0,123`), since
+ * tests that take a round number of thousands of seconds are rarer than German machines.
+ */
+export function parseSeconds(text: string): number | undefined {
+  const trimmed = text.trim().replace(/\s*s$/, '');
+  let plain: string;
+  if (/^\d{1,3}(,\d{3})+\.\d*$/.test(trimmed)) plain = trimmed.replaceAll(',', '');
+  else if (/^\d{1,3}(\.\d{3})+,\d*$/.test(trimmed)) plain = trimmed.replaceAll('.', '').replace(',', '.');
+  else if (/^\d*,\d+$/.test(trimmed)) plain = trimmed.replace(',', '.');
+  else plain = trimmed;
+  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain)) return undefined;
+  const seconds = Number(plain);
+  return Number.isFinite(seconds) ? seconds : undefined;
+}
+
+const libraryPath = /(^|[/\\])(site-packages|dist-packages|node_modules)[/\\]|^node:|<frozen/;
+const tracePatterns = [
+  /** pytest's long form ends each entry so: `tests/test_a.py:12: AssertionError`. */
+  /^([^\s:][^:]{0,500}\.py):(\d{1,7}): /,
+  /** Python's own: `File "/app/tests/test_a.py", line 12, in test_a`. */
+  /^\s*File "([^"]{1,500})", line (\d{1,7})/,
+  /** Go: `orders_test.go:12: want 3, got 4`. */
+  /^\s*([\w./-]{1,500}\.go):(\d{1,7})/,
+];
+/** JavaScript, innermost frame first: `at fn (/app/a.test.ts:12:3)`. */
+const javascriptFrame = /^\s*(?:at |❯ ).{0,200}?\(?((?:file:\/\/)?[\w@./-]{1,300}\.[cm]?[jt]sx?):(\d{1,7}):\d{1,7}\)?$/;
+
+/** Where a stack trace says that a test failed: the frame nearest to the failure that is no library's. */
+export function locateFailure(details: string): { file: string; line: number } | undefined {
+  let found: { file: string; line: number } | undefined;
+  for (const text of details.split('\n')) {
+    if (text.length > 1000) continue;
+    const frame = javascriptFrame.exec(text);
+    if (frame !== null && !libraryPath.test(frame[1]!)) {
+      return { file: frame[1]!.replace(/^file:\/\//, ''), line: Number(frame[2]) };
+    }
+    for (const pattern of tracePatterns) {
+      const match = pattern.exec(text);
+      if (match !== null && !libraryPath.test(match[1]!)) found = { file: match[1]!, line: Number(match[2]) };
+    }
+  }
+  return found;
+}
+
+function samePath(one: string, other: string): boolean {
+  const [a, b] = [path.posix.normalize(one), path.posix.normalize(other)];
+  return a === b || a.endsWith(`/${b}`) || b.endsWith(`/${a}`);
+}
