@@ -260,6 +260,31 @@ describe('flaky tests', () => {
     expect(report.counts).toMatchObject({ total: 2, passed: 1, failed: 1, flaky: 0 });
   });
 
+  test('reruns as pytest-rerunfailures writes them, without their failures, are one case', async () => {
+    const failed = '<testcase classname="c" name="a"><failure message="m"/></testcase>';
+    const xml = suite(
+      `${'<testcase classname="c" name="a"/>'.repeat(2)}${failed}<testcase classname="c" name="a"><error message="teardown"/></testcase>${'<testcase classname="c" name="b"/>'.repeat(3)}<testcase classname="c" name="c"/>`,
+      'name="pytest" tests="4" failures="1" errors="1"',
+    );
+    const report = await read(xml);
+    expect(report.cases.map(({ name, status, flakyRuns }) => [name, status, flakyRuns])).toEqual([
+      ['a', 'failed', 2],
+      ['a', 'error', undefined],
+      ['b', 'passed', 2],
+      ['c', 'passed', undefined],
+    ]);
+    expect(report.counts).toEqual({ total: 4, passed: 2, failed: 1, errors: 1, skipped: 0, flaky: 1, rebuilt: 0 });
+    expect(report.warnings).toEqual([]);
+  });
+
+  test('the same name twice, both passed, are two tests where names need not be unique', async () => {
+    expect((await read(suite('<testcase name="a"/>'.repeat(2)))).counts).toMatchObject({
+      total: 2,
+      passed: 2,
+      flaky: 0,
+    });
+  });
+
   test('equal names in other suites, classes or files are other tests', async () => {
     const failed = '<testcase classname="c" name="a" file="f"><failure/></testcase>';
     const report =

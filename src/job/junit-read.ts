@@ -119,9 +119,10 @@ export type JUnitReading = { ok: true; value: JUnitReport } | { ok: false; failu
  * cases. Refused as kind `report`: an empty or truncated file, XML that is not well-formed, another root than
  * `testsuites` or `testsuite`, a DOCTYPE, elements nested deeper than `limits.depth`.
  *
- * Cases of equal suite, class and name are one flaky test when an earlier one failed and a later one passed; a verdict
- * must hold that against the exit code, since nothing in the report tells a rerun from a second test of the same name.
- * In all other combinations each counts for itself.
+ * Cases of equal suite, class, name and file are one flaky test when an earlier one failed and a later one passed; a
+ * verdict must hold that against the exit code, since nothing in the report tells a rerun from a second test of the same
+ * name. In pytest's reports, where names are unique, an earlier pass is a failed run too: pytest-rerunfailures writes it
+ * without its failure. In all other combinations each counts for itself.
  *
  * @throws the signal's reason when it is aborted; everything else comes as a value.
  */
@@ -219,7 +220,12 @@ interface OpenSuite {
   /** As counted, of this suite and those in it. */
   tests: number;
   failed: number;
+  /** Of these, runs that a later run of the same test has replaced. */
+  replacedTests: number;
+  replacedFailed: number;
   claimedFailures: number;
+  /** Whether its writer gives each test a name of its own, so that a repeated name is a rerun. */
+  hasUniqueNames: boolean;
   ownSeconds: number;
   declaredSeconds: number | undefined;
   timestamp: string | undefined;
@@ -293,8 +299,11 @@ class ReportBuilder {
   /** Our own normalised reports count lines from 1 whatever the suite is called. */
   #normalised = false;
   #superseded = new Set<TestCase>();
-  /** Kept cases whose last run failed, by their identity; a later pass makes them flaky. */
-  readonly #failedByKey = new Map<string, TestCase[]>();
+  /**
+   * Kept cases that a later one of the same name may replace, by what identifies them: failed ones, and those of suites
+   * with unique names.
+   */
+  readonly #keptByKey = new Map<string, TestCase[]>();
 
   constructor(file: string, limits: JUnitLimits) {
     this.#file = file;
@@ -408,6 +417,10 @@ class ReportBuilder {
       },
       tests: 0,
       failed: 0,
+      replacedTests: 0,
+      replacedFailed: 0,
+      // The default of pytest's junit_suite_name; within a session its node ids are unique.
+      hasUniqueNames: own === 'pytest' && !this.#normalised,
       claimedFailures: 0,
       ownSeconds: 0,
       declaredSeconds,
@@ -420,11 +433,15 @@ class ReportBuilder {
     const { tests, failures, errors } = suite.declared;
     const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
     if (tests === undefined && element === 'testsuite') this.#suitesWithoutCounts++;
-    if (tests !== undefined && tests !== suite.tests) {
+    // Some writers count a rerun as a test and some do not; both tell the truth.
+    if (tests !== undefined && (tests > suite.tests || tests < suite.tests - suite.replacedTests)) {
       this.warn(`says ${tests} tests for ${called} but holds ${suite.tests}`);
     }
     const claimed = (failures ?? 0) + (errors ?? 0);
-    if ((failures !== undefined || errors !== undefined) && claimed !== suite.failed) {
+    if (
+      (failures !== undefined || errors !== undefined) &&
+      (claimed > suite.failed || claimed < suite.failed - suite.replacedFailed)
+    ) {
       this.warn(`says ${claimed} failures and errors for ${called} but holds ${suite.failed} failed cases`);
     }
     suite.claimedFailures = Math.max(suite.claimedFailures, claimed);
@@ -433,6 +450,8 @@ class ReportBuilder {
     else {
       parent.tests += suite.tests;
       parent.failed += suite.failed;
+      parent.replacedTests += suite.replacedTests;
+      parent.replacedFailed += suite.replacedFailed;
       parent.claimedFailures += suite.claimedFailures;
     }
     if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
@@ -468,17 +487,18 @@ class ReportBuilder {
     if (isFailure) suite.failed++;
 
     let flakyRuns = earlierRuns.length;
-    let before: TestCase[] | undefined;
-    const key =
-      isFailure || (status === 'passed' && this.#failedByKey.size > 0) ? this.#keyOf(suite, attributes) : undefined;
-    if (status === 'passed' && key !== undefined) {
-      before = this.#failedByKey.get(key);
-      if (before !== undefined) {
-        this.#failedByKey.delete(key);
-        for (const earlier of before) this.#uncount(earlier);
-        flakyRuns += before.reduce((runs, earlier) => runs + 1 + (earlier.flakyRuns ?? 0), 0);
-      }
+    const replaceable = isFailure || suite.hasUniqueNames;
+    const key = replaceable || this.#keptByKey.size > 0 ? this.#keyOf(suite, attributes) : undefined;
+    const before = (key === undefined ? undefined : this.#keptByKey.get(key)) ?? [];
+    // A pass replaces failures. A pass that is not the last word of a test was none: pytest-rerunfailures writes the
+    // failed runs without a failure in them. A failure and an error after it are both told, as pytest does.
+    const replaced = before.filter((earlier) => status === 'passed' || earlier.status === 'passed');
+    for (const earlier of replaced) {
+      this.#uncount(earlier, suite);
+      flakyRuns += 1 + (earlier.flakyRuns ?? 0);
     }
+    const standing = before.filter((earlier) => !replaced.includes(earlier));
+    if (key !== undefined && replaced.length > 0) this.#keptByKey.set(key, standing);
 
     this.#counts.total++;
     if (status === 'failed') this.#counts.failed++;
@@ -507,23 +527,32 @@ class ReportBuilder {
       message: detach(cut(told.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
       details: this.#details(told),
     };
-    if (before !== undefined && told.length === 0) {
-      kept.message = before.at(-1)!.message;
-      kept.details = before.at(-1)!.details;
+    const lastReplaced = replaced.at(-1);
+    if (lastReplaced !== undefined && told.length === 0) {
+      kept.message = lastReplaced.message;
+      kept.details = lastReplaced.details;
     }
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
     this.#place(kept, attributes, suite);
     this.#kept.push(kept);
-    if (isFailure && key !== undefined) this.#failedByKey.set(key, [...(this.#failedByKey.get(key) ?? []), kept]);
+    if (replaceable && key !== undefined) this.#keptByKey.set(key, [...standing, kept]);
   }
 
-  /** Takes back a failed run that a later one of the same test has made good. */
-  #uncount(earlier: TestCase): void {
+  /** Takes back a run that a later one of the same test has replaced. */
+  #uncount(earlier: TestCase, suite: OpenSuite): void {
+    this.#superseded.add(earlier);
+    suite.replacedTests++;
     this.#counts.total--;
     if (earlier.status === 'failed') this.#counts.failed--;
-    else this.#counts.errors--;
-    this.#keptFailures--;
-    this.#superseded.add(earlier);
+    else if (earlier.status === 'error') this.#counts.errors--;
+    else this.#counts[earlier.status]--;
+    if (earlier.status === 'failed' || earlier.status === 'error') {
+      this.#keptFailures--;
+      suite.replacedFailed++;
+    } else if (earlier.flakyRuns !== undefined) {
+      this.#keptFailures--;
+      if (earlier.status === 'passed') this.#counts.flaky--;
+    } else this.#keptOthers--;
   }
 
   #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
@@ -533,7 +562,7 @@ class ReportBuilder {
     if (file !== undefined && file !== '') {
       kept.file = detach(this.#name(file));
       // pytest (junit_family=xunit1) writes the line of the test counted from 0.
-      if (line !== undefined) kept.line = suite.path === 'pytest' && !this.#normalised ? line + 1 : Math.max(line, 1);
+      if (line !== undefined) kept.line = suite.hasUniqueNames ? line + 1 : Math.max(line, 1);
       // The line that failed says more than the one where the test begins.
       if (failing !== undefined && samePath(failing.file, kept.file)) kept.line = failing.line;
     } else if (failing !== undefined) {
