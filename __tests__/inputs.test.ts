@@ -1,0 +1,159 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseDuration, type RawInputs, readInputs, renderInputErrors } from '../src/inputs.ts';
+
+let directory: string;
+const bundledChart = path.resolve('charts/floe-platform');
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'inputs-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const read = (given: RawInputs) => readInputs({ given, directory, bundledChart });
+const errorsOf = (given: RawInputs) => renderInputErrors(read(given).errors ?? []);
+
+describe('with nothing given', () => {
+  test('the integration tier and its presets are taken', () => {
+    const { inputs } = read({});
+    expect(inputs).toMatchObject({
+      tier: 'integration',
+      profile: 'minimal',
+      nodes: 1,
+      namespace: 'floe-test',
+      image: 'ghcr.io/floe/test-runner',
+      resultsPath: '/results',
+      timeoutSeconds: 1200,
+      platformTimeoutSeconds: 600,
+      command: undefined,
+      resultsDir: path.join(directory, 'k8s-test-results/integration'),
+    });
+    expect(inputs?.valuesFiles).toEqual([path.join(bundledChart, 'profiles/minimal.yaml')]);
+  });
+});
+
+describe('wrong inputs', () => {
+  test('are all named at once, each with its value and what would be right', () => {
+    const errors = errorsOf({ tier: 'integrations', timeout: '20x', nodes: 'two', image: 'a b', 'no-such-input': '1' });
+    expect(errors).toEqual([
+      'no-such-input: "1" is not an input',
+      'tier: "integrations" is not known; choose one of unit, integration, e2e, staging',
+      'nodes: "two" is not a whole number from 1 to 20',
+      'image: "a b" is not an image name; write it as registry/name:tag or name@sha256:…',
+      'timeout: "20x" is not a duration; write it as 90s, 20m or 1h30m',
+    ]);
+  });
+
+  test('a mistyped name is answered with the name that was meant', () => {
+    expect(errorsOf({ 'result-path': '/out' })).toEqual(['result-path: "/out" is not an input; did you mean results-path?']);
+  });
+
+  test('a file that is not there is named with the place where it was looked for', () => {
+    expect(errorsOf({ values: 'no.yaml' })).toEqual([`values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`]);
+  });
+
+  test.each([
+    ['job', 'job.yaml'],
+    ['secrets', 'A=b'],
+    ['shards', '2'],
+    ['cluster', 'existing'],
+    ['tier', 'unit'],
+  ])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
+    expect(errorsOf({ [input]: value })).toContainEqual(expect.stringMatching(new RegExp(`^${input}: .* not built yet`)));
+  });
+
+  test('a profile that the chart does not have is answered with those it has', () => {
+    expect(errorsOf({ profile: 'maximal' })).toEqual([
+      'profile: "maximal" needs profile "maximal", which the chart does not have; it has minimal',
+    ]);
+  });
+
+  test('profile none with a chart is a contradiction', () => {
+    expect(errorsOf({ profile: 'none', chart: '.' })[0]).toMatch(/^chart: "\." contradicts profile "none"/);
+  });
+
+  test('a results-path with ".." is refused', () => {
+    expect(errorsOf({ 'results-path': '/results/../etc' })[0]).toMatch(/^results-path/);
+  });
+});
+
+describe('results-dir', () => {
+  test('a directory with files of the user is refused, so that nothing of theirs is lost', () => {
+    mkdirSync(path.join(directory, 'out'));
+    writeFileSync(path.join(directory, 'out/thesis.tex'), '');
+    expect(errorsOf({ 'results-dir': 'out' })).toEqual([
+      'results-dir: "out" holds files that no run of ours wrote (thesis.tex); name an empty or new directory',
+    ]);
+  });
+
+  test('a directory that an earlier run filled is taken again', () => {
+    mkdirSync(path.join(directory, 'out'));
+    writeFileSync(path.join(directory, 'out/result.json'), '{}');
+    expect(errorsOf({ 'results-dir': 'out' })).toEqual([]);
+  });
+
+  test.each(['.', '..', '/', homedir()])('%s holds what is not ours', (dir) => {
+    expect(errorsOf({ 'results-dir': dir })[0]).toMatch(/^results-dir: .* holds your files/);
+  });
+});
+
+describe('command and args', () => {
+  test('a line is split as a shell would', () => {
+    expect(read({ args: `-k "a or b" 'c d' e\\ f` }).inputs?.args).toEqual(['-k', 'a or b', 'c d', 'e f']);
+  });
+  test('a YAML list is taken as it is', () => {
+    expect(read({ command: '["sh", "-c", "echo 1"]' }).inputs?.command).toEqual(['sh', '-c', 'echo 1']);
+    expect(read({ command: '- sh\n- -c' }).inputs?.command).toEqual(['sh', '-c']);
+  });
+  test("an empty list keeps the image's own", () => {
+    expect(read({ command: '[]' }).inputs?.command).toEqual([]);
+  });
+  test('an open quote is an error', () => {
+    expect(errorsOf({ args: `-k "a` })[0]).toMatch(/^args: .* neither a YAML list/);
+  });
+});
+
+describe('the project file', () => {
+  const write = (text: string) => writeFileSync(path.join(directory, '.k8s-test.yaml'), text);
+
+  test('gives the defaults of the tier, and what is given wins over it', () => {
+    write('integration:\n  image: mine:1\n  nodes: 2\n  env: [A=1, "B=x y"]\n  args: [a b, c]\ne2e:\n  image: other:1\n');
+    const { inputs } = read({ nodes: '3' });
+    expect(inputs).toMatchObject({ image: 'mine:1', nodes: 3, env: [['A', '1'], ['B', 'x y']], args: ['a b', 'c'] });
+  });
+
+  test('unknown tiers and inputs in it are errors', () => {
+    write('integratoin: {}\nintegration:\n  imgae: x\n');
+    expect(errorsOf({})).toEqual([
+      '.k8s-test.yaml: "integratoin" is not a tier; choose one of unit, integration, e2e, staging',
+      'integration.imgae: "" is not an input; did you mean image?',
+    ]);
+  });
+
+  test('that is no YAML is an error and not an empty file', () => {
+    write('a: [');
+    expect(errorsOf({})[0]).toMatch(/^\.k8s-test\.yaml: .* is not YAML/);
+  });
+});
+
+test.each([
+  ['90s', 90],
+  ['20m', 1200],
+  ['1h30m', 5400],
+  ['0s', undefined],
+  ['', undefined],
+  ['5', undefined],
+  ['-5m', undefined],
+  ['1.5h', undefined],
+])('duration %s is %s seconds', (text, seconds) => {
+  expect(parseDuration(text)).toBe(seconds);
+});
+
+test('volumes are claims with paths', () => {
+  expect(read({ volumes: 'duckdb=/data:ro\nlake=/lake' }).inputs?.volumes).toEqual([
+    { claimName: 'duckdb', mountPath: '/data', readOnly: true },
+    { claimName: 'lake', mountPath: '/lake', readOnly: false },
+  ]);
+});

@@ -1,0 +1,556 @@
+/**
+ * The one schema of all inputs: names, defaults, units, and what is wrong with a value. The action reads it from `with:`,
+ * the command line from flags, both over the defaults of the project file `.k8s-test.yaml`.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { load as parseYaml } from 'js-yaml';
+import leven from 'leven';
+import { split as splitWords } from 'shlex';
+import * as v from 'valibot';
+import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
+
+/** What an input is for, as users read it in action.yml and `--help`. */
+interface InputDoc {
+  /** Shown default; empty means "not set". */
+  default: string;
+  description: string;
+}
+
+/** One wrong input: which, what it was given, and what would be right. */
+export interface InputError {
+  input: string;
+  value: string;
+  problem: string;
+}
+
+/** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
+export interface VolumeMount {
+  claimName: string;
+  mountPath: string;
+  readOnly: boolean;
+}
+
+// ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
+
+/** Seconds in a duration such as `90s`, `20m` or `1h30m`; undefined when it is none, or is zero. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+[hms])+$/.test(text)) return undefined;
+  let seconds = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
+  return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
+}
+
+const optional = <T extends v.GenericSchema<string, unknown>>(schema: T) => v.optional(schema);
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  v.picklist(names, `is not known; choose one of ${names.join(', ')}`);
+const matching = (pattern: RegExp, problem: string) => v.pipe(v.string(), v.regex(pattern, problem));
+const integer = (from: number, to: number) =>
+  v.pipe(
+    matching(/^\d+$/, `is not a whole number from ${from} to ${to}`),
+    v.transform(Number),
+    v.check((n) => n >= from && n <= to, `is not a whole number from ${from} to ${to}`),
+  );
+const duration = v.pipe(
+  v.string(),
+  v.check((text) => parseDuration(text) !== undefined, 'is not a duration; write it as 90s, 20m or 1h30m'),
+  v.transform((text) => parseDuration(text)!),
+);
+const lines = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
+  ),
+);
+const linesMatching = (pattern: RegExp, problem: string) =>
+  v.pipe(
+    lines,
+    v.check((all) => all.every((line) => pattern.test(line)), problem),
+  );
+/** `NAME=value` lines; the value is kept to the letter, blanks included. */
+const assignments = (name: RegExp, problem: string) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.split(/\r?\n/).filter((line) => line.trim() !== '')),
+    v.check((all) => all.every((line) => line.includes('=') && name.test(line.slice(0, line.indexOf('=')).trim())), problem),
+    v.transform((all): [string, string][] =>
+      all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
+    ),
+  );
+const dnsLabel = matching(
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  'is not a Kubernetes name: small letters, digits and dashes, at most 63',
+);
+const quantity = matching(
+  /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/,
+  'is not a Kubernetes quantity; write memory as 512Mi or 2Gi, cpu as 500m or 2',
+);
+const imageName = matching(
+  /^[a-zA-Z0-9][\w.:/@-]*$/,
+  'is not an image name; write it as registry/name:tag or name@sha256:…',
+);
+const imageNames = linesMatching(/^[a-zA-Z0-9][\w.:/@-]*$/, 'holds a line that is not an image name; write one a line');
+const version = matching(/^v?\d+\.\d+\.\d+$/, 'is not a version; write it as v1.2.3');
+const words = v.pipe(
+  v.string(),
+  v.transform((text) => readWords(text)),
+  v.check((list) => list !== undefined, 'is neither a YAML list of strings nor a line with its quotes closed'),
+  v.transform((list) => list!),
+);
+const absolutePath = v.pipe(
+  matching(/^\/[^:\s]+$/, 'is not an absolute path in the container, such as /results'),
+  v.check((text) => path.posix.normalize(text) === text, 'is not a plain absolute path: no "..", no double or final slash'),
+);
+const volumeLines = v.pipe(
+  linesMatching(
+    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?=\/[^:\s]+(:ro|:rw)?$/,
+    'is not CLAIM=/path or CLAIM=/path:ro, one a line',
+  ),
+  v.transform((all): VolumeMount[] =>
+    all.map((line) => {
+      const [claimName, target] = [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)];
+      return { claimName, mountPath: target.replace(/:r[ow]$/, ''), readOnly: target.endsWith(':ro') };
+    }),
+  ),
+);
+
+/** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
+function readWords(text: string): string[] | undefined {
+  try {
+    if (!/^\s*(\[|- )/.test(text)) return splitWords(text);
+    const list: unknown = parseYaml(text);
+    const isList = Array.isArray(list) && list.every((word) => ['string', 'number', 'boolean'].includes(typeof word));
+    return isList ? list.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// ── the schema ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const schema = v.object({
+  tier: v.optional(oneOf(tierNames), 'integration'),
+  profile: optional(matching(/^[a-z0-9][a-z0-9-]*$/, 'is not the name of a profile; choose minimal or none')),
+  chart: optional(v.string()),
+  'chart-version': optional(v.string()),
+  values: v.optional(lines, ''),
+  set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
+  release: v.optional(
+    matching(/^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$/, 'is not a release name: small letters, digits, dashes, at most 53'),
+    'floe-test',
+  ),
+  namespace: v.optional(dnsLabel, 'floe-test'),
+  cluster: optional(oneOf(['kind', 'existing'])),
+  kubeconfig: optional(v.string()),
+  context: optional(v.string()),
+  'kind-config': optional(v.string()),
+  nodes: optional(integer(1, 20)),
+  'node-image': optional(imageName),
+  'kind-version': optional(version),
+  'helm-version': optional(version),
+  'tools-mirror': optional(matching(/^https?:\/\/\S+$/, 'is not an http(s) address')),
+  'tools-checksums': optional(v.string()),
+  'registry-mirrors': optional(v.string()),
+  image: v.optional(imageName, 'ghcr.io/floe/test-runner'),
+  build: optional(v.string()),
+  dockerfile: optional(v.string()),
+  'load-images': v.optional(imageNames, ''),
+  'image-archives': v.optional(lines, ''),
+  command: optional(words),
+  args: optional(words),
+  env: v.optional(assignments(/^[A-Za-z_][\w.-]*$/, 'is not NAME=value, one a line'), ''),
+  secrets: optional(v.string()),
+  volumes: v.optional(volumeLines, ''),
+  job: optional(v.string()),
+  'job-templates': optional(v.string()),
+  container: optional(v.string()),
+  'results-path': v.optional(absolutePath, '/results'),
+  junit: v.optional(lines, '**/*.xml'),
+  memory: optional(quantity),
+  cpu: optional(quantity),
+  'service-account': optional(dnsLabel),
+  'node-selector': v.optional(assignments(/^[\w./-]+$/, 'is not label=value, one a line'), ''),
+  timeout: optional(duration),
+  'platform-timeout': v.optional(duration, '10m'),
+  'startup-timeout': v.optional(duration, '3m'),
+  grace: v.optional(duration, '30s'),
+  shards: v.optional(integer(1, 100), '1'),
+  retries: v.optional(integer(0, 2), '0'),
+  'artifact-name': optional(
+    matching(/^[^":<>|*?\r\n\\/]+$/, 'is not a name for an artifact: none of " : < > | * ? / \\ and no line break'),
+  ),
+  'retention-days': v.optional(integer(1, 400), '90'),
+  upload: v.optional(oneOf(['always', 'failure', 'never']), 'always'),
+  'results-dir': optional(v.string()),
+  keep: v.optional(oneOf(['never', 'failure', 'always']), 'never'),
+  mode: v.optional(oneOf(['test', 'report']), 'test'),
+});
+
+export type InputName = keyof typeof schema.entries;
+export const inputNames = Object.keys(schema.entries) as InputName[];
+
+/** What each input is for; `action.yml` says the same, held equal by a test. */
+export const inputDocs: Record<InputName, InputDoc> = {
+  tier: { default: 'integration', description: 'unit, integration, e2e or staging: a preset for the inputs below' },
+  profile: { default: '', description: 'Profile of the chart (minimal), or none for no chart at all. By tier' },
+  chart: { default: '', description: 'Directory or .tgz of the platform chart. The bundled floe-platform by default' },
+  'chart-version': { default: '', description: 'Version of a chart that comes from a repository' },
+  values: { default: '', description: "Values files of the chart, one a line, in helm's order and precedence" },
+  set: { default: '', description: 'key=value lines for the chart, as helm --set takes them' },
+  release: { default: 'floe-test', description: 'Name of the helm release' },
+  namespace: { default: 'floe-test', description: 'Namespace of the platform and the tests' },
+  cluster: { default: '', description: 'kind, or existing. By tier' },
+  kubeconfig: { default: '', description: 'Kubeconfig file of an existing cluster' },
+  context: { default: '', description: 'Context in that kubeconfig' },
+  'kind-config': { default: '', description: 'A Kind config of your own; merged with what is needed, never replaced' },
+  nodes: { default: '', description: 'Number of Kind nodes, the control plane included. By tier' },
+  'node-image': { default: '', description: 'Node image of Kind, best with its digest. Pinned by default' },
+  'kind-version': { default: '', description: 'Version of kind. Pinned by default' },
+  'helm-version': { default: '', description: 'Version of helm. Pinned by default' },
+  'tools-mirror': { default: '', description: 'Address that kind and helm are downloaded from instead' },
+  'tools-checksums': {
+    default: '',
+    description: 'File of "<sha256>  <file name>" lines for tools whose checksum is not pinned here',
+  },
+  'registry-mirrors': { default: '', description: 'Registries that the nodes pull from instead' },
+  image: {
+    default: 'ghcr.io/floe/test-runner',
+    description: 'Test image. One that the local docker has is loaded into the nodes, any other is pulled by them',
+  },
+  build: { default: '', description: 'Build context from which the test image is built first' },
+  dockerfile: { default: '', description: 'Dockerfile of that build' },
+  'load-images': { default: '', description: 'More images of the local docker to load into the nodes, one a line' },
+  'image-archives': { default: '', description: 'Tar files of images to load into the nodes, one a line' },
+  command: {
+    default: '',
+    description: "Command of the test container: a YAML list, or a line split as a shell would; [] keeps the image's own",
+  },
+  args: {
+    default: '',
+    description: 'Arguments: a YAML list, or a line. By tier pytest tests/<tier> -v --junitxml=<results-path>/junit.xml',
+  },
+  env: { default: '', description: 'NAME=value lines for the test container' },
+  secrets: { default: '', description: 'NAME=value lines, given through a Kubernetes Secret and masked everywhere' },
+  volumes: { default: '', description: 'PersistentVolumeClaims for the test container: CLAIM=/path or CLAIM=/path:ro' },
+  job: { default: '', description: 'File with a Job of your own and its companions' },
+  'job-templates': { default: '', description: 'Templates of the chart that render the Job and its companions' },
+  container: { default: '', description: 'Which container of the Job is the test' },
+  'results-path': { default: '/results', description: 'Directory in the test container that holds what the tests write' },
+  junit: { default: '**/*.xml', description: 'Which files under results-path are JUnit reports: globs, one a line' },
+  memory: { default: '', description: 'Memory request and limit of the built-in Job. By tier' },
+  cpu: { default: '', description: 'CPU limit of the built-in Job. By tier' },
+  'service-account': { default: '', description: 'ServiceAccount of the built-in Job, when tests use the Kubernetes API' },
+  'node-selector': { default: '', description: 'label=value lines that choose the node of the built-in Job' },
+  timeout: { default: '', description: 'Time limit of the tests, as 20m. By tier' },
+  'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
+  'startup-timeout': { default: '3m', description: 'Time limit of the start of the test pod' },
+  grace: { default: '30s', description: 'Time between SIGTERM and SIGKILL when the tests run out of time' },
+  shards: { default: '1', description: 'Parallel Jobs of one suite' },
+  retries: { default: '0', description: 'Reruns of failed tests, 2 at most' },
+  'artifact-name': { default: '', description: 'Name of the artifact. Unique in the workflow run by default' },
+  'retention-days': { default: '90', description: 'Days the artifact is kept' },
+  upload: { default: 'always', description: 'When to upload the artifact: always, failure or never' },
+  'results-dir': { default: '', description: 'Directory on the runner for the results. k8s-test-results/<tier> by default' },
+  keep: { default: 'never', description: 'Whether to keep the cluster: never, failure or always' },
+  mode: { default: 'test', description: 'test, or report: roll up the artifacts of a matrix' },
+};
+
+/**
+ * Inputs of the contract whose function is not there yet. They are refused, never accepted and ignored; each says which
+ * values it would take today.
+ */
+const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
+  { input: 'tier', unless: (value) => value === 'integration' || value === 'e2e' },
+  { input: 'cluster', unless: (value) => value === 'kind' },
+  { input: 'mode', unless: (value) => value === 'test' },
+  { input: 'shards', unless: (value) => value === '1' },
+  { input: 'retries', unless: (value) => value === '0' },
+  { input: 'kubeconfig' },
+  { input: 'context' },
+  { input: 'chart-version' },
+  { input: 'registry-mirrors' },
+  { input: 'build' },
+  { input: 'dockerfile' },
+  { input: 'secrets' },
+  { input: 'job' },
+  { input: 'job-templates' },
+  { input: 'container' },
+];
+
+/** All inputs of a run: checked, with the tier's presets filled in, and every path absolute. */
+export interface Inputs {
+  tier: TierName;
+  preset: TierPreset;
+  /** `none`: no chart at all. */
+  profile: string;
+  /** Directory or archive of the chart; undefined without one. */
+  chart: string | undefined;
+  /** Values files in helm's order: the profile's own first. */
+  valuesFiles: string[];
+  set: string[];
+  release: string;
+  namespace: string;
+  kindConfigPath: string | undefined;
+  nodes: number;
+  nodeImage: string | undefined;
+  kindVersion: string | undefined;
+  helmVersion: string | undefined;
+  toolsMirror: string | undefined;
+  toolsChecksumsPath: string | undefined;
+  image: string;
+  loadImages: string[];
+  imageArchives: string[];
+  /** Undefined: the default of the tier; empty: the image's own. */
+  command: string[] | undefined;
+  args: string[] | undefined;
+  env: [string, string][];
+  volumes: VolumeMount[];
+  resultsPath: string;
+  junitGlobs: string[];
+  memory: string;
+  cpu: string;
+  serviceAccount: string | undefined;
+  nodeSelector: [string, string][];
+  timeoutSeconds: number;
+  platformTimeoutSeconds: number;
+  startupTimeoutSeconds: number;
+  graceSeconds: number;
+  artifactName: string | undefined;
+  retentionDays: number;
+  upload: 'always' | 'failure' | 'never';
+  resultsDir: string;
+  keep: 'never' | 'failure' | 'always';
+}
+
+/** Raw text of inputs, by name; what is not given is absent. */
+export type RawInputs = Partial<Record<string, string>>;
+
+export interface InputSources {
+  /** From `with:` or flags. */
+  given: RawInputs;
+  /** Directory against which given paths are resolved, and in which `.k8s-test.yaml` is looked for. */
+  directory: string;
+  /** Directory of the bundled chart. */
+  bundledChart: string;
+}
+
+/** The marker by which we know a results directory of ours; written before anything else is. */
+export const resultsMarker = 'result.json';
+
+/**
+ * Reads, checks and completes all inputs. Creates nothing.
+ * @returns the inputs, or every single thing that is wrong with them.
+ */
+export function readInputs(
+  sources: InputSources,
+): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
+  const errors: InputError[] = [];
+  const givenTier = sources.given.tier;
+  const defaults = readProjectFile(sources.directory, givenTier, errors);
+  const raw: RawInputs = { ...defaults, ...sources.given };
+
+  for (const name of Object.keys(sources.given)) {
+    if (!inputNames.includes(name as InputName)) errors.push(unknownInput(name, sources.given[name] ?? ''));
+  }
+  const parsed = v.safeParse(schema, raw);
+  if (!parsed.success) {
+    for (const issue of parsed.issues) {
+      const name = String(issue.path?.[0]?.key ?? '');
+      errors.push({ input: name, value: raw[name] ?? '', problem: issue.message });
+    }
+  }
+  for (const { input, unless } of notYet) {
+    const value = raw[input];
+    if (value === undefined || unless?.(value)) continue;
+    if (errors.some((error) => error.input === input)) continue;
+    errors.push({ input, value, problem: 'is part of the contract but not built yet; this version cannot honour it' });
+  }
+  if (!parsed.success) return { errors };
+
+  const value = parsed.output;
+  const preset = tiers[value.tier];
+  const resolve = (file: string) => path.resolve(sources.directory, file);
+  const existing = (input: InputName, file: string, kind: 'file' | 'directory or .tgz file') => {
+    const full = resolve(file);
+    const stat = statSync(full, { throwIfNoEntry: false });
+    if (stat === undefined) errors.push({ input, value: file, problem: `does not exist (looked for ${full})` });
+    else if (kind === 'file' && !stat.isFile()) errors.push({ input, value: file, problem: 'is not a file' });
+    return full;
+  };
+
+  const profile = value.profile ?? (value.chart === undefined ? preset.profile : undefined);
+  const chart = profile === 'none' ? undefined : (value.chart ?? sources.bundledChart);
+  const valuesFiles: string[] = [];
+  if (profile === 'none') {
+    if (value.chart !== undefined)
+      errors.push({ input: 'chart', value: value.chart, problem: 'contradicts profile "none"; leave one of them out' });
+  } else if (value.chart !== undefined && /^(oci|https?):\/\//.test(value.chart)) {
+    errors.push({ input: 'chart', value: value.chart, problem: 'is remote, which is not built yet; give a directory or .tgz' });
+  } else {
+    const chartPath = value.chart === undefined ? chart! : existing('chart', value.chart, 'directory or .tgz file');
+    if (profile !== undefined) {
+      const profileFile = path.join(chartPath, 'profiles', `${profile}.yaml`);
+      if (existsSync(profileFile)) valuesFiles.push(profileFile);
+      else if (existsSync(chartPath)) {
+        const known = listProfiles(chartPath);
+        errors.push({
+          input: value.profile === undefined ? 'tier' : 'profile',
+          value: value.profile ?? value.tier,
+          problem: `needs profile "${profile}", which the chart does not have; it has ${known.join(', ') || 'none'}`,
+        });
+      }
+    }
+  }
+  for (const file of value.values) valuesFiles.push(existing('values', file, 'file'));
+  for (const file of value['image-archives']) existing('image-archives', file, 'file');
+  if (value['kind-config'] !== undefined) existing('kind-config', value['kind-config'], 'file');
+  if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
+  if (value['kind-config'] !== undefined && value.nodes !== undefined)
+    errors.push({ input: 'nodes', value: String(value.nodes), problem: 'contradicts kind-config, which lists the nodes itself' });
+
+  const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', value.tier));
+  const trouble = whyNotOurs(resultsDir, sources.directory);
+  if (trouble !== undefined) errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: trouble });
+  for (const mount of value.volumes) {
+    if (mount.mountPath === value['results-path'])
+      errors.push({ input: 'volumes', value: mount.mountPath, problem: 'is the results-path, which is mounted already' });
+  }
+  if (errors.length > 0) return { errors };
+
+  return {
+    inputs: {
+      tier: value.tier,
+      preset,
+      profile: profile ?? 'own chart',
+      chart: chart === undefined ? undefined : resolve(chart),
+      valuesFiles,
+      set: value.set,
+      release: value.release,
+      namespace: value.namespace,
+      kindConfigPath: value['kind-config'] === undefined ? undefined : resolve(value['kind-config']),
+      nodes: value.nodes ?? preset.nodes,
+      nodeImage: value['node-image'],
+      kindVersion: value['kind-version'],
+      helmVersion: value['helm-version'],
+      toolsMirror: value['tools-mirror'],
+      toolsChecksumsPath: value['tools-checksums'] === undefined ? undefined : resolve(value['tools-checksums']),
+      image: value.image,
+      loadImages: value['load-images'],
+      imageArchives: value['image-archives'].map(resolve),
+      command: value.command,
+      args: value.args,
+      env: value.env,
+      volumes: value.volumes,
+      resultsPath: value['results-path'],
+      junitGlobs: value.junit,
+      memory: value.memory ?? preset.memory,
+      cpu: value.cpu ?? preset.cpu,
+      serviceAccount: value['service-account'],
+      nodeSelector: value['node-selector'],
+      timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
+      platformTimeoutSeconds: value['platform-timeout'],
+      startupTimeoutSeconds: value['startup-timeout'],
+      graceSeconds: value.grace,
+      artifactName: value['artifact-name'],
+      retentionDays: value['retention-days'],
+      upload: value.upload,
+      resultsDir,
+      keep: value.keep,
+    },
+  };
+}
+
+/** All errors as one text, a line each: the input, its value, and what would be right. */
+export function renderInputErrors(errors: InputError[]): string[] {
+  return errors.map(({ input, value, problem }) => `${input}: ${JSON.stringify(value)} ${problem}`);
+}
+
+// ── where inputs come from ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** Name of the file in which a repository keeps its defaults, per tier. */
+export const projectFileName = '.k8s-test.yaml';
+
+/** The defaults of the project file for the tier that will run; problems are added to `errors`. */
+function readProjectFile(directory: string, givenTier: string | undefined, errors: InputError[]): RawInputs {
+  const file = path.join(directory, projectFileName);
+  if (!existsSync(file)) return {};
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(file, 'utf8')) ?? {};
+  } catch (error) {
+    const problem = `is not YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
+    errors.push({ input: projectFileName, value: file, problem });
+    return {};
+  }
+  if (!isMapping(content)) {
+    errors.push({ input: projectFileName, value: file, problem: 'is not a mapping of tiers to inputs' });
+    return {};
+  }
+  for (const [tier, entries] of Object.entries(content)) {
+    if (!tierNames.includes(tier as TierName))
+      errors.push({ input: projectFileName, value: tier, problem: `is not a tier; choose one of ${tierNames.join(', ')}` });
+    else if (!isMapping(entries))
+      errors.push({ input: projectFileName, value: tier, problem: 'is not a mapping of inputs to values' });
+    else
+      for (const name of Object.keys(entries))
+        if (!inputNames.includes(name as InputName) || name === 'tier') errors.push(unknownInput(`${tier}.${name}`, ''));
+  }
+  const own = content[givenTier ?? 'integration'];
+  if (!isMapping(own)) return {};
+  const raw: RawInputs = {};
+  for (const [name, value] of Object.entries(own)) {
+    if (value === null || value === undefined || !inputNames.includes(name as InputName)) continue;
+    const text = projectValue(name, value);
+    if (text === undefined)
+      errors.push({ input: `${projectFileName} ${name}`, value: JSON.stringify(value), problem: 'is neither text nor a list of texts' });
+    else raw[name] = text;
+  }
+  return raw;
+}
+
+function projectValue(name: string, value: unknown): string | undefined {
+  const isScalar = (item: unknown) => ['string', 'number', 'boolean'].includes(typeof item);
+  if (isScalar(value)) return String(value);
+  if (!Array.isArray(value) || !value.every(isScalar)) return undefined;
+  return name === 'command' || name === 'args' ? JSON.stringify(value) : value.join('\n');
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function unknownInput(name: string, value: string): InputError {
+  const bare = name.slice(name.lastIndexOf('.') + 1);
+  const close = inputNames
+    .map((known) => ({ known, distance: leven(bare, known) }))
+    .sort((a, b) => a.distance - b.distance)[0]!;
+  const guess = close.distance <= 3 ? `; did you mean ${close.known}?` : '';
+  return { input: name, value, problem: `is not an input${guess}` };
+}
+
+function listProfiles(chart: string): string[] {
+  const directory = path.join(chart, 'profiles');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length));
+}
+
+/** Why a directory may not be emptied and used for results; undefined when it may. */
+function whyNotOurs(directory: string, workspace: string): string | undefined {
+  const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
+  for (const precious of [workspace, homedir()])
+    if (inside(precious, directory)) return 'holds your files; name a directory that is for results alone';
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (!stat.isDirectory()) return 'is a file; name a directory';
+  const entries = readdirSync(directory);
+  if (entries.length === 0 || entries.includes(resultsMarker)) return undefined;
+  return `holds files that no run of ours wrote (${entries.slice(0, 3).join(', ')}); name an empty or new directory`;
+}
