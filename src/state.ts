@@ -1,0 +1,134 @@
+/**
+ * The record of a run: what it has made outside its results directory, each thing noted *before* it is made, so that a
+ * teardown in another process (the action's post step, `down` after a crash) can remove all of that and nothing else.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import * as v from 'valibot';
+
+const madeSchema = v.variant('kind', [
+  /** A Kind cluster of this name, whose containers carry Kind's label. */
+  v.object({ kind: v.literal('cluster'), name: v.string() }),
+  /** A directory of ours alone, with all that is in it. */
+  v.object({ kind: v.literal('directory'), path: v.string() }),
+]);
+
+/** One thing that a run has made and that teardown removes. */
+export type Made = v.InferOutput<typeof madeSchema>;
+
+const recordSchema = v.object({
+  schema: v.literal(1),
+  /** Unique to the run; part of every name that the run gives. */
+  runId: v.string(),
+  /** Process that runs it: while it lives, nobody else may tear down. */
+  pid: v.number(),
+  startedAt: v.string(),
+  /** Why the cluster stays although the run is over; absent when it does not. */
+  kept: v.optional(v.string()),
+  made: v.array(madeSchema),
+});
+
+export type RunContent = v.InferOutput<typeof recordSchema>;
+
+/** A record on disk. Every change is on the disk when the call returns. */
+export class RunRecord {
+  readonly file: string;
+  #content: RunContent;
+
+  private constructor(file: string, content: RunContent) {
+    this.file = file;
+    this.#content = content;
+  }
+
+  /** Begins the record of a run in `directory`, which is made if need be. */
+  static begin(directory: string, runId: string): RunRecord {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const content: RunContent = { schema: 1, runId, pid: process.pid, startedAt: new Date().toISOString(), made: [] };
+    const record = new RunRecord(path.join(directory, `${runId}${suffix}`), content);
+    record.#write();
+    return record;
+  }
+
+  /** Opens a record that another process wrote. Throws when the file is none. */
+  static open(file: string): RunRecord {
+    return new RunRecord(file, v.parse(recordSchema, JSON.parse(readFileSync(file, 'utf8'))));
+  }
+
+  /** All records in a directory, the oldest first; a file that is none is passed over. */
+  static list(directory: string): RunRecord[] {
+    let names: string[];
+    try {
+      names = readdirSync(directory);
+    } catch {
+      return [];
+    }
+    const records = names
+      .filter((name) => name.endsWith(suffix))
+      .flatMap((name) => {
+        try {
+          return [RunRecord.open(path.join(directory, name))];
+        } catch {
+          return [];
+        }
+      });
+    return records.sort((a, b) => a.content.startedAt.localeCompare(b.content.startedAt));
+  }
+
+  get content(): Readonly<RunContent> {
+    return this.#content;
+  }
+
+  /** Notes what is about to be made. Call it before making it. */
+  note(made: Made): void {
+    this.#content = { ...this.#content, made: [...this.#content.made, made] };
+    this.#write();
+  }
+
+  /** Takes back a note when the thing is gone. */
+  forget(made: Made): void {
+    const text = JSON.stringify(made);
+    this.#content = { ...this.#content, made: this.#content.made.filter((other) => JSON.stringify(other) !== text) };
+    this.#write();
+  }
+
+  /** Marks the run's things as kept for a look, with the reason that `down` will show. */
+  keep(reason: string): void {
+    this.#content = { ...this.#content, kept: reason };
+    this.#write();
+  }
+
+  /** The run is over and nothing of it is left. */
+  remove(): void {
+    rmSync(this.file, { force: true });
+  }
+
+  /** Whether the process that wrote the record still runs. */
+  get isAlive(): boolean {
+    if (this.#content.pid === process.pid) return true;
+    try {
+      process.kill(this.#content.pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+    // A recycled process id would keep a record for ever: the other one must be a Node process, like us.
+    try {
+      return readFileSync(`/proc/${this.#content.pid}/cmdline`, 'utf8').includes('node');
+    } catch {
+      return true;
+    }
+  }
+
+  #write(): void {
+    const draft = `${this.file}.draft`;
+    const fd = openSync(draft, 'w', 0o600);
+    try {
+      writeSync(fd, `${JSON.stringify(this.#content, null, 2)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, this.file);
+  }
+}
+
+const suffix = '.run.json';
