@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { buildJob, chooseCommand, type JobOptions } from '../../src/job/build-job.ts';
+
+const options: JobOptions = {
+  runId: 'abc',
+  namespace: 'floe-test',
+  tier: 'integration',
+  image: 'runner:dev',
+  isLoaded: true,
+  entrypoint: undefined,
+  command: undefined,
+  args: undefined,
+  env: [['A', '1']],
+  volumes: [{ claimName: 'duckdb', mountPath: '/data', readOnly: true }],
+  resultsPath: '/results',
+  resultsNodePath: '/k8s-test/results',
+  memory: '1Gi',
+  cpu: '1',
+  serviceAccount: undefined,
+  nodeSelector: [],
+  timeoutSeconds: 60,
+  startupTimeoutSeconds: 60,
+  graceSeconds: 30,
+};
+
+describe('the command', () => {
+  const defaultArgs = ['tests/integration', '-v', '--junitxml=/results/junit.xml'];
+  test.each<[string, Partial<JobOptions>, string[] | undefined, string[] | undefined]>([
+    ['is pytest by default', {}, ['pytest'], defaultArgs],
+    ['is left to an image whose entry point runs pytest', { entrypoint: ['uv', 'run', 'pytest'] }, undefined, defaultArgs],
+    ['is left to an image that runs pytest by its path', { entrypoint: ['/venv/bin/pytest'] }, undefined, defaultArgs],
+    ['is pytest where the entry point is something else', { entrypoint: ['tini', '--'] }, ['pytest'], defaultArgs],
+    ['is what the user gives', { command: ['make'], args: ['it'] }, ['make'], ['it']],
+    ["is the image's own when the user gives arguments alone", { args: ['-x'] }, undefined, ['-x']],
+    ["is the image's own for an empty list", { command: [] }, undefined, undefined],
+  ])('%s', (_, some, command, args) => {
+    expect(chooseCommand({ ...options, ...some })).toEqual({ command, args });
+  });
+});
+
+test('the Job runs once, is never restarted, and mounts results and claims', () => {
+  expect(buildJob(options)).toMatchObject({
+    spec: {
+      backoffLimit: 0,
+      ttlSecondsAfterFinished: 3600,
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          containers: [
+            {
+              imagePullPolicy: 'Never',
+              resources: { limits: { memory: '1Gi' } },
+              volumeMounts: [{ mountPath: '/results' }, { mountPath: '/data', readOnly: true }],
+            },
+          ],
+          volumes: [{ hostPath: { path: '/k8s-test/results' } }, { persistentVolumeClaim: { claimName: 'duckdb' } }],
+        },
+      },
+    },
+  });
+});
+
+test("the API's own deadline lies behind ours, since it deletes the pod and its log", () => {
+  const { spec } = buildJob(options) as { spec: { activeDeadlineSeconds: number } };
+  expect(spec.activeDeadlineSeconds).toBeGreaterThan(60 + 60 + 30);
+});
+
+test('a ServiceAccount brings its token, none does not', () => {
+  expect(buildJob({ ...options, serviceAccount: 'tests' })).toMatchObject({
+    spec: { template: { spec: { serviceAccountName: 'tests', automountServiceAccountToken: true } } },
+  });
+});
