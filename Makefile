@@ -1,0 +1,45 @@
+# Each target is a thin call; `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# What the lab provides (Node 24, and where no registry answers kind, helm and a node image) comes before the user's own.
+WITH_LAB = eval "$$(lab/env)";
+# On the lab's machines the node image is the lab's; elsewhere the action's own default.
+NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
+
+.PHONY: help lab images test-integration test quick check build doctor down
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
+
+lab: ## Docker, and where no registry answers, Kubernetes and the images: built once per machine
+	@lab/up
+
+images: lab ## The images of the example
+	@$(WITH_LAB) docker build --quiet --target platform --tag floe-example:dev examples/floe
+	@$(WITH_LAB) docker build --quiet --target tests --tag floe-test-runner:dev examples/floe
+
+test-integration: images ## The main job: a real cluster, the real chart, real tests, results on disk
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier integration $(NODE_IMAGE) --results-dir ../../k8s-test-results/integration
+
+test: images node_modules ## Everything that is tested here
+	@$(WITH_LAB) npm run --silent check && npm run --silent build && node scripts/run-tests.ts
+
+quick: lab node_modules ## What needs no cluster
+	@$(WITH_LAB) npm run --silent check && node scripts/run-tests.ts quick
+
+check: lab node_modules ## Types, lint, format, rooms, dead code
+	@$(WITH_LAB) npm run --silent check
+
+build: lab node_modules ## dist/, from a clean state
+	@$(WITH_LAB) npm run --silent build
+
+doctor: lab ## What this machine has, and what it lacks
+	@$(WITH_LAB) node dist/cli.js doctor
+
+down: lab ## Removes what kept or interrupted runs left
+	@$(WITH_LAB) node dist/cli.js down
+
+node_modules: package-lock.json | lab
+	@$(WITH_LAB) npm ci --no-audit --no-fund && touch node_modules
