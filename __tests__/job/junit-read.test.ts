@@ -398,6 +398,14 @@ describe('bounds', () => {
     }
   });
 
+  test('entities are looked at in the end of a text that was cut, too', async () => {
+    const long = (end: string) =>
+      suite(`<testcase name="a"><failure>${'&lt;'.repeat(50_000)}${end}</failure></testcase>`);
+    const report = await read(long('&#27;&amp;end'));
+    expect(report.cases[0]!.details).toMatch(/^<+\n… 1\d\d,\d{3} characters left out …\n(lt;|t;|;)?<+&end$/);
+    expect((await refusal(long(' & '))).failure.reason).toContain('"&" that begins no entity');
+  });
+
   test('a name of 10 kB is cut for display and told', async () => {
     const report = await read(suite(`<testcase classname="${'c'.repeat(10_240)}" name="${'😀'.repeat(5_120)}"/>`));
     expect(report.cases[0]!.name.length).toBeLessThanOrEqual(1000);

@@ -134,7 +134,7 @@ export async function readJUnit(
   const file = options.file ?? (typeof source === 'string' ? source : 'the JUnit report');
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
-  const bytes = typeof source === 'string' ? createReadStream(source, { highWaterMark: 256 * 1024 }) : source;
+  const bytes = typeof source === 'string' ? createReadStream(source) : source;
   try {
     return succeed(await parseReport(bytes, file, limits, signal));
   } catch (error) {

@@ -101,7 +101,7 @@ export interface SieveLimits {
 }
 
 /** What XML 1.0 forbids of what a decoder can yield: control characters but tab, line feed and carriage return. */
-const forbidden = /(?![\t\n\r\u007f-\u009f])[\p{Cc}\ufffe\uffff]/gu;
+const forbidden = /[^\t\n\r\u0020-\ufffd]/g;
 const escapeCharacter = '\u001b';
 const ansiSequence = new RegExp(`${escapeCharacter}\\[[0-?]{0,32}[ -/]{0,8}[@-~]`, 'g');
 const unfinishedAnsi = new RegExp(`${escapeCharacter}(\\[[0-?]{0,32}[ -/]{0,8})?$`);
@@ -270,8 +270,9 @@ export class XmlSieve {
   /** Text or a CDATA section ends: what is kept of its end follows, with a word on what is missing between. */
   #endRun(): void {
     if (this.#beyondHeadChars === 0) return;
-    const tail = this.#tail.slice(-this.#limits.tailChars).replace(/^[\udc00-\udfff]/, '');
+    let tail = this.#tail.slice(-this.#limits.tailChars).replace(/^[\udc00-\udfff]/, '');
     const missing = this.#beyondHeadChars - tail.length;
+    if (this.#state === 'text') tail = this.#checkEntities(tail);
     if (missing > 0) {
       this.#out += `\n… ${missing.toLocaleString('en-US')} characters left out …\n`;
       this.textsCut++;
@@ -300,6 +301,17 @@ export class XmlSieve {
     return { written: '', length: written.length };
   }
 
+  #checkEntities(text: string): string {
+    let checked = '';
+    let at = 0;
+    for (let next = text.indexOf('&'); next >= 0; next = text.indexOf('&', at)) {
+      const { written, length } = this.#entityAt(text, next, true)!;
+      checked += text.slice(at, next) + written;
+      at = next + length;
+    }
+    return checked + text.slice(at);
+  }
+
   /** Reads on from `at`; returns where to go on, or undefined when more characters are needed to tell. */
   #step(text: string, at: number, last: boolean): number | undefined {
     switch (this.#state) {
@@ -319,7 +331,8 @@ export class XmlSieve {
   }
 
   #readText(text: string, at: number, last: boolean): number | undefined {
-    const stop = searchFrom(textEnd, text, at);
+    // Entities of what is left out need not be looked at one by one; those of the tail are in `#endRun`.
+    const stop = this.#headLeft === 0 ? text.indexOf('<', at) : searchFrom(textEnd, text, at);
     if (stop !== at) {
       const end = stop < 0 ? text.length : stop;
       this.#take(text.slice(at, end));
