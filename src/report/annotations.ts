@@ -1,13 +1,48 @@
 /** Which failed tests are put on the files of the checkout. */
+import { causeOf, failedTests } from './headline.ts';
+import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
 import type { ReportedTest } from './report-input.ts';
 
 export interface Annotation {
   level: 'error' | 'warning' | 'notice';
+  /** One line. */
   title: string;
+  /** One line or several; the caller escapes it for the workflow command. */
   message: string;
   /** As the test named it; the caller maps it to the checkout. */
   file?: string;
   line?: number;
 }
 
-export declare function annotationsOf(tests: readonly ReportedTest[], limit?: number): Annotation[];
+/** GitHub keeps ten annotations of each level a step and drops the rest without a word. */
+const annotationLimit = 10;
+
+/**
+ * Annotations of failed tests, the worst first, at most `limit` of them. When there are more failures, the last one
+ * says how many, so that nobody takes ten for all.
+ */
+export function annotationsOf(tests: readonly ReportedTest[], limit = annotationLimit): Annotation[] {
+  const red = failedTests(tests);
+  const shown = red.length > limit ? red.slice(0, limit - 1) : red;
+  const annotations = shown.map((test): Annotation => {
+    const text = cutMiddle(toPlainText(test.message || test.details).trim(), 2000);
+    return {
+      level: 'error',
+      title: toPlainLine(test.name, 120),
+      message:
+        text === '' ? `The test ${test.status === 'error' ? 'ended in an error' : 'failed'} without a message` : text,
+      ...(test.file === undefined ? {} : { file: toPlainLine(test.file, 500) }),
+      ...(test.line === undefined ? {} : { line: test.line }),
+    };
+  });
+  const more = red.slice(shown.length);
+  if (more.length > 0) {
+    const lines = more.slice(0, 10).map((test) => `${toPlainLine(test.name, 80)}: ${causeOf(test, 100)}`);
+    annotations.push({
+      level: 'error',
+      title: `and ${more.length.toLocaleString('en-US')} more failed tests`,
+      message: [...lines, ...(more.length > lines.length ? ['…'] : []), 'All of them are in report.html.'].join('\n'),
+    });
+  }
+  return annotations;
+}

@@ -1,5 +1,40 @@
 /** The content of `result.json`. */
 import type { Verdict } from '../outcome.ts';
 
-/** JSON with the key order of interface.md and a line break at the end. */
-export declare function renderResultJson(verdict: Verdict): string;
+/** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
+export function renderResultJson(verdict: Verdict): string {
+  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, warnings } = verdict;
+  const ordered: Verdict = {
+    schema,
+    outcome,
+    failure:
+      failure === null
+        ? null
+        : { kind: failure.kind, reason: failure.reason, hint: failure.hint, evidence: failure.evidence },
+    tier,
+    tests: {
+      total: tests.total,
+      passed: tests.passed,
+      failed: tests.failed,
+      errors: tests.errors,
+      skipped: tests.skipped,
+      flaky: tests.flaky,
+      rebuilt: tests.rebuilt,
+    },
+    phases: phases.map(({ name, outcome: phaseOutcome, seconds }) => ({ name, outcome: phaseOutcome, seconds })),
+    durationSeconds,
+    cluster:
+      cluster === null
+        ? null
+        : {
+            kind: cluster.kind,
+            name: cluster.name,
+            namespace: cluster.namespace,
+            nodes: cluster.nodes,
+            kubernetes: cluster.kubernetes,
+          },
+    image: image === null ? null : { name: image.name, digest: image.digest },
+    warnings,
+  };
+  return `${JSON.stringify(ordered, undefined, 2)}\n`;
+}

@@ -1,5 +1,165 @@
 /** The step summary of a run. */
-import type { ReportInput } from './report-input.ts';
+import {
+  causeOf,
+  failedTests,
+  formatCounts,
+  formatDuration,
+  headlineOf,
+  isFlaky,
+  placeOf,
+  slowestTests,
+} from './headline.ts';
+import { codeBlock, codeSpan, escapeHtml, escapeMarkdown, tableCodeSpan, toPlainLine } from './inert-text.ts';
+import type { ReportedTest, ReportInput } from './report-input.ts';
 
-/** Markdown of at most `maxBytes` bytes of UTF-8; GitHub drops a summary of more than 1,024 KiB whole. */
-export declare function renderSummary(input: ReportInput, maxBytes?: number): string;
+/** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
+export const maxSummaryBytes = 900 * 1024;
+
+const maxTestsWithDetails = 100;
+const maxTestsListed = 1000;
+const maxDetailsChars = 8000;
+
+/**
+ * Markdown of at most `maxBytes` bytes of UTF-8 (but never less than its head, some 10 KiB at most). What does not fit
+ * is told: "and N more in report.html".
+ */
+export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): string {
+  const head = renderHead(input);
+  const foot = renderFoot(input);
+  let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot);
+  const sections: string[] = [];
+  const failed = renderFailedTests(input, left);
+  sections.push(failed);
+  left -= Buffer.byteLength(failed);
+  for (const section of [renderFlaky(input), renderSlowest(input), renderPhases(input)]) {
+    if (section === '' || Buffer.byteLength(section) > left) continue;
+    sections.push(section);
+    left -= Buffer.byteLength(section);
+  }
+  return [head, ...sections, foot].filter((section) => section !== '').join('');
+}
+
+function renderHead({ verdict, tests }: ReportInput): string {
+  const { mark, outcome, sentence } = headlineOf(verdict, tests);
+  const sign = { '✓': '✅', '✗': '❌', '■': '⏹️' }[mark];
+  const parts = [`### ${sign} ${escapeMarkdown(outcome)} — ${escapeMarkdown(sentence)}\n`];
+  const { failure } = verdict;
+  if (failure !== null) {
+    if (failure.hint !== '') parts.push(`**What to do:** ${escapeMarkdown(failure.hint)}\n`);
+    if (failure.kind === 'test' && failure.evidence.length === 0) {
+      parts.push(`${escapeMarkdown(formatCounts(verdict.tests))} in ${formatDuration(verdict.durationSeconds)}\n`);
+    } else {
+      if (failure.evidence.length > 0) parts.push(`${codeBlock(failure.evidence.join('\n'), 6000)}\n`);
+      if (verdict.tests.total > 0) parts.push(`Of the tests: ${escapeMarkdown(formatCounts(verdict.tests))}.\n`);
+    }
+  }
+  return `${parts.join('\n')}\n`;
+}
+
+function renderFailedTests({ verdict, tests }: ReportInput, maxBytes: number): string {
+  const failed = failedTests(tests);
+  const count = Math.max(failed.length, verdict.tests.failed + verdict.tests.errors);
+  if (count === 0) return '';
+  let text = '';
+  let bytes = 0;
+  let told = 0;
+  // Room for the closing words, which must always fit.
+  const room = maxBytes - 200;
+  for (const test of failed.slice(0, maxTestsListed)) {
+    const entry = told < maxTestsWithDetails ? renderFailedTest(test, count <= 3) : `${renderListedTest(test)}\n`;
+    const size = Buffer.byteLength(entry);
+    if (bytes + size > room) break;
+    text += entry;
+    bytes += size;
+    told++;
+  }
+  const more = count - told;
+  return more > 0 ? `${text}\n… and ${more.toLocaleString('en-US')} more in \`report.html\`.\n\n` : `${text}\n`;
+}
+
+function renderFailedTest(test: ReportedTest, open: boolean): string {
+  // Between <summary> and the next blank line GitHub reads HTML and no Markdown.
+  const name = escapeHtml(toPlainLine(test.name, 200));
+  const cause = escapeHtml(causeOf(test, 160));
+  const place = placeOf(test);
+  const body = [test.message, test.details].filter((part) => part.trim() !== '');
+  // Writers often begin the details with the message; once is enough.
+  const text = body.length === 2 && test.details.includes(test.message) ? test.details : body.join('\n\n');
+  return [
+    `<details${open ? ' open' : ''}><summary><code>${name}</code>${cause === '' ? '' : ` — ${cause}`}</summary>`,
+    '',
+    [
+      place === '' ? '' : codeSpan(place),
+      test.classname === '' ? '' : codeSpan(test.classname),
+      formatDuration(test.seconds),
+      test.rebuilt === true ? 'from the log' : '',
+      test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
+    ]
+      .filter((part) => part !== '')
+      .join(' · '),
+    '',
+    ...(text === '' ? [] : [codeBlock(text, maxDetailsChars), '']),
+    '</details>',
+    '',
+    '',
+  ].join('\n');
+}
+
+function renderListedTest(test: ReportedTest): string {
+  const cause = causeOf(test, 120);
+  return `- ${codeSpan(test.name)}${cause === '' ? '' : ` — ${escapeMarkdown(cause, 120)}`}`;
+}
+
+function renderFlaky({ tests }: ReportInput): string {
+  const flaky = tests.filter(isFlaky);
+  if (flaky.length === 0) return '';
+  const shown = flaky
+    .slice(0, 50)
+    .map((test) => `${renderListedTest(test)} (failed ${test.flakyRuns} before it passed)`);
+  const more = flaky.length > shown.length ? [`- … and ${flaky.length - shown.length} more in \`report.html\``] : [];
+  return `**Flaky tests**\n\n${[...shown, ...more].join('\n')}\n\n`;
+}
+
+function renderSlowest({ tests }: ReportInput): string {
+  const slowest = slowestTests(tests, 5);
+  if (slowest.length === 0) return '';
+  const rows = slowest.map((test) => `| ${tableCodeSpan(test.name)} | ${formatDuration(test.seconds)} |`);
+  return `<details><summary>Slowest tests</summary>\n\n| test | time |\n|---|--:|\n${rows.join('\n')}\n\n</details>\n\n`;
+}
+
+function renderPhases({ verdict }: ReportInput): string {
+  if (verdict.phases.length === 0) return '';
+  const signs = { passed: '✓', failed: '✗', skipped: '–' };
+  const rows = verdict.phases.map(
+    ({ name, outcome, seconds }) =>
+      `| ${signs[outcome]} ${name} | ${outcome === 'skipped' ? '–' : formatDuration(seconds)} |`,
+  );
+  const total = `| **whole run** | **${formatDuration(verdict.durationSeconds)}** |`;
+  return `<details><summary>Phases</summary>\n\n| phase | time |\n|---|--:|\n${rows.join('\n')}\n${total}\n\n</details>\n\n`;
+}
+
+function renderFoot({ verdict, resultsDir, artifactUrl }: ReportInput): string {
+  const { cluster, image, warnings, tier } = verdict;
+  const facts = [
+    `tier ${codeSpan(tier)}`,
+    ...(cluster === null
+      ? []
+      : [
+          `Kubernetes ${codeSpan(cluster.kubernetes)}`,
+          `${codeSpan(cluster.kind)} cluster ${codeSpan(cluster.name)} of ${cluster.nodes} ${cluster.nodes === 1 ? 'node' : 'nodes'}`,
+          `namespace ${codeSpan(cluster.namespace)}`,
+        ]),
+    ...(image === null ? [] : [`image ${codeSpan(image.name)}`]),
+  ];
+  const artifact =
+    artifactUrl !== undefined && /^https:\/\/[^\s()<>"\\]+$/.test(artifactUrl) ? ` — [download](${artifactUrl})` : '';
+  const shown = warnings.slice(0, 20).map((warning) => `> ⚠️ ${escapeMarkdown(warning, 300)}`);
+  if (warnings.length > shown.length) shown.push(`> ⚠️ and ${warnings.length - shown.length} more in \`result.json\``);
+  return [
+    ...(shown.length === 0 ? [] : [shown.join('\n>\n'), '']),
+    `Files: ${codeSpan(resultsDir, 500)}${artifact}; open \`report.html\` for all tests, logs and events.`,
+    '',
+    facts.join(' · '),
+    '',
+  ].join('\n');
+}

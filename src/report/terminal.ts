@@ -1,5 +1,57 @@
 /** The last screen of a run on a terminal. */
+import path from 'node:path';
+import { causeOf, failedTests, formatCount, formatCounts, formatDuration, headlineOf, placeOf } from './headline.ts';
+import { toPlainLine } from './inert-text.ts';
 import type { ReportInput } from './report-input.ts';
 
-/** Lines without line breaks; `colour` adds ANSI colours of our own. */
-export declare function renderTerminal(input: ReportInput, options?: { colour?: boolean; maxTests?: number }): string[];
+const escapeCharacter = '\u001b';
+const maxEvidenceLines = 12;
+
+/**
+ * Lines without line breaks; `colour` adds ANSI colours of our own. No untrusted text stands at the begin of a line, and
+ * `##[` is broken up, so that the runner's log takes nothing here for a command.
+ */
+export function renderTerminal(
+  input: ReportInput,
+  { colour = false, maxTests = 20 }: { colour?: boolean; maxTests?: number } = {},
+): string[] {
+  const paint =
+    (code: number) =>
+    (text: string): string =>
+      colour ? `${escapeCharacter}[${code}m${text}${escapeCharacter}[0m` : text;
+  const [bold, red, green, yellow, dim] = [paint(1), paint(31), paint(32), paint(33), paint(2)];
+  const quote = (text: string, maxChars = 200): string => toPlainLine(text, maxChars).replaceAll('##[', '## [');
+
+  const { verdict, tests, resultsDir } = input;
+  const { mark, outcome, sentence } = headlineOf(verdict, tests);
+  const paintOutcome = { passed: green, failed: red, broken: red, cancelled: yellow }[verdict.outcome];
+  const lines = [`${paintOutcome(bold(`${mark} ${outcome}`))} — ${quote(sentence, 500)}`];
+
+  const { failure } = verdict;
+  if (failure !== null) {
+    if (failure.hint !== '') lines.push(`  ${bold('what to do:')} ${quote(failure.hint, 500)}`);
+    const evidence = failure.kind === 'test' ? [] : failure.evidence.flatMap((block) => block.split('\n'));
+    for (const line of evidence.slice(-maxEvidenceLines)) lines.push(dim(`  │ ${quote(line)}`));
+  }
+
+  const failed = failedTests(tests);
+  if (failed.length > 0) lines.push('');
+  for (const test of failed.slice(0, maxTests)) {
+    const place = placeOf(test);
+    lines.push(`  ${red('✗')} ${quote(test.name)}${place === '' ? '' : `  ${dim(quote(place))}`}`);
+    const cause = causeOf(test);
+    if (cause !== '') lines.push(`    │ ${quote(cause)}`);
+  }
+  const more = Math.max(failed.length, verdict.tests.failed + verdict.tests.errors) - Math.min(failed.length, maxTests);
+  if (more > 0 && failed.length > 0) lines.push(`  … and ${more.toLocaleString('en-US')} more in report.html`);
+
+  lines.push('');
+  if (verdict.tests.total > 0)
+    lines.push(`  ${formatCount(verdict.tests.total, 'test')}: ${formatCounts(verdict.tests)}`);
+  lines.push(`  took ${formatDuration(verdict.durationSeconds)}`);
+  for (const warning of verdict.warnings.slice(0, 10)) lines.push(`  ${yellow('warning:')} ${quote(warning, 300)}`);
+  if (verdict.warnings.length > 10) lines.push(`  … and ${verdict.warnings.length - 10} more warnings in result.json`);
+  lines.push(`  results: ${quote(resultsDir, 500)}`);
+  lines.push(`  report:  ${quote(path.join(resultsDir, 'report.html'), 500)}`);
+  return lines;
+}

@@ -1,0 +1,22 @@
+import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { renderReportHtml } from './report-html.ts';
+import type { ReportInput } from './report-input.ts';
+import { renderResultJson } from './result-json.ts';
+import { renderSummary } from './summary-markdown.ts';
+
+/** Where the renderings of a verdict go. */
+export interface ReportPaths {
+  resultJson: string;
+  summary: string;
+  reportHtml: string;
+}
+
+/** Writes the verdict in its lasting forms. `result.json` comes last: whoever sees it finds the others complete. */
+export async function writeReport(input: ReportInput, paths: ReportPaths): Promise<void> {
+  await writeFile(paths.summary, renderSummary(input));
+  await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
+  await writeFile(paths.resultJson, renderResultJson(input.verdict));
+}
