@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -124,7 +127,7 @@ function ask(mirror: string | undefined, changes: Partial<ToolRequest> = {}): Re
     checksumsPath: writeChecksums({ [`kind-${platform}`]: sha256(kindBytes) }),
     signal: never,
     say: (line) => said.push(line),
-    limits: { idleSeconds: 5, totalSeconds: 10, retrySeconds: 0.01 },
+    limits: { idleSeconds: 20, totalSeconds: 20, retrySeconds: 0.01 },
     ...changes,
   });
 }
@@ -208,7 +211,11 @@ describe('a tool that is downloaded', () => {
     const first = await ask(url);
     const { path } = expectValue(first);
     writeFileSync(path, '');
+    const reader = openSync(path, 'r');
     expect(await ask(url)).toEqual(first);
+    // Who has the old one open keeps it, and sees nothing half written.
+    expect(fstatSync(reader).size).toBe(0);
+    closeSync(reader);
     expect(statSync(path).size).toBe(kindBytes.length);
   });
 
@@ -346,13 +353,28 @@ describe('a download that goes wrong', () => {
     ['in the middle', hangingInTheMiddle],
   ])('because it hangs %s ends by the idle deadline and is tried again', async (_, answer) => {
     const { url } = await serve(answer, well(kindBytes));
-    const limits = { idleSeconds: 0.2, totalSeconds: 10, retrySeconds: 0.01 };
+    const limits = { idleSeconds: 0.5, totalSeconds: 20, retrySeconds: 0.01 };
     expect(await ask(url, { limits })).toMatchObject({ ok: true });
-    expect(said[1]).toContain('attempt 1 of 3 failed (nothing came for 0.2 s)');
+    expect(said[1]).toContain('attempt 1 of 3 failed (nothing came for 0.5 s)');
+  });
+
+  test('not, but is slow, may take longer than the idle deadline', async () => {
+    const { url, requests } = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': kindBytes.length });
+      let sent = 0;
+      const timer = setInterval(() => {
+        response.write(kindBytes.subarray(sent, sent + 50_000));
+        sent += 50_000;
+        if (sent >= kindBytes.length) clearInterval(timer);
+      }, 200);
+    });
+    const limits = { idleSeconds: 1, totalSeconds: 20, retrySeconds: 0.01 };
+    expect(await ask(url, { limits })).toMatchObject({ ok: true });
+    expect(requests).toHaveLength(1);
   });
 
   test('because it trickles ends by the total deadline', async () => {
-    const { url, requests } = await serve((_, response) => {
+    const { url } = await serve((_, response) => {
       response.writeHead(200, { 'content-length': kindBytes.length });
       const timer = setInterval(() => response.write('x'), 20);
       response.on('close', () => clearInterval(timer));
@@ -360,7 +382,7 @@ describe('a download that goes wrong', () => {
     const limits = { idleSeconds: 5, totalSeconds: 0.3, retrySeconds: 0.01 };
     const tool = await ask(url, { limits });
     expect(tool).toMatchObject({ failure: { reason: expect.stringMatching(/: not finished within 0\.3 s$/) } });
-    expect(requests).toHaveLength(3);
+    expect(said.filter((line) => line.includes('again in'))).toHaveLength(2);
   });
 
   test('because nobody is there says so', async () => {
@@ -387,7 +409,7 @@ describe('a download that goes wrong', () => {
       limits: { idleSeconds: 20, totalSeconds: 20, retrySeconds: 20 },
     });
     expect(tool).toMatchObject({ ok: false, failure: { kind: 'tools', reason: expect.stringContaining('abort') } });
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(requests).toHaveLength(1);
     expect([...listFiles('temp'), ...listFiles('cache')]).toEqual([]);
     expect(readdirSync(join(folder, 'temp'))).toEqual([]);
@@ -453,7 +475,9 @@ describe('the way to a download', () => {
     expect(JSON.stringify(tool)).not.toContain('s3cret');
   });
 
-  test('leads to https through the tunnel of HTTPS_PROXY, with the certificates that Node trusts', async () => {
+  test('leads to https through the tunnel of HTTPS_PROXY, with the certificates that Node trusts', {
+    timeout: 60_000,
+  }, async () => {
     // Node reads NODE_EXTRA_CA_CERTS at its start, so this one needs a Node of its own.
     vi.unstubAllEnvs();
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -493,7 +517,7 @@ describe('the way to a download', () => {
         ],
         {
           signal: never,
-          timeoutSeconds: 20,
+          timeoutSeconds: 60,
           env: {
             PATH: join(folder, 'bin'),
             RUNNER_TEMP: join(folder, 'temp'),

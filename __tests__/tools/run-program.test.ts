@@ -56,9 +56,17 @@ describe('a program that ends by itself', () => {
     const run = await runProgram(...sh('sleep 30 & echo $!'), { signal: never });
     const pid = Number(run.stdout);
     expect(run.exitCode).toBe(0);
-    expect(run.seconds).toBeLessThan(2);
+    expect(run.seconds).toBeLessThan(15);
     expect(isRunning(pid)).toBe(true);
     process.kill(pid);
+  });
+
+  test('is read on for as long as a grandchild has something to say', async () => {
+    const script = '(for i in 1 2 3 4 5; do sleep 0.04; echo $i; done; exec sleep 30) & echo $!';
+    const run = await runProgram(...sh(script), { signal: never });
+    const [pid, ...rest] = run.stdout.trim().split('\n');
+    process.kill(Number(pid));
+    expect(rest).toEqual(['1', '2', '3', '4', '5']);
   });
 
   test('loses nothing of what it wrote just before its end', async () => {
@@ -83,7 +91,7 @@ describe('a program that ends by itself', () => {
     expect(run).toMatchObject({ exitCode: 0, error: null });
   });
 
-  test('after 100 MB of output leaves its head and its tail in bounded memory', { timeout: 20_000 }, async () => {
+  test('after 100 MB of output leaves its head and its tail in bounded memory', { timeout: 60_000 }, async () => {
     const before = process.memoryUsage().rss;
     let peakBytes = 0;
     let lines = 0;
@@ -173,13 +181,13 @@ describe('a program that is ended', () => {
   test('by its deadline says so', async () => {
     const run = await runProgram('sleep', ['30'], { signal: never, timeoutSeconds: 0.2 });
     expect(run).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
-    expect(run.seconds).toBeLessThan(2);
+    expect(run.seconds).toBeLessThan(15);
     expect(describeEnd({ ...run, seconds: 60.1 })).toBe('no end within 60 s');
   });
 
   test('by its deadline has not succeeded, even when it ends with status 0', async () => {
     const script = 'trap "echo tidy; exit 0" TERM; sleep 30 & wait';
-    const run = await runProgram(...sh(script), { signal: never, timeoutSeconds: 0.3 });
+    const run = await runProgram(...sh(script), { signal: never, timeoutSeconds: 1.5 });
     expect(run).toMatchObject({ exitCode: null, timedOut: true, stdout: 'tidy\n' });
   });
 
@@ -209,7 +217,7 @@ describe('a program that is ended', () => {
       onLine: () => abort.abort(),
     });
     expect(run).toMatchObject({ signal: 'SIGKILL', aborted: true });
-    expect(run.seconds).toBeLessThan(3);
+    expect(run.seconds).toBeLessThan(15);
   });
 
   test('because the reader of its lines throws hands on what was thrown', async () => {
@@ -243,7 +251,7 @@ describe('a pipe of programs', () => {
   test('carries bytes from one to the next and captures the end', async () => {
     const pipe = await pipePrograms(
       [call(sh('head -c 50000000 /dev/zero; echo from-a >&2')), call(sh('tr "\\0" x')), call(sh('wc -c'))],
-      { signal: never, timeoutSeconds: 20 },
+      { signal: never, timeoutSeconds: 60 },
     );
     expect(pipe).toMatchObject({ ok: true, culprit: null });
     expect(pipe.runs.map((run) => run.exitCode)).toEqual([0, 0, 0]);
@@ -265,7 +273,7 @@ describe('a pipe of programs', () => {
     });
     expect(pipe.ok).toBe(false);
     expect(pipe.culprit).toMatchObject({ call: { command: 'sh' }, run: { exitCode: 5, stderr: 'bad tar\n' } });
-    expect(pipe.seconds).toBeLessThan(3);
+    expect(pipe.seconds).toBeLessThan(15);
   });
 
   test('fails when the reader ends well before the writer has written all', async () => {
@@ -278,16 +286,23 @@ describe('a pipe of programs', () => {
     const pipe = await pipePrograms([call(['sleep', ['30']]), call(sh('kill -KILL $$'))], { signal: never });
     expect(pipe.culprit).toMatchObject({ call: { command: 'sh' }, run: { signal: 'SIGKILL' } });
     expect(pipe.runs[0]).toMatchObject({ signal: 'SIGTERM', aborted: true });
-    expect(pipe.seconds).toBeLessThan(3);
+    expect(pipe.seconds).toBeLessThan(15);
   });
 
-  test.each([
-    ['writer', [call(['no-such-program', []]), call(sh('cat; touch "$0"'))]],
-    ['reader', [call(['yes', []]), call(['no-such-program', []])]],
-  ])('fails when there is no %s', async (_, calls) => {
-    const pipe = await pipePrograms(calls, { signal: never });
+  test('fails when there is no writer, and gives the reader no empty input instead', async () => {
+    const file = join(folder, 'made-of-nothing');
+    const pipe = await pipePrograms([call(['no-such-program', []]), call(sh('cat; : > "$1"', file))], {
+      signal: never,
+    });
     expect(pipe.culprit?.run.error).toBe('no-such-program is not on the PATH');
-    expect(pipe.seconds).toBeLessThan(3);
+    expect(pipe.runs[1]).toMatchObject({ exitCode: null, aborted: true });
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('fails when there is no reader', async () => {
+    const pipe = await pipePrograms([call(['yes', []]), call(['no-such-program', []])], { signal: never });
+    expect(pipe.culprit?.run.error).toBe('no-such-program is not on the PATH');
+    expect(pipe.seconds).toBeLessThan(15);
   });
 
   test('ends as a whole by the signal and by the deadline', async () => {

@@ -121,11 +121,17 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<RunOption
     );
   }
   const runs = await Promise.all(endings);
-  const own = runs.filter((run) => !run.aborted || options.signal.aborted).filter((run) => run.exitCode !== 0);
-  // Of several the first: its readers had to do with half of their input. Unless it only lost its reader.
-  const guilty = own.find((run) => !lostItsReader(run)) ?? own[0];
+  const failed = runs.filter((run) => run.exitCode !== 0);
+  const endedByUs = (run: ProgramRun) => run.aborted && !options.signal.aborted;
+  // Of several the first in the pipe: its readers had to do with half of their input. A reader's sockets close before its
+  // end is told, so it may be one that we had begun to end because of its writer, and still have an exit status of its own.
+  const guilty =
+    failed.find((run) => !endedByUs(run) && !lostItsReader(run)) ??
+    failed.find((run) => run.exitCode !== null && !lostItsReader(run)) ??
+    failed.find((run) => !endedByUs(run)) ??
+    failed[0];
   return {
-    ok: runs.every((run) => run.exitCode === 0),
+    ok: failed.length === 0,
     runs,
     culprit: guilty ? { call: calls[runs.indexOf(guilty)]!, run: guilty } : null,
     seconds: (performance.now() - startedAt) / 1000,
