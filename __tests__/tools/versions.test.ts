@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  defaultNodeImage,
   findPlatform,
   nodeImages,
   parseChecksums,
@@ -22,12 +21,6 @@ describe('the pins', () => {
       expect(image).toMatch(/^kindest\/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}$/);
       expect(image).toContain(`:${version}@`);
     }
-  });
-
-  test('give a node image to the kind that it was built for only', () => {
-    expect(defaultNodeImage('v0.32.0')).toBe(nodeImages['v1.36.1']);
-    expect(defaultNodeImage('0.32.0')).toBe(nodeImages['v1.36.1']);
-    expect(defaultNodeImage('v0.31.0')).toBeUndefined();
   });
 });
 

@@ -35,18 +35,13 @@ export const pinnedTools: Readonly<Record<ToolName, PinnedTool>> = {
 
 /**
  * The node images that were built for the pinned kind, by Kubernetes version, as its release notes list them; an image
- * made for another kind need not work.
+ * made for another kind need not work. Another kind knows its own by digest when it is given none.
  */
 export const nodeImages = {
   'v1.36.1': 'kindest/node:v1.36.1@sha256:3489c7674813ba5d8b1a9977baea8a6e553784dab7b84759d1014dbd78f7ebd5',
   'v1.35.5': 'kindest/node:v1.35.5@sha256:ce977ae6d65918d0b58a5f8b5e940429c2ce42fa3a5619ec2bbc60b949c0ac95',
   'v1.34.8': 'kindest/node:v1.34.8@sha256:02722c2dedddcfc00febf5d27fbeb9b7b2c14294c82109ff4a85d89ac9ba3256',
 } as const;
-
-/** The node image of the pinned kind; undefined for another kind, which knows its own by digest when it is given none. */
-export function defaultNodeImage(kindVersion: string): string | undefined {
-  return normalizeVersion(kindVersion) === pinnedTools.kind.version ? nodeImages['v1.36.1'] : undefined;
-}
 
 /** `v1.2.3` of `1.2.3` and `v1.2.3`. */
 export function normalizeVersion(version: string): string {
