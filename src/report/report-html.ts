@@ -1,7 +1,7 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
 import type { PhaseRecord, Verdict } from '../outcome.ts';
-import { failedTests, formatCounts, formatDuration, headlineOf, isFlaky } from './headline.ts';
+import { failedTests, formatCount, formatCounts, formatDuration, headlineOf, isFlaky } from './headline.ts';
 import { cutMiddle, escapeHtml, toPlainLine, toPlainText } from './inert-text.ts';
 import type { ReportedEvent, ReportedLog, ReportedTest, ReportInput, TimedPhase } from './report-input.ts';
 import { pageScript, pageStyle } from './report-page.ts';
@@ -201,7 +201,7 @@ function* renderLogs(logs: readonly ReportedLog[]): Generator<string> {
   for (const { pod, container, path, lastLines } of logs.slice(0, maxLogs)) {
     const lines = lastLines.slice(-maxLogLines);
     const text = toPlainText(lines.join('\n').slice(-maxLogChars));
-    yield `<details><summary><span class="mono">${html(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${lines.length} lines of`} ${html(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
+    yield `<details><summary><span class="mono">${html(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${html(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
   }
   if (logs.length > maxLogs) yield `<p class="empty">${logs.length - maxLogs} more logs are in logs/.</p>\n`;
   yield '</section>\n';
@@ -218,7 +218,7 @@ function renderEvents(events: readonly ReportedEvent[]): string {
       `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${html(timeOfDay(at))}</td><td>${html(object, 200)}</td><td class="reason">${html(reason, 100)}</td><td>${html(message, 1000)}</td></tr>`,
   );
   const warnings = events.filter(({ type }) => type === 'Warning').length;
-  const told = `${events.length.toLocaleString('en-US')}, ${warnings.toLocaleString('en-US')} of them warnings`;
+  const told = `${formatCount(events.length, 'event')}, ${warnings.toLocaleString('en-US')} of them warnings`;
   return `<section aria-label="Events">
 <h2>Events of the cluster</h2>
 <details${warnings > 0 ? ' open' : ''}><summary>${told}</summary>

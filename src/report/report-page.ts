@@ -1,6 +1,6 @@
 /** Style and script of report.html. The script builds all that it shows with `textContent`, never from markup. */
 
-export const pageStyle = String.raw`
+export const pageStyle = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --ink: #1c2128; --soft: #59636e; --line: #d9dee4; --hover: #f0f3f6; --code: #f4f6f8;
@@ -14,7 +14,7 @@ export const pageStyle = String.raw`
     --passed-soft: #12261e; --failed-soft: #2b1719; --cancelled: #9198a1; --cancelled-soft: #21262d;
   }
 }
-* { box-sizing: border-box; }
+* { box-sizing: border-box; } [hidden] { display: none !important; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 64px; }
 code, pre, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 13px; }
@@ -28,7 +28,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .cancelled-run { --tone: var(--cancelled); --tone-soft: var(--cancelled-soft); }
 .verdict .outcome { color: var(--tone); font-weight: 700; letter-spacing: .02em; font-size: 14px; display: flex; gap: 8px; align-items: center; }
 .verdict .mark { display: inline-grid; place-items: center; width: 22px; height: 22px; border-radius: 50%; background: var(--tone); color: var(--card); font-size: 13px; font-weight: 800; }
-.verdict h1 { font-size: 22px; line-height: 1.3; margin: 8px 0 0; overflow-wrap: anywhere; text-wrap: pretty; }
+.verdict h1 { font-size: 22px; line-height: 1.3; margin: 8px 0 0; overflow-wrap: anywhere; text-wrap: pretty; } .verdict h1::first-letter { text-transform: uppercase; }
 .hint { margin: 10px 0 0; } .hint b { color: var(--tone); }
 .verdict pre { margin-top: 14px; }
 .facts { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 14px 0 0; padding: 0; list-style: none; color: var(--soft); font-size: 13px; }
@@ -42,7 +42,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .filters button, .more { font: inherit; font-size: 13px; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 999px; padding: 4px 12px; cursor: pointer; display: inline-flex; align-items: center; gap: 7px; }
 .filters button:hover, .more:hover { background: var(--hover); }
 .filters button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
-.filters input { font: inherit; flex: 1 1 220px; min-width: 0; color: var(--ink); background: var(--page); border: 1px solid var(--line); border-radius: 8px; padding: 6px 12px; }
+.filters input { font: inherit; flex: 1 1 220px; min-width: 0; color: var(--ink); background: var(--page); border: 1px solid var(--line); border-radius: 8px; padding: 5px 12px; font-size: 14px; }
 .filters select { font: inherit; font-size: 13px; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 5px 8px; }
 .dot { display: inline-block; flex: none; width: 9px; height: 9px; border-radius: 50%; }
 .count { color: var(--soft); font-variant-numeric: tabular-nums; }
@@ -121,7 +121,7 @@ function details(test) {
   if (test.rebuilt) facts.push('from the log, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
   if (test.name.length > 120) box.append(element('pre', '', test.name));
-  if (test.message && !(test.details || '').includes(test.message)) box.append(element('pre', '', test.message));
+  if (test.message && !(test.details || '').includes(test.message.split('\n', 1)[0])) box.append(element('pre', '', test.message));
   if (test.details) box.append(element('pre', '', test.details));
   for (const pre of box.querySelectorAll('pre')) pre.tabIndex = 0;
   return box;

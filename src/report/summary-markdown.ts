@@ -2,6 +2,7 @@
 import {
   causeOf,
   failedTests,
+  formatCount,
   formatCounts,
   formatDuration,
   headlineOf,
@@ -9,7 +10,15 @@ import {
   placeOf,
   slowestTests,
 } from './headline.ts';
-import { codeBlock, codeSpan, escapeHtml, escapeMarkdown, tableCodeSpan, toPlainLine } from './inert-text.ts';
+import {
+  codeBlock,
+  codeSpan,
+  escapeHtml,
+  escapeMarkdown,
+  firstLineOf,
+  tableCodeSpan,
+  toPlainLine,
+} from './inert-text.ts';
 import type { ReportedTest, ReportInput } from './report-input.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
@@ -84,7 +93,8 @@ function renderFailedTest(test: ReportedTest, open: boolean): string {
   const place = placeOf(test);
   const body = [test.message, test.details].filter((part) => part.trim() !== '');
   // Writers often begin the details with the message; once is enough.
-  const text = body.length === 2 && test.details.includes(test.message) ? test.details : body.join('\n\n');
+  const text =
+    body.length === 2 && test.details.includes(firstLineOf(test.message, 10_000)) ? test.details : body.join('\n\n');
   return [
     `<details${open ? ' open' : ''}><summary><code>${name}</code>${cause === '' ? '' : ` — ${cause}`}</summary>`,
     '',
@@ -115,7 +125,7 @@ function renderFlaky({ tests }: ReportInput): string {
   if (flaky.length === 0) return '';
   const shown = flaky
     .slice(0, 50)
-    .map((test) => `${renderListedTest(test)} (failed ${test.flakyRuns} before it passed)`);
+    .map((test) => `${renderListedTest(test)} (${formatCount(test.flakyRuns ?? 0, 'failed run')} before it passed)`);
   const more = flaky.length > shown.length ? [`- … and ${flaky.length - shown.length} more in \`report.html\``] : [];
   return `**Flaky tests**\n\n${[...shown, ...more].join('\n')}\n\n`;
 }

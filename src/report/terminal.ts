@@ -7,6 +7,10 @@ import type { ReportInput } from './report-input.ts';
 const escapeCharacter = '\u001b';
 const maxEvidenceLines = 12;
 
+function quote(text: string, maxChars = 200): string {
+  return toPlainLine(text, maxChars).replaceAll('##[', '## [');
+}
+
 /**
  * Lines without line breaks; `colour` adds ANSI colours of our own. No untrusted text stands at the begin of a line, and
  * `##[` is broken up, so that the runner's log takes nothing here for a command.
@@ -20,7 +24,6 @@ export function renderTerminal(
     (text: string): string =>
       colour ? `${escapeCharacter}[${code}m${text}${escapeCharacter}[0m` : text;
   const [bold, red, green, yellow, dim] = [paint(1), paint(31), paint(32), paint(33), paint(2)];
-  const quote = (text: string, maxChars = 200): string => toPlainLine(text, maxChars).replaceAll('##[', '## [');
 
   const { verdict, tests, resultsDir } = input;
   const { mark, outcome, sentence } = headlineOf(verdict, tests);
@@ -30,7 +33,10 @@ export function renderTerminal(
   const { failure } = verdict;
   if (failure !== null) {
     if (failure.hint !== '') lines.push(`  ${bold('what to do:')} ${quote(failure.hint, 500)}`);
-    const evidence = failure.kind === 'test' ? [] : failure.evidence.flatMap((block) => block.split('\n'));
+    const evidence =
+      failure.kind === 'test' && failedTests(tests).length > 0
+        ? []
+        : failure.evidence.flatMap((block) => block.split('\n'));
     for (const line of evidence.slice(-maxEvidenceLines)) lines.push(dim(`  │ ${quote(line)}`));
   }
 

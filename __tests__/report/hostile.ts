@@ -1,0 +1,20 @@
+/** Text that tries to be more than text (fault 18), in one place for all renderings. */
+export const hostileTexts = [
+  '::error::pwned',
+  '##[group]pwned',
+  '  ::set-output name=x::y',
+  '<script>alert(1)</script><img src=x onerror=alert(1)>',
+  '</script><script>alert(1)</script>',
+  '<!-- --><details open>',
+  '`code` ``double`` ```fence```',
+  '**bold** _it_ [link](https://evil.example) ![img](https://evil.example/x.png)',
+  '| a | b |\n|---|---|\n| 1 | 2 |',
+  '\u001b[31mred\u001b[0m \u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007 \u009b2J',
+  'a\u202egnp.exe\u2066x\u2069',
+  'NUL \u0000 bell \u0007 backspace \b return \rover',
+  'line one\nline two\r\nline three',
+  '@everyone #1 https://evil.example www.evil.example',
+  '../../etc/passwd',
+  'lone \ud800 half',
+  '😀'.repeat(20),
+];
