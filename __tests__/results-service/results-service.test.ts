@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DefaultArtifactClient } from '@actions/artifact';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { uploadArtifact } from '../../src/github/artifact.ts';
+import { type ResultsService, startResultsService, withEnv } from './results-service.ts';
+
+let service: ResultsService;
+let directory: string;
+
+beforeAll(async () => {
+  // @actions/artifact tells every request to the log of the step; here that would bury the other tests.
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  service = await startResultsService();
+  directory = mkdtempSync(path.join(tmpdir(), 'results-service-'));
+  mkdirSync(path.join(directory, 'in/logs'), { recursive: true });
+  writeFileSync(path.join(directory, 'in/result.json'), '{"schema": 1}\n');
+  writeFileSync(path.join(directory, 'in/logs/größe 1.log'), 'x'.repeat(3_000_000));
+}, 60_000);
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await service.stop();
+  rmSync(directory, { recursive: true });
+});
+
+const upload = (name: string) => uploadArtifact({ name, directory: path.join(directory, 'in'), retentionDays: 90 });
+
+describe('an upload', () => {
+  test('comes back byte for byte, with its id and for how long it is kept', async () => {
+    const uploaded = await withEnv(service.admitJob(), () => upload('one'));
+    expect(uploaded).toMatchObject({ ok: true, value: { leftOut: [] } });
+    const stored = service.listStored().find((artifact) => artifact.name === 'one');
+    expect(uploaded).toMatchObject({ value: { id: String(stored?.id) } });
+    const keptDays = (Date.parse(stored?.expiresAt ?? '') - Date.now()) / 86_400_000;
+    expect(keptDays).toBeGreaterThan(89.9);
+    expect(keptDays).toBeLessThan(90.1);
+
+    const out = path.join(directory, 'out');
+    await service.download('one', out);
+    for (const file of ['result.json', 'logs/größe 1.log'])
+      expect(readFileSync(path.join(out, file)).equals(readFileSync(path.join(directory, 'in', file))), file).toBe(
+        true,
+      );
+  });
+
+  test('with a name that the run has already is refused, and the first one stays', async () => {
+    await withEnv(service.admitJob(), () => upload('twice'));
+    const second = await withEnv(service.admitJob(), () => upload('twice'));
+    expect(second).toMatchObject({
+      ok: false,
+      failure: { kind: 'results', reason: expect.stringMatching(/twice was not uploaded: .*409.*already exists/) },
+    });
+    expect(service.listStored().filter((artifact) => artifact.name === 'twice')).toHaveLength(1);
+    const inAnotherRun = await withEnv(service.admitJob('another-run'), () => upload('twice'));
+    expect(inAnotherRun).toMatchObject({ ok: true });
+  });
+
+  test('without a token, with a wrong one, or where nobody listens is a failure that says so, and no exception', async () => {
+    const env = service.admitJob();
+    const without = await withEnv({ ...env, ACTIONS_RUNTIME_TOKEN: '' }, () => upload('denied'));
+    expect(without).toMatchObject({ ok: false, failure: { reason: expect.stringContaining('ACTIONS_RUNTIME_TOKEN') } });
+    const forged = env.ACTIONS_RUNTIME_TOKEN.replace(/\.$/, '.c2lnbmF0dXJl');
+    const wrong = await withEnv({ ...env, ACTIONS_RUNTIME_TOKEN: forged }, () => upload('denied'));
+    expect(wrong).toMatchObject({ ok: false, failure: { reason: expect.stringContaining('(401)') } });
+    const nobody = await withEnv({ ...env, ACTIONS_RESULTS_URL: 'http://127.0.0.1:9' }, () => upload('denied'));
+    expect(nobody).toMatchObject({ ok: false, failure: { reason: expect.stringContaining('ECONNREFUSED') } });
+    expect(service.listStored().map((artifact) => artifact.name)).not.toContain('denied');
+  });
+});
+
+describe('the service', () => {
+  test('lists and deletes the artifacts of the run that asks, and of no other', async () => {
+    const run = 'a-run-of-its-own';
+    await withEnv(service.admitJob(run), () => upload('listed'));
+    await withEnv(service.admitJob(run), () => upload('deleted'));
+    const client = new DefaultArtifactClient();
+    await withEnv(service.admitJob(run), async () => {
+      expect((await client.listArtifacts()).artifacts.map((artifact) => artifact.name)).toEqual(['listed', 'deleted']);
+      await client.deleteArtifact('deleted');
+      expect((await client.listArtifacts()).artifacts.map((artifact) => artifact.name)).toEqual(['listed']);
+    });
+    await withEnv(service.admitJob('an-empty-run'), async () => {
+      expect((await client.listArtifacts()).artifacts).toEqual([]);
+      await expect(client.getArtifact('listed')).rejects.toThrow(/not found/i);
+    });
+  });
+
+  test('hands out no blob without a signature', async () => {
+    await withEnv(service.admitJob(), () => upload('signed'));
+    const { ACTIONS_RESULTS_URL, ACTIONS_RUNTIME_TOKEN } = service.admitJob();
+    const scope = JSON.parse(Buffer.from(ACTIONS_RUNTIME_TOKEN.split('.')[1]!, 'base64url').toString()).scp as string;
+    const [, run, job] = scope.split(' ')[1]!.split(':');
+    const answer = await fetch(
+      `${ACTIONS_RESULTS_URL}twirp/github.actions.results.api.v1.ArtifactService/GetSignedArtifactURL`,
+      {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ACTIONS_RUNTIME_TOKEN}` },
+        body: JSON.stringify({ workflow_run_backend_id: run, workflow_job_run_backend_id: job, name: 'signed' }),
+      },
+    );
+    const signed = new URL(((await answer.json()) as { signed_url: string }).signed_url);
+    expect((await fetch(signed)).status).toBe(200);
+    signed.search = '';
+    expect((await fetch(signed)).status).toBe(403);
+  });
+});
