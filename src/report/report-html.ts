@@ -218,7 +218,7 @@ function renderEvents(events: readonly ReportedEvent[]): string {
       `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${html(timeOfDay(at))}</td><td>${html(object, 200)}</td><td class="reason">${html(reason, 100)}</td><td>${html(message, 1000)}</td></tr>`,
   );
   const warnings = events.filter(({ type }) => type === 'Warning').length;
-  const told = `${formatCount(events.length, 'event')}, ${warnings.toLocaleString('en-US')} of them warnings`;
+  const told = `${formatCount(events.length, 'event')}, ${formatCount(warnings, 'warning')} among them`;
   return `<section aria-label="Events">
 <h2>Events of the cluster</h2>
 <details${warnings > 0 ? ' open' : ''}><summary>${told}</summary>

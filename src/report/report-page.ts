@@ -74,13 +74,13 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { text-align: left; color: var(--soft); font-weight: 600; position: sticky; top: 0; background: var(--card); }
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.at { white-space: nowrap; color: var(--soft); font-variant-numeric: tabular-nums; } td { overflow-wrap: anywhere; }
-tr.warn td.reason { color: var(--flaky); font-weight: 600; }
+td.reason { white-space: nowrap; } tr.warn td.reason { color: var(--flaky); font-weight: 600; }
 footer { color: var(--soft); font-size: 13px; margin-top: 20px; overflow-wrap: anywhere; }
 footer a { color: var(--accent); }
 @media (max-width: 600px) {
   main { padding: 12px 10px 40px; } section { padding: 14px; border-radius: 10px; } .verdict h1 { font-size: 19px; }
   .test .where { display: block; margin-left: 0; } .details { padding-left: 6px; } .timeline { gap: 7px 10px; }
-  table, tbody, tr, td { display: block; } thead { display: none; } tr { border-bottom: 1px solid var(--line); padding: 6px 0; } td { border: 0; padding: 1px 0; }
+  table, tbody, tr, td { display: block; } thead { display: none; } tr { border-bottom: 1px solid var(--line); padding: 6px 0; } td, td.reason { border: 0; padding: 1px 0; white-space: normal; }
 }
 @media print { .filters, .more { display: none; } pre, .scroll { max-height: none; } }
 `;
