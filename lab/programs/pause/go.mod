@@ -1,0 +1,3 @@
+module floe-lab/pause
+
+go 1.21

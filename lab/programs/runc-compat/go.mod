@@ -1,0 +1,3 @@
+module floe-lab/runc-compat
+
+go 1.21

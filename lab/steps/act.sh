@@ -1,0 +1,6 @@
+# title: act $ACT_VERSION
+# disk-mb: 1500
+# Runs GitHub workflows on this machine.
+source "$LAB/recipes/program.sh"
+go_install "github.com/nektos/act@v$ACT_VERSION"
+bin/act --version

