@@ -1,0 +1,264 @@
+import type { RequestOptions } from 'node:https';
+import type { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
+import { KubeConfig } from '@kubernetes/client-node';
+import pRetry from 'p-retry';
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
+import { ApiError, answerToApiError, toApiError } from './api-error.ts';
+
+export interface ConnectOptions {
+  /** A kubeconfig; without one, the service account of the pod that we run in. */
+  kubeconfigPath?: string;
+  /** Name of a context of the kubeconfig, in place of its current one. */
+  context?: string;
+  /** How long a call may take, retries included, unless it says otherwise. */
+  deadlineSeconds?: number;
+}
+
+export interface CallOptions {
+  signal: AbortSignal;
+  query?: Record<string, string>;
+  /** Sent as JSON. */
+  body?: object;
+  deadlineSeconds?: number;
+  /** At most so many attempts; without it, as many as fit before the deadline. */
+  attempts?: number;
+}
+
+export interface OpenOptions {
+  signal: AbortSignal;
+  query?: Record<string, string>;
+  /** How long the answer's head may take; none: as long as the signal lets it. */
+  headDeadlineMilliseconds?: number;
+}
+
+/** The outcome of a call whose refusal is an expected one. */
+export type Answer<T> = { ok: true; value: T } | { ok: false; error: ApiError };
+
+const connectTimeoutMilliseconds = 5000;
+const maxErrorBodyBytes = 64 * 1024;
+
+/**
+ * Opens nothing yet: reads the kubeconfig.
+ * @throws what is wrong with the kubeconfig, as an Error with one line.
+ */
+export function connect(options: ConnectOptions): KubeConnection {
+  const config = new KubeConfig();
+  if (options.kubeconfigPath === undefined) config.loadFromCluster();
+  else config.loadFromFile(options.kubeconfigPath);
+  if (options.context !== undefined) config.setCurrentContext(options.context);
+  if (config.getCurrentCluster() === null)
+    throw new Error(
+      `${options.kubeconfigPath ?? 'the service account'} has no cluster for the context ${JSON.stringify(config.getCurrentContext() ?? '')}`,
+    );
+  return new KubeConnection(config, options.deadlineSeconds ?? 30);
+}
+
+/**
+ * One API server and one way to it. Credentials come from `KubeConfig` anew for each request, so that tokens of exec
+ * plugins and rotated certificates are fresh; the connection pool is kept for as long as its TLS material stays the same.
+ *
+ * Calls go to the API's own paths and hand back its JSON as it is: the generated classes of client-node turn times into
+ * `Date`s, build a pool for each request when there is a client certificate, and know no deadline.
+ */
+export class KubeConnection {
+  readonly #config: KubeConfig;
+  readonly #deadlineSeconds: number;
+  #pool: { tls: object; dispatcher: Dispatcher } | undefined;
+
+  constructor(config: KubeConfig, deadlineSeconds: number) {
+    this.#config = config;
+    this.#deadlineSeconds = deadlineSeconds;
+  }
+
+  /**
+   * One call, JSON in and JSON out. What passes by itself (a server that is away or overloaded) is tried again until the
+   * deadline, as far as a second attempt cannot do harm.
+   * @throws ApiError, or the signal's reason when it is aborted.
+   */
+  async call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, options: CallOptions): Promise<T> {
+    const seconds = options.deadlineSeconds ?? this.#deadlineSeconds;
+    const deadline = AbortSignal.timeout(seconds * 1000);
+    const signal = AbortSignal.any([options.signal, deadline]);
+    let last: ApiError | undefined;
+    const attempt = async (): Promise<T> => {
+      try {
+        const { body } = await this.#send(method, path, signal, options);
+        return (await body.json()) as T;
+      } catch (error) {
+        // An abort is no failure of the API, and must end the retries.
+        signal.throwIfAborted();
+        last = toApiError(error);
+        throw last;
+      }
+    };
+    try {
+      return await pRetry(attempt, {
+        retries: (options.attempts ?? Number.POSITIVE_INFINITY) - 1,
+        minTimeout: 200,
+        maxTimeout: 2000,
+        randomize: true,
+        signal,
+        shouldRetry: ({ error }) => isRepeatable(method, toApiError(error)),
+      });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!deadline.aborted) throw toApiError(error);
+      const why = last === undefined ? '' : `; last seen: ${last.message}`;
+      throw new ApiError(`no answer from the API server within ${seconds} s${why}`, {
+        status: last?.status,
+        code: 'DEADLINE',
+        retryable: true,
+        cause: last,
+      });
+    }
+  }
+
+  /**
+   * A GET whose answer is read as it comes. There is no deadline on the body: whoever reads it watches it, and destroys
+   * it when done. The body has a listener for errors, so that a stream that nobody reads any more cannot end the process.
+   * @throws ApiError for any answer but 2xx, or the signal's reason when it is aborted.
+   */
+  async open(path: string, options: OpenOptions): Promise<Readable> {
+    const late = new AbortController();
+    const timer =
+      options.headDeadlineMilliseconds === undefined
+        ? undefined
+        : setTimeout(() => late.abort(), options.headDeadlineMilliseconds);
+    try {
+      const { body } = await this.#send('GET', path, AbortSignal.any([options.signal, late.signal]), options);
+      body.on('error', () => {
+        // Errors of the body reach its reader through the iterator; this listener is for a body that has none any more.
+      });
+      return body;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (late.signal.aborted)
+        throw new ApiError(`no answer from the API server within ${options.headDeadlineMilliseconds} ms`, {
+          code: 'DEADLINE',
+          retryable: true,
+        });
+      throw toApiError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Creates a Job. That the cluster refuses it, or cannot be reached, is an answer; an abort is thrown. */
+  async createJob(namespace: string, manifest: object, signal: AbortSignal): Promise<Answer<object>> {
+    return this.#answer(this.call('POST', `/apis/batch/v1/namespaces/${namespace}/jobs`, { body: manifest, signal }));
+  }
+
+  /** Asks for a pod to be ended within its grace period; one that is gone already is as good. */
+  async deletePod(
+    namespace: string,
+    name: string,
+    options: { graceSeconds: number; signal: AbortSignal },
+  ): Promise<void> {
+    try {
+      await this.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, {
+        signal: options.signal,
+        query: { gracePeriodSeconds: String(options.graceSeconds) },
+      });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+  }
+
+  /** Ends all that is still open on this connection. */
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.dispatcher.destroy();
+  }
+
+  async #answer<T>(call: Promise<T>): Promise<Answer<T>> {
+    try {
+      return { ok: true, value: await call };
+    } catch (error) {
+      if (error instanceof ApiError) return { ok: false, error };
+      throw error;
+    }
+  }
+
+  async #send(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    signal: AbortSignal,
+    options: { query?: Record<string, string>; body?: object },
+  ): Promise<Dispatcher.ResponseData> {
+    const { dispatcher, headers } = await this.#authenticate();
+    signal.throwIfAborted();
+    const answer = await request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
+      method,
+      dispatcher,
+      signal,
+      headers: { ...headers, accept: 'application/json', 'user-agent': 'k8s-test-action', ...jsonType(options.body) },
+      query: options.query ?? {},
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      // Time is watched by our signals: undici cuts a body that is silent for 300 s.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return answer;
+    throw answerToApiError(answer.statusCode, await readStart(answer.body));
+  }
+
+  async #authenticate(): Promise<{ dispatcher: Dispatcher; headers: Record<string, string> }> {
+    const cluster = this.#config.getCurrentCluster()!;
+    const https: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(https);
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(https.headers ?? {})) headers[name] = String(value);
+    if (typeof https.auth === 'string') headers.Authorization = `Basic ${Buffer.from(https.auth).toString('base64')}`;
+    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = https;
+    const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
+    if (this.#pool !== undefined && isDeepStrictEqual(this.#pool.tls, tls))
+      return { dispatcher: this.#pool.dispatcher, headers };
+    const former = this.#pool;
+    this.#pool = { tls, dispatcher: createDispatcher(this.#config, cluster, tls) };
+    // What still runs over the former pool may end in peace. A failure to close it harms nobody: it is not used again.
+    former?.dispatcher.close().catch(() => undefined);
+    return { dispatcher: this.#pool.dispatcher, headers };
+  }
+}
+
+type ClusterEntry = NonNullable<ReturnType<KubeConfig['getCurrentCluster']>>;
+
+/** HTTP/1.1 on purpose: each stream has a connection of its own, so that one that nobody reads cannot hold up the others. */
+function createDispatcher(config: KubeConfig, cluster: ClusterEntry, tls: object): Dispatcher {
+  const options = config.createDispatcherOptions(cluster, definedOnly(tls));
+  if (options.type === 'socks')
+    throw new Error(`the kubeconfig wants a SOCKS proxy (${options.uri}), which is not supported`);
+  // The same options under two names: undici's types do not allow for an explicit undefined.
+  const common = options.type === 'none' ? {} : (options.connect as buildConnector.BuildOptions);
+  const connectOptions: buildConnector.BuildOptions = { ...common, timeout: connectTimeoutMilliseconds };
+  if (options.type !== 'proxy') return new Agent({ allowH2: false, connect: connectOptions });
+  const requestTls = options.requestTls as buildConnector.BuildOptions;
+  return new ProxyAgent({ uri: options.uri, requestTls, connect: connectOptions, allowH2: false });
+}
+
+function definedOnly(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
+}
+
+/** A call may be sent again when it changes nothing twice, or when the server said (or showed) that it did not take it. */
+function isRepeatable(method: string, error: ApiError): boolean {
+  if (!error.retryable) return false;
+  return method !== 'POST' || error.code === 'ECONNREFUSED' || error.status === 429;
+}
+
+function jsonType(body: object | undefined): Record<string, string> {
+  return body === undefined ? {} : { 'content-type': 'application/json' };
+}
+
+async function readStart(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= maxErrorBodyBytes) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,176 @@
+import type { LogLineSink, LogTimestamp } from './log-lines.ts';
+
+/** A part of a log that is, or may be, missing or doubled. */
+export interface LogGap {
+  /** Timestamp of the last line before it; empty when there is none. */
+  afterTimestamp: string;
+  note: string;
+}
+
+const nanosecondsPerSecond = 1e9;
+
+/**
+ * stdout and stderr are stamped by two goroutines of the container runtime and written to one file: lines may be in it
+ * out of order by a little. So far we ask back beyond the last line, and only lines that are older still count as proof
+ * of a clock that was set back.
+ */
+const slackNanoseconds = 2 * nanosecondsPerSecond;
+
+/**
+ * Knows how far a log has been read, and picks from each stream that takes it up again what has not come before.
+ *
+ * A server that is asked for all lines since an instant (rounded down to a whole second) sends what its file holds, in
+ * the order of the file. The lines that came before therefore come again first, in the same order, and are recognised
+ * by their timestamps, one by one: equal ones are as many lines. What follows the last of them is new. When that last
+ * line does not come again, the file was rotated meanwhile, and what lay between is declared as a gap.
+ *
+ * It cannot know of what a node rotated away before the first line was read, nor of lines that the kubelet itself skips
+ * while it follows a file through a rotation: only the node's own files can tell of those.
+ */
+export class LogPosition implements LogLineSink {
+  bytes = 0;
+  lines = 0;
+  readonly gaps: LogGap[] = [];
+  /** What the server said about the log during the present stream, in place of the log. */
+  foreignWords = '';
+
+  #out: Buffer = Buffer.alloc(0);
+  #outBytes = 0;
+
+  /** The second in which the first line was written: instants are counted in nanoseconds from there, exact for 104 days. */
+  #baseEpochSeconds: number | undefined;
+  /** Of the lines that came, the instants of those not before `#windowStart`, in the order in which they came. */
+  #window: number[] = [];
+  #windowStart = Number.NEGATIVE_INFINITY;
+  #latest = Number.NEGATIVE_INFINITY;
+  #lastTimestamp = '';
+  /** How much of the last line has come, as long as its newline has not. */
+  #unfinishedBytes: number | undefined;
+  #clockWentBack = false;
+
+  // Of the present stream.
+  #isReplay = false;
+  /** Index in `#window` of the next line that is expected to come again. */
+  #expected = 0;
+  #isFirstLine = true;
+  /** How many bytes of the present line came before and are left out. */
+  #skipBytes = 0;
+
+  /**
+   * A new stream is about to begin.
+   * @returns the instant from which to ask for lines, a whole second; undefined for all there are.
+   */
+  beginStream(): string | undefined {
+    this.foreignWords = '';
+    this.#isFirstLine = true;
+    this.#expected = 0;
+    this.#isReplay = this.#window.length > 0;
+    if (!this.#isReplay) return undefined;
+    if (this.#clockWentBack)
+      this.declareGap('the clock of the node was set back: where the log was taken up again, lines may be missing');
+    const epochSeconds = this.#baseEpochSeconds! + this.#windowStart / nanosecondsPerSecond;
+    return new Date(epochSeconds * 1000).toISOString().replace('.000Z', 'Z');
+  }
+
+  /** Whether the present stream has shown that nothing is missing before it: the last line of the former came again. */
+  get isContinuous(): boolean {
+    return !this.#isReplay;
+  }
+
+  /** Declares that the log may be incomplete after what has come of it. */
+  declareGap(note: string): void {
+    this.gaps.push({ afterTimestamp: this.#lastTimestamp, note });
+  }
+
+  /** Begins to gather what is new in a chunk of `bytes`; `takeNew` hands it out. */
+  beginChunk(bytes: number): void {
+    this.#out = Buffer.allocUnsafe(bytes);
+    this.#outBytes = 0;
+  }
+
+  /** The new bytes of the chunk, without timestamps. */
+  takeNew(): Buffer {
+    const taken = this.#out.subarray(0, this.#outBytes);
+    this.#out = Buffer.alloc(0);
+    this.#outBytes = 0;
+    return taken;
+  }
+
+  lineStarts(at: LogTimestamp): void {
+    this.#baseEpochSeconds ??= at.epochSeconds;
+    const instant = (at.epochSeconds - this.#baseEpochSeconds) * nanosecondsPerSecond + at.nanoseconds;
+    const novelty = this.#isReplay ? this.#compare(instant, at.text) : 'new';
+    this.#isFirstLine = false;
+    switch (novelty) {
+      case 'old':
+        this.#skipBytes = Number.POSITIVE_INFINITY;
+        break;
+      case 'unfinished':
+        this.#skipBytes = this.#unfinishedBytes ?? 0;
+        break;
+      case 'new':
+        this.#skipBytes = 0;
+        this.#remember(instant, at.text);
+    }
+  }
+
+  content(chunk: Buffer, from: number, to: number, endsLine: boolean): void {
+    const skipped = Math.min(this.#skipBytes, to - from);
+    this.#skipBytes -= skipped;
+    const start = from + skipped;
+    if (start === to) return;
+    this.#outBytes += chunk.copy(this.#out, this.#outBytes, start, to);
+    this.bytes += to - start;
+    if (endsLine) {
+      this.lines += 1;
+      this.#unfinishedBytes = undefined;
+    } else {
+      this.#unfinishedBytes = (this.#unfinishedBytes ?? 0) + (to - start);
+    }
+  }
+
+  foreignLine(text: string): void {
+    this.foreignWords = text;
+  }
+
+  /** What a line is that comes while the lines from before are coming again. */
+  #compare(instant: number, timestamp: string): 'old' | 'unfinished' | 'new' {
+    const found =
+      this.#window[this.#expected] === instant ? this.#expected : this.#window.indexOf(instant, this.#expected);
+    if (found !== -1) {
+      this.#expected = found + 1;
+      if (this.#expected < this.#window.length) return 'old';
+      this.#isReplay = false;
+      return this.#unfinishedBytes === undefined ? 'old' : 'unfinished';
+    }
+    // A long line is several pieces in the node's file, each with its instant. When the one that we ask from is in the
+    // middle of a line, the first thing to come is the rest of that line, which came before under its first instant.
+    if (this.#isFirstLine && instant < this.#window.at(-1)!) return 'old';
+    // Lines of before the clock was set back may bear instants that are yet to come; they are not in the window.
+    if (this.#clockWentBack && this.#expected === 0) return 'old';
+    this.#isReplay = false;
+    this.#unfinishedBytes = undefined;
+    this.declareGap(
+      `the log was rotated (or its container restarted) while the connection was away: lines between ${this.#lastTimestamp} and ${timestamp} may be missing`,
+    );
+    return 'new';
+  }
+
+  #remember(instant: number, timestamp: string): void {
+    if (instant < this.#windowStart) {
+      this.#clockWentBack = true;
+      this.#window = [];
+      this.#windowStart = Number.NEGATIVE_INFINITY;
+      this.#latest = Number.NEGATIVE_INFINITY;
+    }
+    this.#latest = Math.max(this.#latest, instant);
+    const start = Math.floor(this.#latest / nanosecondsPerSecond) * nanosecondsPerSecond - slackNanoseconds;
+    if (start > this.#windowStart) {
+      this.#windowStart = start;
+      this.#window = this.#window.filter((one) => one >= start);
+    }
+    this.#window.push(instant);
+    this.#lastTimestamp = timestamp;
+    this.#unfinishedBytes = 0;
+  }
+}

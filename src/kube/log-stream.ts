@@ -1,0 +1,218 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ApiError, toApiError } from './api-error.ts';
+import type { KubeConnection } from './connection.ts';
+import { LogLineParser } from './log-lines.ts';
+import { type LogGap, LogPosition } from './log-position.ts';
+import { logPath } from './read-log.ts';
+import { TroubleReport } from './trouble.ts';
+import { late, waitBriefly } from './wait-briefly.ts';
+
+export interface FollowLogOptions {
+  connection: KubeConnection;
+  namespace: string;
+  pod: string;
+  container: string;
+  /** Stops following; what is missing then is declared as a gap. */
+  signal: AbortSignal;
+  /** Whether the container has ended, or will never write again for another reason (its pod is gone, nobody waits any more). */
+  ended: () => boolean | Promise<boolean>;
+  /** Takes the log's own bytes, in order, as they come; reading waits for it. What it throws ends the following. */
+  onChunk: (chunk: Buffer) => void | Promise<void>;
+  /** Told that the log cannot be read, since when and why; first after some seconds, then more and more rarely. */
+  onTrouble?: (text: string) => void;
+  timing?: Partial<FollowTiming>;
+}
+
+export interface FollowTiming {
+  /** A stream that is silent for so long is opened anew: it may be dead without anybody having noticed. */
+  stallMilliseconds: number;
+  /** How often `ended` is asked while a stream is open. */
+  tickMilliseconds: number;
+  /** How long a stream may go on after the container's end before the rest is fetched without following. */
+  lingerMilliseconds: number;
+  firstRetryMilliseconds: number;
+  maxRetryMilliseconds: number;
+  /** How long after the container's end the rest of its log is tried for. */
+  giveUpMilliseconds: number;
+  /** How long a trouble must last before it is told. */
+  troubleGraceSeconds: number;
+}
+
+export interface FollowedLog {
+  bytes: number;
+  /** How many newlines. */
+  lines: number;
+  /** What is, or may be, missing or doubled; empty when what was delivered is all that the API server has. */
+  gaps: LogGap[];
+}
+
+const defaultTiming: FollowTiming = {
+  stallMilliseconds: 60_000,
+  tickMilliseconds: 250,
+  lingerMilliseconds: 1000,
+  firstRetryMilliseconds: 100,
+  maxRetryMilliseconds: 1000,
+  giveUpMilliseconds: 30_000,
+  troubleGraceSeconds: 3,
+};
+
+/**
+ * Delivers the log of a container, each byte once and in order, until the container has ended and a stream that was
+ * opened after its end has brought nothing new. Dropped and silent streams are taken up where they ended; memory does not
+ * grow with the log or its lines. What a `LogPosition` cannot make sure of is declared in `gaps`.
+ *
+ * An abort, a pod that is gone, and an API server that stays away after the container's end are ordinary ends, with a gap.
+ * @throws what `onChunk` or `ended` threw, nothing else.
+ */
+export async function followLog(options: FollowLogOptions): Promise<FollowedLog> {
+  const timing = { ...defaultTiming, ...options.timing };
+  const position = new LogPosition();
+  const trouble = new TroubleReport(options.onTrouble, timing.troubleGraceSeconds);
+  let attempts = 0;
+  let endedAt: number | undefined;
+  for (;;) {
+    const hasEnded = await options.ended();
+    if (hasEnded) endedAt ??= performance.now();
+    const bytesBefore = position.bytes;
+    const end = await readStream(options, timing, position, !hasEnded);
+    const hasNews = position.bytes > bytesBefore;
+    if (end.kind === 'aborted') {
+      position.declareGap('following the log was stopped before its end');
+      break;
+    }
+    if (end.kind === 'gone') {
+      position.declareGap(`the pod is gone, and the end of its log could not be confirmed: ${end.why}`);
+      break;
+    }
+    const why = position.foreignWords === '' ? end.why : position.foreignWords;
+    if (hasEnded && !hasNews && end.kind === 'complete' && position.foreignWords === '') {
+      if (!position.isContinuous)
+        position.declareGap('the last lines were gone from the node before they were confirmed');
+      break;
+    }
+    if (endedAt !== undefined && performance.now() - endedAt > timing.giveUpMilliseconds && !hasNews) {
+      position.declareGap(`the end of the log could not be had: ${why}`);
+      break;
+    }
+    if (hasNews || why === '') trouble.healed();
+    else trouble.failed(`the log of ${options.pod}/${options.container} cannot be read`, why);
+    attempts = hasNews ? 0 : attempts + 1;
+    // A stream that we left was open long enough; one that brought the rest is confirmed by another at once.
+    if (end.kind === 'over' || (hasEnded && end.kind === 'complete' && hasNews)) continue;
+    const doublings = Math.min(Math.max(attempts - 1, 0), 10);
+    const wait = Math.min(timing.firstRetryMilliseconds * 2 ** doublings, timing.maxRetryMilliseconds);
+    // An abort is noticed at the next attempt.
+    await delay(wait, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+  return { bytes: position.bytes, lines: position.lines, gaps: position.gaps };
+}
+
+/** How a stream ended; `why` is empty when nothing is wrong. */
+interface StreamEnd {
+  /** `complete`: the server said so; `over`: we left it; `broken`: it was cut, or refused; `gone`: there is no such pod. */
+  kind: 'complete' | 'over' | 'broken' | 'gone' | 'aborted';
+  why: string;
+}
+
+async function readStream(
+  options: FollowLogOptions,
+  timing: FollowTiming,
+  position: LogPosition,
+  follow: boolean,
+): Promise<StreamEnd> {
+  const leave = new AbortController();
+  const signal = AbortSignal.any([options.signal, leave.signal]);
+  const since = position.beginStream();
+  const parser = new LogLineParser(position);
+  const watchdog = new Watchdog(options, timing, follow);
+  let pending: Promise<unknown> | undefined;
+  try {
+    const query = {
+      container: options.container,
+      timestamps: 'true',
+      ...(follow ? { follow: 'true' } : {}),
+      ...(since === undefined ? {} : { sinceTime: since }),
+    };
+    // The kubelet sends the head of its answer with the first line: for a silent container that may take for ever.
+    const opening = options.connection.open(logPath(options), { signal, query });
+    pending = opening;
+    const body = await watchdog.wait(opening);
+    if (body === late) return watchdog.end;
+    const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+    for (;;) {
+      const reading = chunks.next();
+      pending = reading;
+      const chunk = await watchdog.wait(reading);
+      if (chunk === late) return watchdog.end;
+      if (chunk.done === true) return { kind: 'complete', why: '' };
+      position.beginChunk(chunk.value.length);
+      parser.push(chunk.value);
+      const news = position.takeNew();
+      if (news.length > 0) await options.onChunk(news);
+    }
+  } catch (error) {
+    if (!(error instanceof StreamError)) throw error;
+    if (options.signal.aborted) return { kind: 'aborted', why: '' };
+    return { kind: error.failure.status === 404 ? 'gone' : 'broken', why: error.failure.message };
+  } finally {
+    parser.end();
+    // What is left of the stream is given up; that a read of it fails is our own doing.
+    pending?.catch(() => undefined);
+    leave.abort();
+  }
+}
+
+/** Sets what the stream threw apart from what the caller's own functions threw. */
+class StreamError extends Error {
+  readonly failure: ApiError;
+  constructor(failure: ApiError) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Waits for the next part of a stream as long as there is reason to. */
+class Watchdog {
+  end: StreamEnd = { kind: 'over', why: '' };
+  readonly #options: FollowLogOptions;
+  readonly #timing: FollowTiming;
+  readonly #follow: boolean;
+  #askedAt = performance.now();
+  #endedAt: number | undefined;
+
+  constructor(options: FollowLogOptions, timing: FollowTiming, follow: boolean) {
+    this.#options = options;
+    this.#timing = timing;
+    this.#follow = follow;
+  }
+
+  /**
+   * @returns `late` when the stream is to be left; `end` then says why.
+   * @throws StreamError when the stream broke.
+   */
+  async wait<T>(part: Promise<T>): Promise<T | typeof late> {
+    const start = performance.now();
+    for (;;) {
+      if (await this.#isOverdue()) return late;
+      const result = await waitBriefly(part, this.#timing.tickMilliseconds).catch((error: unknown) => {
+        throw new StreamError(toApiError(error));
+      });
+      if (result !== late) return result;
+      const silent = performance.now() - start;
+      if (silent < this.#timing.stallMilliseconds) continue;
+      // Silence is no fault of a stream that follows: tests may think for minutes.
+      if (!this.#follow)
+        this.end = { kind: 'broken', why: `the API server was silent for ${Math.round(silent / 1000)} s` };
+      return late;
+    }
+  }
+
+  /** Whether the container has ended so long ago that a stream that follows should have ended too. */
+  async #isOverdue(): Promise<boolean> {
+    const now = performance.now();
+    if (!this.#follow || now - this.#askedAt < this.#timing.tickMilliseconds) return false;
+    this.#askedAt = now;
+    if (await this.#options.ended()) this.#endedAt ??= now;
+    return this.#endedAt !== undefined && now - this.#endedAt >= this.#timing.lingerMilliseconds;
+  }
+}

@@ -1,0 +1,41 @@
+import { fail, type Result, succeed } from '../outcome.ts';
+import { ApiError } from './api-error.ts';
+import type { KubeConnection } from './connection.ts';
+
+const pageSize = 500;
+
+/**
+ * All objects under the path of a list, e.g. `/api/v1/nodes`, fetched in pages.
+ * @throws ApiError, or the signal's reason when it is aborted.
+ */
+export async function listResources<T>(connection: KubeConnection, path: string, signal: AbortSignal): Promise<T[]> {
+  const items: T[] = [];
+  let next = '';
+  do {
+    const page = await connection.call<{ metadata: { continue?: string }; items: T[] }>('GET', path, {
+      signal,
+      query: { limit: String(pageSize), ...(next === '' ? {} : { continue: next }) },
+    });
+    items.push(...page.items);
+    next = page.metadata.continue ?? '';
+  } while (next !== '');
+  return items;
+}
+
+/** Creates a namespace, or takes the one that is there as it is. */
+export async function createNamespace(
+  connection: KubeConnection,
+  name: string,
+  labels: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Result<undefined>> {
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  try {
+    await connection.call('POST', '/api/v1/namespaces', { body, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.reason !== 'AlreadyExists')
+      return fail('api', `the namespace ${name} could not be created: ${error.message}`);
+  }
+  return succeed(undefined);
+}

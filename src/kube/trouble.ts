@@ -1,0 +1,31 @@
+/**
+ * Tells of a trouble that lasts, in words that grow rarer the longer it lasts: the first time after `graceSeconds`, since
+ * a connection that drops and is back at once is nobody's business, then whenever its age has doubled.
+ */
+export class TroubleReport {
+  readonly #onTrouble: (text: string) => void;
+  readonly #graceSeconds: number;
+  #since: number | undefined;
+  #nextSeconds: number;
+
+  constructor(onTrouble: ((text: string) => void) | undefined, graceSeconds: number) {
+    this.#onTrouble = onTrouble ?? (() => undefined);
+    this.#graceSeconds = graceSeconds;
+    this.#nextSeconds = graceSeconds;
+  }
+
+  /** Another attempt failed. `what` says what does not work, `why` is the last error. */
+  failed(what: string, why: string): void {
+    const now = performance.now();
+    this.#since ??= now;
+    const seconds = (now - this.#since) / 1000;
+    if (seconds < this.#nextSeconds) return;
+    this.#nextSeconds = Math.max(seconds * 2, 1);
+    this.#onTrouble(`${what} since ${Math.round(seconds)} s: ${why}`);
+  }
+
+  healed(): void {
+    this.#since = undefined;
+    this.#nextSeconds = this.#graceSeconds;
+  }
+}

@@ -1,0 +1,287 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiError, toApiError } from './api-error.ts';
+import type { KubeConnection } from './connection.ts';
+import { JsonLines } from './json-lines.ts';
+import type { ObjectMeta } from './objects.ts';
+import { TroubleReport } from './trouble.ts';
+import { late, waitBriefly } from './wait-briefly.ts';
+
+export interface WatchedObject {
+  metadata: ObjectMeta;
+}
+
+export interface Change<T> {
+  type: 'added' | 'modified' | 'deleted';
+  /** The object as it is now; of a deleted one, the last that was seen. */
+  object: T;
+}
+
+export interface WatchOptions<T> {
+  connection: KubeConnection;
+  /** Path of a list, e.g. `/api/v1/namespaces/x/pods`. */
+  path: string;
+  fieldSelector?: string;
+  labelSelector?: string;
+  signal: AbortSignal;
+  /** Called once for each change, in order, after the store has it. What it throws ends the watch and rejects `done`. */
+  onChange?: (change: Change<T>, store: ReadonlyMap<string, T>) => void | Promise<void>;
+  /** Told that the API server does not answer, since when and why; first after some seconds, then more and more rarely. */
+  onTrouble?: (text: string) => void;
+  timing?: Partial<WatchTiming>;
+}
+
+export interface WatchTiming {
+  /**
+   * After so long the server ends a stream, and we take it up again. Shortly before, it sends a bookmark: so even a quiet
+   * watch hears from its server that often, and never asks for a version that has been compacted away.
+   */
+  streamSeconds: number;
+  /** A stream that is silent for longer is dead. Must exceed `streamSeconds`. */
+  silenceMilliseconds: number;
+  /** How long the head of a stream may take. */
+  headMilliseconds: number;
+  firstRetryMilliseconds: number;
+  maxRetryMilliseconds: number;
+  /** How long a trouble must last before it is told. */
+  troubleGraceSeconds: number;
+}
+
+export interface ResourceWatch<T> {
+  /** All objects there are, by uid, as far as we know. */
+  readonly store: ReadonlyMap<string, T>;
+  /** Resolves once the store is complete for the first time; rejects as `done` does when that never happens. */
+  readonly synced: Promise<void>;
+  /**
+   * Never resolves: rejects with the signal's reason on abort, with what a callback threw, with an ApiError when the
+   * server refuses the first list for good (no permission, no such kind).
+   */
+  readonly done: Promise<never>;
+  /** When the server last said anything. */
+  readonly lastContactAt: Date;
+}
+
+const defaultTiming: WatchTiming = {
+  streamSeconds: 20,
+  silenceMilliseconds: 25_000,
+  headMilliseconds: 10_000,
+  firstRetryMilliseconds: 100,
+  maxRetryMilliseconds: 3000,
+  troubleGraceSeconds: 3,
+};
+
+/** etcd refuses objects beyond 1.5 MiB; JSON and managedFields may double that. */
+const maxLineBytes = 16 * 1024 * 1024;
+
+/**
+ * Lists the objects under a path and follows their changes until the signal is aborted: through dropped and silent
+ * connections it goes on from the last resourceVersion, after 410 Gone (as a status or as an event) it lists again and
+ * tells what vanished meanwhile as deleted, and while the API server is away it tries again and again.
+ */
+export function watchResources<T extends WatchedObject>(options: WatchOptions<T>): ResourceWatch<T> {
+  const watch = new Watch(options);
+  const done = Promise.withResolvers<never>();
+  watch.run().catch((error: unknown) => {
+    // An abort is the ordinary end, which nobody has to wait for; any other rejection that nobody handles is a crash, as it should be.
+    if (options.signal.aborted) done.promise.catch(() => undefined);
+    done.reject(error);
+  });
+  return {
+    store: watch.store,
+    synced: watch.synced.promise,
+    done: done.promise,
+    get lastContactAt() {
+      return watch.lastContactAt;
+    },
+  };
+}
+
+/** There is no going on with this stream from its last version: only a new list helps. */
+class VersionLost extends Error {}
+
+function* parseEvents(lines: JsonLines, chunk: Buffer): Generator<unknown> {
+  try {
+    yield* lines.push(chunk);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new VersionLost(`what came is no JSON: ${error.message}`);
+    throw error;
+  }
+}
+
+class Watch<T extends WatchedObject> {
+  readonly store = new Map<string, T>();
+  readonly synced = Promise.withResolvers<void>();
+  lastContactAt = new Date();
+  readonly #options: WatchOptions<T>;
+  readonly #timing: WatchTiming;
+  readonly #trouble: TroubleReport;
+  #isSynced = false;
+  #version: string | undefined;
+  #failures = 0;
+
+  constructor(options: WatchOptions<T>) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.#trouble = new TroubleReport(options.onTrouble, this.#timing.troubleGraceSeconds);
+    // Whoever does not wait for the first list still hears of its failure through `done`.
+    this.synced.promise.catch(() => undefined);
+  }
+
+  async run(): Promise<never> {
+    try {
+      for (;;) {
+        this.#options.signal.throwIfAborted();
+        try {
+          if (this.#version === undefined) await this.#list();
+          await this.#follow();
+        } catch (error) {
+          await this.#recover(error);
+        }
+      }
+    } catch (error) {
+      this.synced.reject(error);
+      throw error;
+    }
+  }
+
+  /** Returns when it is time for another attempt; throws what no attempt can heal. */
+  async #recover(error: unknown): Promise<void> {
+    const { signal, path } = this.#options;
+    signal.throwIfAborted();
+    if (error instanceof VersionLost) this.#version = undefined;
+    else if (!(error instanceof ApiError)) throw error;
+    // Right after a restart the API server may refuse for a moment what it allowed before, until it has read its RBAC rules.
+    else if (!error.retryable && !this.#isSynced) throw error;
+    // Whatever the server has against our version, a list has none.
+    else if (error.status !== undefined) this.#version = undefined;
+    this.#failures += 1;
+    const isAnswer = error instanceof VersionLost || (error instanceof ApiError && error.status !== undefined);
+    this.#trouble.failed(
+      isAnswer ? `the API server refuses the watch of ${path}` : 'the API server is unreachable',
+      error.message,
+    );
+    const { firstRetryMilliseconds, maxRetryMilliseconds } = this.#timing;
+    const wait = Math.min(firstRetryMilliseconds * 2 ** (this.#failures - 1), maxRetryMilliseconds);
+    await delay(wait * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+
+  #heard(): void {
+    this.lastContactAt = new Date();
+  }
+
+  #isWell(): void {
+    this.#failures = 0;
+    this.#trouble.healed();
+  }
+
+  async #list(): Promise<void> {
+    const { connection, path, signal } = this.#options;
+    const list = await connection.call<{ metadata: { resourceVersion: string }; items: T[] }>('GET', path, {
+      signal,
+      query: this.#selectors(),
+      // The retries of a single call would hide from us that the server is away.
+      attempts: 1,
+      deadlineSeconds: this.#timing.headMilliseconds / 1000,
+    });
+    this.#heard();
+    const listed = new Set(list.items.map((object) => object.metadata.uid));
+    for (const [uid, object] of [...this.store]) {
+      if (listed.has(uid)) continue;
+      this.store.delete(uid);
+      await this.#tell({ type: 'deleted', object });
+    }
+    for (const object of list.items) await this.#put(object);
+    this.#version = list.metadata.resourceVersion;
+    this.#isSynced = true;
+    this.synced.resolve();
+  }
+
+  async #follow(): Promise<void> {
+    const { connection, path, signal } = this.#options;
+    const { streamSeconds, silenceMilliseconds, headMilliseconds } = this.#timing;
+    const openedAt = performance.now();
+    const body = await connection
+      .open(path, {
+        signal,
+        headDeadlineMilliseconds: headMilliseconds,
+        query: {
+          ...this.#selectors(),
+          watch: 'true',
+          allowWatchBookmarks: 'true',
+          resourceVersion: this.#version!,
+          timeoutSeconds: String(streamSeconds),
+        },
+      })
+      .catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 410) throw new VersionLost(error.message);
+        throw error;
+      });
+    this.#heard();
+    const lines = new JsonLines(maxLineBytes);
+    const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+    let next: Promise<IteratorResult<Buffer>> | undefined;
+    try {
+      for (;;) {
+        next = chunks.next();
+        const chunk = await waitBriefly(next, silenceMilliseconds).catch((error: unknown) => {
+          signal.throwIfAborted();
+          throw toApiError(error);
+        });
+        if (chunk === late)
+          throw new ApiError(`a watch was silent for ${silenceMilliseconds} ms`, { code: 'SILENCE', retryable: true });
+        if (chunk.done === true) break;
+        this.#heard();
+        for (const event of parseEvents(lines, chunk.value)) await this.#take(event);
+        this.#isWell();
+      }
+    } finally {
+      // The rejection of a read that is given up is our own doing.
+      next?.catch(() => undefined);
+      body.destroy();
+    }
+    // A server that hangs up at once, again and again, is not well.
+    if (performance.now() - openedAt > 1000) this.#isWell();
+    else throw new ApiError('the API server ended a watch at once', { code: 'SILENCE', retryable: true });
+  }
+
+  /** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
+  async #take(event: unknown): Promise<void> {
+    const { type, object } = event as { type?: string; object?: T & { code?: number; message?: string } };
+    switch (type) {
+      case 'ADDED':
+      case 'MODIFIED':
+        await this.#put(object!);
+        break;
+      case 'DELETED':
+        if (this.store.delete(object!.metadata.uid)) await this.#tell({ type: 'deleted', object: object! });
+        break;
+      case 'BOOKMARK':
+        break;
+      case 'ERROR':
+        // 410 Gone above all; whatever else it is, a new list is a sound way on.
+        throw new VersionLost(object?.message ?? `the API server ended a watch with ${JSON.stringify(object)}`);
+      default:
+        throw new VersionLost(`what came is no event of a watch: ${JSON.stringify(event).slice(0, 200)}`);
+    }
+    this.#version = object!.metadata.resourceVersion!;
+  }
+
+  async #put(object: T): Promise<void> {
+    const { uid, resourceVersion } = object.metadata;
+    const former = this.store.get(uid);
+    if (former !== undefined && former.metadata.resourceVersion === resourceVersion) return;
+    this.store.set(uid, object);
+    await this.#tell({ type: former === undefined ? 'added' : 'modified', object });
+  }
+
+  async #tell(change: Change<T>): Promise<void> {
+    await this.#options.onChange?.(change, this.store);
+  }
+
+  #selectors(): Record<string, string> {
+    const { fieldSelector, labelSelector } = this.#options;
+    return {
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+    };
+  }
+}
