@@ -46,12 +46,23 @@ describe('wrong inputs', () => {
     ]);
   });
 
+  test('a value that cannot be read hides no file that is missing', () => {
+    expect(errorsOf({ timeout: 'soon', values: 'no.yaml' })).toEqual([
+      'timeout: "soon" is not a duration; write it as 90s, 20m or 1h30m',
+      `values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`,
+    ]);
+  });
+
   test('a mistyped name is answered with the name that was meant', () => {
-    expect(errorsOf({ 'result-path': '/out' })).toEqual(['result-path: "/out" is not an input; did you mean results-path?']);
+    expect(errorsOf({ 'result-path': '/out' })).toEqual([
+      'result-path: "/out" is not an input; did you mean results-path?',
+    ]);
   });
 
   test('a file that is not there is named with the place where it was looked for', () => {
-    expect(errorsOf({ values: 'no.yaml' })).toEqual([`values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`]);
+    expect(errorsOf({ values: 'no.yaml' })).toEqual([
+      `values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`,
+    ]);
   });
 
   test.each([
@@ -61,7 +72,9 @@ describe('wrong inputs', () => {
     ['cluster', 'existing'],
     ['tier', 'unit'],
   ])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
-    expect(errorsOf({ [input]: value })).toContainEqual(expect.stringMatching(new RegExp(`^${input}: .* not built yet`)));
+    expect(errorsOf({ [input]: value })).toContainEqual(
+      expect.stringMatching(new RegExp(`^${input}: .* not built yet`)),
+    );
   });
 
   test('a profile that the chart does not have is answered with those it has', () => {
@@ -119,9 +132,19 @@ describe('the project file', () => {
   const write = (text: string) => writeFileSync(path.join(directory, '.k8s-test.yaml'), text);
 
   test('gives the defaults of the tier, and what is given wins over it', () => {
-    write('integration:\n  image: mine:1\n  nodes: 2\n  env: [A=1, "B=x y"]\n  args: [a b, c]\ne2e:\n  image: other:1\n');
+    write(
+      'integration:\n  image: mine:1\n  nodes: 2\n  env: [A=1, "B=x y"]\n  args: [a b, c]\ne2e:\n  image: other:1\n',
+    );
     const { inputs } = read({ nodes: '3' });
-    expect(inputs).toMatchObject({ image: 'mine:1', nodes: 3, env: [['A', '1'], ['B', 'x y']], args: ['a b', 'c'] });
+    expect(inputs).toMatchObject({
+      image: 'mine:1',
+      nodes: 3,
+      env: [
+        ['A', '1'],
+        ['B', 'x y'],
+      ],
+      args: ['a b', 'c'],
+    });
   });
 
   test('unknown tiers and inputs in it are errors', () => {

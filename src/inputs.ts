@@ -78,7 +78,10 @@ const assignments = (name: RegExp, problem: string) =>
   v.pipe(
     v.string(),
     v.transform((text) => text.split(/\r?\n/).filter((line) => line.trim() !== '')),
-    v.check((all) => all.every((line) => line.includes('=') && name.test(line.slice(0, line.indexOf('=')).trim())), problem),
+    v.check(
+      (all) => all.every((line) => line.includes('=') && name.test(line.slice(0, line.indexOf('=')).trim())),
+      problem,
+    ),
     v.transform((all): [string, string][] =>
       all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
     ),
@@ -105,7 +108,10 @@ const words = v.pipe(
 );
 const absolutePath = v.pipe(
   matching(/^\/[^:\s]+$/, 'is not an absolute path in the container, such as /results'),
-  v.check((text) => path.posix.normalize(text) === text, 'is not a plain absolute path: no "..", no double or final slash'),
+  v.check(
+    (text) => path.posix.normalize(text) === text,
+    'is not a plain absolute path: no "..", no double or final slash',
+  ),
 );
 const volumeLines = v.pipe(
   linesMatching(
@@ -142,7 +148,10 @@ const schema = v.object({
   values: v.optional(lines, ''),
   set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
   release: v.optional(
-    matching(/^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$/, 'is not a release name: small letters, digits, dashes, at most 53'),
+    matching(
+      /^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$/,
+      'is not a release name: small letters, digits, dashes, at most 53',
+    ),
     'floe-test',
   ),
   namespace: v.optional(dnsLabel, 'floe-test'),
@@ -229,11 +238,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'image-archives': { default: '', description: 'Tar files of images to load into the nodes, one a line' },
   command: {
     default: '',
-    description: "Command of the test container: a YAML list, or a line split as a shell would; [] keeps the image's own",
+    description:
+      "Command of the test container: a YAML list, or a line split as a shell would; [] keeps the image's own",
   },
   args: {
     default: '',
-    description: 'Arguments: a YAML list, or a line. By tier pytest tests/<tier> -v --junitxml=<results-path>/junit.xml',
+    description:
+      'Arguments: a YAML list, or a line. By tier pytest tests/<tier> -v --junitxml=<results-path>/junit.xml',
   },
   env: { default: '', description: 'NAME=value lines for the test container' },
   secrets: { default: '', description: 'NAME=value lines, given through a Kubernetes Secret and masked everywhere' },
@@ -241,11 +252,17 @@ export const inputDocs: Record<InputName, InputDoc> = {
   job: { default: '', description: 'File with a Job of your own and its companions' },
   'job-templates': { default: '', description: 'Templates of the chart that render the Job and its companions' },
   container: { default: '', description: 'Which container of the Job is the test' },
-  'results-path': { default: '/results', description: 'Directory in the test container that holds what the tests write' },
+  'results-path': {
+    default: '/results',
+    description: 'Directory in the test container that holds what the tests write',
+  },
   junit: { default: '**/*.xml', description: 'Which files under results-path are JUnit reports: globs, one a line' },
   memory: { default: '', description: 'Memory request and limit of the built-in Job. By tier' },
   cpu: { default: '', description: 'CPU limit of the built-in Job. By tier' },
-  'service-account': { default: '', description: 'ServiceAccount of the built-in Job, when tests use the Kubernetes API' },
+  'service-account': {
+    default: '',
+    description: 'ServiceAccount of the built-in Job, when tests use the Kubernetes API',
+  },
   'node-selector': { default: '', description: 'label=value lines that choose the node of the built-in Job' },
   timeout: { default: '', description: 'Time limit of the tests, as 20m. By tier' },
   'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
@@ -256,7 +273,10 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'artifact-name': { default: '', description: 'Name of the artifact. Unique in the workflow run by default' },
   'retention-days': { default: '90', description: 'Days the artifact is kept' },
   upload: { default: 'always', description: 'When to upload the artifact: always, failure or never' },
-  'results-dir': { default: '', description: 'Directory on the runner for the results. k8s-test-results/<tier> by default' },
+  'results-dir': {
+    default: '',
+    description: 'Directory on the runner for the results. k8s-test-results/<tier> by default',
+  },
   keep: { default: 'never', description: 'Whether to keep the cluster: never, failure or always' },
   mode: { default: 'test', description: 'test, or report: roll up the artifacts of a matrix' },
 };
@@ -371,9 +391,11 @@ export function readInputs(
     if (errors.some((error) => error.input === input)) continue;
     errors.push({ input, value, problem: 'is part of the contract but not built yet; this version cannot honour it' });
   }
-  if (!parsed.success) return { errors };
 
-  const value = parsed.output;
+  // A value that is refused already counts as not given from here on, so that everything else that is wrong is named too.
+  const isRefused = new Set(errors.map((error) => error.input));
+  const accepted = Object.fromEntries(Object.entries(raw).filter(([name]) => !isRefused.has(name)));
+  const value = parsed.success ? parsed.output : v.parse(schema, accepted);
   const preset = tiers[value.tier];
   const resolve = (file: string) => path.resolve(sources.directory, file);
   const existing = (input: InputName, file: string, kind: 'file' | 'directory or .tgz file') => {
@@ -391,7 +413,11 @@ export function readInputs(
     if (value.chart !== undefined)
       errors.push({ input: 'chart', value: value.chart, problem: 'contradicts profile "none"; leave one of them out' });
   } else if (value.chart !== undefined && /^(oci|https?):\/\//.test(value.chart)) {
-    errors.push({ input: 'chart', value: value.chart, problem: 'is remote, which is not built yet; give a directory or .tgz' });
+    errors.push({
+      input: 'chart',
+      value: value.chart,
+      problem: 'is remote, which is not built yet; give a directory or .tgz',
+    });
   } else {
     const chartPath = value.chart === undefined ? chart! : existing('chart', value.chart, 'directory or .tgz file');
     if (profile !== undefined) {
@@ -412,14 +438,23 @@ export function readInputs(
   if (value['kind-config'] !== undefined) existing('kind-config', value['kind-config'], 'file');
   if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
   if (value['kind-config'] !== undefined && value.nodes !== undefined)
-    errors.push({ input: 'nodes', value: String(value.nodes), problem: 'contradicts kind-config, which lists the nodes itself' });
+    errors.push({
+      input: 'nodes',
+      value: String(value.nodes),
+      problem: 'contradicts kind-config, which lists the nodes itself',
+    });
 
   const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', value.tier));
   const trouble = whyNotOurs(resultsDir, sources.directory);
-  if (trouble !== undefined) errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: trouble });
+  if (trouble !== undefined)
+    errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: trouble });
   for (const mount of value.volumes) {
     if (mount.mountPath === value['results-path'])
-      errors.push({ input: 'volumes', value: mount.mountPath, problem: 'is the results-path, which is mounted already' });
+      errors.push({
+        input: 'volumes',
+        value: mount.mountPath,
+        problem: 'is the results-path, which is mounted already',
+      });
   }
   if (errors.length > 0) return { errors };
 
@@ -494,12 +529,17 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
   }
   for (const [tier, entries] of Object.entries(content)) {
     if (!tierNames.includes(tier as TierName))
-      errors.push({ input: projectFileName, value: tier, problem: `is not a tier; choose one of ${tierNames.join(', ')}` });
+      errors.push({
+        input: projectFileName,
+        value: tier,
+        problem: `is not a tier; choose one of ${tierNames.join(', ')}`,
+      });
     else if (!isMapping(entries))
       errors.push({ input: projectFileName, value: tier, problem: 'is not a mapping of inputs to values' });
     else
       for (const name of Object.keys(entries))
-        if (!inputNames.includes(name as InputName) || name === 'tier') errors.push(unknownInput(`${tier}.${name}`, ''));
+        if (!inputNames.includes(name as InputName) || name === 'tier')
+          errors.push(unknownInput(`${tier}.${name}`, ''));
   }
   const own = content[givenTier ?? 'integration'];
   if (!isMapping(own)) return {};
@@ -508,7 +548,11 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
     if (value === null || value === undefined || !inputNames.includes(name as InputName)) continue;
     const text = projectValue(name, value);
     if (text === undefined)
-      errors.push({ input: `${projectFileName} ${name}`, value: JSON.stringify(value), problem: 'is neither text nor a list of texts' });
+      errors.push({
+        input: `${projectFileName} ${name}`,
+        value: JSON.stringify(value),
+        problem: 'is neither text nor a list of texts',
+      });
     else raw[name] = text;
   }
   return raw;
