@@ -1,0 +1,112 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { runProgram } from '../tools/run-program.ts';
+import { listNodeContainers } from './docker.ts';
+
+export interface KindCluster {
+  /** Unique to the run. */
+  name: string;
+  /** Path of the kind program. */
+  kind: string;
+  configYaml: string;
+  /** Undefined: the node image that this version of kind was released with. */
+  nodeImage: string | undefined;
+  /** A file of our own; the user's kubeconfig is neither read nor written. */
+  kubeconfigPath: string;
+  /** Directory of ours for the config. */
+  workDir: string;
+}
+
+const createDeadlineSeconds = 6 * 60;
+
+/** What the user may have set for clusters of their own, and kind would read. */
+const kindEnvironment = { KUBECONFIG: undefined, KIND_CLUSTER_NAME: undefined };
+
+/**
+ * Creates the cluster and returns once its API server answers. What was made stays when it fails, for its logs.
+ * @returns a failure of kind `cluster` in kind's own words.
+ */
+export async function createCluster(
+  cluster: KindCluster,
+  options: { signal: AbortSignal; waitingFor: (what: string) => void; quote: (line: string) => void },
+): Promise<Result<undefined>> {
+  const config = path.join(cluster.workDir, 'kind.yaml');
+  await writeFile(config, cluster.configYaml);
+  const args = [
+    'create',
+    'cluster',
+    '--name',
+    cluster.name,
+    '--config',
+    config,
+    '--kubeconfig',
+    cluster.kubeconfigPath,
+  ];
+  // Half-made nodes are kept: their logs say why. Deleting them is ours, by the name in the run's record.
+  args.push('--retain', '--wait', '0s');
+  if (cluster.nodeImage !== undefined) args.push('--image', cluster.nodeImage);
+  const run = await runProgram(cluster.kind, args, {
+    signal: options.signal,
+    timeoutSeconds: createDeadlineSeconds,
+    env: kindEnvironment,
+    onLine: (line) => {
+      options.quote(line);
+      const step = toOneLine(line);
+      if (step !== '') options.waitingFor(`kind: ${step}`);
+    },
+  });
+  options.signal.throwIfAborted();
+  if (run.exitCode === 0) return succeed(undefined);
+  const output = `${run.stdout}\n${run.stderr}`;
+  const said = run.timedOut
+    ? `kind create cluster did not end within ${createDeadlineSeconds} s`
+    : `kind create cluster failed: ${errorLineOf(output)}`;
+  return fail('cluster', said, { hint: hintFor(output), evidence: output.trim().split('\n').slice(-40) });
+}
+
+/** Writes kind's own logs of the nodes into a directory. For a cluster that failed; problems are returned as text. */
+export async function exportClusterLogs(cluster: KindCluster, directory: string, signal: AbortSignal): Promise<string> {
+  const args = ['export', 'logs', directory, '--name', cluster.name];
+  const run = await runProgram(cluster.kind, args, { signal, timeoutSeconds: 60, env: kindEnvironment });
+  return run.exitCode === 0 ? '' : toOneLine(`kind export logs: ${run.stderr}`);
+}
+
+/**
+ * Removes the nodes of the cluster with this name, with their anonymous volumes, as `kind delete cluster` does; needs no
+ * kind, so that teardown works when the run ended before there was one. Kind's shared docker network stays.
+ * @throws Error when docker cannot be asked, or nodes are left.
+ */
+export async function deleteCluster(name: string, signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  // A `kind create` that was killed a moment ago may still have a container on its way: look until none is left.
+  for (let round = 0; round < 5; round++) {
+    const nodes = await listNodeContainers(name, signal);
+    if (nodes.length === 0) return removed;
+    const ids = nodes.map((node) => node.id);
+    const run = await runProgram('docker', ['rm', '--force', '--volumes', ...ids], { signal, timeoutSeconds: 120 });
+    if (run.exitCode === 0) removed += ids.length;
+    else if (round === 4) throw new Error(`docker rm of the nodes of ${name} failed: ${toOneLine(run.stderr)}`);
+  }
+  return removed;
+}
+
+/** The line in which kind says what went wrong; kind prints `ERROR: …` last. */
+function errorLineOf(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  return (
+    lines.findLast((line) => line.startsWith('ERROR')) ?? lines.findLast((line) => line !== '') ?? 'it said nothing'
+  );
+}
+
+function hintFor(output: string): string {
+  if (/pull access denied|failed to pull image|manifest unknown|dial tcp|no such host/.test(output))
+    return 'The node image cannot be pulled: check the network and node-image.';
+  if (/too many open files|inotify/.test(output))
+    return 'Raise fs.inotify.max_user_instances to 512 (sysctl) and try again.';
+  if (/no space left on device/.test(output)) return 'The disk is full: free some, for example with docker system df.';
+  if (/port is already allocated|address already in use/.test(output))
+    return 'A host port of kind-config is taken by another program.';
+  if (/Cannot connect to the Docker daemon/.test(output)) return 'Docker went away: start it and try again.';
+  return "The nodes' own logs are in cluster/kind-logs of the results.";
+}

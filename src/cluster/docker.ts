@@ -1,0 +1,59 @@
+/** The questions we ask docker, through its own program, so that contexts, DOCKER_HOST and credentials are the user's. */
+import { runProgram } from '../tools/run-program.ts';
+
+/** What the local docker knows of an image. */
+export interface LocalImage {
+  name: string;
+  /** The image's ID: the SHA-256 of its config. */
+  id: string;
+  /** `name@sha256:…` as the registry knows it; empty for an image that was built here. */
+  repoDigest: string;
+  architecture: string;
+  user: string;
+  entrypoint: string[];
+  sizeBytes: number;
+}
+
+/** The image as the local docker has it; undefined when it does not. */
+export async function inspectLocalImage(name: string, signal: AbortSignal): Promise<LocalImage | undefined> {
+  const run = await runProgram('docker', ['image', 'inspect', name], { signal, timeoutSeconds: 60 });
+  if (run.exitCode !== 0) return undefined;
+  const [image] = JSON.parse(run.stdout) as [
+    {
+      Id: string;
+      RepoDigests?: string[] | null;
+      Architecture: string;
+      Size: number;
+      Config?: { User?: string; Entrypoint?: string[] | null } | null;
+    },
+  ];
+  return {
+    name,
+    id: image.Id,
+    repoDigest: image.RepoDigests?.[0] ?? '',
+    architecture: image.Architecture,
+    user: image.Config?.User ?? '',
+    entrypoint: image.Config?.Entrypoint ?? [],
+    sizeBytes: image.Size,
+  };
+}
+
+/** IDs of the containers that are the nodes of a Kind cluster, stopped ones included. */
+export async function listNodeContainers(
+  cluster: string,
+  signal: AbortSignal,
+): Promise<{ id: string; name: string }[]> {
+  const filter = `label=io.x-k8s.kind.cluster=${cluster}`;
+  const run = await runProgram('docker', ['ps', '-a', '--filter', filter, '--format', '{{.ID}} {{.Names}}'], {
+    signal,
+    timeoutSeconds: 60,
+  });
+  if (run.exitCode !== 0) throw new Error(`docker ps failed: ${run.stderr.trim()}`);
+  return run.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id, name] = line.split(' ');
+      return { id: id!, name: name! };
+    });
+}

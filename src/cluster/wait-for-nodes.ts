@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Node } from '../kube/objects.ts';
+import { listResources } from '../kube/resources.ts';
+import { fail, type Result, succeed } from '../outcome.ts';
+
+const deadlineSeconds = 180;
+const pollMilliseconds = 500;
+
+/**
+ * Waits until all nodes of a new cluster are Ready.
+ * @returns their names and the version of their Kubernetes, or a failure of kind `cluster` with what the last node said.
+ */
+export async function waitForNodes(
+  connection: KubeConnection,
+  count: number,
+  options: { signal: AbortSignal; waitingFor: (what: string) => void },
+): Promise<Result<{ names: string[]; kubernetes: string }>> {
+  const deadline = performance.now() + deadlineSeconds * 1000;
+  for (;;) {
+    const nodes = await listResources<Node>(connection, '/api/v1/nodes', options.signal);
+    const notReady = nodes.filter((node) => !isReady(node));
+    if (nodes.length >= count && notReady.length === 0)
+      return succeed({
+        names: nodes.map((node) => node.metadata.name),
+        kubernetes: nodes[0]?.status?.nodeInfo?.kubeletVersion ?? '',
+      });
+    const last = notReady.map((node) => `${node.metadata.name}: ${describeNotReady(node)}`).join('; ');
+    const seen = `${nodes.length - notReady.length} of ${count} nodes ready${last === '' ? '' : `; ${last}`}`;
+    options.waitingFor(seen);
+    if (performance.now() > deadline)
+      return fail('cluster', `the nodes are not ready after ${deadlineSeconds} s: ${seen}`, {
+        hint: "The nodes' own logs are in cluster/kind-logs of the results.",
+      });
+    await delay(pollMilliseconds, undefined, { signal: options.signal });
+  }
+}
+
+function isReady(node: Node): boolean {
+  return readyCondition(node)?.status === 'True';
+}
+
+function describeNotReady(node: Node): string {
+  return readyCondition(node)?.message ?? 'no word from its kubelet yet';
+}
+
+function readyCondition(node: Node) {
+  return node.status?.conditions?.find((condition) => condition.type === 'Ready');
+}
