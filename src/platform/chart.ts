@@ -1,0 +1,77 @@
+import { loadAll } from 'js-yaml';
+import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
+
+export interface Chart {
+  /** Path of the helm program. */
+  helm: string;
+  release: string;
+  namespace: string;
+  /** Directory or archive. */
+  chart: string;
+  /** In helm's order: later ones win. */
+  valuesFiles: string[];
+  set: string[];
+}
+
+/** The arguments by which helm is told of the chart, the same for rendering and for installing it. */
+export function chartArguments(chart: Chart): string[] {
+  const values = chart.valuesFiles.flatMap((file) => ['--values', file]);
+  const set = chart.set.flatMap((assignment) => ['--set', assignment]);
+  return [chart.release, chart.chart, '--namespace', chart.namespace, ...values, ...set];
+}
+
+/**
+ * The images that the chart's pods name, each once, as `helm template` renders them; hooks included, tests left out.
+ * @returns a failure of kind `chart` in helm's own words when it does not render.
+ */
+export async function listChartImages(chart: Chart, signal: AbortSignal): Promise<Result<string[]>> {
+  const args = ['template', ...chartArguments(chart), '--skip-tests'];
+  const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
+  signal.throwIfAborted();
+  if (run.exitCode !== 0) return chartFailure('the chart does not render', run);
+  const images = new Set<string>();
+  for (const manifest of loadAll(run.stdout)) collectImages(manifest, images);
+  return succeed([...images]);
+}
+
+/** What the user may have set for clusters of their own, and helm would read. */
+export const helmEnvironment = {
+  KUBECONFIG: undefined,
+  HELM_NAMESPACE: undefined,
+  HELM_KUBECONTEXT: undefined,
+  HELM_KUBEAPISERVER: undefined,
+  HELM_KUBETOKEN: undefined,
+};
+
+/** A failure of kind `chart` from a run of helm. Helm says what is wrong in lines that begin with `Error:`. */
+export function chartFailure(what: string, run: ProgramRun, hint?: string): { ok: false; failure: Failure } {
+  const lines = run.stderr.trim().split('\n');
+  const from = lines.findIndex((line) => line.startsWith('Error:'));
+  const said =
+    from === -1
+      ? describeEnd(run)
+      : lines
+          .slice(from)
+          .join(' ')
+          .replace(/^Error: /, '');
+  return fail('chart', `${what}: ${toOneLine(said, 400)}`, {
+    hint: hint ?? 'Try it by hand with "helm template" and the same values.',
+    evidence: lines.slice(-40),
+  });
+}
+
+/** Image names anywhere a pod template may stand: in a list of containers or of init containers. */
+function collectImages(value: unknown, images: Set<string>): void {
+  if (Array.isArray(value)) {
+    for (const item of value) collectImages(item, images);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      if ((key === 'containers' || key === 'initContainers') && Array.isArray(item)) {
+        for (const container of item as { image?: unknown }[])
+          if (typeof container?.image === 'string') images.add(container.image);
+      }
+      collectImages(item, images);
+    }
+  }
+}
