@@ -125,7 +125,7 @@ function evidenceOf(facts: TestFacts): string[] {
 }
 
 /** The sum of several reports' counts. */
-export function sumCounts(all: TestCounts[]): TestCounts {
+function sumCounts(all: TestCounts[]): TestCounts {
   const sum: TestCounts = { total: 0, passed: 0, failed: 0, errors: 0, skipped: 0, flaky: 0, rebuilt: 0 };
   for (const counts of all) for (const key of Object.keys(sum) as (keyof TestCounts)[]) sum[key] += counts[key];
   return sum;

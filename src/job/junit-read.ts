@@ -86,7 +86,7 @@ export interface JUnitLimits {
   keptSuites: number;
 }
 
-export const defaultJUnitLimits: Readonly<JUnitLimits> = {
+const defaultJUnitLimits: Readonly<JUnitLimits> = {
   depth: 100,
   nameChars: 1000,
   messageChars: 4000,

@@ -29,7 +29,7 @@ const declarationBytes = 1024;
  *
  * @throws MalformedReport for an encoding that nothing here can decode.
  */
-export function detectEncoding(head: Uint8Array): { encoding: string; warning?: string } {
+function detectEncoding(head: Uint8Array): { encoding: string; warning?: string } {
   const [a, b, c, d] = head;
   if (a === 0xef && b === 0xbb && c === 0xbf) return { encoding: 'utf-8' };
   const utf32 = (a === 0 && b === 0 && (c === 0xfe || c === 0)) || (a === 0xff && b === 0xfe && c === 0 && d === 0);

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import picomatch from 'picomatch';
+import { type JUnitReport, readJUnit } from './junit-read.ts';
+
+/** Files of the results, told apart. All paths are relative to the results directory. */
+export interface CollectedResults {
+  reports: JUnitReport[];
+  unreadable: { file: string; reason: string }[];
+  /** Reports older than the run. */
+  stale: string[];
+  /** Everything else that the tests wrote. */
+  otherFiles: number;
+  warnings: string[];
+}
+
+export interface CollectOptions {
+  /** What the tests wrote to `results-path`, as it lies on the runner. */
+  writtenDir: string;
+  /** Where reports go, byte for byte, under the paths they had. */
+  junitDir: string;
+  junitGlobs: string[];
+  /** Reports last written before this time are of another run. Milliseconds of the epoch. */
+  notBefore: number;
+  signal: AbortSignal;
+}
+
+/** Names of special files that we removed are listed up to this many. */
+const listedNames = 5;
+
+/**
+ * Sorts what the tests wrote: JUnit reports move to their own directory and are read, everything else stays. Anything
+ * that is neither a file nor a directory is removed first, since a link could point out of the results.
+ */
+export async function collectResults(options: CollectOptions): Promise<CollectedResults> {
+  const isReport = picomatch(options.junitGlobs, { dot: true, basename: false });
+  const results: CollectedResults = { reports: [], unreadable: [], stale: [], otherFiles: 0, warnings: [] };
+  const { files, removed } = await listFiles(options.writtenDir);
+  if (removed.length > 0) {
+    const names = removed.slice(0, listedNames).join(', ');
+    results.warnings.push(`${removed.length} links or special files of the results were left out: ${names}`);
+  }
+  for (const file of files) {
+    options.signal.throwIfAborted();
+    const from = path.join(options.writtenDir, file);
+    const reading = isReport(file) ? await readJUnit(from, { file, signal: options.signal }) : undefined;
+    if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
+      results.otherFiles++;
+      continue;
+    }
+    const { mtimeMs } = await lstat(from);
+    const to = path.join(options.junitDir, file);
+    await mkdir(path.dirname(to), { recursive: true });
+    await rename(from, to);
+    if (mtimeMs < options.notBefore) results.stale.push(file);
+    else if (reading.ok) {
+      results.reports.push(reading.value);
+      results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
+    } else results.unreadable.push({ file, reason: reading.failure.reason });
+  }
+  return results;
+}
+
+/** All regular files below a directory, sorted; what is neither file nor directory is removed and named. */
+async function listFiles(directory: string): Promise<{ files: string[]; removed: string[] }> {
+  const files: string[] = [];
+  const removed: string[] = [];
+  if (!existsSync(directory)) return { files, removed };
+  const pending = [''];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const entry of await readdir(path.join(directory, next), { withFileTypes: true })) {
+      const relative = path.join(next, entry.name);
+      if (entry.isDirectory()) pending.push(relative);
+      else if (entry.isFile()) files.push(relative);
+      else {
+        await rm(path.join(directory, relative), { force: true });
+        removed.push(relative);
+      }
+    }
+  }
+  return { files: files.sort(), removed: removed.sort() };
+}
