@@ -1,6 +1,6 @@
 import * as core from '@actions/core';
-import type { Annotation } from '../report/annotations.ts';
 import type { Verdict } from '../outcome.ts';
+import type { Annotation } from '../report/annotations.ts';
 
 /** What the outputs say beside the verdict. */
 export interface OutputFacts {
@@ -58,7 +58,11 @@ export function setOutputs(verdict: Verdict, facts: OutputFacts): void {
 /** Puts failed tests on the files of the checkout. */
 export function annotate(annotations: Annotation[]): void {
   for (const { level, title, message, file, line } of annotations) {
-    const properties = { title, ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { startLine: line }) };
+    const properties = {
+      title,
+      ...(file === undefined ? {} : { file }),
+      ...(line === undefined ? {} : { startLine: line }),
+    };
     if (level === 'error') core.error(message, properties);
     else if (level === 'warning') core.warning(message, properties);
     else core.notice(message, properties);

@@ -36,7 +36,7 @@ export function formatCounts(counts: TestCounts): string {
   return parts.filter(Boolean).join(', ') || 'no tests';
 }
 
-export function isRed(test: ReportedTest): boolean {
+function isRed(test: ReportedTest): boolean {
   return test.status === 'failed' || test.status === 'error';
 }
 

@@ -22,7 +22,7 @@ import {
 import type { ReportedTest, ReportInput } from './report-input.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
-export const maxSummaryBytes = 900 * 1024;
+const maxSummaryBytes = 900 * 1024;
 
 const maxTestsWithDetails = 100;
 const maxTestsListed = 1000;

@@ -1,0 +1,17 @@
+import { inputNames, type RawInputs } from '../inputs.ts';
+
+/**
+ * The inputs of `with:`, as the runner puts them into the environment: `INPUT_` and the name in capitals, with every
+ * space as `_`. Empty ones count as not given. A name that is no input of ours is passed on, to be refused by name: the
+ * runner itself only warns of it.
+ */
+export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
+  const known = new Map<string, string>(inputNames.map((name) => [name.toUpperCase(), name]));
+  const given: RawInputs = {};
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('INPUT_') || value === undefined || value.trim() === '') continue;
+    const name = variable.slice('INPUT_'.length);
+    given[known.get(name) ?? name.toLowerCase()] = value;
+  }
+  return given;
+}

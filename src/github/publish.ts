@@ -1,0 +1,83 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { type InputError, type Inputs, renderInputErrors } from '../inputs.ts';
+import { fail, noTests, type Verdict } from '../outcome.ts';
+import { annotationsOf } from '../report/annotations.ts';
+import type { ReportInput } from '../report/report-input.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import type { ActionDoor } from './action-door.ts';
+import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
+import { annotate, setOutputs } from './outputs.ts';
+
+/** A run that has ended, as far as GitHub is told of it. */
+export interface Published {
+  verdict: Verdict;
+  report: ReportInput;
+  dir: { root: string; summary: string; reportHtml: string };
+  kubeconfig: string;
+}
+
+/** Tells GitHub how a run ended: step summary, annotations, artifact, outputs, and last the one line that says why. */
+export async function publish(
+  end: Published,
+  inputs: Pick<Inputs, 'tier' | 'upload' | 'artifactName' | 'retentionDays'>,
+  runId: string,
+  door: ActionDoor,
+): Promise<void> {
+  const { verdict, dir } = end;
+  await writeStepSummary(await readFile(dir.summary, 'utf8'), door);
+  const isWanted = inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed');
+  const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
+  for (const line of renderTerminal(end.report)) door.quote(line);
+  door.close();
+  annotate(annotationsOf(end.report.tests));
+  setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+  if (verdict.failure !== null) door.fail(verdict.failure);
+}
+
+/** Tells GitHub of inputs that are wrong: all of them, and nothing else, since nothing has begun. */
+export async function publishInputErrors(errors: InputError[], tier: string, door: ActionDoor): Promise<void> {
+  const lines = renderInputErrors(errors);
+  for (const line of lines) door.error(line);
+  await writeStepSummary(['**✗ wrong input**', '', ...lines.map((line) => `    ${line}`), ''].join('\n'), door);
+  const { failure } = fail('input', lines.join('; '));
+  const verdict: Verdict = {
+    schema: 1,
+    outcome: 'broken',
+    failure,
+    tier,
+    tests: { ...noTests },
+    phases: [],
+    durationSeconds: 0,
+    cluster: null,
+    image: null,
+    warnings: [],
+  };
+  setOutputs(verdict, { resultsDir: '', reportPath: '', kubeconfig: '', artifact: undefined });
+}
+
+async function upload(
+  end: Published,
+  inputs: Pick<Inputs, 'tier' | 'artifactName' | 'retentionDays'>,
+  runId: string,
+  door: ActionDoor,
+): Promise<{ id: string; url: string } | undefined> {
+  const name = inputs.artifactName ?? uniqueArtifactName(inputs.tier, runId, process.env);
+  const uploaded = await uploadArtifact({ name, directory: end.dir.root, retentionDays: inputs.retentionDays });
+  if (!uploaded.ok) {
+    door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
+    return undefined;
+  }
+  door.say(`artifact ${name}: id ${uploaded.value.id} ${uploaded.value.url}`);
+  const { leftOut } = uploaded.value;
+  if (leftOut.length > 0)
+    door.warn(
+      `GitHub refuses the names of ${leftOut.length} files, which the artifact lacks: ${leftOut.slice(0, 5).join(', ')}`,
+    );
+  return uploaded.value;
+}
+
+async function writeStepSummary(markdown: string, door: ActionDoor): Promise<void> {
+  const file = process.env.GITHUB_STEP_SUMMARY;
+  if (file === undefined || file === '') door.say('no step summary here: GITHUB_STEP_SUMMARY is not set');
+  else await appendFile(file, markdown);
+}
