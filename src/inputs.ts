@@ -509,7 +509,7 @@ export function renderInputErrors(errors: InputError[]): string[] {
 // ── where inputs come from ──────────────────────────────────────────────────────────────────────────────────────────
 
 /** Name of the file in which a repository keeps its defaults, per tier. */
-export const projectFileName = '.k8s-test.yaml';
+const projectFileName = '.k8s-test.yaml';
 
 /** The defaults of the project file for the tier that will run; problems are added to `errors`. */
 function readProjectFile(directory: string, givenTier: string | undefined, errors: InputError[]): RawInputs {

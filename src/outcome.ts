@@ -4,7 +4,7 @@
  */
 
 /** The phases of a run, in the order in which they begin. */
-export const phaseNames = [
+const phaseNames = [
   'preflight',
   'tools',
   'cluster',
@@ -138,6 +138,7 @@ export function toOneLine(text: string, maxChars = 500): string {
   const line = text
     .replace(/\s+/g, ' ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
+    // oxlint-disable-next-line no-control-regex -- the same
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
     .trim();
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;

@@ -2,7 +2,17 @@
  * The record of a run: what it has made outside its results directory, each thing noted *before* it is made, so that a
  * teardown in another process (the action's post step, `down` after a crash) can remove all of that and nothing else.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 

@@ -1,0 +1,61 @@
+/** What every door does around its call of the pipeline. */
+import { mkdirSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Inputs } from './inputs.ts';
+import { newRunId, type RunEnd } from './pipeline.ts';
+import { RunRecord } from './state.ts';
+
+/** The chart that comes with us: beside `dist/` and beside `src/` alike. */
+export function bundledChart(): string {
+  return path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'charts', 'floe-platform');
+}
+
+/** Where the records of runs lie: with the runner's temporary files, or in the user's own state directory. */
+export function recordDirectory(env: NodeJS.ProcessEnv): string {
+  if (env.RUNNER_TEMP !== undefined) return path.join(env.RUNNER_TEMP, 'k8s-test-action');
+  return path.join(env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state'), 'k8s-test-action');
+}
+
+/** Begins a run: its record, and a directory of its own, noted there before it is made. */
+export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: string } {
+  const runId = newRunId();
+  const record = RunRecord.begin(recordDirectory(env), runId);
+  const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
+  record.note({ kind: 'directory', path: workDir });
+  mkdirSync(workDir, { mode: 0o700 });
+  return { record, workDir };
+}
+
+/**
+ * A signal that SIGINT and SIGTERM abort, with their name as the reason. `onSecond` is called when they come again: GitHub
+ * sends SIGTERM 7.5 s after SIGINT, people press Ctrl-C twice.
+ */
+export function abortOnSignals(onSecond?: () => void): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (controller.signal.aborted) onSecond?.();
+      else controller.abort(name);
+    });
+  return controller.signal;
+}
+
+/** Marks the cluster as kept where the user asked for it, and says how to get at it. */
+export function keepIfAsked(
+  keep: Inputs['keep'],
+  end: RunEnd,
+  record: RunRecord,
+  say: (line: string) => void,
+): boolean {
+  const { cluster, outcome } = end.verdict;
+  const isKept = cluster !== null && (keep === 'always' || (keep === 'failure' && outcome !== 'passed'));
+  if (!isKept) return false;
+  record.keep(`keep: ${keep}`);
+  say(`cluster ${cluster.name} is kept (keep: ${keep}). To look at it:`);
+  say(`  export KUBECONFIG=${end.kubeconfig}`);
+  say(`  kubectl --namespace ${cluster.namespace} get pods,jobs,events`);
+  say('To remove it: node dist/cli.js down');
+  return true;
+}

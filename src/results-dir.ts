@@ -1,0 +1,107 @@
+/** The results directory on the runner: what lies where, and who may use it. */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { resultsMarker } from './inputs.ts';
+import { fail, type Result, succeed, type Verdict } from './outcome.ts';
+import { renderResultJson } from './report/result-json.ts';
+
+/** Paths of everything that a run leaves behind; the names are part of the contract. */
+export interface ResultsDir {
+  root: string;
+  resultJson: string;
+  summary: string;
+  reportHtml: string;
+  junitXml: string;
+  junit: string;
+  /** What the tests write to `results-path` appears here while they write it. */
+  results: string;
+  logs: string;
+  cluster: string;
+}
+
+export function layoutResults(root: string): ResultsDir {
+  const at = (name: string) => path.join(root, name);
+  return {
+    root,
+    resultJson: at(resultsMarker),
+    summary: at('summary.md'),
+    reportHtml: at('report.html'),
+    junitXml: at('junit.xml'),
+    junit: at('junit'),
+    results: at('results'),
+    logs: at('logs'),
+    cluster: at('cluster'),
+  };
+}
+
+const lockName = '.running';
+
+/**
+ * Takes the directory for this run: a former run's files of ours go, and `result.json` says from now on that the run has
+ * not ended, so that a run which is killed leaves a red one behind.
+ * @returns a failure of kind `input` when another run uses it.
+ */
+export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
+  await mkdir(dir.root, { recursive: true });
+  const lock = path.join(dir.root, lockName);
+  const owner = existsSync(lock) ? Number(await readFile(lock, 'utf8')) : 0;
+  if (owner > 0 && isAlive(owner)) return inUse(dir.root, owner);
+  await rm(lock, { force: true });
+  try {
+    const file = await open(lock, 'wx');
+    await file.writeFile(String(process.pid));
+    await file.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      return inUse(dir.root, Number(await readFile(lock, 'utf8')));
+    throw error;
+  }
+  await writeFile(dir.resultJson, renderResultJson(unfinished(tier)));
+  const { root: _, resultJson: __, ...rest } = dir;
+  await Promise.all(Object.values(rest).map((old) => rm(old, { recursive: true, force: true })));
+  await Promise.all([dir.junit, dir.results, dir.logs, dir.cluster].map((one) => mkdir(one)));
+  // Test containers run as any user. Only the runner's own users can reach the directory, through its parents.
+  await chmod(dir.results, 0o777);
+  return succeed(undefined);
+}
+
+/** Gives the directory back; its files stay. */
+export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
+  await rm(path.join(dir.root, lockName), { force: true });
+}
+
+function inUse(root: string, pid: number): Result<undefined> {
+  return fail('input', `results-dir: ${root} is in use by another run (process ${pid})`, {
+    hint: 'Give each run that may overlap a results-dir of its own.',
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function unfinished(tier: string): Verdict {
+  return {
+    schema: 1,
+    outcome: 'broken',
+    failure: {
+      kind: 'internal',
+      reason: 'the run has not ended, or was killed before it could say how',
+      hint: 'Look at the end of its log.',
+      evidence: [],
+    },
+    tier,
+    tests: { total: 0, passed: 0, failed: 0, errors: 0, skipped: 0, flaky: 0, rebuilt: 0 },
+    phases: [],
+    durationSeconds: 0,
+    cluster: null,
+    image: null,
+    warnings: [],
+  };
+}

@@ -1,0 +1,27 @@
+import { rm } from 'node:fs/promises';
+import { deleteCluster } from './cluster/create-cluster.ts';
+import type { RunRecord } from './state.ts';
+
+/**
+ * Removes what a record names, and nothing else: the last made first. The record goes last, so that a teardown which is
+ * interrupted can be done again.
+ * @returns what could not be removed, a line each; the record stays then.
+ */
+export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
+  const troubles: string[] = [];
+  for (const made of [...record.content.made].reverse()) {
+    try {
+      if (made.kind === 'cluster') {
+        const removed = await deleteCluster(made.name, signal);
+        if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
+      } else await rm(made.path, { recursive: true, force: true });
+      record.forget(made);
+    } catch (error) {
+      troubles.push(
+        `${made.kind === 'cluster' ? made.name : made.path}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  if (troubles.length === 0) record.remove();
+  return troubles;
+}
