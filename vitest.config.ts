@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['__tests__/cluster/**/*.test.ts'],
+          globalSetup: ['__tests__/cluster/global-setup.ts'],
           fileParallelism: false,
           testTimeout: 10 * 60_000,
           hookTimeout: 10 * 60_000,

@@ -24,5 +24,10 @@ test('action.yml gives no defaults of its own, so that the project file is not o
 });
 
 test('the post step runs however the main step ended', () => {
-  expect(action.runs).toEqual({ using: 'node24', main: 'dist/action.js', post: 'dist/cleanup.js', 'post-if': 'always()' });
+  expect(action.runs).toEqual({
+    using: 'node24',
+    main: 'dist/action.js',
+    post: 'dist/cleanup.js',
+    'post-if': 'always()',
+  });
 });

@@ -14,7 +14,10 @@ function describeInput(name: (typeof inputNames)[number]): string {
 }
 
 function renderActionYml(): string {
-  const entry = (name: string, description: string) => [`  ${name}:`, `    description: ${JSON.stringify(description)}`];
+  const entry = (name: string, description: string) => [
+    `  ${name}:`,
+    `    description: ${JSON.stringify(description)}`,
+  ];
   return `${[
     '# Written by "npm run generate" from src/inputs.ts and src/github/outputs.ts.',
     '# Inputs have no default here, since one would overrule the project file .k8s-test.yaml.',
@@ -38,7 +41,9 @@ function renderActionYml(): string {
 
 function renderReadme(readme: string): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
-  const inputs = inputNames.map((name) => `| \`${name}\` | ${inputDocs[name].default} | ${cell(inputDocs[name].description)} |`);
+  const inputs = inputNames.map(
+    (name) => `| \`${name}\` | ${inputDocs[name].default} | ${cell(inputDocs[name].description)} |`,
+  );
   const outputs = Object.entries(outputDocs).map(([name, description]) => `| \`${name}\` | ${cell(description)} |`);
   const withInputs = between(readme, 'inputs', ['| input | default | meaning |', '|---|---|---|', ...inputs]);
   return between(withInputs, 'outputs', ['| output | meaning |', '|---|---|', ...outputs]);

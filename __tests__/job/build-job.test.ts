@@ -27,7 +27,12 @@ describe('the command', () => {
   const defaultArgs = ['tests/integration', '-v', '--junitxml=/results/junit.xml'];
   test.each<[string, Partial<JobOptions>, string[] | undefined, string[] | undefined]>([
     ['is pytest by default', {}, ['pytest'], defaultArgs],
-    ['is left to an image whose entry point runs pytest', { entrypoint: ['uv', 'run', 'pytest'] }, undefined, defaultArgs],
+    [
+      'is left to an image whose entry point runs pytest',
+      { entrypoint: ['uv', 'run', 'pytest'] },
+      undefined,
+      defaultArgs,
+    ],
     ['is left to an image that runs pytest by its path', { entrypoint: ['/venv/bin/pytest'] }, undefined, defaultArgs],
     ['is pytest where the entry point is something else', { entrypoint: ['tini', '--'] }, ['pytest'], defaultArgs],
     ['is what the user gives', { command: ['make'], args: ['it'] }, ['make'], ['it']],

@@ -15,7 +15,7 @@ export function makeTest(over: Partial<ReportedTest> = {}): ReportedTest {
   };
 }
 
-export function countTests(tests: readonly ReportedTest[]): TestCounts {
+function countTests(tests: readonly ReportedTest[]): TestCounts {
   const counts: TestCounts = { ...noTests, total: tests.length };
   for (const { status, flakyRuns, rebuilt } of tests) {
     if (status === 'error') counts.errors++;
