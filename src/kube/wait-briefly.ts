@@ -4,7 +4,8 @@ export const late = Symbol('late');
 /** The value of a promise, or `late` when it takes longer than `milliseconds`. The promise goes on and may be waited for again. */
 export async function waitBriefly<T>(promise: Promise<T>, milliseconds: number): Promise<T | typeof late> {
   const { promise: timeout, resolve } = Promise.withResolvers<typeof late>();
-  const timer = setTimeout(resolve, milliseconds, late);
+  // Timers come before sockets in a turn of the event loop: what has arrived while this process was busy is not late.
+  const timer = setTimeout(() => setImmediate(resolve, late), milliseconds);
   try {
     return await Promise.race([promise, timeout]);
   } finally {
