@@ -33,6 +33,7 @@ list_missing_tools() {
 prepare_docker() {
   ((EUID == 0)) || fail "building images needs root, for docker, debootstrap and chroot"
   command -v apt-get >/dev/null || fail "building images needs Debian's apt-get"
+  require_machine
   run_task "Debian packages" install_packages
   run_task "inotify limit" raise_inotify_limit
   if ! docker_answers && lacks_sys_resource; then run_step runc-compat; fi

@@ -55,6 +55,14 @@ add_to_plan() {
   done
 }
 
+is_anything_missing() {
+  local step
+  for step in "${plan[@]}"; do
+    if ! is_made "$step"; then return 0; fi
+  done
+  return 1
+}
+
 # require_disk: ends before anything is built where the plan needs more than there is.
 require_disk() {
   local step need_mb=0 have_mb
@@ -118,9 +126,10 @@ run_step() {
   # Programs alone can be built without root, and then without this.
   if ((EUID == 0)); then isolation=(setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc); fi
 
+  # The text as a whole (-c): bash would read the file bit by bit while somebody edits it.
   (
     cd "$work" || exit
-    exec env "${environment[@]}" "${isolation[@]}" bash -euo pipefail -O inherit_errexit "$lab/steps/$step.sh"
+    exec env "${environment[@]}" "${isolation[@]}" bash -euo pipefail -O inherit_errexit -c "$(<"$lab/steps/$step.sh")" "$step"
   ) >"$log" 2>&1 </dev/null &
   child=$!
   wait "$child" || status=$?
@@ -153,9 +162,8 @@ end_of_log() { tail -n 20 "$1" | sed 's/^/    /' >&2; }
 
 # clean_up: whatever the end, no process of a step and no half output stays.
 clean_up() {
-  if [[ -n $child ]]; then
-    kill -KILL "$child" 2>/dev/null && wait "$child" 2>/dev/null
-    echo "stopped" >&2
+  if [[ -n $child ]] && kill -KILL "$child" 2>/dev/null; then
+    wait "$child" || echo "stopped" >&2
   fi
   rm -rf --one-file-system "$cache/work"
 }

@@ -4,26 +4,30 @@
 # debian_mirror: the address from which this machine's own apt takes Debian.
 debian_mirror() {
   local mirror
+  # shellcheck disable=SC2016 # fields of apt's
   mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^bookworm //p' | head -n 1)
   [[ -n $mirror ]] || { echo "this machine's apt names no mirror of Debian bookworm"; return 1; }
   echo "$mirror"
 }
 
-# debootstrap_into FOLDER [PACKAGE,...]: a minimal bookworm with this machine's apt settings, security updates in it,
-# without manuals and translations, as Debian's slim images are.
+# debootstrap_into FOLDER: a minimal bookworm with this machine's apt settings and security updates, without manuals and
+# translations, as Debian's slim images are.
 debootstrap_into() {
-  local root=$1 include=${2:-}
-  debootstrap --variant=minbase ${include:+--include="$include"} bookworm "$root" "$(debian_mirror)"
-  printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/share/info/*' '/usr/share/lintian/*' \
-    >"$root/etc/dpkg/dpkg.cfg.d/slim"
+  local root=$1
+  mkdir -p "$root/etc/dpkg/dpkg.cfg.d" "$root/etc/apt/apt.conf.d"
+  # Before the first package is unpacked. An image that is half written is thrown away, so nothing needs to be synced.
+  printf '%s\n' force-unsafe-io path-exclude=/usr/share/{doc,man,locale,info,lintian}/'*' >"$root/etc/dpkg/dpkg.cfg.d/image"
+  debootstrap --variant=minbase bookworm "$root" "$(debian_mirror)"
+  # shellcheck disable=SC2016 # fields of apt's
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | grep ' bookworm' >"$root/etc/apt/sources.list"
   # Proxies and the like; not which indexes this machine wants beside the packages themselves.
-  apt-config dump | grep -E '^Acquire::(https?|Check|Retries)' >"$root/etc/apt/apt.conf.d/90machine"
+  apt-config dump | grep -E '^Acquire::(https?|Check|Retries)' >"$root/etc/apt/apt.conf.d/90machine" || echo "apt has no settings of its own"
   enter "$root"
   in_root apt-get update
   in_root apt-get upgrade --yes
   in_root apt-get clean
-  rm -rf "$root"/usr/share/{doc,man,locale,info,lintian}/* "$root"/var/log/*.log "$root"/var/log/apt/*
+  # What was unpacked before dpkg itself was there.
+  rm -rf "$root"/usr/share/{doc,man,locale,info,lintian}/*
   slim
 }
 

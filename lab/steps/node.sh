@@ -56,7 +56,8 @@ add_image "${image_name[storageHelperImage]}" /bin/sh "$base"
 close_archive
 
 # A containerd of this step's own takes them in; they are unpacked when a node first needs them, as in kind's images.
-in_root containerd --log-level warn &
+printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >root/tmp/containerd.toml
+in_root containerd --config /tmp/containerd.toml --log-level warn &
 containerd=$!
 for ((tenths = 0; tenths < 300; tenths++)); do
   if in_root ctr version >/dev/null 2>&1; then break; fi

@@ -9,7 +9,7 @@ in_root groupadd --system --gid 999 postgres
 in_root useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres
 mkdir -p root/etc/postgresql-common
 echo 'create_main_cluster = false' >root/etc/postgresql-common/createcluster.conf
-apt_install "postgresql-$POSTGRES_MAJOR"
+apt_install "postgresql-$POSTGRES_MAJOR" libnss-wrapper
 # Compiling of queries to machine code: half of the image, and postgres goes without where it is missing.
 rm -rf "root/usr/lib/postgresql/$POSTGRES_MAJOR/lib/bitcode" "root/usr/lib/postgresql/$POSTGRES_MAJOR/lib/"llvmjit* \
   root/usr/lib/x86_64-linux-gnu/libLLVM* root/usr/lib/x86_64-linux-gnu/libz3* root/usr/lib/llvm-*
