@@ -242,10 +242,13 @@ function definedOnly(object: object): object {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
-/** A call may be sent again when it changes nothing twice, or when the server said (or showed) that it did not take it. */
+/** Failures that show that the server never saw, or did not take, the request. */
+const untaken: ReadonlySet<string> = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** A call may be sent again when it changes nothing twice, or when the server did not take it the first time. */
 function isRepeatable(method: string, error: ApiError): boolean {
   if (!error.retryable) return false;
-  return method !== 'POST' || error.code === 'ECONNREFUSED' || error.status === 429;
+  return method !== 'POST' || untaken.has(error.code) || error.status === 429;
 }
 
 function jsonType(body: object | undefined): Record<string, string> {
