@@ -1,15 +1,18 @@
 /** What every door does around its call of the pipeline. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Inputs } from './inputs.ts';
 import { newRunId, type RunEnd } from './pipeline.ts';
 import { RunRecord } from './state.ts';
 
-/** The chart that comes with us: beside `dist/` and beside `src/` alike. */
+/** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
 export function bundledChart(): string {
-  return path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'charts', 'floe-platform');
+  for (let here = import.meta.dirname; here !== path.dirname(here); here = path.dirname(here)) {
+    const chart = path.join(here, 'charts', 'floe-platform');
+    if (existsSync(path.join(chart, 'Chart.yaml'))) return chart;
+  }
+  throw new Error(`charts/floe-platform is not with the code in ${import.meta.dirname}`);
 }
 
 /** Where the records of runs lie: with the runner's temporary files, or in the user's own state directory. */
