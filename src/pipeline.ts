@@ -4,7 +4,7 @@
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { adoptResults } from './cluster/adopt-results.ts';
 import { createCluster, deleteCluster, exportClusterLogs, type KindCluster } from './cluster/create-cluster.ts';
@@ -39,7 +39,9 @@ import {
 } from './outcome.ts';
 import { type Chart, listChartImages } from './platform/chart.ts';
 import { installChart } from './platform/install-chart.ts';
+import { saveRelease } from './platform/save-release.ts';
 import type { ReportInput, TimedPhase } from './report/report-input.ts';
+import { renderResultJson } from './report/result-json.ts';
 import { writeReport } from './report/write-report.ts';
 import { layoutResults, type ResultsDir, releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import type { RunRecord } from './state.ts';
@@ -81,6 +83,8 @@ export interface RunEnd {
 
 /** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
 const rescueSeconds = 4;
+/** Of these, for the end of the log. */
+const logRescueMilliseconds = 1500;
 /** Collecting results and evidence of a run that was not cancelled. */
 const collectSeconds = 120;
 const teardownSeconds = 240;
@@ -133,6 +137,8 @@ class Run {
   readonly #closing = new AbortController();
   #cluster: ReadyCluster | undefined;
   #connection: KubeConnection | undefined;
+  /** The chart, once helm was told to install it. */
+  #release: Chart | undefined;
   #image: LocalImage | undefined;
   #end: JobEnd | undefined;
   #log: Promise<LogCapture> | undefined;
@@ -152,7 +158,7 @@ class Run {
     if (!tools.ok) return tools;
     const cluster = await this.#bringUpCluster(tools.value);
     if (!cluster.ok) return cluster;
-    const platform = await this.#phase('platform', () => this.#installPlatform(tools.value.helm, cluster.value));
+    const platform = await this.#phase('platform', () => this.#installPlatform(cluster.value));
     if (!platform.ok) return platform;
     return this.#phase('tests', () => this.#runJob(platform.value));
   }
@@ -164,13 +170,29 @@ class Run {
     let evidence: Evidence | undefined;
     const results = await this.turnIntoFailure(() =>
       this.#phase('results', async () => {
-        collected = await this.#collectResults(patience);
-        evidence = await this.#collectEvidence(patience);
-        return succeed(undefined);
+        try {
+          await this.#finishLog();
+          collected = await this.#collectResults(patience);
+          evidence = await this.#collectEvidence(patience);
+          return succeed(undefined);
+        } catch (error) {
+          if (!patience.aborted) throw error;
+          return fail(
+            'results',
+            `not all results could be brought home within ${isCancelled ? rescueSeconds : collectSeconds} s`,
+            {
+              hint: 'What came home lies in the results directory.',
+            },
+          );
+        }
       }),
     );
     this.#closing.abort();
-    return this.#phaseOf('report', () => this.#writeReport(failure ?? results, collected, evidence));
+    const end = await this.#phaseOf('report', () => this.#writeReport(failure ?? results, collected, evidence));
+    // The phase that writes the verdict is the only one that the verdict could not yet know.
+    end.verdict.phases = this.#phases.map(toRecord);
+    await writeFile(this.dir.resultJson, renderResultJson(end.verdict));
+    return end;
   }
 
   // ── preflight, tools ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -332,7 +354,7 @@ class Run {
 
   // ── platform, tests ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #installPlatform(helm: string, chart: Chart | undefined): Promise<Result<NamespaceWatch>> {
+  async #installPlatform(chart: Chart | undefined): Promise<Result<NamespaceWatch>> {
     const { inputs, door, signal, record } = this.#options;
     const connection = this.#connection!;
     const made = await createNamespace(connection, inputs.namespace, { [runLabel]: record.content.runId }, signal);
@@ -343,18 +365,16 @@ class Run {
       return succeed(watch);
     }
     door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
-    const installed = await installChart(
-      { ...chart, helm },
-      {
-        connection,
-        kubeconfigPath: this.#cluster!.kubeconfigPath,
-        watch,
-        timeoutSeconds: inputs.platformTimeoutSeconds,
-        signal,
-        waitingFor: (what) => door.waitingFor(what),
-        quote: (line) => door.quote(line),
-      },
-    );
+    this.#release = chart;
+    const installed = await installChart(chart, {
+      connection,
+      kubeconfigPath: this.#cluster!.kubeconfigPath,
+      watch,
+      timeoutSeconds: inputs.platformTimeoutSeconds,
+      signal,
+      waitingFor: (what) => door.waitingFor(what),
+      quote: (line) => door.quote(line),
+    });
     return installed.ok ? succeed(watch) : installed;
   }
 
@@ -398,13 +418,24 @@ class Run {
     });
     if (!ended.ok) return ended;
     this.#end = ended.value;
-    const log = await this.#log;
-    this.#log = undefined;
-    for (const gap of log?.gaps ?? []) this.#warn(gap);
+    await this.#log;
     return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
   }
 
   // ── results, report ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
+  async #finishLog(): Promise<void> {
+    const log = this.#log;
+    if (log === undefined) return;
+    this.#log = undefined;
+    const timer = setTimeout(() => this.#closing.abort(), logRescueMilliseconds);
+    try {
+      for (const gap of (await log).gaps) this.#warn(gap);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 
   async #collectResults(signal: AbortSignal): Promise<CollectedResults> {
     for (const node of this.#cluster?.nodes ?? []) {
@@ -434,6 +465,10 @@ class Run {
       alreadyLogged: this.#end === undefined ? [] : [`${this.#end.pod.metadata.name}/${testContainerName}`],
       signal,
     });
+    if (this.#release !== undefined) {
+      const { kubeconfigPath } = this.#cluster!;
+      evidence.troubles.push(...(await saveRelease(this.#release, kubeconfigPath, this.dir.cluster, signal)));
+    }
     for (const trouble of evidence.troubles) this.#warn(trouble);
     return evidence;
   }
@@ -463,7 +498,7 @@ class Run {
     });
     const failure = before ?? (this.#end === undefined ? unexplained : decided.failure);
     if (before === null) for (const warning of decided.warnings) this.#warn(warning);
-    const verdict = this.#verdict(failure, decided.counts, evidence);
+    const verdict = this.#verdict(failure, decided.counts);
     const report: ReportInput = {
       verdict,
       tests,
@@ -480,12 +515,12 @@ class Run {
 
   /** The end of a run that may not even use its results directory. */
   refuse(failure: Failure): RunEnd {
-    const verdict = this.#verdict(failure, { ...noTests }, undefined);
+    const verdict = this.#verdict(failure, { ...noTests });
     const report = { verdict, tests: [], logs: [], resultsDir: this.dir.root };
     return { verdict, dir: this.dir, report, kubeconfig: '' };
   }
 
-  #verdict(failure: Failure | null, tests: Verdict['tests'], evidence: Evidence | undefined): Verdict {
+  #verdict(failure: Failure | null, tests: Verdict['tests']): Verdict {
     const { inputs } = this.#options;
     const cluster = this.#cluster;
     return {
@@ -494,7 +529,7 @@ class Run {
       failure,
       tier: inputs.tier,
       tests,
-      phases: this.#phases.map(({ name, outcome, seconds }) => ({ name, outcome, seconds })),
+      phases: this.#phases.map(toRecord),
       durationSeconds: this.#seconds(),
       cluster:
         cluster === undefined
@@ -507,7 +542,7 @@ class Run {
               kubernetes: cluster.kubernetes,
             },
       image: { name: inputs.image, digest: this.#end?.imageId || (this.#image?.id ?? '') },
-      warnings: evidence === undefined ? this.#warnings : [...this.#warnings],
+      warnings: [...this.#warnings],
     };
   }
 
@@ -586,6 +621,10 @@ class Run {
     const { release, namespace, valuesFiles, set } = inputs;
     return { helm, release, namespace, chart, valuesFiles, set };
   }
+}
+
+function toRecord({ name, outcome, seconds }: TimedPhase): PhaseRecord {
+  return { name, outcome, seconds };
 }
 
 const unexplained: Failure = {
