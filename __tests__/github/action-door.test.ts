@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { ActionDoor } from '../../src/github/action-door.ts';
+import { readActionInputs } from '../../src/github/action-inputs.ts';
+
+function open(): { door: ActionDoor; lines: string[] } {
+  const lines: string[] = [];
+  return { door: new ActionDoor((line) => lines.push(line)), lines };
+}
+
+describe('lines that others wrote', () => {
+  test.each(['::error::boo', '  ::add-mask::a', '##[group]x', '::stop-commands::x'])(
+    '%s stands between stop-commands',
+    (line) => {
+      const { door, lines } = open();
+      door.quote(line);
+      door.say('after');
+      const [begin, quoted, end, after] = lines;
+      const token = /^::stop-commands::([0-9a-f]{32})$/.exec(begin!)?.[1];
+      expect(token).toBeDefined();
+      expect([quoted, end, after]).toEqual([line, `::${token}::`, 'after']);
+    },
+  );
+
+  test('have a token that no other run has', () => {
+    const [a, b] = [open(), open()];
+    a.door.quote('x');
+    b.door.quote('x');
+    expect(a.lines[0]).not.toBe(b.lines[0]);
+  });
+
+  test('that our own words carry cannot begin a command', () => {
+    const { door, lines } = open();
+    door.say('::error::from a name');
+    door.say('image ##[error]x\n::warning::y');
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).not.toMatch(/^\s*::|##\[/);
+  });
+});
+
+test('phases that overlap share the group of the first', () => {
+  const { door, lines } = open();
+  door.phaseStarted('cluster');
+  door.phaseStarted('images');
+  door.phaseEnded({ name: 'images', outcome: 'passed', seconds: 1 });
+  door.phaseEnded({ name: 'cluster', outcome: 'passed', seconds: 2 });
+  expect(lines.filter((line) => /group/.test(line))).toEqual(['::group::cluster', '::endgroup::']);
+});
+
+test('the failure is one annotation, with all that could end it escaped', () => {
+  const { door, lines } = open();
+  door.fail({ kind: 'chart', reason: 'a\nb % c', hint: 'do', evidence: [] });
+  expect(lines).toEqual(['::error title=k8s-test%3A chart::a%0Ab %25 c do']);
+});
+
+test('inputs are read as the runner writes them; empty ones are not given, unknown ones are passed on', () => {
+  const env = { 'INPUT_RESULTS-PATH': '/out', INPUT_TIER: '', INPUT_IMGAE: 'x', OTHER: '1' };
+  expect(readActionInputs(env)).toEqual({ 'results-path': '/out', imgae: 'x' });
+});

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RunRecord } from '../src/state.ts';
+import { tearDown } from '../src/teardown.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'state-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test('what is noted is on the disk at once, for another process to read', () => {
+  const record = RunRecord.begin(directory, 'abc');
+  record.note({ kind: 'cluster', name: 'k8s-test-abc' });
+  const read = RunRecord.open(record.file);
+  expect(read.content).toMatchObject({
+    runId: 'abc',
+    pid: process.pid,
+    made: [{ kind: 'cluster', name: 'k8s-test-abc' }],
+  });
+});
+
+test('a record whose process is gone is not alive, that of a living one is', () => {
+  const { pid } = spawnSync('true');
+  const record = RunRecord.begin(directory, 'abc');
+  expect(record.isAlive).toBe(true);
+  writeFileSync(record.file, JSON.stringify({ ...record.content, pid }));
+  expect(RunRecord.open(record.file).isAlive).toBe(false);
+});
+
+test('files that are no records are passed over', () => {
+  RunRecord.begin(directory, 'abc');
+  writeFileSync(path.join(directory, 'broken.run.json'), '{');
+  writeFileSync(path.join(directory, 'notes.txt'), '');
+  expect(RunRecord.list(directory).map((record) => record.content.runId)).toEqual(['abc']);
+});
+
+test('teardown removes what the record names, nothing beside it, and the record last', async () => {
+  const [ours, theirs] = [path.join(directory, 'ours'), path.join(directory, 'theirs')];
+  for (const one of [ours, theirs]) mkdirSync(one);
+  const record = RunRecord.begin(directory, 'abc');
+  record.note({ kind: 'directory', path: ours });
+  expect(await tearDown(record, AbortSignal.timeout(5000), () => {})).toEqual([]);
+  expect(readdirSync(directory)).toEqual(['theirs']);
+});
