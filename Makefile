@@ -17,8 +17,8 @@ lab: ## Docker, and where no registry answers, Kubernetes and the images: built 
 	@lab/up
 
 images: lab ## The images of the example
-	@$(WITH_LAB) docker build --quiet --target platform --tag floe-example:dev examples/floe
-	@$(WITH_LAB) docker build --quiet --target tests --tag floe-test-runner:dev examples/floe
+	@$(WITH_LAB) docker build --quiet --tag floe-example:dev examples/floe
+	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe
 
 test-integration: images ## The main job: a real cluster, the real chart, real tests, results on disk
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier integration $(NODE_IMAGE) --results-dir ../../k8s-test-results/integration
