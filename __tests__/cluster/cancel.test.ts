@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { nodeImageFlags, startCommand, takeInventory } from './command-line.ts';
+import { testImage } from './global-setup.ts';
+
+const example = path.resolve('examples/floe');
+const hangingTests = [
+  '--profile',
+  'none',
+  '--image',
+  testImage,
+  '--command',
+  '["sh","-c","echo the tests have begun; sleep 600"]',
+];
+
+describe('Ctrl-C', () => {
+  test.each([
+    { phase: 'cluster', flags: hangingTests, seen: 'Preparing nodes', cwd: undefined },
+    { phase: 'platform', flags: [], seen: 'helm install', cwd: example },
+    { phase: 'tests', flags: hangingTests, seen: 'the tests have begun', cwd: undefined },
+  ])('in phase $phase ends with 130, and leaves nothing behind', async ({ phase, flags, seen, cwd }) => {
+    const before = takeInventory();
+    const run = startCommand(['run', ...nodeImageFlags, ...flags], cwd === undefined ? {} : { cwd });
+    await run.untilPrinted(seen);
+    run.process.kill('SIGINT');
+    const end = await run.ended;
+    expect(end.status, end.output).toBe(130);
+    expect(end.verdict).toMatchObject({ outcome: 'cancelled', failure: { kind: 'cancelled' } });
+    expect(end.verdict?.failure?.reason).toContain(`during ${phase}`);
+    // Whatever was seen before is still there after.
+    expect(end.output).toContain(seen);
+    expect(takeInventory()).toEqual(before);
+  });
+
+  test('in phase tools, while a mirror hangs, ends at once', async () => {
+    const before = takeInventory();
+    const server = createServer(() => {
+      // Says nothing: the download waits.
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const asked = new Promise<void>((resolve) => server.once('request', () => resolve()));
+    // Without the lab's programs on the PATH, and with an empty cache, kind has to be downloaded.
+    const env = { PATH: '/usr/local/bin:/usr/bin:/bin', XDG_CACHE_HOME: '/nonexistent/cache', RUNNER_TOOL_CACHE: '' };
+    const run = startCommand(['run', ...hangingTests, '--tools-mirror', mirror], { env });
+    await asked;
+    run.process.kill('SIGINT');
+    const end = await run.ended;
+    server.closeAllConnections();
+    server.close();
+    expect(end.status, end.output).toBe(130);
+    expect(end.verdict).toMatchObject({ outcome: 'cancelled' });
+    expect(end.verdict?.failure?.reason).toContain('during tools');
+    expect(takeInventory()).toEqual(before);
+  });
+});
+
+test('a run that is killed leaves a red verdict behind, and `down` removes the rest', async () => {
+  const before = takeInventory();
+  const run = startCommand(['run', ...nodeImageFlags, ...hangingTests]);
+  await run.untilPrinted('Preparing nodes');
+  run.process.kill('SIGKILL');
+  const end = await run.ended;
+  expect(end.verdict).toMatchObject({
+    outcome: 'broken',
+    failure: { kind: 'internal', reason: expect.stringContaining('was killed') },
+  });
+  const down = spawnSync(process.execPath, ['dist/cli.js', 'down'], { encoding: 'utf8' });
+  expect(down.status, down.stdout + down.stderr).toBe(0);
+  expect(takeInventory()).toEqual(before);
+});

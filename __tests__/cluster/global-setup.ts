@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { createCluster, deleteCluster } from '../../src/cluster/create-cluster.ts';
+import { renderKindConfig } from '../../src/cluster/kind-config.ts';
+import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
+import { waitForNodes } from '../../src/cluster/wait-for-nodes.ts';
+import { connect } from '../../src/kube/connection.ts';
+import type { Result } from '../../src/outcome.ts';
+import { newRunId, type ReadyCluster } from '../../src/pipeline.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    cluster: ReadyCluster;
+  }
+}
+
+/** The image of the example's tests, which `make images` builds: Python, pytest, a shell. */
+export const testImage = 'floe-test-runner:dev';
+
+/** One real cluster for all tests that do not care which; each of them uses a namespace of its own in it. */
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const name = `k8s-test-shared-${newRunId()}`;
+  const workDir = mkdtempSync(path.join(tmpdir(), `${name}-`));
+  const mountedHostPath = path.join(workDir, 'results');
+  mkdirSync(mountedHostPath);
+  const kubeconfigPath = path.join(workDir, 'kubeconfig');
+  const { yaml } = renderKindConfig({ userConfig: undefined, nodes: 1, resultsHostPath: mountedHostPath });
+  const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
+  const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };
+  const tearDown = async () => {
+    await deleteCluster(name, AbortSignal.timeout(120_000));
+    rmSync(workDir, { recursive: true, force: true });
+  };
+  try {
+    const cluster = { name, kind: 'kind', configYaml: yaml, nodeImage, kubeconfigPath, workDir };
+    const [, nodes] = await Promise.all([
+      createCluster(cluster, options).then(orThrow),
+      waitForContainerd(name, 1, options).then(async (names) => {
+        orThrow(await loadImages([testImage], names, options.signal));
+        return names;
+      }),
+    ]);
+    const { kubernetes } = orThrow(await waitForNodes(await connect({ kubeconfigPath }), 1, options));
+    project.provide('cluster', { name, kubeconfigPath, nodes, kubernetes, mountedHostPath });
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+  return tearDown;
+}
+
+function orThrow<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new Error([result.failure.reason, ...result.failure.evidence].join('\n'));
+}

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { nodeImageFlags, startCommand, takeInventory } from './command-line.ts';
+import { testImage } from './global-setup.ts';
+import { pytestScript } from './run-on-shared-cluster.ts';
+
+const quickTests = [
+  '--profile',
+  'none',
+  '--image',
+  testImage,
+  '--command',
+  JSON.stringify(['sh', '-c', pytestScript('def test_one(): pass\n')]),
+];
+
+/** The real kind, behind a gate that breaks `kind create` for its first `failures` calls, half-made node included. */
+function placeBreakingKind(failures: number): { directory: string; calls: () => number } {
+  const directory = mkdtempSync(path.join(tmpdir(), 'breaking-kind-'));
+  const real = execFileSync('which', ['kind'], { encoding: 'utf8' }).trim();
+  const counter = path.join(directory, 'calls');
+  writeFileSync(counter, '');
+  const file = path.join(directory, 'kind');
+  // The node container gets on its way and loses its kubelet, so that kubeadm fails for a real reason.
+  writeFileSync(
+    file,
+    `#!/bin/bash
+if [ "$1" != create ]; then exec ${real} "$@"; fi
+echo call >> ${counter}
+if [ "$(wc -l < ${counter})" -gt ${failures} ]; then exec ${real} "$@"; fi
+name=$(sed -n 's/.*--name \\([^ ]*\\).*/\\1/p' <<< "$*")
+( until docker exec "$name-control-plane" systemctl stop containerd; do read -rt 0.2 <> <(:); done; docker exec "$name-control-plane" rm -f /usr/bin/kubeadm ) >/dev/null 2>&1 &
+exec ${real} "$@"
+`,
+  );
+  chmodSync(file, 0o755);
+  return { directory, calls: () => readFileSync(counter, 'utf8').split('\n').length - 1 };
+}
+
+describe('fault 13: creating the cluster', () => {
+  test('that fails once is done again with a clean slate, and told', async () => {
+    const before = takeInventory();
+    const kind = placeBreakingKind(1);
+    const env = { PATH: `${kind.directory}:${process.env.PATH}` };
+    const end = await startCommand(['run', ...nodeImageFlags, ...quickTests], { env }).ended;
+    expect(end.status, end.output).toBe(0);
+    expect(kind.calls()).toBe(2);
+    expect(end.verdict?.warnings).toContainEqual(expect.stringContaining('at the second attempt'));
+    expect(takeInventory()).toEqual(before);
+  });
+
+  test('that always fails is broken with kind cluster, after two attempts, with the logs of the nodes', async () => {
+    const before = takeInventory();
+    const kind = placeBreakingKind(99);
+    const env = { PATH: `${kind.directory}:${process.env.PATH}` };
+    const end = await startCommand(['run', ...nodeImageFlags, ...quickTests], { env }).ended;
+    expect(end.status, end.output).toBe(2);
+    expect(end.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'cluster' } });
+    expect(kind.calls()).toBe(2);
+    expect(takeInventory()).toEqual(before);
+  });
+
+  test('with a node image that nobody has says so', async () => {
+    const before = takeInventory();
+    const end = await startCommand(['run', '--node-image', '127.0.0.1:9/no/node:1', ...quickTests]).ended;
+    expect(end.status, end.output).toBe(2);
+    expect(end.verdict).toMatchObject({ failure: { kind: 'cluster', hint: expect.stringContaining('node image') } });
+    expect(takeInventory()).toEqual(before);
+  });
+});
+
+describe('fault 13: the machine', () => {
+  test('without docker is told in preflight, before anything is made', async () => {
+    const end = await startCommand(['run', ...quickTests], { env: { DOCKER_HOST: 'unix:///no/such/docker.sock' } })
+      .ended;
+    expect(end.status).toBe(2);
+    expect(end.verdict).toMatchObject({
+      outcome: 'broken',
+      failure: { kind: 'cluster', hint: expect.stringContaining('Start docker') },
+    });
+    expect(end.verdict?.phases.map((phase) => phase.name)).not.toContain('cluster');
+    expect(end.seconds).toBeLessThan(20);
+  });
+});

@@ -1,0 +1,65 @@
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { inject } from 'vitest';
+import { bundledChart } from '../../src/begin-run.ts';
+import type { Door } from '../../src/door.ts';
+import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import type { Verdict } from '../../src/outcome.ts';
+import { newRunId, type RunEnd, runTests } from '../../src/pipeline.ts';
+import { RunRecord } from '../../src/state.ts';
+import { testImage } from './global-setup.ts';
+
+export interface SharedRun extends RunEnd {
+  /** All that was printed, a line each. */
+  printed: string[];
+  /** result.json, as it lies on the disk. */
+  onDisk: Verdict;
+  seconds: number;
+}
+
+/**
+ * Runs the pipeline, chart and all, on the shared cluster in a namespace of its own. Without a chart unless one is given.
+ * `script` is run by a shell in the test image.
+ */
+export async function runOnSharedCluster(options: {
+  script?: string;
+  given?: RawInputs;
+  signal?: AbortSignal;
+}): Promise<SharedRun> {
+  const cluster = inject('cluster');
+  const runId = newRunId();
+  const root = mkdtempSync(path.join(cluster.mountedHostPath, 'run-'));
+  const workDir = path.join(root, 'work');
+  mkdirSync(workDir);
+  const given: RawInputs = {
+    profile: 'none',
+    image: testImage,
+    namespace: `test-${runId}`,
+    'results-dir': path.join(root, 'out'),
+    ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),
+    ...options.given,
+  };
+  const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
+  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
+  const printed: string[] = [];
+  const door: Door = {
+    phaseStarted: (name) => printed.push(`phase ${name}`),
+    phaseEnded: () => {},
+    say: (line) => printed.push(line),
+    warn: (line) => printed.push(line),
+    waitingFor: () => {},
+    quote: (line) => printed.push(line),
+    mask: () => {},
+  };
+  const start = performance.now();
+  const record = RunRecord.begin(path.join(root, 'records'), runId);
+  const signal = options.signal ?? new AbortController().signal;
+  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir, cluster });
+  const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
+  return { ...end, printed, onDisk, seconds: (performance.now() - start) / 1000 };
+}
+
+/** A script that writes a test file and runs pytest on it. */
+export function pytestScript(source: string, flags = '', afterwards = ''): string {
+  return `cat > /tmp/test_it.py <<'PY'\n${source}\nPY\ncd /tmp && pytest -v -p no:cacheprovider ${flags} --junitxml=/results/junit.xml test_it.py\n${afterwards}`;
+}
