@@ -2,7 +2,7 @@
 export interface LogLineSink {
   /** A line begins; `at` is the timestamp as the server wrote it. */
   lineStarts(at: LogTimestamp): void;
-  /** Bytes `from` to `to` of `chunk` belong to the line that began last; `endsLine`: their last one is its newline. */
+  /** Bytes `from` to `to` of `chunk` (what is before `to` will not be read again) belong to the line that began last; `endsLine`: their last one is its newline. */
   content(chunk: Buffer, from: number, to: number, endsLine: boolean): void;
   /** A line without a timestamp: not the container's, but words of the kubelet or of a proxy about the log. */
   foreignLine(text: string): void;
@@ -22,7 +22,7 @@ const newline = 0x0a;
 const space = 0x20;
 
 /** @returns undefined for what is no RFC 3339 timestamp. */
-export function parseLogTimestamp(text: string): LogTimestamp | undefined {
+function parseLogTimestamp(text: string): LogTimestamp | undefined {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text);
   if (match === null) return undefined;
   const epochSeconds = Date.parse(`${match[1]}${match[3]}`) / 1000;

@@ -34,8 +34,8 @@ export class LogPosition implements LogLineSink {
   /** What the server said about the log during the present stream, in place of the log. */
   foreignWords = '';
 
-  #out: Buffer = Buffer.alloc(0);
-  #outBytes = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #newBytes = 0;
 
   /** The second in which the first line was written: instants are counted in nanoseconds from there, exact for 104 days. */
   #baseEpochSeconds: number | undefined;
@@ -82,18 +82,15 @@ export class LogPosition implements LogLineSink {
     this.gaps.push({ afterTimestamp: this.#lastTimestamp, note });
   }
 
-  /** Begins to gather what is new in a chunk of `bytes`; `takeNew` hands it out. */
-  beginChunk(bytes: number): void {
-    this.#out = Buffer.allocUnsafe(bytes);
-    this.#outBytes = 0;
+  /** Begins to gather what is new in a chunk, at the chunk's own front: less comes out than goes in. */
+  beginChunk(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#newBytes = 0;
   }
 
   /** The new bytes of the chunk, without timestamps. */
   takeNew(): Buffer {
-    const taken = this.#out.subarray(0, this.#outBytes);
-    this.#out = Buffer.alloc(0);
-    this.#outBytes = 0;
-    return taken;
+    return this.#chunk.subarray(0, this.#newBytes);
   }
 
   lineStarts(at: LogTimestamp): void {
@@ -119,7 +116,7 @@ export class LogPosition implements LogLineSink {
     this.#skipBytes -= skipped;
     const start = from + skipped;
     if (start === to) return;
-    this.#outBytes += chunk.copy(this.#out, this.#outBytes, start, to);
+    this.#newBytes += chunk.copy(this.#chunk, this.#newBytes, start, to);
     this.bytes += to - start;
     if (endsLine) {
       this.lines += 1;

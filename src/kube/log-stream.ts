@@ -145,7 +145,7 @@ async function readStream(
       const chunk = await watchdog.wait(reading);
       if (chunk === late) return watchdog.end;
       if (chunk.done === true) return { kind: 'complete', why: '' };
-      position.beginChunk(chunk.value.length);
+      position.beginChunk(chunk.value);
       parser.push(chunk.value);
       const news = position.takeNew();
       if (news.length > 0) await options.onChunk(news);

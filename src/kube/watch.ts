@@ -144,20 +144,20 @@ class Watch<T extends WatchedObject> {
   }
 
   /** Returns when it is time for another attempt; throws what no attempt can heal. */
-  async #recover(error: unknown): Promise<void> {
+  async #recover(failure: unknown): Promise<void> {
     const { signal, path } = this.#options;
     signal.throwIfAborted();
-    if (error instanceof VersionLost) this.#version = undefined;
-    else if (!(error instanceof ApiError)) throw error;
+    if (failure instanceof VersionLost) this.#version = undefined;
+    else if (!(failure instanceof ApiError)) throw failure;
     // Right after a restart the API server may refuse for a moment what it allowed before, until it has read its RBAC rules.
-    else if (!error.retryable && !this.#isSynced) throw error;
+    else if (!failure.retryable && !this.#isSynced) throw failure;
     // Whatever the server has against our version, a list has none.
-    else if (error.status !== undefined) this.#version = undefined;
+    else if (failure.status !== undefined) this.#version = undefined;
     this.#failures += 1;
-    const isAnswer = error instanceof VersionLost || (error instanceof ApiError && error.status !== undefined);
+    const isAnswer = failure instanceof VersionLost || (failure instanceof ApiError && failure.status !== undefined);
     this.#trouble.failed(
       isAnswer ? `the API server refuses the watch of ${path}` : 'the API server is unreachable',
-      error.message,
+      failure.message,
     );
     const { firstRetryMilliseconds, maxRetryMilliseconds } = this.#timing;
     const wait = Math.min(firstRetryMilliseconds * 2 ** (this.#failures - 1), maxRetryMilliseconds);
@@ -184,7 +184,7 @@ class Watch<T extends WatchedObject> {
     });
     this.#heard();
     const listed = new Set(list.items.map((object) => object.metadata.uid));
-    for (const [uid, object] of [...this.store]) {
+    for (const [uid, object] of this.store) {
       if (listed.has(uid)) continue;
       this.store.delete(uid);
       await this.#tell({ type: 'deleted', object });
