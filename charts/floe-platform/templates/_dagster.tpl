@@ -1,7 +1,5 @@
-{{/* Environment of every Dagster program: context $ */}}
+{{/* Environment of every Dagster program, a code location's included: context $ */}}
 {{- define "floe-platform.dagsterEnv" -}}
-- name: DAGSTER_HOME
-  value: /opt/dagster/home
 # The user id has no entry in /etc/passwd and the root file system is read-only.
 - name: HOME
   value: /tmp
@@ -16,28 +14,55 @@
       key: password
 {{- end }}
 
-{{- define "floe-platform.dagsterVolumeMounts" -}}
-- name: home
-  mountPath: /opt/dagster/home
-- name: config
-  mountPath: /opt/dagster/home/dagster.yaml
-  subPath: dagster.yaml
-  readOnly: true
-- name: tmp
-  mountPath: /tmp
-{{- end }}
-
-{{- define "floe-platform.dagsterVolumes" -}}
-- name: config
-  configMap:
-    name: dagster-config
-- name: home
-  emptyDir: {}
-- name: tmp
-  emptyDir: {}
-{{- end }}
-
-{{/* Pods follow their configuration: Dagster reads it only at its start. */}}
-{{- define "floe-platform.dagsterAnnotations" -}}
-checksum/dagster-config: {{ include (print .Template.BasePath "/dagster-config.yaml") . | sha256sum }}
+{{/*
+Webserver and daemon alike, all of the pod but the program's own arguments, ports and probes:
+dict "root" $ "name" "dagster-…" "container" (the YAML of what is the program's own) "resources" {…}
+*/}}
+{{- define "floe-platform.dagsterPodTemplate" -}}
+metadata:
+  labels:
+    {{- include "floe-platform.labels" (dict "root" .root "component" .name) | nindent 4 }}
+  annotations:
+    # Dagster reads its configuration only at its start.
+    checksum/dagster-config: {{ include (print .root.Template.BasePath "/dagster-config.yaml") .root | sha256sum }}
+spec:
+  {{- include "floe-platform.podBasics" (dict "root" .root "userId" 1000) | nindent 2 }}
+  initContainers:
+    # Dagster's own retries end after some 10 s (dagster_postgres/utils.py), and a cold database takes
+    # longer: its volume has to be made first. Dagster would crash and be restarted until it is there.
+    - name: wait-for-postgres
+      image: {{ include "floe-platform.image" (dict "image" .root.Values.postgres.image "registry" .root.Values.images.registry) }}
+      imagePullPolicy: {{ .root.Values.images.pullPolicy }}
+      # The first process of a container has no default action for SIGTERM: without the trap a deleted pod lingers.
+      command: [sh, -c, "trap exit TERM; until pg_isready --host=postgres --username={{ .root.Values.postgres.username }}; do sleep 1; done"]
+      resources:
+        requests: { cpu: 10m, memory: 16Mi }
+        limits: { cpu: 500m, memory: 64Mi }
+      securityContext:
+        {{- include "floe-platform.containerSecurity" . | nindent 8 }}
+  containers:
+    - name: {{ .name }}
+      image: {{ include "floe-platform.image" (dict "image" .root.Values.dagster.image "registry" .root.Values.images.registry) }}
+      imagePullPolicy: {{ .root.Values.images.pullPolicy }}
+      {{- .container | nindent 6 }}
+      env:
+        - name: DAGSTER_HOME
+          value: /opt/dagster/home
+        {{- include "floe-platform.dagsterEnv" .root | nindent 8 }}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      securityContext:
+        {{- include "floe-platform.containerSecurity" . | nindent 8 }}
+      volumeMounts:
+        - name: home
+          mountPath: /opt/dagster/home
+          readOnly: true
+        - name: tmp
+          mountPath: /tmp
+  volumes:
+    - name: home
+      configMap:
+        name: dagster-config
+    - name: tmp
+      emptyDir: {}
 {{- end }}
