@@ -23,19 +23,21 @@ header_of() { sed -n "s/^# $2: //p" "$lab/steps/$1.sh"; }
 declare -A step_key=()
 
 # compute_key STEP: sets step_key[STEP] to a hash of all that decides what the step makes: its text, the pins and files
-# that the text mentions, and the keys of the steps that it needs.
+# that the text mentions, this machine's own certificate authorities where it installs them, and the keys of the steps
+# that it needs.
 compute_key() {
   [[ -z ${step_key[$1]:-} ]] || return 0
   local step=$1 need pin source
   for need in $(header_of "$step" needs); do compute_key "$need"; done
   step_key[$step]=$({
-    cat "$lab/steps/$step.sh"
+    grep -vE '^# (title|disk-mb): ' "$lab/steps/$step.sh"
     for pin in $(pins_of "$lab/steps/$step.sh"); do echo "$pin=${!pin}"; done
     for need in $(header_of "$step" needs); do echo "$need ${step_key[$need]}"; done
     for source in $(sources_of "$lab/steps/$step.sh"); do
       (cd "$lab" && find "$source" -type f -print0 | sort -z | xargs -0 --no-run-if-empty sha256sum)
       [[ -e $lab/$source ]] || { echo "lab: step $step names $source, which is not there" >&2; exit 70; }
     done
+    if grep -q '^install_host_cas' "$lab/steps/$step.sh"; then find /usr/local/share/ca-certificates -name '*.crt' -exec sha256sum {} + | sort; fi
   } | sha256sum | cut -c1-16)
 }
 

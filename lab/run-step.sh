@@ -65,23 +65,24 @@ is_anything_missing() {
 
 # require_disk: ends before anything is built where the plan needs more than there is.
 require_disk() {
-  local step need_mb=0 have_mb
+  local step folder need_mb=0 have_mb
   for step in "${plan[@]}"; do
     is_made "$step" || need_mb=$((need_mb + $(header_of "$step" disk-mb)))
   done
-  have_mb=$(free_mb)
-  ((need_mb <= have_mb)) || fail "what is missing needs $(gb "$need_mb") GB of disk while it is built; there are $(gb "$have_mb") GB in $(tightest_folder)"
+  folder=$(tightest_folder)
+  have_mb=$(room_mb "$folder")
+  ((need_mb <= have_mb)) || fail "what is missing needs $(gb "$need_mb") GB of disk while it is built; there are $(gb "$have_mb") GB in $folder"
 }
 
-# The folders that grow: the cache, docker's, Go's build cache. The one with the least room decides.
+# tightest_folder: of the folders that grow (the cache, docker's, Go's build cache) the one with the least room.
 tightest_folder() {
   local folder docker_root
   docker_root=$(timeout 10 docker info --format '{{.DockerRootDir}}' 2>/dev/null) || docker_root=
   for folder in "$cache" "$docker_root" "$(go env GOCACHE)"; do
-    if [[ -d $folder ]]; then echo "$(df --output=avail -m "$folder" | tail -n 1) $folder"; fi
+    if [[ -d $folder ]]; then echo "$(room_mb "$folder") $folder"; fi
   done | sort -n | head -n 1 | cut -d' ' -f2-
 }
-free_mb() { df --output=avail -m "$(tightest_folder)" | tail -n 1 | tr -d ' '; }
+room_mb() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 gb() { echo "$(($1 / 1000)).$(($1 % 1000 / 100))"; }
 
 begin_line() {
@@ -146,12 +147,13 @@ run_step() {
   fi
   if ((status != 0)); then
     echo "failed after $((SECONDS - started)) s"
-    local room_mb
-    room_mb=$(free_mb)
+    local folder left_mb
+    folder=$(tightest_folder)
+    left_mb=$(room_mb "$folder")
     rm -rf --one-file-system "$work"
     end_of_log "$log"
-    if grep -qi 'no space left on device' "$log" || ((room_mb < 100)); then
-      fail "the disk is full: $(gb "$room_mb") GB were left in $(tightest_folder); $step left nothing behind"
+    if grep -qiE 'no space left on device|ENOSPC' "$log" || ((left_mb < 100)); then
+      fail "the disk is full: $(gb "$left_mb") GB were left in $folder when $step failed; it left nothing behind"
     fi
     fail "$step failed (status $status); the whole log is $log"
   fi
@@ -163,7 +165,7 @@ end_of_log() { tail -n 20 "$1" | sed 's/^/    /' >&2; }
 # clean_up: whatever the end, no process of a step and no half output stays.
 clean_up() {
   if [[ -n $child ]] && kill -KILL "$child" 2>/dev/null; then
-    wait "$child" || echo "stopped" >&2
+    wait "$child" 2>/dev/null || echo "stopped" >&2
   fi
   rm -rf --one-file-system "$cache/work"
 }

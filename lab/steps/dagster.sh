@@ -1,7 +1,7 @@
 # title: dagster/dagster-k8s:$DAGSTER_VERSION
 # image: docker.io/dagster/dagster-k8s:$DAGSTER_VERSION
 # needs: python
-# disk-mb: 3000
+# disk-mb: 1500
 source "$LAB/recipes/debian.sh"
 open_image "python:$PYTHON_MINOR-slim"
 # uv resolves what takes pip minutes; it is not part of the image.

@@ -1,5 +1,5 @@
 # title: kubectl $KUBERNETES_VERSION
-# disk-mb: 2000
+# disk-mb: 500
 source "$LAB/recipes/program.sh"
 version=k8s.io/component-base/version
 go_build "$LAB/programs/kubernetes" \

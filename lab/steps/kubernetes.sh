@@ -1,5 +1,5 @@
 # title: kubernetes $KUBERNETES_VERSION programs
-# disk-mb: 5000
+# disk-mb: 4000
 source "$LAB/recipes/program.sh"
 version=k8s.io/component-base/version
 go_build "$LAB/programs/kubernetes" \

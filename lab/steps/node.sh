@@ -1,7 +1,7 @@
 # title: node image for Kubernetes $KUBERNETES_VERSION
 # image: floe-lab/node:v$KUBERNETES_VERSION
 # needs: kubernetes kubectl etcd coredns local-path-provisioner kind-source kindnetd pause runc-compat component-base node-userland
-# disk-mb: 5000
+# disk-mb: 4000
 # What `kind build node-image` makes of kind's base image, from programs of our own build.
 source "$LAB/recipes/debian.sh"
 source "$LAB/recipes/image-archive.sh"
