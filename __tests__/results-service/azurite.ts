@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
+import { createRequire } from 'node:module';
 import { BlobServiceClient, type ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 
 /** A blob store on loopback with one empty container, whose URLs have to be signed. */
@@ -17,7 +17,7 @@ const account = 'resultsservice';
  */
 export async function startBlobStore(): Promise<BlobStore> {
   const key = randomBytes(64).toString('base64');
-  const program = path.resolve('node_modules/azurite/dist/src/blob/main.js');
+  const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js');
   // The API version check refuses what the client library of the day sends before Azurite knows of it.
   const args = ['--blobPort', '0', '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'];
   const azurite = spawn(process.execPath, [program, ...args], {
