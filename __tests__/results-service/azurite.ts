@@ -17,7 +17,8 @@ const account = 'resultsservice';
  */
 export async function startBlobStore(): Promise<BlobStore> {
   const key = randomBytes(64).toString('base64');
-  const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js');
+  const require = createRequire(import.meta.url);
+  const program = require.resolve('azurite/dist/src/blob/main.js');
   // The API version check refuses what the client library of the day sends before Azurite knows of it.
   const args = ['--blobPort', '0', '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'];
   const azurite = spawn(process.execPath, [program, ...args], {
