@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Inputs } from './inputs.ts';
 import { newRunId, type RunEnd } from './pipeline.ts';
 import { RunRecord } from './state.ts';
+import { runVariable } from './tools/end-orphans.ts';
 
 /** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
 export function bundledChart(): string {
@@ -24,6 +25,8 @@ export function recordDirectory(env: NodeJS.ProcessEnv): string {
 /** Begins a run: its record, and a directory of its own, noted there before it is made. */
 export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: string } {
   const runId = newRunId();
+  // What the run starts can be told from everything else on the machine, also when we are gone.
+  process.env[runVariable] = runId;
   const record = RunRecord.begin(recordDirectory(env), runId);
   const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
   record.note({ kind: 'directory', path: workDir });

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { deleteCluster } from './cluster/create-cluster.ts';
 import type { RunRecord } from './state.ts';
+import { endOrphans } from './tools/end-orphans.ts';
 
 /**
  * Removes what a record names, and nothing else: the last made first. The record goes last, so that a teardown which is
@@ -9,6 +10,8 @@ import type { RunRecord } from './state.ts';
  */
 export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
   const troubles: string[] = [];
+  const ended = endOrphans(record.content.runId);
+  if (ended > 0) say(`${ended} programs of the run were still going on, and were ended`);
   for (const made of [...record.content.made].reverse()) {
     try {
       if (made.kind === 'cluster') {
