@@ -411,6 +411,7 @@ class Run {
           container: testContainerName,
           file: path.join(this.dir.logs, pod.metadata.name, `${testContainerName}.log`),
           quote: (line) => door.quote(line),
+          warn: (text) => this.#warn(text),
           signal: this.#closing.signal,
           hasEnded: () => this.#end !== undefined || signal.aborted,
         });

@@ -30,7 +30,7 @@ export interface Evidence {
 
 const tailLines = 50;
 const tailBytes = 64 * 1024;
-/** A platform that logs without end must not fill the runner's disk; the end of a log says more than its begin. */
+/** A platform that logs without end must not fill the runner's disk. */
 const maxLogBytes = 64 * 1024 * 1024;
 
 /**

@@ -27,6 +27,7 @@ export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
   readonly #events: ResourceWatch<ClusterEvent>;
   readonly #standing = new Map<string, { text: string; since: number }>();
+  readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
 
   constructor(connection: KubeConnection, namespace: string, signal: AbortSignal, onTrouble: (text: string) => void) {
@@ -37,6 +38,9 @@ export class NamespaceWatch {
     };
     this.#pods = watchResources<Pod>({ connection, path: `${base}/pods`, signal, onChange, onTrouble });
     this.#events = watchResources<ClusterEvent>({ connection, path: `${base}/events`, signal, onChange });
+    this.#broken = Promise.race([this.#pods.done, this.#events.done]);
+    // It breaks at the latest when the signal ends the watches, and then nobody may be waiting any more.
+    this.#broken.catch(() => undefined);
   }
 
   get pods(): Pod[] {
@@ -56,7 +60,6 @@ export class NamespaceWatch {
     options: { signal: AbortSignal; deadlineSeconds: number },
   ): Promise<WaitEnd<R>> {
     const deadline = performance.now() + options.deadlineSeconds * 1000;
-    const broken = Promise.race([this.#pods.done, this.#events.done]);
     for (;;) {
       options.signal.throwIfAborted();
       const value = decide();
@@ -67,7 +70,7 @@ export class NamespaceWatch {
       const wake = new AbortController();
       const tick = delay(tickMilliseconds, undefined, { signal: AbortSignal.any([options.signal, wake.signal]) });
       try {
-        await Promise.race([this.#changed.promise, tick, broken]);
+        await Promise.race([this.#changed.promise, tick, this.#broken]);
       } finally {
         wake.abort();
         // The tick that lost the race is aborted, which is no news.

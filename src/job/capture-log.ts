@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -14,6 +13,8 @@ export interface CaptureOptions {
   file: string;
   /** Shown to the reader, a line at a time, until `shownBytes` are shown. */
   quote: (line: string) => void;
+  /** Told when the log cannot be read for a while. */
+  warn: (text: string) => void;
   signal: AbortSignal;
   /** Whether the container is known to have ended, so that the end of the stream is the end of the log. */
   hasEnded: () => boolean;
@@ -32,28 +33,35 @@ const shownLineChars = 4000;
 /** Follows the log of a container into a file and onto the console until the container has ended. */
 export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
   await mkdir(path.dirname(options.file), { recursive: true });
-  const file = createWriteStream(options.file);
+  const file = await open(options.file, 'w');
+  const gaps: string[] = [];
   const show = showLines(options.quote, options.file);
-  const result = await followLog({
-    connection: options.connection,
-    namespace: options.namespace,
-    pod: options.pod,
-    container: options.container,
-    signal: options.signal,
-    ended: options.hasEnded,
-    onChunk: async (chunk) => {
-      show(chunk);
-      if (!file.write(chunk)) await new Promise<void>((resolve) => file.once('drain', resolve));
-    },
-  });
-  await new Promise<void>((resolve, reject) => {
-    file.once('error', reject);
-    file.end(resolve);
-  });
-  return {
-    bytes: result.bytes,
-    gaps: result.gaps.map((gap) => `the log of ${options.container} has a gap: ${gap.note}`),
-  };
+  try {
+    const followed = await followLog({
+      connection: options.connection,
+      namespace: options.namespace,
+      pod: options.pod,
+      container: options.container,
+      signal: options.signal,
+      ended: options.hasEnded,
+      onTrouble: options.warn,
+      onChunk: async (chunk) => {
+        show(chunk);
+        if (gaps.length > 0) return;
+        // A full disk must not end the run, which may be minutes from its verdict: the file says where it ends.
+        await file
+          .writeFile(chunk)
+          .catch((error: unknown) => gaps.push(`its file could not be written further: ${error}`));
+      },
+    });
+    gaps.push(...followed.gaps.map((gap) => gap.note));
+    return {
+      bytes: followed.bytes,
+      gaps: gaps.map((gap) => `the log of ${options.container} is not complete: ${gap}`),
+    };
+  } finally {
+    await file.close();
+  }
 }
 
 /** Turns bytes into lines for a reader: long ones are cut, and after `shownBytes` there is only a pointer to the file. */

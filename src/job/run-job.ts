@@ -105,6 +105,10 @@ function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
 async function createJob(options: RunJobOptions): Promise<Result<undefined>> {
   const created = await options.connection.createJob(options.namespace, options.manifest, options.signal);
   if (created.ok) return succeed(undefined);
+  if (created.error.retryable)
+    return fail('api', `the Job could not be created: ${created.error.message}`, {
+      hint: 'The logs of the cluster say why its API server does not answer.',
+    });
   return fail('start', `the cluster refuses the Job: ${created.error.message}`, {
     hint: 'The API server named what it does not accept.',
   });
