@@ -137,9 +137,7 @@ export function exitStatusOf(verdict: Pick<Verdict, 'outcome' | 'failure'>): num
 export function toOneLine(text: string, maxChars = 500): string {
   const line = text
     .replace(/\s+/g, ' ')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-    // oxlint-disable-next-line no-control-regex -- the same
-    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
+    .replace(/\p{Cc}/gu, '')
     .trim();
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;
 }

@@ -67,6 +67,8 @@ export async function createCluster(
 
 /** Writes kind's own logs of the nodes into a directory. For a cluster that failed; problems are returned as text. */
 export async function exportClusterLogs(cluster: KindCluster, directory: string, signal: AbortSignal): Promise<string> {
+  // Where not even a container was made, kind only says that it knows no such cluster.
+  if ((await listNodeContainers(cluster.name, signal)).length === 0) return '';
   const args = ['export', 'logs', directory, '--name', cluster.name];
   const run = await runProgram(cluster.kind, args, { signal, timeoutSeconds: 60, env: kindEnvironment });
   return run.exitCode === 0 ? '' : toOneLine(`kind export logs: ${run.stderr}`);

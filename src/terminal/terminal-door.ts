@@ -71,9 +71,7 @@ export class TerminalDoor implements Door {
 
   quote(line: string): void {
     // Colours of pytest and the like are lost, but no line can move the cursor or ring the bell.
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-    // oxlint-disable-next-line no-control-regex -- the same
-    this.#print(`  │ ${stripVTControlCharacters(line).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')}`);
+    this.#print(`  │ ${stripVTControlCharacters(line).replaceAll(/(?!\t)\p{Cc}/gu, '')}`);
   }
 
   mask(secret: string): void {
