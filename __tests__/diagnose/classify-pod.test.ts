@@ -68,12 +68,13 @@ describe('what can never heal is certain', () => {
 
 describe('what may heal is waited for', () => {
   test.each([
-    ['ErrImagePull', 'unexpected status code 429 Too Many Requests'],
-    ['ErrImagePull', 'unexpected status code 503 Service Unavailable'],
-    ['ErrImagePull', 'dial tcp 10.0.0.1:443: i/o timeout'],
-    ['ImagePullBackOff', 'Back-off pulling image "registry/web:1"'],
-  ])('%s: %s', (reason, message) => {
-    expect(classifyPod(waiting(reason, message))?.confidence).toBe('transient');
+    ['ErrImagePull', 'unexpected status code 429 Too Many Requests', 120],
+    ['ErrImagePull', 'unexpected status code 503 Service Unavailable', 120],
+    ['ErrImagePull', 'dial tcp 10.0.0.1:443: i/o timeout', 40],
+    ['ErrImagePull', 'dial tcp: lookup registry.example on 10.96.0.10:53: no such host', 40],
+    ['ImagePullBackOff', 'Back-off pulling image "registry/web:1"', 120],
+  ])('%s: %s, for %d s', (reason, message, patienceSeconds) => {
+    expect(classifyPod(waiting(reason, message))).toMatchObject({ confidence: 'likely', patienceSeconds });
   });
 
   test("a pod without a place is likely, with the scheduler's words and what it asks for", () => {

@@ -10,15 +10,23 @@ export interface PodTrouble {
   failure: Failure;
   /**
    * `certain`: nothing can heal it, the wait may end now. `likely`: it heals only if something outside changes, so the
-   * wait may end when it has not moved for a while. `transient`: it may well heal.
+   * wait may end when it has stood for `patienceSeconds`. `transient`: it may well heal.
    */
   confidence: 'certain' | 'likely' | 'transient';
+  patienceSeconds: number;
   pod: string;
   container: string;
 }
 
 /** Restarts after which a crash loop counts as certain: slow starters fail once or twice before what they need is there. */
 const certainRestarts = 3;
+
+/** What only an outside change could heal: a missing Secret that is on its way, a node that is still to come. */
+const patienceSeconds = 12;
+/** The kubelet tries again after 10, 20 and 40 s: a registry that is away for a moment gets three attempts. */
+const unreachablePatienceSeconds = 40;
+/** A registry that limits or fails is waited for through four attempts. */
+const overloadedPatienceSeconds = 120;
 
 /** The worst trouble of a pod; undefined when it runs, or is merely on its way. */
 export function classifyPod(pod: Pod): PodTrouble | undefined {
@@ -83,18 +91,20 @@ function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | unde
 const permanentPullErrors =
   /not found|manifest unknown|invalid reference format|repository does not exist|unauthorized|denied|forbidden|\b40[134]\b|no match for platform|InvalidImageName|ErrImageNeverPull/i;
 
+const unreachablePullErrors = /no such host|dial tcp|connection refused|i\/o timeout|server misbehaving/i;
+
 function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PodTrouble {
-  const isPermanent = permanentPullErrors.test(`${reason} ${message}`);
   const image = findImage(pod, status.name) || status.image;
-  // "Back-off pulling image" repeats no cause; the one before it does, and is what the caller saw last.
-  return trouble(
+  const found = trouble(
     pod,
     status.name,
-    isPermanent ? 'certain' : 'transient',
+    permanentPullErrors.test(`${reason} ${message}`) ? 'certain' : 'likely',
     'image',
     `image ${image} cannot be pulled for container ${status.name} of pod ${pod.metadata.name}: ${message || reason}`,
     { hint: hintForPull(message) },
   );
+  const isUnreachable = unreachablePullErrors.test(message);
+  return { ...found, patienceSeconds: isUnreachable ? unreachablePatienceSeconds : overloadedPatienceSeconds };
 }
 
 function classifyScheduling(pod: Pod): PodTrouble | undefined {
@@ -124,7 +134,7 @@ function trouble(
   details: { hint: string },
 ): PodTrouble {
   const failure: Failure = { kind, reason: toOneLine(reason), hint: details.hint, evidence: [] };
-  return { failure, confidence, pod: pod.metadata.name, container };
+  return { failure, confidence, patienceSeconds, pod: pod.metadata.name, container };
 }
 
 function findImage(pod: Pod, container: string): string {

@@ -14,9 +14,6 @@ export type WaitEnd<R> =
 /** So long the API server may be away before a wait is given up. */
 export const apiLostSeconds = 60;
 
-/** How long a trouble that only an outside change could heal must stand unchanged before it counts as certain. */
-const patienceSeconds = 12;
-
 const tickMilliseconds = 500;
 
 /**
@@ -26,7 +23,7 @@ const tickMilliseconds = 500;
 export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
   readonly #events: ResourceWatch<ClusterEvent>;
-  readonly #standing = new Map<string, { text: string; since: number }>();
+  readonly #standing = new Map<string, { what: string; since: number }>();
   readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
 
@@ -80,8 +77,8 @@ export class NamespaceWatch {
   }
 
   /**
-   * The trouble of a pod that chose itself by `isOurs`, once it is certain: at once where nothing can heal it, else when
-   * it has stood unchanged for `patienceSeconds`. With the time at which it was first seen.
+   * The trouble of a pod that is chosen by `isOurs`, once it is certain: at once where nothing can heal it, else when the
+   * same kind of trouble has stood for as long as it deserves patience. Ask at each change, since this is its clock.
    */
   certainTrouble(isOurs: (pod: Pod) => boolean): PodTrouble | undefined {
     for (const pod of this.pods.filter(isOurs)) {
@@ -91,10 +88,11 @@ export class NamespaceWatch {
         continue;
       }
       if (trouble.confidence === 'certain') return trouble;
+      // Its words may change from one attempt to the next: ErrImagePull and ImagePullBackOff alternate.
+      const what = `${trouble.failure.kind} ${trouble.container}`;
       const before = this.#standing.get(pod.metadata.uid);
-      if (before?.text !== trouble.failure.reason)
-        this.#standing.set(pod.metadata.uid, { text: trouble.failure.reason, since: performance.now() });
-      else if (performance.now() - before.since > patienceSeconds * 1000) return trouble;
+      if (before?.what !== what) this.#standing.set(pod.metadata.uid, { what, since: performance.now() });
+      else if (performance.now() - before.since > trouble.patienceSeconds * 1000) return trouble;
     }
     return undefined;
   }
