@@ -14,12 +14,12 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 test('what is noted is on the disk at once, for another process to read', () => {
   const record = RunRecord.begin(directory, 'abc');
-  record.note({ kind: 'cluster', name: 'k8s-test-abc' });
+  record.note({ kind: 'cluster', name: 'k8s-test-abc', isWhole: false });
   const read = RunRecord.open(record.file);
   expect(read.content).toMatchObject({
     runId: 'abc',
     pid: process.pid,
-    made: [{ kind: 'cluster', name: 'k8s-test-abc' }],
+    made: [{ kind: 'cluster', name: 'k8s-test-abc', isWhole: false }],
   });
 });
 

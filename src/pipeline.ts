@@ -261,17 +261,20 @@ class Run {
       const entered = await this.#enterCluster(this.#options.cluster, images.value);
       return entered.ok ? succeed(chart) : entered;
     }
-    record.note({ kind: 'cluster', name });
+    record.note({ kind: 'cluster', name, isWhole: false });
     let made = await this.#tryCluster(cluster, config.value.nodes, images.value);
     if (!made.ok && made.failure.kind === 'cluster') {
       // Creating a cluster fails now and then for reasons that are gone a moment later; twice is no accident.
       door.say(`creating the cluster failed, once more with a clean slate: ${made.failure.reason}`);
       const { reason } = made.failure;
-      await deleteCluster(name, this.#options.signal);
+      await deleteCluster(name, { signal: this.#options.signal, isWhole: false });
       made = await this.#tryCluster(cluster, config.value.nodes, images.value);
       if (made.ok) this.#warnings.push(`the cluster could only be created at the second attempt: ${reason}`);
     }
-    if (made.ok) return succeed(chart);
+    if (made.ok) {
+      record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
+      return succeed(chart);
+    }
     if (made.failure.kind === 'cluster') await this.#keepClusterLogs(cluster);
     return made;
   }
@@ -584,28 +587,33 @@ class Run {
   /** The failure that work comes to, be it a value or an exception; null when it succeeds. The only place that catches all. */
   async turnIntoFailure(work: () => Promise<Result<unknown>>): Promise<Failure | null> {
     const { signal } = this.#options;
+    const wasAborted = signal.aborted;
     try {
       const result = await work();
-      return result.ok ? null : result.failure;
+      if (result.ok) return null;
+      // Whatever was interrupted may well call that a failure of its own.
+      return signal.aborted && !wasAborted ? this.#cancelled() : result.failure;
     } catch (error) {
-      const during = this.#phases.at(-1)?.name ?? 'the start';
-      if (signal.aborted)
-        return {
-          kind: 'cancelled',
-          reason: `cancelled (${String(signal.reason)}) during ${during}`,
-          hint: '',
-          evidence: [],
-        };
+      if (signal.aborted) return this.#cancelled();
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
       return {
         kind: 'internal',
         reason: toOneLine(
-          `a fault of k8s-test-action itself, during ${during}: ${error instanceof Error ? error.message : String(error)}`,
+          `a fault of k8s-test-action itself, during ${this.#lastPhase()}: ${error instanceof Error ? error.message : String(error)}`,
         ),
         hint: 'Please report it with the lines below.',
         evidence: stack.split('\n').slice(0, 20),
       };
     }
+  }
+
+  #cancelled(): Failure {
+    const reason = `cancelled (${String(this.#options.signal.reason)}) during ${this.#lastPhase()}`;
+    return { kind: 'cancelled', reason, hint: '', evidence: [] };
+  }
+
+  #lastPhase(): string {
+    return this.#phases.at(-1)?.name ?? 'the start';
   }
 
   #warn(text: string): void {

@@ -14,11 +14,12 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 
 const madeSchema = v.variant('kind', [
-  /** A Kind cluster of this name, whose containers carry Kind's label. */
-  v.object({ kind: v.literal('cluster'), name: v.string() }),
+  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
+  v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
   /** A directory of ours alone, with all that is in it. */
   v.object({ kind: v.literal('directory'), path: v.string() }),
 ]);
@@ -94,10 +95,10 @@ export class RunRecord {
     this.#write();
   }
 
-  /** Takes back a note when the thing is gone. */
-  forget(made: Made): void {
-    const text = JSON.stringify(made);
-    this.#content = { ...this.#content, made: this.#content.made.filter((other) => JSON.stringify(other) !== text) };
+  /** Takes back a note when the thing is gone, or puts another in its place. */
+  forget(made: Made, instead: Made[] = []): void {
+    const others = this.#content.made.filter((other) => !isDeepStrictEqual(other, made));
+    this.#content = { ...this.#content, made: [...others, ...instead] };
     this.#write();
   }
 

@@ -15,7 +15,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   for (const made of [...record.content.made].reverse()) {
     try {
       if (made.kind === 'cluster') {
-        const removed = await deleteCluster(made.name, signal);
+        const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
         if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
       } else await rm(made.path, { recursive: true, force: true });
       record.forget(made);

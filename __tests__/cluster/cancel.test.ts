@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nodeImageFlags, startCommand, takeInventory } from './command-line.ts';
@@ -44,7 +46,11 @@ describe('Ctrl-C', () => {
     const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const asked = new Promise<void>((resolve) => server.once('request', () => resolve()));
     // Without the lab's programs on the PATH, and with an empty cache, kind has to be downloaded.
-    const env = { PATH: '/usr/local/bin:/usr/bin:/bin', XDG_CACHE_HOME: '/nonexistent/cache', RUNNER_TOOL_CACHE: '' };
+    const env = {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      XDG_CACHE_HOME: mkdtempSync(path.join(tmpdir(), 'empty-cache-')),
+      RUNNER_TOOL_CACHE: '',
+    };
     const run = startCommand(['run', ...hangingTests, '--tools-mirror', mirror], { env });
     await asked;
     run.process.kill('SIGINT');

@@ -30,7 +30,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
   const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };
   const tearDown = async () => {
-    await deleteCluster(name, AbortSignal.timeout(120_000));
+    await deleteCluster(name, { signal: AbortSignal.timeout(120_000), isWhole: false });
     rmSync(workDir, { recursive: true, force: true });
   };
   try {

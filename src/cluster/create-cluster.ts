@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { listNodeContainers } from './docker.ts';
@@ -74,23 +75,36 @@ export async function exportClusterLogs(cluster: KindCluster, directory: string,
   return run.exitCode === 0 ? '' : toOneLine(`kind export logs: ${run.stderr}`);
 }
 
+/** So long docker may take to show a container whose maker was killed while it asked for it. */
+const settleMilliseconds = 5000;
+const pollMilliseconds = 250;
+
 /**
  * Removes the nodes of the cluster with this name, with their anonymous volumes, as `kind delete cluster` does; needs no
  * kind, so that teardown works when the run ended before there was one. Kind's shared docker network stays.
- * @throws Error when docker cannot be asked, or nodes are left.
+ *
+ * Where the cluster is not known to be whole, docker may still be making a node that was asked for by a `kind create` which
+ * is dead by now: it is gone only when nothing has come for a while.
+ * @throws Error when docker cannot be asked, or refuses.
  */
-export async function deleteCluster(name: string, signal: AbortSignal): Promise<number> {
+export async function deleteCluster(name: string, options: { signal: AbortSignal; isWhole: boolean }): Promise<number> {
+  const { signal } = options;
+  const settle = options.isWhole ? 0 : settleMilliseconds;
   let removed = 0;
-  // A `kind create` that was killed a moment ago may still have a container on its way: look until none is left.
-  for (let round = 0; round < 5; round++) {
+  let quietSince = performance.now();
+  for (;;) {
     const nodes = await listNodeContainers(name, signal);
-    if (nodes.length === 0) return removed;
+    if (nodes.length === 0) {
+      if (performance.now() - quietSince >= settle) return removed;
+      await delay(pollMilliseconds, undefined, { signal });
+      continue;
+    }
     const ids = nodes.map((node) => node.id);
     const run = await runProgram('docker', ['rm', '--force', '--volumes', ...ids], { signal, timeoutSeconds: 120 });
-    if (run.exitCode === 0) removed += ids.length;
-    else if (round === 4) throw new Error(`docker rm of the nodes of ${name} failed: ${toOneLine(run.stderr)}`);
+    if (run.exitCode !== 0) throw new Error(`docker rm of the nodes of ${name} failed: ${toOneLine(run.stderr)}`);
+    removed += ids.length;
+    quietSince = performance.now();
   }
-  return removed;
 }
 
 /** The line in which kind says what went wrong; kind prints `ERROR: …` last. */
