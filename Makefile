@@ -41,5 +41,7 @@ doctor: lab ## What this machine has, and what it lacks
 down: lab ## Removes what kept or interrupted runs left
 	@$(WITH_LAB) node dist/cli.js down
 
+# Not "npm ci": that refuses a lock file without the optional binaries of other platforms, which a registry may not have.
+# With --no-save the lock file decides as well, integrity included, and is not written.
 node_modules: package-lock.json | lab
-	@$(WITH_LAB) npm ci --no-audit --no-fund && touch node_modules
+	@$(WITH_LAB) npm install --no-save --loglevel=error && touch node_modules
