@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +19,8 @@ declare module 'vitest' {
 
 /** The image of the example's tests, which `make images` builds: Python, pytest, a shell. */
 export const testImage = 'floe-test-runner:dev';
+/** The same in the nodes of the shared cluster, under a name that the local docker does not have: no run loads it again. */
+export const sharedImage = 'shared-test-runner:dev';
 
 /** One real cluster for all tests that do not care which; each of them uses a namespace of its own in it. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
@@ -39,6 +42,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
       createCluster(cluster, options).then(orThrow),
       waitForContainerd(name, 1, options).then(async (names) => {
         orThrow(await loadImages([testImage], names, options.signal));
+        const tag = ['images', 'tag', `docker.io/library/${testImage}`, `docker.io/library/${sharedImage}`];
+        for (const node of names) execFileSync('docker', ['exec', node, 'ctr', '--namespace=k8s.io', ...tag]);
         return names;
       }),
     ]);

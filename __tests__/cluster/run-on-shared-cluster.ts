@@ -7,14 +7,13 @@ import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.
 import type { Verdict } from '../../src/outcome.ts';
 import { newRunId, type RunEnd, runTests } from '../../src/pipeline.ts';
 import { RunRecord } from '../../src/state.ts';
-import { testImage } from './global-setup.ts';
+import { sharedImage } from './global-setup.ts';
 
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
   printed: string[];
   /** result.json, as it lies on the disk. */
   onDisk: Verdict;
-  seconds: number;
 }
 
 /**
@@ -33,7 +32,7 @@ export async function runOnSharedCluster(options: {
   mkdirSync(workDir);
   const given: RawInputs = {
     profile: 'none',
-    image: testImage,
+    image: sharedImage,
     namespace: `test-${runId}`,
     'results-dir': path.join(root, 'out'),
     ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),
@@ -51,12 +50,11 @@ export async function runOnSharedCluster(options: {
     quote: (line) => printed.push(line),
     mask: () => {},
   };
-  const start = performance.now();
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({ inputs: read.inputs, door, signal, record, workDir, cluster });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
-  return { ...end, printed, onDisk, seconds: (performance.now() - start) / 1000 };
+  return { ...end, printed, onDisk };
 }
 
 /** A script that writes a test file and runs pytest on it. */

@@ -4,9 +4,9 @@ import { buildJob, jobName, testContainerName } from '../../src/job/build-job.ts
 import { runJob } from '../../src/job/run-job.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { createNamespace } from '../../src/kube/resources.ts';
-import { testImage } from './global-setup.ts';
+import { sharedImage } from './global-setup.ts';
 
-const forever = { image: testImage, imagePullPolicy: 'Never', command: ['sh', '-c', 'sleep 3600'] };
+const forever = { image: sharedImage, imagePullPolicy: 'Never', command: ['sh', '-c', 'sleep 3600'] };
 
 /** What a service mesh adds to a Job by admission: a container that never exits. */
 const sidecars = {
@@ -33,7 +33,7 @@ describe('fault 10: a sidecar that never exits', () => {
       runId: 'sidecars',
       namespace,
       tier: 'integration',
-      image: testImage,
+      image: sharedImage,
       isLoaded: true,
       entrypoint: undefined,
       command: ['sh', '-c', 'exit 3'],
