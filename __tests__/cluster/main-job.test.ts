@@ -73,7 +73,8 @@ describe('the main job', () => {
     expect(end.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     expect(end.verdict?.failure?.reason).toContain('no-such-tag');
     const platform = end.verdict?.phases.find((phase) => phase.name === 'platform');
-    expect(platform?.seconds).toBeLessThan(90);
+    // 40 s of patience, and the rest; helm alone would wait for its 600 s.
+    expect(platform?.seconds).toBeLessThan(240);
     expect(takeInventory()).toEqual(before);
   });
 });
