@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -22,8 +22,23 @@ export const testImage = 'floe-test-runner:dev';
 /** The same in the nodes of the shared cluster, under a name that the local docker does not have: no run loads it again. */
 export const sharedImage = 'shared-test-runner:dev';
 
-/** One real cluster for all tests that do not care which; each of them uses a namespace of its own in it. */
+/**
+ * One real cluster for all tests that do not care which; each of them uses a namespace of its own in it. While a test is
+ * being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays (scripts/test-cluster.ts makes it).
+ */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const standing = process.env.FLOE_TEST_CLUSTER || undefined;
+  if (standing !== undefined) {
+    project.provide('cluster', JSON.parse(readFileSync(standing, 'utf8')) as ReadyCluster);
+    return async () => {};
+  }
+  const { cluster, remove } = await makeSharedCluster();
+  project.provide('cluster', cluster);
+  return remove;
+}
+
+/** Makes the cluster, with the test image in its node. What `remove` removes is all of it. */
+export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remove: () => Promise<void> }> {
   const name = `k8s-test-shared-${newRunId()}`;
   const workDir = mkdtempSync(path.join(tmpdir(), `${name}-`));
   const mountedHostPath = path.join(workDir, 'results');
@@ -32,7 +47,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const { yaml } = renderKindConfig({ userConfig: undefined, nodes: 1, resultsHostPath: mountedHostPath });
   const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
   const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };
-  const tearDown = async () => {
+  const remove = async () => {
     await deleteCluster(name, { signal: AbortSignal.timeout(120_000), isWhole: false });
     rmSync(workDir, { recursive: true, force: true });
   };
@@ -48,12 +63,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
       }),
     ]);
     const { kubernetes } = orThrow(await waitForNodes(await connect({ kubeconfigPath }), 1, options));
-    project.provide('cluster', { name, kubeconfigPath, nodes, kubernetes, mountedHostPath });
+    return { cluster: { name, kubeconfigPath, nodes, kubernetes, mountedHostPath }, remove };
   } catch (error) {
-    await tearDown();
+    await remove();
     throw error;
   }
-  return tearDown;
 }
 
 function orThrow<T>(result: Result<T>): T {

@@ -1,8 +1,15 @@
 /** Runs as users meet them, for the tests of the renderings. */
-import { type Failure, noTests, type PhaseRecord, type TestCounts, type Verdict } from '../../src/outcome.ts';
-import type { ReportedTest, ReportInput } from '../../src/report/report-input.ts';
+import {
+  type Failure,
+  noTests,
+  type PhaseRecord,
+  type TestCase,
+  type TestCounts,
+  type Verdict,
+} from '../../src/outcome.ts';
+import type { ReportInput } from '../../src/report/report-input.ts';
 
-export function makeTest(over: Partial<ReportedTest> = {}): ReportedTest {
+export function makeTest(over: Partial<TestCase> = {}): TestCase {
   return {
     suite: 'pytest',
     name: 'test_orders_are_loaded',
@@ -15,7 +22,7 @@ export function makeTest(over: Partial<ReportedTest> = {}): ReportedTest {
   };
 }
 
-function countTests(tests: readonly ReportedTest[]): TestCounts {
+function countTests(tests: readonly TestCase[]): TestCounts {
   const counts: TestCounts = { ...noTests, total: tests.length };
   for (const { status, flakyRuns, rebuilt } of tests) {
     if (status === 'error') counts.errors++;
@@ -53,11 +60,7 @@ export function makeVerdict(over: Partial<Verdict> = {}): Verdict {
   };
 }
 
-export function makeInput(
-  verdict: Partial<Verdict>,
-  tests: ReportedTest[],
-  over: Partial<ReportInput> = {},
-): ReportInput {
+export function makeInput(verdict: Partial<Verdict>, tests: TestCase[], over: Partial<ReportInput> = {}): ReportInput {
   return {
     verdict: makeVerdict({ tests: countTests(tests), ...verdict }),
     tests,
@@ -68,7 +71,7 @@ export function makeInput(
 }
 
 const themes = ['orders', 'assets', 'schedules', 'lineage', 'duckdb', 'sensors', 'partitions', 'io_manager'];
-const passedTests = (count: number): ReportedTest[] =>
+const passedTests = (count: number): TestCase[] =>
   Array.from({ length: count }, (_, i) => {
     const theme = themes[i % themes.length]!;
     return makeTest({

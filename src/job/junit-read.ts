@@ -6,37 +6,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { SaxesParser } from 'saxes';
-import { type Failure, fail, noTests, succeed, type TestCounts } from '../outcome.ts';
+import { type Failure, fail, noTests, succeed, type TestCase, type TestCounts, type TestStatus } from '../outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './junit-sieve.ts';
-
-export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
-
-/** One test case, as a report tells it. All text is untrusted, free of control characters that XML forbids, and bounded. */
-export interface TestCase {
-  /** Names of the suites around the case, outermost first, joined by ` / `; empty when it has none. */
-  suite: string;
-  name: string;
-  classname: string;
-  /**
-   * Path as the writer gave it, usually one inside the container; taken from the stack trace when the writer gave none.
-   */
-  file?: string;
-  /** Counted from 1. */
-  line?: number;
-  seconds: number;
-  status: TestStatus;
-  /**
-   * What the failure, error or skip says of itself; several are joined by line breaks. Of a flaky case: what its last
-   * failed run said. Empty for other passed cases.
-   */
-  message: string;
-  /** Stack trace or other text of the failure; head and tail are kept when it is longer than `limits.detailsChars`. */
-  details: string;
-  /** Failed runs of this case before the one that is told here; present when there were any. */
-  flakyRuns?: number;
-  /** True for a case that comes from a log because the run ended before it wrote its report. */
-  rebuilt?: boolean;
-}
 
 export interface JUnitSuite {
   /** As in `TestCase.suite`. */

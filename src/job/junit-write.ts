@@ -3,8 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Failure, PhaseRecord } from '../outcome.ts';
-import { type JUnitReport, normalisedName, type TestCase } from './junit-read.ts';
+import type { Failure, PhaseRecord, TestCase } from '../outcome.ts';
+import { type JUnitReport, normalisedName } from './junit-read.ts';
 import { isXmlCharacter } from './junit-sieve.ts';
 
 export interface NormalisedJUnit {

@@ -1,7 +1,8 @@
 /** Which failed tests are put on the files of the checkout. */
+
+import type { TestCase } from '../outcome.ts';
 import { causeOf, failedTests } from './headline.ts';
 import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
-import type { ReportedTest } from './report-input.ts';
 
 export interface Annotation {
   level: 'error' | 'warning' | 'notice';
@@ -21,7 +22,7 @@ const annotationLimit = 10;
  * Annotations of failed tests, the worst first, at most `limit` of them. When there are more failures, the last one
  * says how many, so that nobody takes ten for all.
  */
-export function annotationsOf(tests: readonly ReportedTest[], limit = annotationLimit): Annotation[] {
+export function annotationsOf(tests: readonly TestCase[], limit = annotationLimit): Annotation[] {
   const red = failedTests(tests);
   const shown = red.length > limit ? red.slice(0, limit - 1) : red;
   const annotations = shown.map((test): Annotation => {

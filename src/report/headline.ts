@@ -1,7 +1,6 @@
 /** What every rendering says first, and in which order it tells of tests. */
-import type { TestCounts, Verdict } from '../outcome.ts';
+import type { TestCase, TestCounts, Verdict } from '../outcome.ts';
 import { firstLineOf, toPlainLine } from './inert-text.ts';
-import type { ReportedTest } from './report-input.ts';
 
 /** `1 test`, `2 tests`, `12,000 tests`. */
 export function formatCount(count: number, noun: string): string {
@@ -36,15 +35,15 @@ export function formatCounts(counts: TestCounts): string {
   return parts.filter(Boolean).join(', ') || 'no tests';
 }
 
-function isRed(test: ReportedTest): boolean {
+function isRed(test: TestCase): boolean {
   return test.status === 'failed' || test.status === 'error';
 }
 
-export function isFlaky(test: ReportedTest): boolean {
+export function isFlaky(test: TestCase): boolean {
   return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
 }
 
-function wasInFlight(test: ReportedTest): boolean {
+function wasInFlight(test: TestCase): boolean {
   return test.status === 'error' && test.rebuilt === true;
 }
 
@@ -52,13 +51,13 @@ function wasInFlight(test: ReportedTest): boolean {
  * Failed tests in the order in which a reader needs them: first what was running when the run died (it names the
  * cause), then the others as they came, since the first failure is often the reason of those after it.
  */
-export function failedTests(tests: readonly ReportedTest[]): ReportedTest[] {
+export function failedTests(tests: readonly TestCase[]): TestCase[] {
   const red = tests.filter(isRed);
   return [...red.filter(wasInFlight), ...red.filter((test) => !wasInFlight(test))];
 }
 
 /** The slowest tests, slowest first. */
-export function slowestTests(tests: readonly ReportedTest[], count: number): ReportedTest[] {
+export function slowestTests(tests: readonly TestCase[], count: number): TestCase[] {
   return tests
     .filter(({ seconds }) => seconds > 0)
     .sort((a, b) => b.seconds - a.seconds)
@@ -66,13 +65,13 @@ export function slowestTests(tests: readonly ReportedTest[], count: number): Rep
 }
 
 /** `tests/test_orders.py:9`, or nothing. */
-export function placeOf({ file, line }: ReportedTest): string {
+export function placeOf({ file, line }: TestCase): string {
   if (file === undefined) return '';
   return line === undefined ? file : `${file}:${line}`;
 }
 
 /** What a failed test says, on one line. */
-export function causeOf(test: ReportedTest, maxChars = 200): string {
+export function causeOf(test: TestCase, maxChars = 200): string {
   return firstLineOf(test.message || test.details, maxChars);
 }
 
@@ -85,7 +84,7 @@ export interface Headline {
 }
 
 /** The first thing to read of a run; from it alone a person should know what to do next. */
-export function headlineOf(verdict: Verdict, tests: readonly ReportedTest[]): Headline {
+export function headlineOf(verdict: Verdict, tests: readonly TestCase[]): Headline {
   const { outcome, failure, tests: counts } = verdict;
   if (outcome === 'passed') {
     const others = formatCounts({ ...counts, passed: 0 });

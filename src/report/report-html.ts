@@ -1,9 +1,9 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
-import type { PhaseRecord, Verdict } from '../outcome.ts';
+import type { PhaseRecord, TestCase, Verdict } from '../outcome.ts';
 import { failedTests, formatCount, formatCounts, formatDuration, headlineOf, isFlaky } from './headline.ts';
 import { cutMiddle, escapeHtml, toPlainLine, toPlainText } from './inert-text.ts';
-import type { ReportedEvent, ReportedLog, ReportedTest, ReportInput, TimedPhase } from './report-input.ts';
+import type { ReportedEvent, ReportedLog, ReportInput, TimedPhase } from './report-input.ts';
 import { pageScript, pageStyle } from './report-page.ts';
 
 const maxLogLines = 500;
@@ -123,7 +123,7 @@ function renderTimeline({ verdict, phases, events, startedAt }: ReportInput): st
   return `<section aria-label="Phases">\n<h2>Timeline</h2>\n<dl class="timeline">\n${rows.join('\n')}\n</dl>\n</section>\n`;
 }
 
-function* renderTests(verdict: Verdict, tests: readonly ReportedTest[]): Generator<string> {
+function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<string> {
   if (tests.length === 0) return;
   const withStatus = (status: string): number => tests.filter((test) => test.status === status).length;
   const groups: [string, string, number][] = [
@@ -158,7 +158,7 @@ ${leftOut > 0 ? `<p class="empty">${leftOut.toLocaleString('en-US')} more tests 
   yield ']</script>\n';
 }
 
-function renderBar(tests: readonly ReportedTest[]): string {
+function renderBar(tests: readonly TestCase[]): string {
   let x = 0;
   const parts = (['failed', 'error', 'skipped', 'passed'] as const).map((status) => {
     const count = tests.filter((test) => test.status === status).length;
@@ -173,7 +173,7 @@ function renderBar(tests: readonly ReportedTest[]): string {
 }
 
 /** What the page needs of a test, without what is empty. */
-function toPageTest(test: ReportedTest): Record<string, unknown> {
+function toPageTest(test: TestCase): Record<string, unknown> {
   const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, rebuilt } = test;
   return {
     name: toPlainLine(name, 2000),

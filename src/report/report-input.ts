@@ -1,22 +1,5 @@
 /** What every rendering of a run is made from. Nothing here is trusted: each renderer makes text inert for its medium. */
-import type { PhaseRecord, Verdict } from '../outcome.ts';
-
-/** A test as reports show it; a `TestCase` of a JUnit report is one. */
-export interface ReportedTest {
-  suite: string;
-  name: string;
-  classname: string;
-  file?: string;
-  line?: number;
-  seconds: number;
-  status: 'passed' | 'failed' | 'error' | 'skipped';
-  message: string;
-  details: string;
-  /** Failed runs before the one that is told here. */
-  flakyRuns?: number;
-  /** From the log, because the run ended before it wrote its report. */
-  rebuilt?: boolean;
-}
+import type { PhaseRecord, TestCase, Verdict } from '../outcome.ts';
 
 /** The end of one container's log. */
 export interface ReportedLog {
@@ -39,6 +22,28 @@ export interface ReportedEvent {
   message: string;
 }
 
+/** Something that happened to a pod of the platform while the tests ran. */
+export interface ReportedIncident {
+  /** ISO 8601. */
+  at: string;
+  pod: string;
+  container: string;
+  /** One line, such as `restarted (OOMKilled at its limit of 512Mi)`. */
+  what: string;
+}
+
+/** What a container used, against what it asked for. Absent is what was not asked for, or not measured. */
+export interface ReportedUsage {
+  pod: string;
+  container: string;
+  cpuPeakCores: number;
+  memoryPeakBytes: number;
+  cpuRequestCores?: number;
+  cpuLimitCores?: number;
+  memoryRequestBytes?: number;
+  memoryLimitBytes?: number;
+}
+
 /** A phase with its place in time. */
 export interface TimedPhase extends PhaseRecord {
   /** Seconds from the begin of the run to that of the phase. */
@@ -48,10 +53,13 @@ export interface TimedPhase extends PhaseRecord {
 export interface ReportInput {
   verdict: Verdict;
   /** All tests whose text is kept, in any order. */
-  tests: readonly ReportedTest[];
+  tests: readonly TestCase[];
   logs: readonly ReportedLog[];
   /** In any order. */
   events?: readonly ReportedEvent[];
+  /** In the order of time. */
+  incidents?: readonly ReportedIncident[];
+  usage?: readonly ReportedUsage[];
   /** With times, phases are drawn where they lay; without, one after another. */
   phases?: readonly TimedPhase[];
   /** ISO 8601; places events on the timeline. */

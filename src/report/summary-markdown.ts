@@ -1,4 +1,6 @@
 /** The step summary of a run. */
+
+import type { TestCase } from '../outcome.ts';
 import {
   causeOf,
   failedTests,
@@ -19,7 +21,7 @@ import {
   tableCodeSpan,
   toPlainLine,
 } from './inert-text.ts';
-import type { ReportedTest, ReportInput } from './report-input.ts';
+import type { ReportInput } from './report-input.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
 const maxSummaryBytes = 900 * 1024;
@@ -86,7 +88,7 @@ function renderFailedTests({ verdict, tests }: ReportInput, maxBytes: number): s
   return more > 0 ? `${text}\n… and ${more.toLocaleString('en-US')} more in \`report.html\`.\n\n` : `${text}\n`;
 }
 
-function renderFailedTest(test: ReportedTest, open: boolean): string {
+function renderFailedTest(test: TestCase, open: boolean): string {
   // Between <summary> and the next blank line GitHub reads HTML and no Markdown.
   const name = escapeHtml(toPlainLine(test.name, 200));
   const cause = escapeHtml(causeOf(test, 160));
@@ -115,7 +117,7 @@ function renderFailedTest(test: ReportedTest, open: boolean): string {
   ].join('\n');
 }
 
-function renderListedTest(test: ReportedTest): string {
+function renderListedTest(test: TestCase): string {
   const cause = causeOf(test, 120);
   return `- ${codeSpan(test.name)}${cause === '' ? '' : ` — ${escapeMarkdown(cause, 120)}`}`;
 }
