@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { messageOf } from '../src/outcome.ts';
 
 interface Counts {
   numPassedTests: number;
@@ -43,7 +44,7 @@ function readCounts(file: string): Counts {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Counts;
   } catch (error) {
-    process.stderr.write(`the tests left no count: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`the tests left no count: ${messageOf(error)}\n`);
     return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
   }
 }

@@ -9,6 +9,7 @@ import { load as parseYaml } from 'js-yaml';
 import leven from 'leven';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
+import { messageOf } from './outcome.ts';
 import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
 
 /** What an input is for, as users read it in action.yml and `--help`. */
@@ -519,7 +520,7 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
   try {
     content = parseYaml(readFileSync(file, 'utf8')) ?? {};
   } catch (error) {
-    const problem = `is not YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
+    const problem = `is not YAML: ${messageOf(error).split('\n')[0]}`;
     errors.push({ input: projectFileName, value: file, problem });
     return {};
   }

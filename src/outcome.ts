@@ -172,3 +172,12 @@ export function toOneLine(text: string, maxChars = 500): string {
     .trim();
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;
 }
+
+/** What an exception says of itself; anything can be thrown. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.message !== '') return error.message;
+  // Node leaves the message of an AggregateError empty.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return 'code' in error ? String(error.code) : error.name;
+}

@@ -28,6 +28,7 @@ import { createNamespace } from './kube/resources.ts';
 import {
   type Failure,
   fail,
+  messageOf,
   noTests,
   outcomeOf,
   type PhaseName,
@@ -598,9 +599,7 @@ class Run {
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
       return {
         kind: 'internal',
-        reason: toOneLine(
-          `a fault of k8s-test-action itself, during ${this.#lastPhase()}: ${error instanceof Error ? error.message : String(error)}`,
-        ),
+        reason: toOneLine(`a fault of k8s-test-action itself, during ${this.#lastPhase()}: ${messageOf(error)}`),
         hint: 'Please report it with the lines below.',
         evidence: stack.split('\n').slice(0, 20),
       };
@@ -652,7 +651,7 @@ async function readKindConfig(
     const userConfig = file === undefined ? undefined : await readFile(file, 'utf8');
     return succeed(renderKindConfig({ userConfig, nodes: inputs.nodes, resultsHostPath }));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return fail('input', `kind-config: ${file} is not a Kind config: ${reason}`, {
       hint: 'Compare it with kind.sigs.k8s.io/docs/user/configuration.',
     });

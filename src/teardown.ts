@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { deleteCluster } from './cluster/create-cluster.ts';
+import { messageOf } from './outcome.ts';
 import type { RunRecord } from './state.ts';
 import { endOrphans } from './tools/end-orphans.ts';
 
@@ -20,9 +21,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
       } else await rm(made.path, { recursive: true, force: true });
       record.forget(made);
     } catch (error) {
-      troubles.push(
-        `${made.kind === 'cluster' ? made.name : made.path}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      troubles.push(`${made.kind === 'cluster' ? made.name : made.path}: ${messageOf(error)}`);
     }
   }
   if (troubles.length === 0) record.remove();

@@ -6,7 +6,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { readLog } from '../kube/read-log.ts';
 import { listResources } from '../kube/resources.ts';
-import { toOneLine } from '../outcome.ts';
+import { messageOf, toOneLine } from '../outcome.ts';
 import type { ReportedEvent, ReportedLog } from '../report/report-input.ts';
 
 export interface EvidenceOptions {
@@ -44,9 +44,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     try {
       await work();
     } catch (error) {
-      evidence.troubles.push(
-        toOneLine(`${what} could not be brought home: ${error instanceof Error ? error.message : String(error)}`),
-      );
+      evidence.troubles.push(toOneLine(`${what} could not be brought home: ${messageOf(error)}`));
     }
   };
   const ours = `/namespaces/${namespace}`;

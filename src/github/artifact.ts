@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
-import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts';
 
 export interface ArtifactOptions {
   name: string;
@@ -33,7 +33,7 @@ export async function uploadArtifact(
     });
     return succeed({ id: String(id ?? ''), url: artifactUrl(id), leftOut });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return fail('results', `the artifact ${options.name} was not uploaded: ${toOneLine(reason, 300)}`, {
       hint: `The files lie in ${options.directory} on the runner.`,
     });

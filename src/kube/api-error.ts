@@ -1,3 +1,5 @@
+import { messageOf } from '../outcome.ts';
+
 /**
  * A call to the API server that failed: refused by the server (`status` is set) or never answered (`code` is set).
  * Its message is one line.
@@ -94,14 +96,6 @@ function codeOf(error: unknown): string {
     if (one instanceof AggregateError) return codeOf(one.errors[0]);
   }
   return '';
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message !== '') return error.message;
-  // Node leaves the message of an AggregateError empty.
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return codeOf(error) || error.name;
 }
 
 function toLine(text: string): string {

@@ -12,6 +12,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../outcome.ts';
 
 export interface RunOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */
@@ -353,10 +354,6 @@ function describeStartError(command: string, cwd: string | undefined, error: Nod
   // Node reports a missing working directory as if the program were missing.
   if (cwd !== undefined && !existsSync(cwd)) return `${command} cannot be started: there is no directory ${cwd}`;
   return command.includes('/') ? `there is no program ${command}` : `${command} is not on the PATH`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Keeps the head and the tail of a stream, each of at most half the bytes given. */
