@@ -1,10 +1,10 @@
 /** The results directory on the runner: what lies where, and who may use it. */
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { resultsMarker } from './inputs.ts';
-import { fail, type Result, succeed, type Verdict } from './outcome.ts';
+import { fail, noTests, type Result, succeed, type Verdict } from './outcome.ts';
 import { renderResultJson } from './report/result-json.ts';
+import { identifySelf, isAlive, type ProcessIdentity } from './tools/is-alive.ts';
 
 /** Paths of everything that a run leaves behind; the names are part of the contract. */
 export interface ResultsDir {
@@ -45,16 +45,15 @@ const lockName = '.running';
 export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
   await mkdir(dir.root, { recursive: true });
   const lock = path.join(dir.root, lockName);
-  const owner = existsSync(lock) ? Number(await readFile(lock, 'utf8')) : 0;
-  if (owner > 0 && isAlive(owner)) return inUse(dir.root, owner);
+  const owner = await readOwner(lock);
+  if (owner !== undefined && isAlive(owner)) return inUse(dir.root, owner);
   await rm(lock, { force: true });
   try {
     const file = await open(lock, 'wx');
-    await file.writeFile(String(process.pid));
+    await file.writeFile(JSON.stringify(identifySelf()));
     await file.close();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-      return inUse(dir.root, Number(await readFile(lock, 'utf8')));
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return inUse(dir.root, await readOwner(lock));
     throw error;
   }
   await writeFile(dir.resultJson, renderResultJson(unfinished(tier)));
@@ -71,19 +70,19 @@ export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
   await rm(path.join(dir.root, lockName), { force: true });
 }
 
-function inUse(root: string, pid: number): Result<undefined> {
-  return fail('input', `results-dir: ${root} is in use by another run (process ${pid})`, {
-    hint: 'Give each run that may overlap a results-dir of its own.',
-  });
+/** Who holds the lock; undefined when nobody does, or its writer ended before it could say. */
+async function readOwner(lock: string): Promise<ProcessIdentity | undefined> {
+  try {
+    return JSON.parse(await readFile(lock, 'utf8')) as ProcessIdentity;
+  } catch {
+    return undefined;
+  }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function inUse(root: string, owner: ProcessIdentity | undefined): Result<undefined> {
+  return fail('input', `results-dir: ${root} is in use by another run (process ${owner?.pid ?? 'unknown'})`, {
+    hint: 'Give each run that may overlap a results-dir of its own.',
+  });
 }
 
 function unfinished(tier: string): Verdict {
@@ -97,7 +96,7 @@ function unfinished(tier: string): Verdict {
       evidence: [],
     },
     tier,
-    tests: { total: 0, passed: 0, failed: 0, errors: 0, skipped: 0, flaky: 0, rebuilt: 0 },
+    tests: { ...noTests },
     phases: [],
     durationSeconds: 0,
     cluster: null,

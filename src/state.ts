@@ -16,6 +16,7 @@ import {
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
+import { identifySelf, isAlive } from './tools/is-alive.ts';
 
 const madeSchema = v.variant('kind', [
   /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
@@ -33,6 +34,7 @@ const recordSchema = v.object({
   runId: v.string(),
   /** Process that runs it: while it lives, nobody else may tear down. */
   pid: v.number(),
+  startTicks: v.string(),
   startedAt: v.string(),
   /** Why the cluster stays although the run is over; absent when it does not. */
   kept: v.optional(v.string()),
@@ -54,7 +56,8 @@ export class RunRecord {
   /** Begins the record of a run in `directory`, which is made if need be. */
   static begin(directory: string, runId: string): RunRecord {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const content: RunContent = { schema: 1, runId, pid: process.pid, startedAt: new Date().toISOString(), made: [] };
+    const startedAt = new Date().toISOString();
+    const content: RunContent = { schema: 1, runId, ...identifySelf(), startedAt, made: [] };
     const record = new RunRecord(path.join(directory, `${runId}${suffix}`), content);
     record.#write();
     return record;
@@ -115,18 +118,7 @@ export class RunRecord {
 
   /** Whether the process that wrote the record still runs. */
   get isAlive(): boolean {
-    if (this.#content.pid === process.pid) return true;
-    try {
-      process.kill(this.#content.pid, 0);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EPERM';
-    }
-    // A recycled process id would keep a record for ever: the other one must be a Node process, like us.
-    try {
-      return readFileSync(`/proc/${this.#content.pid}/cmdline`, 'utf8').includes('node');
-    } catch {
-      return true;
-    }
+    return isAlive(this.#content);
   }
 
   #write(): void {

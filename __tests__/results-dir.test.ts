@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutResults, releaseResultsDir, takeResultsDir } from '../src/results-dir.ts';
+import { identifySelf } from '../src/tools/is-alive.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'results-dir-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const lock = () => path.join(root, '.running');
+
+test('a directory that another run uses is refused, and its files stay', async () => {
+  const dir = layoutResults(root);
+  expect(await takeResultsDir(dir, 'integration')).toMatchObject({ ok: true });
+  writeFileSync(dir.summary, 'of the first run');
+  expect(await takeResultsDir(dir, 'integration')).toMatchObject({
+    ok: false,
+    failure: { kind: 'input', reason: expect.stringContaining(`process ${process.pid}`) },
+  });
+  expect(readFileSync(dir.summary, 'utf8')).toBe('of the first run');
+  await releaseResultsDir(dir);
+  expect(await takeResultsDir(dir, 'integration')).toMatchObject({ ok: true });
+});
+
+test('a run that was killed leaves a red verdict, and a lock that holds nobody up', async () => {
+  const dir = layoutResults(root);
+  await takeResultsDir(dir, 'integration');
+  expect(JSON.parse(readFileSync(dir.resultJson, 'utf8'))).toMatchObject({
+    outcome: 'broken',
+    failure: { reason: expect.stringContaining('was killed') },
+  });
+  writeFileSync(lock(), JSON.stringify({ ...identifySelf(), pid: await pidOfNobody() }));
+  expect(await takeResultsDir(dir, 'integration')).toMatchObject({ ok: true });
+});
+
+test('nor does a lock whose process id was given to another program since', async () => {
+  writeFileSync(lock(), JSON.stringify({ ...identifySelf(), startTicks: '1' }));
+  expect(await takeResultsDir(layoutResults(root), 'integration')).toMatchObject({ ok: true });
+});
+
+test('nor one whose writer was killed before it could say who it is', async () => {
+  writeFileSync(lock(), '');
+  expect(await takeResultsDir(layoutResults(root), 'integration')).toMatchObject({ ok: true });
+});
+
+/** The id of a process that has ended and was waited for. */
+async function pidOfNobody(): Promise<number> {
+  const child = spawn('true');
+  await new Promise((resolve) => child.once('close', resolve));
+  return child.pid!;
+}
