@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory } from './begin-run.ts';
 import { judgeMachine, readMachineFacts } from './cluster/preflight.ts';
-import { inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
+import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
 import { exitStatusOf } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
 import { renderTerminal } from './report/terminal.ts';
@@ -22,6 +22,9 @@ A flag that takes lines may be given several times.
 
 ${inputNames.map((name) => `  --${name.padEnd(18)} ${inputDocs[name].description}`).join('\n')}`;
 
+/** Exit status. */
+const wrongInput = 3;
+
 /** Runs one command and returns its exit status. */
 export async function runCommand(args: string[]): Promise<number> {
   const [command, ...rest] = args;
@@ -30,14 +33,12 @@ export async function runCommand(args: string[]): Promise<number> {
   if (command === 'down' && rest.length === 0) return down();
   const isHelp = command === undefined || ['help', '--help', '-h'].includes(command);
   (isHelp ? process.stdout : process.stderr).write(isHelp ? `${usage}\n` : `unknown: ${args.join(' ')}\n\n${usage}\n`);
-  return isHelp && command !== undefined ? 0 : 3;
+  return isHelp && command !== undefined ? 0 : wrongInput;
 }
 
 async function run(args: string[]): Promise<number> {
-  const { given, problems } = readFlags(args);
-  const read = readInputs({ given, directory: process.cwd(), bundledChart: bundledChart() });
-  const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
-  if (errors.length > 0 || read.inputs === undefined) return refuse(errors);
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
   const door = new TerminalDoor(process.stdout);
   const signal = abortOnSignals(() => {
     process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
@@ -47,19 +48,16 @@ async function run(args: string[]): Promise<number> {
     door.say(`${signal.reason}: bringing home what there is, then removing the cluster; once more to leave at once`),
   );
   const { record, workDir } = beginRun(process.env);
-  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir });
-  if (!keepIfAsked(read.inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
+  const end = await runTests({ inputs, door, signal, record, workDir });
+  if (!keepIfAsked(inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
   const lines = renderTerminal(end.report, { colour: process.stdout.isTTY && process.env.NO_COLOR === undefined });
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitStatusOf(end.verdict);
 }
 
 async function doctor(args: string[]): Promise<number> {
-  const { given, problems } = readFlags(args);
-  const read = readInputs({ given, directory: process.cwd(), bundledChart: bundledChart() });
-  const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
-  if (errors.length > 0 || read.inputs === undefined) return refuse(errors);
-  const { inputs } = read;
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
   const facts = await readMachineFacts(inputs.resultsDir, abortOnSignals());
   const checks = judgeMachine(facts, { nodes: inputs.nodes, memoryBytes: inputs.preset.machineMemoryBytes });
   process.stdout.write(`${renderChecks(checks, inputs.tier).join('\n')}\n`);
@@ -84,9 +82,14 @@ async function down(): Promise<number> {
   return status;
 }
 
-function refuse(errors: string[]): number {
+/** The inputs that the flags amount to; undefined when something is wrong with them, which is then told whole. */
+function readArguments(args: string[]): Inputs | undefined {
+  const { given, problems } = readFlags(args);
+  const read = readInputs({ given, directory: process.cwd(), bundledChart: bundledChart() });
+  const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
+  if (errors.length === 0) return read.inputs;
   process.stderr.write(`wrong input, nothing was made:\n${errors.map((error) => `  ${error}`).join('\n')}\n`);
-  return 3;
+  return undefined;
 }
 
 function isInput(name: string): boolean {
