@@ -12,7 +12,7 @@ const rooms = {
   report: [],
 };
 /** Files that every room may read: types, and pure functions over them. */
-const vocabulary = ['outcome', 'door', 'inputs', 'tiers'];
+const vocabulary = ['outcome', 'door', 'inputs', 'tiers', 'user-kind-config'];
 
 const file = (name) => `^src/${name}\\.ts$`;
 const room = (name) => `^src/${name}/`;

@@ -92,6 +92,23 @@ describe('wrong inputs', () => {
   });
 });
 
+describe('kind-config', () => {
+  test('brings its own number of nodes', () => {
+    const node = '{role: worker}';
+    const text = `kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [${node}, ${node}]\n`;
+    writeFileSync(path.join(directory, 'kind.yaml'), text);
+    expect(read({ 'kind-config': 'kind.yaml' }).inputs).toMatchObject({ nodes: 2 });
+  });
+
+  test('that is none is told with all else that is wrong, before anything is fetched', () => {
+    writeFileSync(path.join(directory, 'kind.yaml'), 'kind: Config\n');
+    expect(errorsOf({ 'kind-config': 'kind.yaml', values: 'no.yaml' })).toEqual([
+      `values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`,
+      expect.stringMatching(/^kind-config: "kind.yaml" is not a Kind config: it does not say "kind: Cluster"/),
+    ]);
+  });
+});
+
 describe('results-dir', () => {
   test('a directory with files of the user is refused, so that nothing of theirs is lost', () => {
     mkdirSync(path.join(directory, 'out'));

@@ -11,6 +11,7 @@ import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
 import { messageOf } from './outcome.ts';
 import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
+import { readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 
 /** What an input is for, as users read it in action.yml and `--help`. */
 interface InputDoc {
@@ -317,7 +318,8 @@ export interface Inputs {
   set: string[];
   release: string;
   namespace: string;
-  kindConfigPath: string | undefined;
+  kindConfig: UserKindConfig | undefined;
+  /** The control plane included. */
   nodes: number;
   nodeImage: string | undefined;
   kindVersion: string | undefined;
@@ -436,8 +438,12 @@ export function readInputs(
   }
   for (const file of value.values) valuesFiles.push(existing('values', file, 'file'));
   for (const file of value['image-archives']) existing('image-archives', file, 'file');
-  if (value['kind-config'] !== undefined) existing('kind-config', value['kind-config'], 'file');
   if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
+  const kindConfigFile = value['kind-config'];
+  const kindConfig =
+    kindConfigFile === undefined
+      ? undefined
+      : readKindConfig(kindConfigFile, existing('kind-config', kindConfigFile, 'file'), errors);
   if (value['kind-config'] !== undefined && value.nodes !== undefined)
     errors.push({
       input: 'nodes',
@@ -469,8 +475,8 @@ export function readInputs(
       set: value.set,
       release: value.release,
       namespace: value.namespace,
-      kindConfigPath: value['kind-config'] === undefined ? undefined : resolve(value['kind-config']),
-      nodes: value.nodes ?? preset.nodes,
+      kindConfig,
+      nodes: value.nodes ?? (kindConfig?.nodes.length || preset.nodes),
       nodeImage: value['node-image'],
       kindVersion: value['kind-version'],
       helmVersion: value['helm-version'],
@@ -557,6 +563,17 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
     else raw[name] = text;
   }
   return raw;
+}
+
+function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {
+  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  try {
+    return readUserKindConfig(readFileSync(full, 'utf8'));
+  } catch (error) {
+    const problem = `is not a Kind config: ${messageOf(error)}; compare it with kind.sigs.k8s.io/docs/user/configuration`;
+    errors.push({ input: 'kind-config', value: file, problem });
+    return undefined;
+  }
 }
 
 function projectValue(name: string, value: unknown): string | undefined {

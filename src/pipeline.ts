@@ -4,7 +4,7 @@
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { adoptResults } from './cluster/adopt-results.ts';
 import { createCluster, deleteCluster, exportClusterLogs, type KindCluster } from './cluster/create-cluster.ts';
@@ -247,13 +247,15 @@ class Run {
     const chart = inputs.chart === undefined ? undefined : this.#describeChart(tools.helm, inputs.chart);
     const images = await this.#listLocalImages(chart);
     if (!images.ok) return images;
-    const config = await readKindConfig(inputs, this.dir.results);
-    if (!config.ok) return config;
     const name = `k8s-test-${inputs.tier}-${record.content.runId}`;
     const cluster: KindCluster = {
       name,
       kind: tools.kind,
-      configYaml: config.value.yaml,
+      configYaml: renderKindConfig({
+        userConfig: inputs.kindConfig,
+        nodes: inputs.nodes,
+        resultsHostPath: this.dir.results,
+      }),
       nodeImage: inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined),
       kubeconfigPath: path.join(workDir, 'kubeconfig'),
       workDir,
@@ -263,13 +265,13 @@ class Run {
       return entered.ok ? succeed(chart) : entered;
     }
     record.note({ kind: 'cluster', name, isWhole: false });
-    let made = await this.#tryCluster(cluster, config.value.nodes, images.value);
+    let made = await this.#tryCluster(cluster, inputs.nodes, images.value);
     if (!made.ok && made.failure.kind === 'cluster') {
       // Creating a cluster fails now and then for reasons that are gone a moment later; twice is no accident.
       door.say(`creating the cluster failed, once more with a clean slate: ${made.failure.reason}`);
       const { reason } = made.failure;
       await deleteCluster(name, { signal: this.#options.signal, isWhole: false });
-      made = await this.#tryCluster(cluster, config.value.nodes, images.value);
+      made = await this.#tryCluster(cluster, inputs.nodes, images.value);
       if (made.ok) this.#warnings.push(`the cluster could only be created at the second attempt: ${reason}`);
     }
     if (made.ok) {
@@ -641,19 +643,3 @@ const unexplained: Failure = {
   hint: 'Please report it with the log.',
   evidence: [],
 };
-
-async function readKindConfig(
-  inputs: Inputs,
-  resultsHostPath: string,
-): Promise<Result<{ yaml: string; nodes: number }>> {
-  const file = inputs.kindConfigPath;
-  try {
-    const userConfig = file === undefined ? undefined : await readFile(file, 'utf8');
-    return succeed(renderKindConfig({ userConfig, nodes: inputs.nodes, resultsHostPath }));
-  } catch (error) {
-    const reason = messageOf(error);
-    return fail('input', `kind-config: ${file} is not a Kind config: ${reason}`, {
-      hint: 'Compare it with kind.sigs.k8s.io/docs/user/configuration.',
-    });
-  }
-}

@@ -44,7 +44,7 @@ export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remo
   const mountedHostPath = path.join(workDir, 'results');
   mkdirSync(mountedHostPath);
   const kubeconfigPath = path.join(workDir, 'kubeconfig');
-  const { yaml } = renderKindConfig({ userConfig: undefined, nodes: 1, resultsHostPath: mountedHostPath });
+  const configYaml = renderKindConfig({ userConfig: undefined, nodes: 1, resultsHostPath: mountedHostPath });
   const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
   const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };
   const remove = async () => {
@@ -52,7 +52,7 @@ export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remo
     rmSync(workDir, { recursive: true, force: true });
   };
   try {
-    const cluster = { name, kind: 'kind', configYaml: yaml, nodeImage, kubeconfigPath, workDir };
+    const cluster = { name, kind: 'kind', configYaml, nodeImage, kubeconfigPath, workDir };
     const [, nodes] = await Promise.all([
       createCluster(cluster, options).then(orThrow),
       waitForContainerd(name, 1, options).then(async (names) => {

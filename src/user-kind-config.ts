@@ -1,0 +1,34 @@
+import { load } from 'js-yaml';
+
+/** A node as Kind's config describes it; what is not named here is passed on as it is. */
+export interface KindNode {
+  role?: string;
+  extraMounts?: unknown[];
+  [key: string]: unknown;
+}
+
+/** A Kind config of the user's own: all of it, and its nodes, of which there may be none. */
+export interface UserKindConfig {
+  rest: Record<string, unknown>;
+  nodes: KindNode[];
+}
+
+/**
+ * Reads a user's Kind config, as far as we have to understand it; the rest is for kind to judge.
+ * @throws Error in plain words when the text is not a Kind config.
+ */
+export function readUserKindConfig(text: string): UserKindConfig {
+  const content: unknown = load(text);
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new Error('it is not a mapping');
+  const rest = content as Record<string, unknown>;
+  if (rest.kind !== 'Cluster' || rest.apiVersion !== 'kind.x-k8s.io/v1alpha4')
+    throw new Error('it does not say "kind: Cluster" and "apiVersion: kind.x-k8s.io/v1alpha4"');
+  const nodes = rest.nodes ?? [];
+  const isNode = (node: unknown) => typeof node === 'object' && node !== null && !Array.isArray(node);
+  if (!Array.isArray(nodes) || !nodes.every(isNode)) throw new Error('its nodes are not a list of mappings');
+  for (const node of nodes as KindNode[]) {
+    if (node.extraMounts !== undefined && !Array.isArray(node.extraMounts))
+      throw new Error('the extraMounts of a node are not a list');
+  }
+  return { rest, nodes: nodes as KindNode[] };
+}
