@@ -3,8 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Inputs } from './inputs.ts';
-import { newRunId, type RunEnd } from './pipeline.ts';
-import { RunRecord } from './state.ts';
+import type { RunEnd } from './run/run.ts';
+import { newRunId, RunRecord } from './state.ts';
 import { runVariable } from './tools/end-orphans.ts';
 
 /** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */

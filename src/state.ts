@@ -2,6 +2,7 @@
  * The record of a run: what it has made outside its results directory, each thing noted *before* it is made, so that a
  * teardown in another process (the action's post step, `down` after a crash) can remove all of that and nothing else.
  */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -42,6 +43,11 @@ const recordSchema = v.object({
 });
 
 export type RunContent = v.InferOutput<typeof recordSchema>;
+
+/** A new id for a run: part of every name that it gives. */
+export function newRunId(): string {
+  return randomBytes(4).toString('hex');
+}
 
 /** A record on disk. Every change is on the disk when the call returns. */
 export class RunRecord {

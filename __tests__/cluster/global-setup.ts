@@ -6,10 +6,11 @@ import type { TestProject } from 'vitest/node';
 import { createCluster, deleteCluster } from '../../src/cluster/create-cluster.ts';
 import { renderKindConfig } from '../../src/cluster/kind-config.ts';
 import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
+import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import { waitForNodes } from '../../src/cluster/wait-for-nodes.ts';
 import { connect } from '../../src/kube/connection.ts';
 import type { Result } from '../../src/outcome.ts';
-import { newRunId, type ReadyCluster } from '../../src/pipeline.ts';
+import { newRunId } from '../../src/state.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -5,8 +5,9 @@ import { bundledChart } from '../../src/begin-run.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
 import type { Verdict } from '../../src/outcome.ts';
-import { newRunId, type RunEnd, runTests } from '../../src/pipeline.ts';
-import { RunRecord } from '../../src/state.ts';
+import { runTests } from '../../src/pipeline.ts';
+import type { RunEnd } from '../../src/run/run.ts';
+import { newRunId, RunRecord } from '../../src/state.ts';
 import { sharedImage } from './global-setup.ts';
 
 export interface SharedRun extends RunEnd {

@@ -38,6 +38,13 @@ export async function inspectLocalImage(name: string, signal: AbortSignal): Prom
   };
 }
 
+/** Those of the images that the local docker has. */
+export async function listLocalImages(names: string[], signal: AbortSignal): Promise<string[]> {
+  const local: string[] = [];
+  for (const name of names) if ((await inspectLocalImage(name, signal)) !== undefined) local.push(name);
+  return local;
+}
+
 /** IDs of the containers that are the nodes of a Kind cluster, stopped ones included. */
 export async function listNodeContainers(
   cluster: string,

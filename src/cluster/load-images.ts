@@ -40,6 +40,24 @@ export async function waitForContainerd(
 }
 
 /**
+ * Loads images of the local docker and of archives into the nodes of a cluster that is being created, as soon as they can
+ * take any.
+ */
+export async function fillNodes(
+  cluster: { name: string; nodes: number },
+  wanted: { images: string[]; archives: string[] },
+  options: { signal: AbortSignal; say: (line: string) => void; waitingFor: (what: string) => void },
+): Promise<Result<undefined>> {
+  const { images, archives } = wanted;
+  const names = await waitForContainerd(cluster.name, cluster.nodes, options);
+  if (images.length > 0)
+    options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
+  let result = await loadImages(images, names, options.signal);
+  for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options.signal);
+  return result;
+}
+
+/**
  * Loads images of the local docker into nodes. One stream for all images, since they share layers.
  * @returns a failure of kind `image` naming the node and what docker or containerd said.
  */
@@ -60,7 +78,7 @@ export async function loadImages(images: string[], nodes: string[], signal: Abor
 }
 
 /** Loads the images of a tar archive, as `docker save` or an OCI build writes it, into nodes. */
-export async function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
+async function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
   for (const node of nodes) {
     const run = await runProgram('docker', ['exec', '--interactive', '--privileged', node, ...importCommand], {
       signal,

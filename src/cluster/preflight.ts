@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { freemem, platform } from 'node:os';
 import path from 'node:path';
+import type { Inputs } from '../inputs.ts';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
+import { listLocalImages } from './docker.ts';
 
 const gibibyte = 1024 ** 3;
 
@@ -33,6 +35,30 @@ export interface Check {
   needed: string;
   /** What to do; empty when all is well. */
   mend: string;
+}
+
+/**
+ * Checks the machine for what a run with these inputs needs, and tells of each check.
+ * @returns a failure of kind `cluster` that names every problem, or of kind `image` for one that `load-images` names in vain.
+ */
+export async function checkMachine(
+  inputs: Pick<Inputs, 'resultsDir' | 'nodes' | 'preset' | 'loadImages'>,
+  options: { signal: AbortSignal; say: (line: string) => void; warn: (text: string) => void },
+): Promise<Result<undefined>> {
+  const facts = await readMachineFacts(inputs.resultsDir, options.signal);
+  const checks = judgeMachine(facts, { nodes: inputs.nodes, memoryBytes: inputs.preset.machineMemoryBytes });
+  for (const check of checks) {
+    if (check.state === 'warning') options.warn(`${check.name}: ${check.found}, ${check.needed} wanted. ${check.mend}`);
+    else if (check.state === 'ok') options.say(`${check.name}: ${check.found}`);
+  }
+  const machine = preflightResult(checks);
+  if (!machine.ok) return machine;
+  const local = new Set(await listLocalImages(inputs.loadImages, options.signal));
+  const missing = inputs.loadImages.find((name) => !local.has(name));
+  if (missing === undefined) return succeed(undefined);
+  return fail('image', `load-images names ${missing}, which the local docker does not have`, {
+    hint: `Build it, or: docker pull ${missing}`,
+  });
 }
 
 /** Reads the facts. Problems of reading one are facts too; only an abort throws. */

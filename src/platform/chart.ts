@@ -1,4 +1,5 @@
 import { loadAll } from 'js-yaml';
+import type { Inputs } from '../inputs.ts';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 
@@ -12,6 +13,15 @@ export interface Chart {
   /** In helm's order: later ones win. */
   valuesFiles: string[];
   set: string[];
+}
+
+/** The chart that the inputs name; undefined when they want none, and then there is no helm either. */
+export function describeChart(
+  inputs: Pick<Inputs, 'chart' | 'release' | 'namespace' | 'valuesFiles' | 'set'>,
+  helm: string | undefined,
+): Chart | undefined {
+  const { chart, release, namespace, valuesFiles, set } = inputs;
+  return chart === undefined || helm === undefined ? undefined : { helm, release, namespace, chart, valuesFiles, set };
 }
 
 /** The arguments by which helm is told of the chart, the same for rendering and for installing it. */

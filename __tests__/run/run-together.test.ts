@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { fail, type Result, succeed } from '../../src/outcome.ts';
+import { runTogether } from '../../src/run/run-together.ts';
+
+const never = new AbortController().signal;
+/** Work that goes on until it is aborted, and then fails in words of its own. */
+const endless = (signal: AbortSignal): Promise<Result<undefined>> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(fail('image', 'was interrupted')));
+  });
+
+test('both succeed', async () => {
+  expect(await runTogether(never, [async () => succeed(1), async () => succeed('two')])).toEqual(succeed(undefined));
+});
+
+test('the failure of one aborts the other, and is the one that is told', async () => {
+  const broken = async () => fail('cluster', 'no node');
+  expect(await runTogether(never, [endless, broken])).toMatchObject({ ok: false, failure: { reason: 'no node' } });
+});
+
+test('what one throws aborts the other, and is thrown', async () => {
+  const bug = async (): Promise<Result<undefined>> => {
+    throw new Error('a bug');
+  };
+  await expect(runTogether(never, [bug, endless])).rejects.toThrow('a bug');
+});
+
+test('an abort from outside reaches all, and is thrown once they have ended', async () => {
+  const cancel = new AbortController();
+  let ended = 0;
+  const counted = async (signal: AbortSignal) => {
+    const result = await endless(signal);
+    ended++;
+    return result;
+  };
+  const run = runTogether(cancel.signal, [counted, counted]);
+  cancel.abort('SIGINT');
+  await expect(run).rejects.toBe('SIGINT');
+  expect(ended).toBe(2);
+});

@@ -1,0 +1,62 @@
+import { connect, type KubeConnection } from '../kube/connection.ts';
+import { type Result, succeed } from '../outcome.ts';
+import { createCluster, deleteCluster, type KindCluster } from './create-cluster.ts';
+import { waitForNodes } from './wait-for-nodes.ts';
+
+/** A Kind cluster that can take a run. */
+export interface ReadyCluster {
+  name: string;
+  kubeconfigPath: string;
+  nodes: string[];
+  /** Version of its Kubernetes. */
+  kubernetes: string;
+  /** Directory of the runner that its nodes mount at `nodeResultsPath`; the results directory lies in it. */
+  mountedHostPath: string;
+}
+
+export interface MakeOptions {
+  /** How many nodes its config has. */
+  nodes: number;
+  /** Directory of the runner that its config mounts. */
+  mountedHostPath: string;
+  signal: AbortSignal;
+  waitingFor: (what: string) => void;
+  quote: (line: string) => void;
+  /** Called once its API server answers, before its nodes are ready. */
+  onAnswering: (connection: KubeConnection) => void;
+}
+
+/**
+ * Creates a cluster and waits until all its nodes are ready.
+ * @returns a failure of kind `cluster` when they are not.
+ */
+export async function makeCluster(cluster: KindCluster, options: MakeOptions): Promise<Result<ReadyCluster>> {
+  const created = await createCluster(cluster, options);
+  if (!created.ok) return created;
+  const { name, kubeconfigPath } = cluster;
+  const connection = connect({ kubeconfigPath });
+  options.onAnswering(connection);
+  const ready = await waitForNodes(connection, options.nodes, options);
+  if (!ready.ok) return ready;
+  const { names, kubernetes } = ready.value;
+  return succeed({ name, kubeconfigPath, nodes: names, kubernetes, mountedHostPath: options.mountedHostPath });
+}
+
+/**
+ * Makes one attempt at a cluster, and after a failure of kind `cluster` a second one with a clean slate: creating one fails
+ * now and then for reasons that are gone a moment later; twice is no accident.
+ */
+export async function attemptTwice<T>(
+  name: string,
+  attempt: () => Promise<Result<T>>,
+  options: { signal: AbortSignal; say: (line: string) => void; warn: (text: string) => void },
+): Promise<Result<T>> {
+  const first = await attempt();
+  if (first.ok || first.failure.kind !== 'cluster') return first;
+  const { reason } = first.failure;
+  options.say(`creating the cluster failed, once more with a clean slate: ${reason}`);
+  await deleteCluster(name, { signal: options.signal, isWhole: false });
+  const second = await attempt();
+  if (second.ok) options.warn(`the cluster could only be created at the second attempt: ${reason}`);
+  return second;
+}

@@ -1,0 +1,86 @@
+import { adoptResults } from '../cluster/adopt-results.ts';
+import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
+import { testContainerName } from '../job/build-job.ts';
+import { type CollectedResults, collectResults } from '../job/collect-results.ts';
+import { fail, type Result, succeed } from '../outcome.ts';
+import { saveRelease } from '../platform/save-release.ts';
+import type { Run } from './run.ts';
+
+/** What was brought home; the rest was not there, or time ran out before it. */
+export interface BroughtHome {
+  results?: CollectedResults;
+  evidence?: Evidence | undefined;
+}
+
+/** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
+const rescueSeconds = 4;
+/** Of these, for the end of the log. */
+const logRescueMilliseconds = 1500;
+/** For a run that was not cancelled. */
+const collectSeconds = 120;
+
+/**
+ * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has come home is
+ * put into `home` as soon as it is there.
+ */
+export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolean): Promise<Result<undefined>> {
+  const seconds = isCancelled ? rescueSeconds : collectSeconds;
+  const patience = AbortSignal.timeout(seconds * 1000);
+  try {
+    await finishLog(run);
+    home.results = await sortResults(run, patience);
+    home.evidence = await gatherEvidence(run, patience);
+    return succeed(undefined);
+  } catch (error) {
+    if (!patience.aborted) throw error;
+    return fail('results', `not all results could be brought home within ${seconds} s`, {
+      hint: 'What came home lies in the results directory.',
+    });
+  }
+}
+
+/** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
+async function finishLog(run: Run): Promise<void> {
+  const { log } = run;
+  if (log === undefined) return;
+  run.log = undefined;
+  const timer = setTimeout(() => run.closing.abort(), logRescueMilliseconds);
+  try {
+    for (const gap of (await log).gaps) run.warn(gap);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
+  for (const node of run.cluster?.nodes ?? []) {
+    const trouble = await adoptResults(node, run.resultsNodePath, signal);
+    if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
+  }
+  const collected = await collectResults({
+    writtenDir: run.dir.results,
+    junitDir: run.dir.junit,
+    junitGlobs: run.inputs.junitGlobs,
+    // File systems and clocks differ by a second or so; a report of another run is minutes old.
+    notBefore: (run.testsStartedAt ?? 0) - 2000,
+    signal,
+  });
+  for (const warning of collected.warnings) run.warn(warning);
+  return collected;
+}
+
+async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence | undefined> {
+  if (run.connection === undefined) return undefined;
+  const evidence = await collectEvidence({
+    connection: run.connection,
+    namespace: run.inputs.namespace,
+    clusterDir: run.dir.cluster,
+    logsDir: run.dir.logs,
+    alreadyLogged: run.end === undefined ? [] : [`${run.end.pod.metadata.name}/${testContainerName}`],
+    signal,
+  });
+  if (run.release !== undefined && run.cluster !== undefined)
+    evidence.troubles.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
+  for (const trouble of evidence.troubles) run.warn(trouble);
+  return evidence;
+}

@@ -1,0 +1,65 @@
+import type { Door } from '../door.ts';
+import type { PhaseName, PhaseRecord, Result } from '../outcome.ts';
+import type { TimedPhase } from '../report/report-input.ts';
+
+/** The clock of a run: keeps the time of its phases, which may overlap, and tells the door of them. */
+export class PhaseClock {
+  readonly startedAt = new Date();
+  readonly #start = performance.now();
+  readonly #door: Door;
+  readonly #phases: TimedPhase[] = [];
+
+  constructor(door: Door) {
+    this.#door = door;
+  }
+
+  /** Since the run began, to the hundredth. */
+  get seconds(): number {
+    return Math.round((performance.now() - this.#start) / 10) / 100;
+  }
+
+  /** The phases that have ended, in that order. A phase that was done again is told once, as it ended last. */
+  get phases(): readonly TimedPhase[] {
+    return this.#phases;
+  }
+
+  /** The phases as the verdict holds them. */
+  get records(): PhaseRecord[] {
+    return this.#phases.map(({ name, outcome, seconds }) => ({ name, outcome, seconds }));
+  }
+
+  /** The phase that ended last, for words such as "during tests". */
+  get lastPhase(): string {
+    return this.#phases.at(-1)?.name ?? 'the start';
+  }
+
+  /** Runs a phase; a failure that it returns makes it a failed one. */
+  phase<T>(name: PhaseName, work: () => Promise<Result<T>>): Promise<Result<T>> {
+    return this.#time(name, work, (result) => result.ok);
+  }
+
+  /** Runs a phase that can fail by an exception alone. */
+  phaseOf<T>(name: PhaseName, work: () => Promise<T>): Promise<T> {
+    return this.#time(name, work, () => true);
+  }
+
+  async #time<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean): Promise<T> {
+    const startSeconds = this.seconds;
+    const end = (outcome: PhaseRecord['outcome']) => {
+      const record = { name, outcome, seconds: this.seconds - startSeconds };
+      const earlier = this.#phases.findIndex((phase) => phase.name === name);
+      if (earlier !== -1) this.#phases.splice(earlier, 1);
+      this.#phases.push({ ...record, startSeconds });
+      this.#door.phaseEnded(record);
+    };
+    this.#door.phaseStarted(name);
+    try {
+      const value = await work();
+      end(hasPassed(value) ? 'passed' : 'failed');
+      return value;
+    } catch (error) {
+      end('failed');
+      throw error;
+    }
+  }
+}

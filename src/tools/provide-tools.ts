@@ -1,0 +1,26 @@
+import type { Inputs } from '../inputs.ts';
+import { type Result, succeed } from '../outcome.ts';
+import { provideTool } from './install-tool.ts';
+import { pinnedTools } from './versions.ts';
+
+/** Paths of the programs that a run needs; without a chart there is no helm. */
+export interface Tools {
+  kind: string;
+  helm: string | undefined;
+}
+
+/** Provides kind, and helm where there is a chart, in the versions that the inputs name or we pin. */
+export async function provideTools(
+  inputs: Pick<Inputs, 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
+  options: { signal: AbortSignal; say: (line: string) => void },
+): Promise<Result<Tools>> {
+  const { signal, say } = options;
+  const common = { mirror: inputs.toolsMirror, checksumsPath: inputs.toolsChecksumsPath, signal, say };
+  const kindVersion = inputs.kindVersion ?? pinnedTools.kind.version;
+  const kind = await provideTool({ ...common, name: 'kind', version: kindVersion });
+  if (!kind.ok) return kind;
+  if (inputs.chart === undefined) return succeed({ kind: kind.value.path, helm: undefined });
+  const helmVersion = inputs.helmVersion ?? pinnedTools.helm.version;
+  const helm = await provideTool({ ...common, name: 'helm', version: helmVersion });
+  return helm.ok ? succeed({ kind: kind.value.path, helm: helm.value.path }) : helm;
+}
