@@ -197,3 +197,33 @@ test('volumes are claims with paths', () => {
     { claimName: 'lake', mountPath: '/lake', readOnly: false },
   ]);
 });
+
+describe('mode report', () => {
+  test('takes what a roll-up needs, and writes to a directory of its own', () => {
+    const needs = JSON.stringify({ unit: { result: 'success', outputs: {} }, e2e: { result: 'failure', outputs: {} } });
+    const { inputs } = read({ mode: 'report', expect: 'unit\ne2e', needs, leg: 'null' });
+    expect(inputs).toMatchObject({
+      mode: 'report',
+      legsDir: undefined,
+      legArtifacts: ['k8s-test-*'],
+      expected: ['unit', 'e2e'],
+      jobResults: { unit: { result: 'success' }, e2e: { result: 'failure' } },
+      resultsDir: path.join(directory, 'k8s-test-results/report'),
+    });
+  });
+
+  test('refuses what only a test could honour, and a test what only a roll-up could', () => {
+    expect(errorsOf({ mode: 'report', image: 'a:b', timeout: '5m' })).toEqual([
+      'image: "a:b" has no meaning in mode report',
+      'timeout: "5m" has no meaning in mode report',
+    ]);
+    expect(errorsOf({ expect: 'unit' })).toEqual(['expect: "unit" has no meaning in mode test']);
+  });
+
+  test('names a directory of legs that is not there, and needs that are none', () => {
+    expect(errorsOf({ mode: 'report', legs: 'no-such', needs: 'success' })).toEqual([
+      'needs: "success" is not what toJSON(needs) gives: an object of jobs with their "result"',
+      `legs: "no-such" does not exist (looked for ${path.join(directory, 'no-such')})`,
+    ]);
+  });
+});

@@ -17,10 +17,11 @@ function renderActionYml(): string {
   const entry = (name: string, description: string) => [
     `  ${name}:`,
     `    description: ${JSON.stringify(description)}`,
+    ...(name === 'leg' ? [`    default: \${{ toJSON(matrix) }}`] : []),
   ];
   return `${[
     '# Written by "npm run generate" from src/inputs.ts and src/github/outputs.ts.',
-    '# Inputs have no default here, since one would overrule the project file .k8s-test.yaml.',
+    '# Inputs have no default here, since one would overrule the project file .k8s-test.yaml; but for what GitHub alone knows.',
     'name: Test in Kubernetes',
     'description: Runs integration and end-to-end tests inside Kubernetes and brings home results nobody has to doubt',
     'author: floe',

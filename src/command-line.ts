@@ -1,11 +1,14 @@
-/** What the command line can be told: `run`, `doctor`, `down`. */
+/** What the command line can be told: `run`, `report`, `doctor`, `down`. */
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory } from './begin-run.ts';
 import { judgeMachine, readMachineFacts } from './cluster/preflight.ts';
 import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
-import { exitStatusOf } from './outcome.ts';
+import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
 import { renderTerminal } from './report/terminal.ts';
+import { rollUp } from './roll-up.ts';
+import type { RunEnd } from './run/run.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { renderChecks } from './terminal/render-checks.ts';
@@ -14,6 +17,7 @@ import { TerminalDoor } from './terminal/terminal-door.ts';
 const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
 
   run      the whole pipeline: cluster, platform, tests, results, teardown
+  report   all results below k8s-test-results/ (or --legs) as one summary, junit.xml and report.html
   doctor   what this machine has, and what it lacks
   down     removes what kept or interrupted runs left behind
 
@@ -29,6 +33,7 @@ const wrongInput = 3;
 export async function runCommand(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   if (command === 'run') return run(rest);
+  if (command === 'report') return report(rest);
   if (command === 'doctor') return doctor(rest);
   if (command === 'down' && rest.length === 0) return down();
   const isHelp = command === undefined || ['help', '--help', '-h'].includes(command);
@@ -39,6 +44,7 @@ export async function runCommand(args: string[]): Promise<number> {
 async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
+  if (inputs.mode === 'report') return report(args);
   const door = new TerminalDoor(process.stdout);
   const signal = abortOnSignals(() => {
     process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
@@ -50,6 +56,18 @@ async function run(args: string[]): Promise<number> {
   const { record, workDir } = beginRun(process.env);
   const end = await runTests({ inputs, door, signal, record, workDir });
   if (!keepIfAsked(inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
+  return showEnd(end);
+}
+
+async function report(args: string[]): Promise<number> {
+  const inputs = readArguments(args, { mode: 'report' });
+  if (inputs === undefined) return wrongInput;
+  const legsDir = succeed(inputs.legsDir ?? path.resolve('k8s-test-results'));
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  return showEnd(await rollUp({ inputs, legsDir, say, signal: abortOnSignals() }));
+}
+
+function showEnd(end: RunEnd): number {
   const lines = renderTerminal(end.report, { colour: process.stdout.isTTY && process.env.NO_COLOR === undefined });
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitStatusOf(end.verdict);
@@ -83,9 +101,9 @@ async function down(): Promise<number> {
 }
 
 /** The inputs that the flags amount to; undefined when something is wrong with them, which is then told whole. */
-function readArguments(args: string[]): Inputs | undefined {
+function readArguments(args: string[], implied: RawInputs = {}): Inputs | undefined {
   const { given, problems } = readFlags(args);
-  const read = readInputs({ given, directory: process.cwd(), bundledChart: bundledChart() });
+  const read = readInputs({ given: { ...given, ...implied }, directory: process.cwd(), bundledChart: bundledChart() });
   const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
   if (errors.length === 0) return read.inputs;
   process.stderr.write(`wrong input, nothing was made:\n${errors.map((error) => `  ${error}`).join('\n')}\n`);

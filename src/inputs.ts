@@ -128,6 +128,23 @@ const volumeLines = v.pipe(
   ),
 );
 
+/** `toJSON(needs)` of a workflow: what each job that this one waited for came to. */
+const jobResults = v.pipe(
+  v.string(),
+  v.transform((text) => readJobResults(text)),
+  v.check((jobs) => jobs !== undefined, 'is not what toJSON(needs) gives: an object of jobs with their "result"'),
+  v.transform((jobs) => jobs!),
+);
+
+function readJobResults(text: string): Record<string, { result: string }> | undefined {
+  try {
+    const parsed = v.safeParse(v.record(v.string(), v.object({ result: v.string() })), JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
 function readWords(text: string): string[] | undefined {
   try {
@@ -201,6 +218,11 @@ const schema = v.object({
   'results-dir': optional(v.string()),
   keep: v.optional(oneOf(['never', 'failure', 'always']), 'never'),
   mode: v.optional(oneOf(['test', 'report']), 'test'),
+  legs: optional(v.string()),
+  'leg-artifacts': v.optional(lines, 'k8s-test-*'),
+  expect: v.optional(lines, ''),
+  needs: optional(jobResults),
+  leg: v.optional(v.string(), ''),
 });
 
 export type InputName = keyof typeof schema.entries;
@@ -280,7 +302,22 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Directory on the runner for the results. k8s-test-results/<tier> by default',
   },
   keep: { default: 'never', description: 'Whether to keep the cluster: never, failure or always' },
-  mode: { default: 'test', description: 'test, or report: roll up the artifacts of a matrix' },
+  mode: { default: 'test', description: 'test, or report: roll up the results of a matrix into one summary' },
+  legs: {
+    default: '',
+    description:
+      'mode report: directory that holds the results of all legs. By default the artifacts of this workflow run; on the command line k8s-test-results',
+  },
+  'leg-artifacts': { default: 'k8s-test-*', description: 'mode report: names of the artifacts, globs, one a line' },
+  expect: {
+    default: '',
+    description: 'mode report: tiers, legs or jobs that must have left results, one a line; one that did not is red',
+  },
+  needs: {
+    default: '',
+    description: 'mode report: what the jobs came to, as toJSON(needs) tells it; one that died without a word is red',
+  },
+  leg: { default: '', description: 'Which leg of a matrix this is, for the roll-up. Filled in by default' },
 };
 
 /**
@@ -290,7 +327,6 @@ export const inputDocs: Record<InputName, InputDoc> = {
 const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
   { input: 'tier', unless: (value) => value === 'integration' || value === 'e2e' },
   { input: 'cluster', unless: (value) => value === 'kind' },
-  { input: 'mode', unless: (value) => value === 'test' },
   { input: 'shards', unless: (value) => value === '1' },
   { input: 'retries', unless: (value) => value === '0' },
   { input: 'kubeconfig' },
@@ -304,6 +340,17 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
   { input: 'job-templates' },
   { input: 'container' },
 ];
+
+/** What `mode: report` reads, and of this what a test does too. */
+const ofBoth: ReadonlySet<InputName> = new Set([
+  'mode',
+  'leg',
+  'results-dir',
+  'artifact-name',
+  'retention-days',
+  'upload',
+]);
+const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifacts', 'expect', 'needs']);
 
 /** All inputs of a run: checked, with the tier's presets filled in, and every path absolute. */
 export interface Inputs {
@@ -344,6 +391,14 @@ export interface Inputs {
   platformTimeoutSeconds: number;
   startupTimeoutSeconds: number;
   graceSeconds: number;
+  mode: 'test' | 'report';
+  /** Directory of all legs; undefined for the artifacts of the workflow run. */
+  legsDir: string | undefined;
+  legArtifacts: string[];
+  expected: string[];
+  jobResults: Record<string, { result: string }>;
+  /** The matrix as JSON; empty without one. */
+  leg: string;
   artifactName: string | undefined;
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
@@ -401,11 +456,13 @@ export function readInputs(
   const value = parsed.success ? parsed.output : v.parse(schema, accepted);
   const preset = tiers[value.tier];
   const resolve = (file: string) => path.resolve(sources.directory, file);
-  const existing = (input: InputName, file: string, kind: 'file' | 'directory or .tgz file') => {
+  const existing = (input: InputName, file: string, kind: 'file' | 'directory' | 'directory or .tgz file') => {
     const full = resolve(file);
     const stat = statSync(full, { throwIfNoEntry: false });
     if (stat === undefined) errors.push({ input, value: file, problem: `does not exist (looked for ${full})` });
     else if (kind === 'file' && !stat.isFile()) errors.push({ input, value: file, problem: 'is not a file' });
+    else if (kind === 'directory' && !stat.isDirectory())
+      errors.push({ input, value: file, problem: 'is not a directory' });
     return full;
   };
 
@@ -451,7 +508,16 @@ export function readInputs(
       problem: 'contradicts kind-config, which lists the nodes itself',
     });
 
-  const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', value.tier));
+  for (const name of Object.keys(sources.given) as InputName[]) {
+    if (!inputNames.includes(name) || isRefused.has(name)) continue;
+    const isOfMode = value.mode === 'report' ? ofReport.has(name) : !ofReport.has(name) || ofBoth.has(name);
+    if (!isOfMode)
+      errors.push({ input: name, value: sources.given[name] ?? '', problem: `has no meaning in mode ${value.mode}` });
+  }
+  if (value.legs !== undefined) existing('legs', value.legs, 'directory');
+
+  const ownDir = value.mode === 'report' ? 'report' : value.tier;
+  const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', ownDir));
   const trouble = whyNotOurs(resultsDir, sources.directory);
   if (trouble !== undefined)
     errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: trouble });
@@ -499,6 +565,12 @@ export function readInputs(
       platformTimeoutSeconds: value['platform-timeout'],
       startupTimeoutSeconds: value['startup-timeout'],
       graceSeconds: value.grace,
+      mode: value.mode,
+      legsDir: value.legs === undefined ? undefined : resolve(value.legs),
+      legArtifacts: value['leg-artifacts'],
+      expected: value.expect,
+      jobResults: value.needs ?? {},
+      leg: value.leg === 'null' ? '' : value.leg,
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
       upload: value.upload,

@@ -143,6 +143,8 @@ export interface Verdict {
   cluster: { kind: string; name: string; namespace: string; nodes: number; kubernetes: string } | null;
   image: { name: string; digest: string } | null;
   warnings: string[];
+  /** The job of a workflow that this was: its id, the attempt, and the matrix as JSON. */
+  leg?: { job: string; attempt: number; matrix: string };
 }
 
 /** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */

@@ -1,4 +1,5 @@
 import { inputNames, type RawInputs } from '../inputs.ts';
+import type { Verdict } from '../outcome.ts';
 
 /**
  * The inputs of `with:`, as the runner puts them into the environment: `INPUT_` and the name in capitals, with every
@@ -14,4 +15,9 @@ export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
     given[known.get(name) ?? name.toLowerCase()] = value;
   }
   return given;
+}
+
+/** The job that this step is part of, as the roll-up tells legs and attempts apart. */
+export function describeLeg(matrix: string, env: NodeJS.ProcessEnv): NonNullable<Verdict['leg']> {
+  return { job: env.GITHUB_JOB ?? '', attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1, matrix };
 }

@@ -19,7 +19,7 @@ export interface Published {
 /** Tells GitHub how a run ended: step summary, annotations, artifact, outputs, and last the one line that says why. */
 export async function publish(
   end: Published,
-  inputs: Pick<Inputs, 'tier' | 'upload' | 'artifactName' | 'retentionDays'>,
+  inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
   runId: string,
   door: ActionDoor,
 ): Promise<void> {
@@ -57,11 +57,12 @@ export async function publishInputErrors(errors: InputError[], tier: string, doo
 
 async function upload(
   end: Published,
-  inputs: Pick<Inputs, 'tier' | 'artifactName' | 'retentionDays'>,
+  inputs: Pick<Inputs, 'tier' | 'mode' | 'artifactName' | 'retentionDays'>,
   runId: string,
   door: ActionDoor,
 ): Promise<{ id: string; url: string } | undefined> {
-  const name = inputs.artifactName ?? uniqueArtifactName(inputs.tier, runId, process.env);
+  const name =
+    inputs.artifactName ?? uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
   const uploaded = await uploadArtifact({ name, directory: end.dir.root, retentionDays: inputs.retentionDays });
   if (!uploaded.ok) {
     door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);

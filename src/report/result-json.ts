@@ -3,7 +3,7 @@ import type { Verdict } from '../outcome.ts';
 
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
 export function renderResultJson(verdict: Verdict): string {
-  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, warnings } = verdict;
+  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, warnings, leg } = verdict;
   const ordered: Verdict = {
     schema,
     outcome,
@@ -35,6 +35,7 @@ export function renderResultJson(verdict: Verdict): string {
           },
     image: image === null ? null : { name: image.name, digest: image.digest },
     warnings,
+    ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix } }),
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }

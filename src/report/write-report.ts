@@ -15,8 +15,12 @@ export interface ReportPaths {
 }
 
 /** Writes the verdict in its lasting forms. `result.json` comes last: whoever sees it finds the others complete. */
-export async function writeReport(input: ReportInput, paths: ReportPaths): Promise<void> {
-  await writeFile(paths.summary, renderSummary(input));
+export async function writeReport(
+  input: ReportInput,
+  paths: ReportPaths,
+  summary: string = renderSummary(input),
+): Promise<void> {
+  await writeFile(paths.summary, summary);
   await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
   await writeFile(paths.resultJson, renderResultJson(input.verdict));
 }

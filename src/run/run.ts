@@ -25,6 +25,8 @@ export interface RunOptions {
   record: RunRecord;
   /** Directory of this run alone, for files that nobody needs after it. */
   workDir: string;
+  /** The job of a workflow that this run is. */
+  leg?: NonNullable<Verdict['leg']>;
   /** A cluster that is there already and stays; without it the run makes one of its own. */
   cluster?: ReadyCluster;
 }
@@ -62,6 +64,7 @@ export class Run {
   readonly record: RunRecord;
   readonly workDir: string;
   readonly dir: ResultsDir;
+  readonly leg: Verdict['leg'];
   readonly clock: PhaseClock;
   readonly warnings: string[] = [];
   /** Ends what goes on beside the phases: watches and logs. */
@@ -83,6 +86,7 @@ export class Run {
     this.signal = options.signal;
     this.record = options.record;
     this.workDir = options.workDir;
+    this.leg = options.leg;
     this.dir = layoutResults(options.inputs.resultsDir);
     this.clock = new PhaseClock(options.door);
   }

@@ -77,5 +77,6 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
           },
     image: { name: inputs.image, digest: run.end?.imageId || (run.image?.id ?? '') },
     warnings: [...run.warnings],
+    ...(run.leg === undefined ? {} : { leg: run.leg }),
   };
 }

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import { type Failure, noTests, outcomeOf, type TestCounts } from '../../src/outcome.ts';
+import type { Leg } from '../../src/report/leg.ts';
+import { renderRollUp } from '../../src/report/roll-up-markdown.ts';
+import { judgeLegs } from '../../src/roll-up/judge-legs.ts';
+import { nameLeg } from '../../src/roll-up/read-legs.ts';
+import { makeTest } from '../report/sample-runs.ts';
+
+const oom: Failure = {
+  kind: 'oom',
+  reason: 'killed for memory at its limit of 1Gi',
+  hint: 'Raise memory.',
+  evidence: [],
+};
+
+function leg(
+  name: string,
+  failure: Failure | null = null,
+  over: Partial<Leg> = {},
+  counts: Partial<TestCounts> = {},
+): Leg {
+  return {
+    name,
+    job: name,
+    attempt: 1,
+    directory: name,
+    tests: [],
+    suites: [{ name: 'pytest', counts: { ...noTests, total: 2, passed: 2 }, seconds: 1.5 }],
+    verdict: {
+      schema: 1,
+      outcome: outcomeOf(failure),
+      failure,
+      tier: name,
+      tests: { ...noTests, total: 2, passed: 2, ...counts },
+      phases: [],
+      durationSeconds: 60,
+      cluster: null,
+      image: null,
+      warnings: [],
+    },
+    ...over,
+  };
+}
+const none = { expected: [], jobResults: {} };
+
+describe('what all legs come to', () => {
+  test('is passed only when there are legs and all are green; their tests are added up', () => {
+    const { verdict } = judgeLegs([leg('unit'), leg('e2e')], none);
+    expect(verdict).toMatchObject({
+      outcome: 'passed',
+      failure: null,
+      tests: { total: 4, passed: 4 },
+      durationSeconds: 60,
+    });
+  });
+
+  test('is red without any leg', () => {
+    expect(judgeLegs([], none).verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'results' } });
+  });
+
+  test('is that of the worst leg, and names every red one in the first line', () => {
+    const { verdict, legs } = judgeLegs(
+      [
+        leg('unit'),
+        leg('integration', { kind: 'test', reason: '1 of 2 tests failed: test_a', hint: '', evidence: [] }),
+        leg('e2e', { kind: 'chart', reason: 'polaris never ready', hint: 'Look at its log.', evidence: [] }),
+      ],
+      none,
+    );
+    expect(legs.map(({ name }) => name)).toEqual(['e2e', 'integration', 'unit']);
+    expect(verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart', hint: 'Look at its log.' } });
+    expect(verdict.failure?.reason).toBe(
+      '2 of 3 legs are red: e2e: chart: polaris never ready; integration: test: 1 of 2 tests failed: test_a',
+    );
+  });
+
+  test('is red for a job that died without a word, and says so', () => {
+    const { verdict, legs } = judgeLegs([leg('unit')], {
+      expected: [],
+      jobResults: { unit: { result: 'success' }, e2e: { result: 'failure' }, lint: { result: 'success' } },
+    });
+    expect(legs.map(({ name }) => name)).toEqual(['e2e', 'unit']);
+    expect(verdict.failure?.reason).toContain('job e2e ended as failure and left no results that say why');
+  });
+
+  test('is red for a job that failed although all its legs that are known passed', () => {
+    const { verdict } = judgeLegs([leg('e2e')], { expected: [], jobResults: { e2e: { result: 'failure' } } });
+    expect(verdict.outcome).toBe('broken');
+  });
+
+  test('does not tell the same job twice when its leg says itself why it is red', () => {
+    const { legs } = judgeLegs([leg('e2e', oom)], { expected: [], jobResults: { e2e: { result: 'failure' } } });
+    expect(legs).toHaveLength(1);
+  });
+
+  test('is red for a leg that is expected and absent, skipped ones included', () => {
+    const { verdict, skippedJobs } = judgeLegs([leg('unit')], {
+      expected: ['unit', 'integration', 'e2e'],
+      jobResults: { e2e: { result: 'skipped' } },
+    });
+    expect(skippedJobs).toEqual(['e2e']);
+    expect(verdict.failure?.reason).toContain('integration is expected and left no results');
+    expect(verdict.failure?.reason).toContain('e2e is expected and was skipped');
+  });
+
+  test('takes a skipped job that nobody expects for what it is', () => {
+    const judged = judgeLegs([leg('unit')], { expected: [], jobResults: { e2e: { result: 'skipped' } } });
+    expect(judged.verdict.outcome).toBe('passed');
+    expect(judged.skippedJobs).toEqual(['e2e']);
+  });
+});
+
+describe('the name of a leg', () => {
+  test.each([
+    ['integration', '', 'integration'],
+    ['integration', 'null', 'integration'],
+    ['e2e', '{"tier":"e2e"}', 'e2e'],
+    ['e2e', '{"tier":"e2e","python":"3.11"}', 'e2e (3.11)'],
+    ['e2e', '{"os":{"name":"x"},"n":2}', 'e2e ({"name":"x"}, 2)'],
+    ['e2e', 'not json', 'e2e (not json)'],
+  ])('of tier %s with matrix %s is %s', (tier, matrix, name) => {
+    expect(nameLeg(tier, matrix)).toBe(name);
+  });
+});
+
+describe('the summary of all legs', () => {
+  test('is one table of leg and suite, with the cause of every red leg under it', () => {
+    const failed = makeTest({
+      name: 'test_a',
+      status: 'failed',
+      message: 'assert 1 == 2',
+      file: 'tests/a.py',
+      line: 3,
+    });
+    const judged = judgeLegs([leg('unit'), leg('e2e', oom, { tests: [failed], attempt: 2 }, { failed: 1, total: 3 })], {
+      expected: [],
+      jobResults: { docs: { result: 'skipped' } },
+    });
+    expect(renderRollUp({ ...judged, resultsDir: 'k8s-test-results/report' })).toBe(
+      `### ❌ 1 of 2 legs is red: e2e: oom: killed for memory at its limit of 1Gi
+
+| leg | suite | tests | passed | failed | skipped | time |
+|---|---|--:|--:|--:|--:|--:|
+| ❌ **e2e** · attempt 2 |  | 3 | 2 | **1** | – | 1 min 00 s |
+|  | \`pytest\` | 2 | 2 | – | – | 1.50 s |
+| ✅ **unit** |  | 2 | 2 | – | – | 1 min 00 s |
+|  | \`pytest\` | 2 | 2 | – | – | 1.50 s |
+
+#### e2e — killed for memory at its limit of 1Gi
+
+**What to do:** Raise memory.
+
+- \`test_a\` \`tests/a.py:3\` — assert 1 == 2
+
+Not run: \`docs\`.
+
+Files: \`k8s-test-results/report\`; open \`report.html\` for all tests of all legs.
+`,
+    );
+  });
+
+  test('keeps to its limit, however many legs and tests there are', () => {
+    const tests = Array.from({ length: 50 }, (_, i) => makeTest({ name: `test_${i}`.repeat(500), status: 'failed' }));
+    const legs = Array.from({ length: 300 }, (_, i) => leg(`leg ${i}`, oom, { tests }));
+    const text = renderRollUp({ ...judgeLegs(legs, none), resultsDir: 'out' }, 100 * 1024);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(100 * 1024);
+    expect(text).toMatch(/and \d+ more sections in `report\.html`/);
+  });
+});

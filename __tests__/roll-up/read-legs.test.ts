@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeJUnit } from '../../src/job/junit-write.ts';
+import { noTests, type TestCase, type Verdict } from '../../src/outcome.ts';
+import { readLegs } from '../../src/roll-up/read-legs.ts';
+import { makeTest } from '../report/sample-runs.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'legs-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const signal = new AbortController().signal;
+
+const passed: Verdict = {
+  schema: 1,
+  outcome: 'passed',
+  failure: null,
+  tier: 'integration',
+  tests: { ...noTests, total: 2, passed: 2 },
+  phases: [{ name: 'tests', outcome: 'passed', seconds: 3 }],
+  durationSeconds: 60,
+  cluster: null,
+  image: null,
+  warnings: [],
+};
+
+/** Leaves the results of a leg, as a run would. */
+async function leaveLeg(
+  directory: string,
+  over: object = {},
+  cases: TestCase[] = [makeTest({ suite: 'pytest', seconds: 1 }), makeTest({ suite: 'other', seconds: 2 })],
+): Promise<void> {
+  const at = path.join(root, directory);
+  mkdirSync(at, { recursive: true });
+  const verdict = { ...passed, ...over };
+  writeFileSync(path.join(at, 'result.json'), JSON.stringify(verdict));
+  const reports = [{ file: 'junit.xml', cases, casesLeftOut: 0 }];
+  await writeJUnit(path.join(at, 'junit.xml'), { reports, phases: passed.phases, failure: verdict.failure });
+}
+
+describe('the legs of a directory', () => {
+  test('are found wherever their results lie, with their tests by suite', async () => {
+    await leaveLeg('k8s-test-integration-a1');
+    await leaveLeg('deeper/still/e2e', { tier: 'e2e' });
+    const legs = await readLegs(root, signal);
+    expect(legs.map(({ name }) => name)).toEqual(['e2e', 'integration']);
+    expect(legs[1]).toMatchObject({
+      verdict: { outcome: 'passed' },
+      suites: [
+        { name: 'pytest', counts: { total: 1, passed: 1 }, seconds: 1 },
+        { name: 'other', counts: { total: 1, passed: 1 }, seconds: 2 },
+      ],
+    });
+  });
+
+  test('are none where there is no such directory', async () => {
+    expect(await readLegs(path.join(root, 'absent'), signal)).toEqual([]);
+  });
+
+  test('hold of a rerun the last attempt alone, and of the others what they were', async () => {
+    const leg = (job: string, attempt: number) => ({ leg: { job, attempt, matrix: 'null' } });
+    const failure = { kind: 'test', reason: '1 of 2 tests failed', hint: '', evidence: [] };
+    await leaveLeg('unit-1', { ...leg('unit', 1), tier: 'unit' });
+    await leaveLeg('integration-1', { ...leg('integration', 1), outcome: 'failed', failure });
+    await leaveLeg('integration-2', leg('integration', 2));
+    const legs = await readLegs(root, signal);
+    expect(legs.map(({ name, attempt, verdict }) => [name, attempt, verdict.outcome])).toEqual([
+      ['integration', 2, 'passed'],
+      ['unit', 1, 'passed'],
+    ]);
+  });
+
+  test('of one job are told apart by their matrix', async () => {
+    const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }) } });
+    await leaveLeg('a', leg('3.11'));
+    await leaveLeg('b', leg('3.12'));
+    expect((await readLegs(root, signal)).map(({ name }) => name)).toEqual([
+      'integration (3.11)',
+      'integration (3.12)',
+    ]);
+  });
+
+  test.each([
+    ['is not JSON', '{"schema": 1'],
+    ['is not a verdict of schema 1', '{"schema": 2}'],
+    ['is not a verdict of schema 1', '[]'],
+    ['is not a verdict of schema 1', JSON.stringify({ ...passed, outcome: 'great' })],
+    ['is not a verdict of schema 1', JSON.stringify({ ...passed, tests: { ...noTests, total: -1 } })],
+    ['is too large', JSON.stringify({ ...passed, warnings: ['x'.repeat(5 * 1024 * 1024)] })],
+  ])('whose result.json %s are red, and never dropped', async (problem, text) => {
+    await leaveLeg('leg');
+    writeFileSync(path.join(root, 'leg', 'result.json'), text);
+    const [leg] = await readLegs(root, signal);
+    expect(leg?.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'results' } });
+    expect(leg?.verdict.failure?.reason).toContain(problem);
+  });
+
+  test('that say passed are red when their junit.xml is missing, cut off, or holds a failure', async () => {
+    await leaveLeg('missing');
+    rmSync(path.join(root, 'missing', 'junit.xml'));
+    await leaveLeg('cut', { tier: 'e2e' });
+    writeFileSync(path.join(root, 'cut', 'junit.xml'), '<testsuites><testsuite>');
+    await leaveLeg('red', { tier: 'unit' }, [makeTest({ status: 'failed' })]);
+    for (const { verdict } of await readLegs(root, signal))
+      expect(verdict, verdict.tier).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
+  });
+
+  test('that say passed without a test are red', async () => {
+    await leaveLeg('empty', { tests: noTests }, []);
+    expect((await readLegs(root, signal))[0]?.verdict.outcome).toBe('failed');
+  });
+});

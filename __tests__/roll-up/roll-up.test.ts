@@ -1,0 +1,67 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readJUnit } from '../../src/job/junit-read.ts';
+import { fail, noTests, succeed, type Verdict } from '../../src/outcome.ts';
+import { rollUp } from '../../src/roll-up.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'roll-up-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const signal = new AbortController().signal;
+
+function leaveLeg(tier: string, over: object, junit: string): void {
+  const at = path.join(root, 'legs', tier);
+  mkdirSync(at, { recursive: true });
+  const tests = { ...noTests, total: 1, passed: 1 };
+  const verdict = { schema: 1, outcome: 'passed', failure: null, tier, tests, phases: [], durationSeconds: 9 };
+  writeFileSync(
+    path.join(at, 'result.json'),
+    JSON.stringify({ ...verdict, cluster: null, image: null, warnings: [], ...over }),
+  );
+  writeFileSync(path.join(at, 'junit.xml'), junit);
+}
+
+test('all legs become one verdict, one summary, one report, and one junit.xml in which each red leg is red', async () => {
+  leaveLeg('unit', {}, '<testsuite name="pytest"><testcase name="test_a"/></testsuite>');
+  const failure = { kind: 'chart', reason: 'polaris never became ready', hint: 'Look at its log.', evidence: ['x'] };
+  leaveLeg('e2e', { outcome: 'broken', failure, tests: noTests }, '<testsuites/>');
+  const said: string[] = [];
+  const resultsDir = path.join(root, 'out');
+  const end = await rollUp({
+    inputs: { resultsDir, expected: ['unit', 'e2e', 'staging'], jobResults: {} },
+    legsDir: succeed(path.join(root, 'legs')),
+    say: (line) => said.push(line),
+    signal,
+  });
+  expect(end.verdict).toMatchObject({ outcome: 'broken', tests: { total: 1, passed: 1 } });
+  expect(said).toEqual([
+    '✗ e2e: broken: chart — polaris never became ready',
+    '✗ staging: broken: results — staging is expected and left no results',
+    '✓ unit: passed — 1 test passed in 9.00 s',
+  ]);
+  const read = (name: string) => readFileSync(path.join(resultsDir, name), 'utf8');
+  expect((JSON.parse(read('result.json')) as Verdict).failure?.reason).toContain('2 of 3 legs are red');
+  expect(read('summary.md')).toContain('polaris never became ready');
+  expect(read('report.html')).toContain('2 of 3 legs are red');
+  const junit = await readJUnit(path.join(resultsDir, 'junit.xml'));
+  const cases = ['e2e', 'staging', 'unit / pytest'].map((suite) =>
+    expect.objectContaining({ suite: expect.stringContaining(suite) }),
+  );
+  expect(junit).toMatchObject({ ok: true, value: { counts: { total: 3, passed: 1, errors: 2 }, cases } });
+});
+
+test('artifacts that cannot be had are red, whatever else is known', async () => {
+  const end = await rollUp({
+    inputs: { resultsDir: path.join(root, 'out'), expected: [], jobResults: { unit: { result: 'success' } } },
+    legsDir: fail('results', 'the artifacts of this run cannot be had: no token'),
+    say: () => {},
+    signal,
+  });
+  expect(end.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'results' } });
+  expect(end.verdict.failure?.reason).toContain('no token');
+});

@@ -1,0 +1,23 @@
+/** The legs of a workflow run, or of several runs on one machine: what each came to, as its results tell it. */
+import type { TestCase, TestCounts, Verdict } from '../outcome.ts';
+
+/** Tests of one suite of a leg. */
+export interface LegSuite {
+  name: string;
+  counts: Pick<TestCounts, 'total' | 'passed' | 'failed' | 'errors' | 'skipped' | 'flaky'>;
+  seconds: number;
+}
+
+export interface Leg {
+  /** What people call it: the tier, and the values of the matrix where there are any. */
+  name: string;
+  /** Job of the workflow; empty outside of one. */
+  job: string;
+  /** Attempt of the workflow run, from 1. */
+  attempt: number;
+  verdict: Verdict;
+  tests: TestCase[];
+  suites: LegSuite[];
+  /** Where its files lie, relative to the directory of all legs; empty for a leg that left none. */
+  directory: string;
+}

@@ -1,0 +1,78 @@
+/**
+ * The roll-up of the legs of a matrix: what `mode: report` and the command `report` do. It runs no test and makes no
+ * cluster; it reads what the legs left, and writes one verdict, one summary, one junit.xml and one report.html.
+ */
+import path from 'node:path';
+import type { Inputs } from './inputs.ts';
+import { writeJUnit } from './job/junit-write.ts';
+import type { Result, TestCase } from './outcome.ts';
+import { headlineOf } from './report/headline.ts';
+import type { Leg } from './report/leg.ts';
+import type { ReportInput } from './report/report-input.ts';
+import { renderRollUp } from './report/roll-up-markdown.ts';
+import { writeReport } from './report/write-report.ts';
+import { layoutResults, releaseResultsDir, takeResultsDir } from './results-dir.ts';
+import { allTiers, judgeLegs } from './roll-up/judge-legs.ts';
+import { readLegs } from './roll-up/read-legs.ts';
+import type { RunEnd } from './run/run.ts';
+
+export interface RollUpOptions {
+  inputs: Pick<Inputs, 'resultsDir' | 'expected' | 'jobResults'>;
+  /** The directory that holds the results of every leg in one of its own, or why there is none. */
+  legsDir: Result<string>;
+  say: (line: string) => void;
+  signal: AbortSignal;
+}
+
+/** Reads all legs and writes what they came to together. @throws only what makes even a report impossible. */
+export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): Promise<RunEnd> {
+  const dir = layoutResults(inputs.resultsDir);
+  const taken = await takeResultsDir(dir, allTiers);
+  try {
+    const legs = legsDir.ok ? await readLegs(legsDir.value, signal) : [];
+    const judged = judgeLegs(legs, inputs);
+    for (const leg of judged.legs) {
+      const { mark, outcome, sentence } = headlineOf(leg.verdict, leg.tests);
+      say(`${mark} ${leg.name}: ${outcome} — ${sentence}`);
+    }
+    for (const result of [legsDir, taken])
+      if (!result.ok) judged.verdict = { ...judged.verdict, outcome: 'broken', failure: result.failure };
+    const { verdict } = judged;
+    const report: ReportInput = {
+      verdict,
+      tests: judged.legs.flatMap((leg) => ofLeg(leg, leg.tests)),
+      logs: [],
+      resultsDir: dir.root,
+    };
+    if (taken.ok) {
+      await writeJUnit(dir.junitXml, {
+        reports: judged.legs.map((leg) => ({
+          file: path.join(leg.directory, 'junit.xml'),
+          cases: ofLeg(leg, [...leg.tests, ...silentFailureOf(leg)]),
+          casesLeftOut: 0,
+        })),
+        phases: [],
+        failure: verdict.failure,
+      });
+      await writeReport(report, dir, renderRollUp({ ...judged, resultsDir: dir.root }));
+    }
+    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
+  } finally {
+    if (taken.ok) await releaseResultsDir(dir);
+  }
+}
+
+/** Tests under the name of their leg, so that equal names of several legs stay apart. */
+function ofLeg({ name }: Leg, tests: readonly TestCase[]): TestCase[] {
+  return tests.map((test) => ({ ...test, suite: test.suite === '' ? name : `${name} / ${test.suite}` }));
+}
+
+/** A red leg none of whose tests says so, as a case of its own: a report without a failure reads as green. */
+function silentFailureOf({ name, verdict, tests }: Leg): TestCase[] {
+  const isRed = ({ status }: TestCase) => status === 'failed' || status === 'error';
+  if (verdict.failure === null || tests.some(isRed)) return [];
+  const { reason: message, hint, evidence } = verdict.failure;
+  const details = [hint, ...evidence].filter((line) => line !== '').join('\n');
+  const classname = 'k8s-test-action';
+  return [{ suite: '', classname, name: `leg ${name}`, seconds: 0, status: 'error', message, details }];
+}

@@ -1,0 +1,94 @@
+/** What all legs together came to. Pure. */
+import { type Failure, noTests, type TestCounts, toOneLine, type Verdict } from '../outcome.ts';
+import type { Leg } from '../report/leg.ts';
+import { missingLeg } from './missing-leg.ts';
+
+/** Results of the jobs that a job needs, as `toJSON(needs)` tells them. */
+export type JobResults = Record<string, { result: string }>;
+
+export interface Expectations {
+  /** Names of tiers, legs or jobs that must have left results. */
+  expected: readonly string[];
+  jobResults: JobResults;
+}
+
+export interface JudgedLegs {
+  /** The worst first, else in the order of their names. */
+  legs: Leg[];
+  /** Jobs that did not run, and left nothing for that reason. */
+  skippedJobs: string[];
+  verdict: Verdict;
+}
+
+/** What the roll-up's own verdict says in place of a tier. */
+export const allTiers = 'all tiers';
+
+const severity = { broken: 0, failed: 1, cancelled: 2, passed: 3 };
+const maxReasonChars = 120;
+
+/**
+ * Adds the legs that died without a word, and sums up. A job that failed or was cancelled and left no red leg did not
+ * get to say why: it is red here, not absent. Green needs at least one leg, and every leg green.
+ */
+export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expectations): JudgedLegs {
+  const legs = [...found];
+  const skippedJobs: string[] = [];
+  for (const [job, { result }] of Object.entries(jobResults)) {
+    const own = found.filter((leg) => leg.job === job);
+    if (result === 'skipped') skippedJobs.push(job);
+    else if (result !== 'success' && own.every((leg) => leg.verdict.outcome === 'passed'))
+      legs.push(missingLeg(job, job, `job ${job} ended as ${result} and left no results that say why`));
+  }
+  for (const name of expected) {
+    const isThere = legs.some((leg) => leg.name === name || leg.job === name || leg.verdict.tier === name);
+    if (isThere) continue;
+    const why = skippedJobs.includes(name) ? 'was skipped' : 'left no results';
+    legs.push(missingLeg(name, '', `${name} is expected and ${why}`));
+  }
+  legs.sort((a, b) => severity[a.verdict.outcome] - severity[b.verdict.outcome] || a.name.localeCompare(b.name, 'en'));
+  return { legs, skippedJobs, verdict: sumUp(legs) };
+}
+
+function sumUp(legs: readonly Leg[]): Verdict {
+  const tests: TestCounts = { ...noTests };
+  for (const { verdict } of legs)
+    for (const key of Object.keys(tests) as (keyof typeof noTests)[]) tests[key] += verdict.tests[key];
+  const failure = causeOf(legs);
+  return {
+    schema: 1,
+    outcome: legs.length === 0 ? 'broken' : legs[0]!.verdict.outcome,
+    failure,
+    tier: allTiers,
+    tests,
+    phases: [],
+    // Legs run beside each other: the longest is what people waited for.
+    durationSeconds: Math.max(0, ...legs.map(({ verdict }) => verdict.durationSeconds)),
+    cluster: null,
+    image: null,
+    warnings: legs.flatMap(({ name, verdict }) => verdict.warnings.map((warning) => `${name}: ${warning}`)),
+  };
+}
+
+function causeOf(legs: readonly Leg[]): Failure | null {
+  if (legs.length === 0)
+    return {
+      kind: 'results',
+      reason: 'no leg left results',
+      hint: 'Run this after the jobs that test, with needs: and if: always(), in the same workflow run.',
+      evidence: [],
+    };
+  const red = legs.filter(({ verdict }) => verdict.outcome !== 'passed');
+  const [worst] = red;
+  if (worst === undefined) return null;
+  const lines = red.map(
+    ({ name, verdict }) =>
+      `${name}: ${verdict.failure?.kind ?? verdict.outcome}: ${verdict.failure?.reason ?? 'no reason given'}`,
+  );
+  const told = lines.map((line) => toOneLine(line, maxReasonChars + 40)).join('; ');
+  return {
+    kind: worst.verdict.failure?.kind ?? 'internal',
+    reason: toOneLine(`${red.length} of ${legs.length} legs ${red.length === 1 ? 'is' : 'are'} red: ${told}`),
+    hint: worst.verdict.failure?.hint ?? '',
+    evidence: lines.map((line) => toOneLine(line, 1000)),
+  };
+}
