@@ -18,5 +18,5 @@ export interface ReportPaths {
 export async function writeReport(input: ReportInput, paths: ReportPaths): Promise<void> {
   await writeFile(paths.summary, renderSummary(input));
   await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
-  await writeFile(paths.resultJson, renderResultJson(input.verdict));
+  await writeFile(paths.resultJson, renderResultJson(input.verdict, input));
 }

@@ -39,6 +39,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     tests,
     logs: home.evidence?.logs ?? [],
     events: home.evidence?.events ?? [],
+    pods: home.evidence?.pods ?? [],
+    usage: run.usage?.report() ?? [],
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,
