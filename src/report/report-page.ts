@@ -123,7 +123,7 @@ const isIn = (test) =>
   filter === 'all' ||
   (filter === 'failed' ? isRed(test) : filter === 'flaky' ? groupOf(test) === 'flaky' : filter === 'rebuilt' ? test.rebuilt : test.status === filter);
 const place = (test) => (test.file ? test.file + (test.line ? ':' + test.line : '') : '');
-const duration = (s) => (s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
+const duration = (s) => (s < 0.0995 ? Math.round(s * 1000) + ' ms' : s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
 
 function element(name, className, text) {
   const made = document.createElement(name);

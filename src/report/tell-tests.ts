@@ -11,8 +11,9 @@ function pad(part: number): string {
   return String(part).padStart(2, '0');
 }
 
-/** `0.12 s`, `12.3 s`, `4 min 05 s`, `1 h 02 min`. */
+/** `4 ms`, `0.12 s`, `12.3 s`, `4 min 05 s`, `1 h 02 min`. */
 export function formatDuration(seconds: number): string {
+  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(2)} s`;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
