@@ -23,7 +23,7 @@ export function nameContainer({ pod, container }: Pick<ReportedUsage, 'pod' | 'c
 }
 
 /** How near the container came to its limit of memory: 0 to 1, or undefined without one. */
-export function memoryShare({ memoryPeakBytes, memoryLimitBytes }: ReportedUsage): number | undefined {
+function memoryShare({ memoryPeakBytes, memoryLimitBytes }: ReportedUsage): number | undefined {
   return memoryLimitBytes === undefined || memoryLimitBytes <= 0 ? undefined : memoryPeakBytes / memoryLimitBytes;
 }
 

@@ -33,6 +33,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   });
   const failure = before ?? (run.end === undefined ? unexplained : decided.failure);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
+  if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   const verdict = assembleVerdict(run, failure, decided.counts);
   const report: ReportInput = {
     verdict,
