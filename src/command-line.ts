@@ -9,7 +9,7 @@ import { renderTerminal } from './report/terminal.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { renderChecks } from './terminal/render-checks.ts';
-import { TerminalDoor } from './terminal/terminal-door.ts';
+import { TerminalDoor, wantsColour } from './terminal/terminal-door.ts';
 
 const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
 
@@ -39,7 +39,7 @@ export async function runCommand(args: string[]): Promise<number> {
 async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
-  const door = new TerminalDoor(process.stdout);
+  const door = new TerminalDoor(process.stdout, process.env);
   const signal = abortOnSignals(() => {
     process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
     process.exit(130);
@@ -50,7 +50,7 @@ async function run(args: string[]): Promise<number> {
   const { record, workDir } = beginRun(process.env);
   const end = await runTests({ inputs, door, signal, record, workDir });
   if (!keepIfAsked(inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
-  const lines = renderTerminal(end.report, { colour: process.stdout.isTTY && process.env.NO_COLOR === undefined });
+  const lines = renderTerminal(end.report, { colour: wantsColour(process.stdout, process.env) });
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitStatusOf(end.verdict);
 }

@@ -77,7 +77,7 @@ export class UsageMeter {
   async look(): Promise<boolean> {
     const { connection, namespace, signal } = this.#options;
     const pods = this.#options.pods();
-    for (const asked of pods.flatMap(askedBy)) this.#remember(asked);
+    this.#learn(pods);
     const nodes = [...new Set(pods.map((pod) => pod.spec.nodeName).filter((name) => name !== undefined))];
     const answers = await Promise.allSettled(
       nodes.slice(0, maxNodes).map((node) =>
@@ -109,9 +109,22 @@ export class UsageMeter {
 
   /** All containers that were measured, the largest in memory first. */
   report(): ReportedUsage[] {
+    this.#learn(this.#options.pods());
     return [...this.#peaks]
       .map(([key, peak]) => ({ ...(this.#asked.get(key) ?? splitKey(key)), ...peak }))
       .sort((a, b) => b.memoryPeakBytes - a.memoryPeakBytes);
+  }
+
+  /** What pods ask for; and that one which was killed at its limit had reached it, whatever was measured before. */
+  #learn(pods: Pod[]): void {
+    for (const asked of pods.flatMap(askedBy)) this.#remember(asked);
+    for (const pod of pods)
+      for (const { name, state, lastState } of pod.status?.containerStatuses ?? []) {
+        const wasKilled = [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled');
+        const key = keyOf(pod.metadata.name, name);
+        const limit = this.#asked.get(key)?.memoryLimitBytes;
+        if (wasKilled && limit !== undefined) raise(this.#peaks, key, { cpuPeakCores: 0, memoryPeakBytes: limit });
+      }
   }
 
   #remember(asked: Omit<ReportedUsage, keyof UsagePeak>): void {
@@ -125,15 +138,21 @@ export function addSummary(peaks: Map<string, UsagePeak>, summary: NodeSummary, 
   for (const { podRef, containers } of summary.pods ?? []) {
     if (podRef.namespace !== namespace) continue;
     for (const { name, cpu, memory } of containers ?? []) {
-      const key = keyOf(podRef.name, name);
-      const before = peaks.get(key);
-      if (before === undefined && peaks.size >= maxContainers) continue;
-      peaks.set(key, {
-        cpuPeakCores: Math.max(before?.cpuPeakCores ?? 0, (cpu?.usageNanoCores ?? 0) / 1e9),
-        memoryPeakBytes: Math.max(before?.memoryPeakBytes ?? 0, memory?.workingSetBytes ?? 0),
+      raise(peaks, keyOf(podRef.name, name), {
+        cpuPeakCores: (cpu?.usageNanoCores ?? 0) / 1e9,
+        memoryPeakBytes: memory?.workingSetBytes ?? 0,
       });
     }
   }
+}
+
+function raise(peaks: Map<string, UsagePeak>, key: string, seen: UsagePeak): void {
+  const before = peaks.get(key);
+  if (before === undefined && peaks.size >= maxContainers) return;
+  peaks.set(key, {
+    cpuPeakCores: Math.max(before?.cpuPeakCores ?? 0, seen.cpuPeakCores),
+    memoryPeakBytes: Math.max(before?.memoryPeakBytes ?? 0, seen.memoryPeakBytes),
+  });
 }
 
 /** What each container of a pod asks for. */
