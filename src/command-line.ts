@@ -12,7 +12,7 @@ import type { RunEnd } from './run/run.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { renderChecks } from './terminal/render-checks.ts';
-import { TerminalDoor } from './terminal/terminal-door.ts';
+import { TerminalDoor, wantsColour } from './terminal/terminal-door.ts';
 
 const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
 
@@ -45,7 +45,7 @@ async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
   if (inputs.mode === 'report') return report(args);
-  const door = new TerminalDoor(process.stdout);
+  const door = new TerminalDoor(process.stdout, process.env);
   const signal = abortOnSignals(() => {
     process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
     process.exit(130);
@@ -68,7 +68,7 @@ async function report(args: string[]): Promise<number> {
 }
 
 function showEnd(end: RunEnd): number {
-  const lines = renderTerminal(end.report, { colour: process.stdout.isTTY && process.env.NO_COLOR === undefined });
+  const lines = renderTerminal(end.report, { colour: wantsColour(process.stdout, process.env) });
   process.stdout.write(`${lines.join('\n')}\n`);
   return exitStatusOf(end.verdict);
 }

@@ -11,6 +11,7 @@ import { renderKindConfig } from './cluster/kind-config.ts';
 import { fillNodes, loadImages } from './cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
 import { checkMachine } from './cluster/preflight.ts';
+import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
@@ -66,7 +67,9 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
   if (!platform.ok) return platform;
-  return clock.phase('tests', () => runSuite(run, platform.value));
+  // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
+  const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
+  return clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
@@ -79,7 +82,7 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
+  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report));
   return end;
 }
 
@@ -180,6 +183,13 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
   const made = await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
   if (!made.ok) return made;
   const watch = new NamespaceWatch(connection, inputs.namespace, run.closing.signal, (text) => run.warn(text));
+  run.usage = new UsageMeter({
+    connection,
+    namespace: inputs.namespace,
+    pods: () => watch.pods,
+    signal: run.closing.signal,
+  });
+  void run.usage.run();
   if (chart === undefined) {
     run.door.say('no chart: profile none');
     return succeed({ connection, watch });

@@ -52,6 +52,14 @@ test('the failure is one annotation, with all that could end it escaped', () => 
   expect(lines).toEqual(['::error title=k8s-test%3A chart::a%0Ab %25 c do']);
 });
 
+test('of many warnings nine and a pointer are annotations, the rest is in the log', () => {
+  const { door, lines } = open();
+  for (let i = 1; i <= 30; i++) door.warn(`warning ${i}`);
+  expect(lines.filter((line) => line.startsWith('::warning::'))).toHaveLength(10);
+  expect(lines[9]).toBe('::warning::warning 10 (further warnings are in the log and in result.json)');
+  expect(lines.at(-1)).toBe('warning: warning 30');
+});
+
 test('inputs are read as the runner writes them; empty ones are not given, unknown ones are passed on', () => {
   const env = { 'INPUT_RESULTS-PATH': '/out', INPUT_TIER: '', INPUT_IMGAE: 'x', OTHER: '1' };
   expect(readActionInputs(env)).toEqual({ 'results-path': '/out', imgae: 'x' });

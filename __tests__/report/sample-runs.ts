@@ -262,3 +262,70 @@ export const badImageRun = makeInput(
     ],
   },
 );
+
+/** Two tests failed when the database was restarted under them. */
+export const restlessRun = makeInput(
+  {
+    outcome: 'failed',
+    failure: { kind: 'test', reason: '2 of 102 tests failed', hint: '', evidence: [] },
+    warnings: ['CPU and memory of one container were not measured'],
+  },
+  [
+    ...passedTests(100),
+    ...['test_totals', 'test_schema_of_silver'].map((name, i) =>
+      makeTest({
+        name,
+        status: 'failed',
+        seconds: 0.8,
+        file: 'tests/integration/test_orders.py',
+        line: 31 + i,
+        message: 'psycopg2.OperationalError: server closed the connection unexpectedly',
+        endedAt: `2026-03-01T12:03:0${2 + i}.500Z`,
+      }),
+    ),
+  ],
+  {
+    logs,
+    events,
+    startedAt,
+    incidents: [
+      {
+        at: '2026-03-01T12:03:00Z',
+        pod: 'floe-postgresql-0',
+        container: 'postgres',
+        what: 'restarted (OOMKilled at its limit of 256Mi)',
+      },
+    ],
+    usage: [
+      {
+        pod: 'floe-postgresql-0',
+        container: 'postgres',
+        cpuPeakCores: 0.42,
+        memoryPeakBytes: 250 * 2 ** 20,
+        cpuRequestCores: 0.1,
+        memoryRequestBytes: 128 * 2 ** 20,
+        memoryLimitBytes: 256 * 2 ** 20,
+      },
+      { pod: 'floe-dagster-daemon-0', container: 'daemon', cpuPeakCores: 0.2, memoryPeakBytes: 190 * 2 ** 20 },
+    ],
+    pods: [
+      {
+        name: 'floe-postgresql-0',
+        node: 'k8s-test-4f2a-control-plane',
+        stages: [
+          { what: 'unplaced', from: '2026-03-01T12:02:31Z', until: '2026-03-01T12:02:33Z' },
+          { what: 'pulling', from: '2026-03-01T12:02:33Z', until: '2026-03-01T12:02:39Z' },
+          { what: 'running', from: '2026-03-01T12:02:39Z', until: '2026-03-01T12:02:44Z' },
+          { what: 'ready', from: '2026-03-01T12:02:44Z' },
+        ],
+        restarts: [{ at: '2026-03-01T12:03:00Z', what: 'floe-postgresql-0/postgres was restarted' }],
+      },
+      {
+        name: 'floe-test-x7k2p',
+        stages: [{ what: 'running', from: '2026-03-01T12:02:50Z', until: '2026-03-01T12:03:40Z' }],
+        end: 'failed',
+        restarts: [],
+      },
+    ],
+  },
+);

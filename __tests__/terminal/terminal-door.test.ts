@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TerminalDoor } from '../../src/terminal/terminal-door.ts';
+import { TerminalDoor, wantsColour } from '../../src/terminal/terminal-door.ts';
 
 function open(isTTY: boolean): { door: TerminalDoor; text: () => string } {
   let text = '';
@@ -23,7 +23,8 @@ test('on a terminal the last line shows the running phase, its clock and what is
   door.say('said');
   const last = text().split('\n').at(-1)!.replace('\r\u001b[K', '');
   expect(last).toMatch(/^⏳ platform 0 s — dagster-webserver-7d9c: ContainerCreat.*…$/);
-  expect(last.length).toBeLessThanOrEqual(59);
+  // The hourglass takes two columns.
+  expect(last.length + 1).toBeLessThanOrEqual(59);
   door.phaseEnded({ name: 'platform', outcome: 'passed', seconds: 1 });
 });
 
@@ -32,4 +33,38 @@ test('secrets are masked', () => {
   door.mask('hunter2');
   door.quote('password is hunter2');
   expect(text()).toBe('  │ password is ***\n');
+});
+
+test('the live line stays within the width when its characters take two columns each', () => {
+  const { door, text } = open(true);
+  door.phaseStarted('platform');
+  door.waitingFor('起動を待っています'.repeat(10));
+  door.say('said');
+  const last = text().split('\r\u001b[K').at(-1)!;
+  const columns = [...last].reduce((sum, one) => sum + (one > '\u1100' && one !== '…' && one !== '—' ? 2 : 1), 0);
+  expect(last.endsWith('…')).toBe(true);
+  expect(columns).toBeLessThanOrEqual(59);
+  door.phaseEnded({ name: 'platform', outcome: 'passed', seconds: 1 });
+});
+
+test('what was waited for is not told of a phase that goes on', () => {
+  const { door, text } = open(true);
+  door.phaseStarted('cluster');
+  door.phaseStarted('images');
+  door.waitingFor('0 of 1 nodes ready');
+  door.phaseEnded({ name: 'cluster', outcome: 'passed', seconds: 1 });
+  expect(text().split('\r\u001b[K').at(-1)).toBe('⏳ images 0 s');
+  door.phaseEnded({ name: 'images', outcome: 'passed', seconds: 1 });
+});
+
+test('a dumb terminal gets plain lines, and colours are for those who want them', () => {
+  let text = '';
+  const out = { isTTY: true, write: (more: string) => (text += more) };
+  new TerminalDoor(out, { TERM: 'dumb' }).phaseStarted('tools');
+  expect(text).toBe('▶ tools\n');
+  expect(wantsColour(out, { TERM: 'xterm' })).toBe(true);
+  expect(wantsColour(out, { TERM: 'xterm', NO_COLOR: '' })).toBe(true);
+  expect(wantsColour(out, { TERM: 'xterm', NO_COLOR: '1' })).toBe(false);
+  expect(wantsColour(out, { TERM: 'dumb' })).toBe(false);
+  expect(wantsColour({ isTTY: false, write: out.write }, {})).toBe(false);
 });

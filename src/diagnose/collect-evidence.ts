@@ -7,7 +7,8 @@ import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { readLog } from '../kube/read-log.ts';
 import { listResources } from '../kube/resources.ts';
 import { messageOf, toOneLine } from '../outcome.ts';
-import type { ReportedEvent, ReportedLog } from '../report/report-input.ts';
+import type { ReportedEvent, ReportedLog, ReportedPod } from '../report/report-input.ts';
+import { derivePodTimeline } from './pod-timeline.ts';
 
 export interface EvidenceOptions {
   connection: KubeConnection;
@@ -24,6 +25,7 @@ export interface EvidenceOptions {
 export interface Evidence {
   events: ReportedEvent[];
   logs: ReportedLog[];
+  pods: ReportedPod[];
   /** What could not be had, a line each. */
   troubles: string[];
 }
@@ -39,7 +41,7 @@ const maxLogBytes = 64 * 1024 * 1024;
  */
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { connection, namespace, signal } = options;
-  const evidence: Evidence = { events: [], logs: [], troubles: [] };
+  const evidence: Evidence = { events: [], logs: [], pods: [], troubles: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
       await work();
@@ -68,9 +70,9 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
       }),
     ),
   );
-  evidence.events = ((lists.get('events') ?? []) as ClusterEvent[])
-    .map(toReported)
-    .sort((a, b) => a.at.localeCompare(b.at));
+  const events = (lists.get('events') ?? []) as ClusterEvent[];
+  evidence.pods = derivePodTimeline((lists.get('pods') ?? []) as Pod[], events);
+  evidence.events = events.map(toReported).sort((a, b) => a.at.localeCompare(b.at));
   await Promise.all(
     ((lists.get('pods') ?? []) as Pod[]).flatMap((pod) =>
       [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(async ({ name }) => {

@@ -5,6 +5,8 @@ import type { Failure, PhaseName, PhaseRecord } from '../outcome.ts';
 
 /** So often at most is it said what is being waited for: enough for a reader, too little to bury the log. */
 const waitingSeconds = 15;
+/** GitHub keeps ten annotations of each kind a step and drops the rest without a word. */
+const maxWarnings = 10;
 
 /**
  * The log of a GitHub step: a group for each phase; what overlaps with it is told inside. Lines of others are wrapped in
@@ -14,6 +16,7 @@ export class ActionDoor implements Door {
   readonly #write: (line: string) => void;
   readonly #token = randomBytes(16).toString('hex');
   #openGroup: PhaseName | undefined;
+  #warnings = 0;
   #isQuoting = false;
   #lastWaiting = { what: '', at: 0 };
 
@@ -41,7 +44,10 @@ export class ActionDoor implements Door {
   }
 
   warn(line: string): void {
-    this.#command(`::warning::${escapeData(line)}`);
+    this.#warnings++;
+    if (this.#warnings > maxWarnings) this.say(`warning: ${line}`);
+    else if (this.#warnings < maxWarnings) this.#command(`::warning::${escapeData(line)}`);
+    else this.#command(`::warning::${escapeData(`${line} (further warnings are in the log and in result.json)`)}`);
   }
 
   error(line: string): void {

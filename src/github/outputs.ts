@@ -63,8 +63,10 @@ export function annotate(annotations: Annotation[]): void {
       ...(file === undefined ? {} : { file }),
       ...(line === undefined ? {} : { startLine: line }),
     };
-    if (level === 'error') core.error(message, properties);
-    else if (level === 'warning') core.warning(message, properties);
-    else core.notice(message, properties);
+    // The runner prints the message into its log, where it would take the second line for a command of its own.
+    const text = message.replaceAll('##[', '##\u200b[');
+    if (level === 'error') core.error(text, properties);
+    else if (level === 'warning') core.warning(text, properties);
+    else core.notice(text, properties);
   }
 }

@@ -3,9 +3,11 @@ import { type InputError, type Inputs, renderInputErrors } from '../inputs.ts';
 import { fail, noTests, type Verdict } from '../outcome.ts';
 import { annotationsOf } from '../report/annotations.ts';
 import type { ReportInput } from '../report/report-input.ts';
+import { failedTests } from '../report/tell-tests.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { ActionDoor } from './action-door.ts';
 import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
+import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
 import { annotate, setOutputs } from './outputs.ts';
 
 /** A run that has ended, as far as GitHub is told of it. */
@@ -16,7 +18,11 @@ export interface Published {
   kubeconfig: string;
 }
 
-/** Tells GitHub how a run ended: step summary, annotations, artifact, outputs, and last the one line that says why. */
+/** Beside the one line that says why the step is red. */
+const failedTestAnnotations = 9;
+const checkoutMilliseconds = 15_000;
+
+/** Tells GitHub how a run ended: step summary, artifact, the one line that says why, annotations, outputs. */
 export async function publish(
   end: Published,
   inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
@@ -29,9 +35,18 @@ export async function publish(
   const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
   for (const line of renderTerminal(end.report)) door.quote(line);
   door.close();
-  annotate(annotationsOf(end.report.tests));
-  setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+  // The cause comes first: of more than ten errors GitHub drops the last ones.
   if (verdict.failure !== null) door.fail(verdict.failure);
+  annotate(annotationsOf(end.report.tests, await findInCheckout(end.report), failedTestAnnotations));
+  setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+}
+
+/** Where a test's file lies in the checkout; the checkout is only looked through when a failed test names a file. */
+async function findInCheckout({ tests }: ReportInput): Promise<(file: string) => string | undefined> {
+  if (!failedTests(tests).some(({ file }) => file !== undefined)) return () => undefined;
+  const root = process.env.GITHUB_WORKSPACE ?? process.cwd();
+  const files = new CheckoutFiles(await listCheckoutFiles(root, AbortSignal.timeout(checkoutMilliseconds)));
+  return (file) => files.find(file);
 }
 
 /** Tells GitHub of inputs that are wrong: all of them, and nothing else, since nothing has begun. */

@@ -79,7 +79,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
         `${verb}; yet ${ended}, which is a contradiction`,
         'Whatever runs the tests swallows their exit code; let it through.',
       );
-    return red('test', verb, 'The message of each is in the summary and in report.html.');
+    return red('test', verb, '');
   }
   if (counts.total === 0) return red('no-tests', `no test ran: the report is empty, and ${ended}`, noTestsHint);
   if (end.exitCode !== 0) {

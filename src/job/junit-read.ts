@@ -551,7 +551,7 @@ class ReportBuilder {
 
   #details(problems: readonly Problem[]): string {
     let details = problems
-      .map(({ details: text }) => text.trim())
+      .map(({ details: text }) => trimLines(text))
       .filter(Boolean)
       .join('\n\n');
     if (details.length > this.#limits.messageChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
@@ -670,4 +670,10 @@ export function locateFailure(details: string): { file: string; line: number } |
 function samePath(one: string, other: string): boolean {
   const [a, b] = [path.posix.normalize(one), path.posix.normalize(other)];
   return a === b || a.endsWith(`/${b}`) || b.endsWith(`/${a}`);
+}
+
+/** Without white space at its end and empty lines at its begin; the indentation of its first line stays. */
+function trimLines(text: string): string {
+  const first = text.search(/\S/);
+  return first < 0 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd();
 }

@@ -1,8 +1,8 @@
 /** Which failed tests are put on the files of the checkout. */
 
 import type { TestCase } from '../outcome.ts';
-import { causeOf, failedTests } from './headline.ts';
 import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
+import { causeOf, failedTests, placeOf } from './tell-tests.ts';
 
 export interface Annotation {
   level: 'error' | 'warning' | 'notice';
@@ -10,7 +10,7 @@ export interface Annotation {
   title: string;
   /** One line or several; the caller escapes it for the workflow command. */
   message: string;
-  /** As the test named it; the caller maps it to the checkout. */
+  /** Of the checkout. */
   file?: string;
   line?: number;
 }
@@ -20,21 +20,27 @@ const annotationLimit = 10;
 
 /**
  * Annotations of failed tests, the worst first, at most `limit` of them. When there are more failures, the last one
- * says how many, so that nobody takes ten for all.
+ * says how many, so that nobody takes ten for all. `findFile` maps the path that a test names, one in its container, to
+ * a file of the checkout; where it finds none the place is told in words.
  */
-export function annotationsOf(tests: readonly TestCase[], limit = annotationLimit): Annotation[] {
+export function annotationsOf(
+  tests: readonly TestCase[],
+  findFile: (file: string) => string | undefined,
+  limit = annotationLimit,
+): Annotation[] {
   const red = failedTests(tests);
   const shown = red.length > limit ? red.slice(0, limit - 1) : red;
   const annotations = shown.map((test): Annotation => {
-    const text = cutMiddle(toPlainText(test.message || test.details).trim(), 2000);
-    return {
-      level: 'error',
-      title: toPlainLine(test.name, 120),
-      message:
-        text === '' ? `The test ${test.status === 'error' ? 'ended in an error' : 'failed'} without a message` : text,
-      ...(test.file === undefined ? {} : { file: toPlainLine(test.file, 500) }),
-      ...(test.line === undefined ? {} : { line: test.line }),
-    };
+    const said = cutMiddle(toPlainText(test.message || test.details).trim(), 2000);
+    const text =
+      said === '' ? `The test ${test.status === 'error' ? 'ended in an error' : 'failed'} without a message` : said;
+    const file = test.file === undefined ? undefined : findFile(test.file);
+    const title = toPlainLine(test.name, 120);
+    if (file === undefined) {
+      const place = toPlainLine(placeOf(test), 500);
+      return { level: 'error', title, message: place === '' ? text : `${text}\n(${place})` };
+    }
+    return { level: 'error', title, message: text, file, ...(test.line === undefined ? {} : { line: test.line }) };
   });
   const more = red.slice(shown.length);
   if (more.length > 0) {

@@ -1,79 +1,9 @@
-/** What every rendering says first, and in which order it tells of tests. */
-import type { TestCase, TestCounts, Verdict } from '../outcome.ts';
-import { firstLineOf, toPlainLine } from './inert-text.ts';
-
-/** `1 test`, `2 tests`, `12,000 tests`. */
-export function formatCount(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function pad(part: number): string {
-  return String(part).padStart(2, '0');
-}
-
-/** `0.12 s`, `12.3 s`, `4 min 05 s`, `1 h 02 min`. */
-export function formatDuration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(2)} s`;
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60
-    ? `${minutes} min ${pad(whole % 60)} s`
-    : `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
-}
-
-/** `190 passed, 3 failed, 1 error, 6 skipped, 2 flaky`; what is zero is left out. */
-export function formatCounts(counts: TestCounts): string {
-  const parts = [
-    counts.passed > 0 ? `${counts.passed.toLocaleString('en-US')} passed` : '',
-    counts.failed > 0 ? `${counts.failed.toLocaleString('en-US')} failed` : '',
-    counts.errors > 0 ? formatCount(counts.errors, 'error') : '',
-    counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
-    counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
-    counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt from the log` : '',
-  ];
-  return parts.filter(Boolean).join(', ') || 'no tests';
-}
-
-function isRed(test: TestCase): boolean {
-  return test.status === 'failed' || test.status === 'error';
-}
-
-export function isFlaky(test: TestCase): boolean {
-  return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
-}
-
-function wasInFlight(test: TestCase): boolean {
-  return test.status === 'error' && test.rebuilt === true;
-}
-
-/**
- * Failed tests in the order in which a reader needs them: first what was running when the run died (it names the
- * cause), then the others as they came, since the first failure is often the reason of those after it.
- */
-export function failedTests(tests: readonly TestCase[]): TestCase[] {
-  const red = tests.filter(isRed);
-  return [...red.filter(wasInFlight), ...red.filter((test) => !wasInFlight(test))];
-}
-
-/** The slowest tests, slowest first. */
-export function slowestTests(tests: readonly TestCase[], count: number): TestCase[] {
-  return tests
-    .filter(({ seconds }) => seconds > 0)
-    .sort((a, b) => b.seconds - a.seconds)
-    .slice(0, count);
-}
-
-/** `tests/test_orders.py:9`, or nothing. */
-export function placeOf({ file, line }: TestCase): string {
-  if (file === undefined) return '';
-  return line === undefined ? file : `${file}:${line}`;
-}
-
-/** What a failed test says, on one line. */
-export function causeOf(test: TestCase, maxChars = 200): string {
-  return firstLineOf(test.message || test.details, maxChars);
-}
+/** What every rendering says first. */
+import type { TestCase, Verdict } from '../outcome.ts';
+import { nameIncident, nameVictims, tellIncidents } from './incident-story.ts';
+import { toPlainLine } from './inert-text.ts';
+import type { ReportedIncident } from './report-input.ts';
+import { failedTests, formatCount, formatCounts, formatDuration } from './tell-tests.ts';
 
 export interface Headline {
   mark: '✓' | '✗' | '■';
@@ -84,13 +14,19 @@ export interface Headline {
 }
 
 /** The first thing to read of a run; from it alone a person should know what to do next. */
-export function headlineOf(verdict: Verdict, tests: readonly TestCase[]): Headline {
+export function headlineOf(
+  verdict: Verdict,
+  tests: readonly TestCase[],
+  incidents: readonly ReportedIncident[] = [],
+): Headline {
   const { outcome, failure, tests: counts } = verdict;
   if (outcome === 'passed') {
     const others = formatCounts({ ...counts, passed: 0 });
     const beside = others === 'no tests' ? '' : ` (${others})`;
     const sentence = `${formatCount(counts.passed, 'test')} passed in ${formatDuration(verdict.durationSeconds)}${beside}`;
-    return { mark: '✓', outcome: 'passed', sentence };
+    const meanwhile =
+      incidents.length === 0 ? '' : `; meanwhile ${nameIncident(incidents[0]!)}${andMore(incidents.length)}`;
+    return { mark: '✓', outcome: 'passed', sentence: toPlainLine(`${sentence}${meanwhile}`) };
   }
   const mark = outcome === 'cancelled' ? '■' : '✗';
   if (failure?.kind === 'test') {
@@ -101,8 +37,23 @@ export function headlineOf(verdict: Verdict, tests: readonly TestCase[]): Headli
     const said = `${count.toLocaleString('en-US')} of ${formatCount(counts.total, 'test')} failed`;
     // A failure of kind test without a failed test is a contradiction, and only its reason can tell of it.
     const sentence = count === 0 ? failure.reason : names.length > 0 ? `${said}: ${names.join(', ')}${rest}` : said;
-    return { mark, outcome, sentence: toPlainLine(sentence) };
+    return { mark, outcome, sentence: toPlainLine(`${sentence}${nameSuspect(tests, incidents)}`) };
   }
   const kind = failure === null || failure.kind === outcome ? '' : `: ${failure.kind}`;
   return { mark, outcome: `${outcome}${kind}`, sentence: toPlainLine(failure?.reason ?? 'no reason is known') };
+}
+
+/** The incident that stands nearest to most failures: likelier their cause than the code under test. */
+function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedIncident[]): string {
+  const told = tellIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
+  const [worst] = told;
+  if (worst === undefined) return '';
+  const name = nameIncident(worst.incident);
+  return worst.failed.length === 0
+    ? `; meanwhile ${name}${andMore(told.length)}`
+    : `; ${nameVictims(worst)} after ${name}`;
+}
+
+function andMore(count: number): string {
+  return count > 1 ? `, and ${formatCount(count - 1, 'more incident')}` : '';
 }

@@ -52,6 +52,11 @@ export function escapeHtml(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
+/** One line of text for HTML, of at most `maxChars` characters before its escaping. */
+export function escapeHtmlLine(text: string, maxChars = 500): string {
+  return escapeHtml(toPlainLine(text, maxChars));
+}
+
 /** One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. */
 export function escapeMarkdown(text: string, maxChars = 500): string {
   return toPlainLine(text, maxChars)

@@ -1,15 +1,29 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
-import type { PhaseRecord, TestCase, Verdict } from '../outcome.ts';
-import { failedTests, formatCount, formatCounts, formatDuration, headlineOf, isFlaky } from './headline.ts';
-import { cutMiddle, escapeHtml, toPlainLine, toPlainText } from './inert-text.ts';
-import type { ReportedEvent, ReportedLog, ReportInput, TimedPhase } from './report-input.ts';
+import type { TestCase, Verdict } from '../outcome.ts';
+import { headlineOf } from './headline.ts';
+import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
+import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
+import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from './report-input.ts';
 import { pageScript, pageStyle } from './report-page.ts';
+import {
+  evidenceOf,
+  failedTests,
+  formatCount,
+  formatCounts,
+  formatDuration,
+  isFlaky,
+  wasInFlight,
+} from './tell-tests.ts';
+import { renderTimeline } from './timeline.ts';
+import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 const maxLogLines = 500;
 const maxLogChars = 512 * 1024;
 const maxLogs = 100;
 const maxEvents = 2000;
+const maxIncidents = 200;
+const maxUsage = 200;
 
 /**
  * The file in pieces, so that it can be streamed to disk. All tests are in it, as data from which the page builds rows
@@ -18,7 +32,7 @@ const maxEvents = 2000;
  */
 export function* renderReportHtml(input: ReportInput): Generator<string> {
   const { verdict, tests } = input;
-  const { mark, outcome, sentence } = headlineOf(verdict, tests);
+  const { mark, outcome, sentence } = headlineOf(verdict, tests, input.incidents);
   const policy = `default-src 'none'; style-src '${hashOf(pageStyle)}'; script-src '${hashOf(pageScript)}'; base-uri 'none'; form-action 'none'`;
   yield `<!doctype html>
 <html lang="en">
@@ -27,16 +41,19 @@ export function* renderReportHtml(input: ReportInput): Generator<string> {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>${html(`${mark} ${verdict.tier}: ${sentence}`, 120)}</title>
+<title>${escapeHtmlLine(`${mark} ${verdict.tier}: ${sentence}`, 120)}</title>
 <style>${pageStyle}</style>
 </head>
 <body>
 <main>
 `;
-  yield renderVerdict(verdict, mark, outcome, sentence);
-  yield renderTimeline(input);
+  yield renderVerdict(input, mark, outcome, sentence);
+  yield renderContents(input);
+  yield renderIncidents(input);
   yield* renderTests(verdict, tests);
-  yield* renderLogs(input.logs);
+  yield renderTimeline(input);
+  yield renderUsage(input.usage ?? []);
+  yield* renderLogs(sortLogs(input));
   yield renderEvents(input.events ?? []);
   yield renderFooter(input);
   yield `</main>\n<script>${pageScript}</script>\n</body>\n</html>\n`;
@@ -46,11 +63,12 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function html(text: string, maxChars = 500): string {
-  return escapeHtml(toPlainLine(text, maxChars));
-}
-
-function renderVerdict(verdict: Verdict, mark: string, outcome: string, sentence: string): string {
+function renderVerdict(
+  { verdict, tests: cases }: ReportInput,
+  mark: string,
+  outcome: string,
+  sentence: string,
+): string {
   const { failure, cluster, image, tests, warnings } = verdict;
   const facts: [string, string][] = [
     ['took', formatDuration(verdict.durationSeconds)],
@@ -65,62 +83,100 @@ function renderVerdict(verdict: Verdict, mark: string, outcome: string, sentence
         ] as [string, string][])),
     ...(image === null ? [] : ([['image', image.name]] as [string, string][])),
   ];
-  const evidence = failure === null ? '' : toPlainText(failure.evidence.join('\n')).trim();
+  const evidence = failure === null ? '' : toPlainText(evidenceOf(failure, cases).join('\n')).trim();
   return `<section class="verdict ${verdict.outcome}-run" aria-label="Verdict">
-<div class="outcome"><span class="mark" aria-hidden="true">${mark}</span>${html(outcome)}</div>
-<h1>${html(sentence)}</h1>
-${failure !== null && failure.hint !== '' ? `<p class="hint"><b>What to do:</b> ${html(failure.hint)}</p>\n` : ''}${
+<div class="outcome"><span class="mark" aria-hidden="true">${mark}</span>${escapeHtmlLine(outcome)}</div>
+<h1>${escapeHtmlLine(sentence)}</h1>
+${failure !== null && failure.hint !== '' ? `<p class="hint"><b>What to do:</b> ${escapeHtmlLine(failure.hint)}</p>\n` : ''}${
   evidence === '' ? '' : `<pre tabindex="0">${escapeHtml(cutMiddle(evidence, 20_000))}</pre>\n`
-}<ul class="facts">${facts.map(([name, value]) => `<li>${name} <b>${html(value, 200)}</b></li>`).join('')}</ul>
+}<ul class="facts">${facts.map(([name, value]) => `<li>${name} <b>${escapeHtmlLine(value, 200)}</b></li>`).join('')}</ul>
 ${warnings
   .slice(0, 50)
-  .map((warning) => `<p class="warning">⚠ ${html(warning)}</p>\n`)
+  .map((warning) => `<p class="warning">⚠ ${escapeHtmlLine(warning)}</p>\n`)
   .join('')}</section>
 `;
 }
 
-/** Phases with times where there are none: one after another, in the order in which they ended. */
-export function placePhases(phases: readonly PhaseRecord[]): TimedPhase[] {
-  let startSeconds = 0;
-  return phases.map((phase) => {
-    const placed = { ...phase, startSeconds };
-    startSeconds += phase.seconds;
-    return placed;
-  });
+/** Links to what the page holds, for who comes with a question. */
+function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): string {
+  const red = failedTests(tests).length;
+  const links: [string, string, boolean][] = [
+    ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
+    ['test-list', red > 0 ? formatCount(red, 'failed test') : 'Tests', tests.length > 0],
+    ['timeline', 'Timeline', verdict.phases.length > 0],
+    ['usage', 'CPU and memory', (usage?.length ?? 0) > 0],
+    ['logs', formatCount(logs.length, 'log'), logs.length > 0],
+    ['events', formatCount(events?.length ?? 0, 'event'), (events?.length ?? 0) > 0],
+  ];
+  const shown = links.filter(([, , isThere]) => isThere);
+  if (shown.length < 2) return '';
+  return `<nav aria-label="On this page">${shown.map(([id, label]) => `<a href="#${id}">${label}</a>`).join('')}</nav>\n`;
 }
 
-function renderTimeline({ verdict, phases, events, startedAt }: ReportInput): string {
-  const placed = (phases ?? placePhases(verdict.phases)).filter(({ outcome }) => outcome !== 'skipped');
-  if (placed.length === 0) return '';
-  const end = Math.max(
-    verdict.durationSeconds,
-    ...placed.map(({ startSeconds, seconds }) => startSeconds + seconds),
-    0.001,
-  );
-  const scale = (seconds: number): number => Math.min(1000, Math.max(0, (seconds / end) * 1000));
-  const rows = placed.map(({ name, outcome, startSeconds, seconds }) => {
-    const width = Math.max(3, scale(seconds));
-    const x = Math.min(scale(startSeconds), 1000 - width);
-    const told = `${name} ${outcome} in ${formatDuration(seconds)}, ${formatDuration(startSeconds)} after the begin`;
-    return `<dt>${name}</dt><dd><svg viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label="${html(told)}"><title>${html(told)}</title><rect class="${outcome}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="14"/></svg></dd><dd class="seconds">${formatDuration(seconds)}</dd>`;
+/** Incidents of the platform, with the tests that failed beside each of them. */
+function renderIncidents({ incidents, tests }: ReportInput): string {
+  const told = tellIncidents(incidents ?? [], tests);
+  if (told.length === 0) return '';
+  const items = told.slice(0, maxIncidents).map((one) => {
+    const victims = one.failed
+      .slice(0, 20)
+      .map(
+        (test) =>
+          `<li><span class="at">${escapeHtmlLine(timeOfDay(test.endedAt ?? ''), 40)}</span> <span class="mono">${escapeHtmlLine(test.name, 200)}</span> failed</li>`,
+      );
+    if (one.failed.length > victims.length) victims.push(`<li>… and ${one.failed.length - victims.length} more</li>`);
+    const list = victims.length === 0 ? '' : `<ul>${victims.join('')}</ul>`;
+    const within = nameVictims(one);
+    return `<li><span class="at">${escapeHtmlLine(timeOfDay(one.incident.at), 40)}</span> <b>${escapeHtmlLine(nameIncident(one.incident))}</b>${within === '' ? '' : ` — ${within}`}${list}</li>`;
   });
-  const begin = startedAt === undefined ? Number.NaN : Date.parse(startedAt);
-  const ticks = (events ?? [])
-    .filter(({ type }) => type === 'Warning')
-    .map((event) => ({ event, seconds: (Date.parse(event.at) - begin) / 1000 }))
-    .filter(({ seconds }) => seconds >= 0 && seconds <= end)
-    .slice(0, 500);
-  if (ticks.length > 0) {
-    const lines = ticks.map(({ event, seconds }) => {
-      const x = scale(seconds).toFixed(1);
-      const told = `${formatDuration(seconds)}: ${event.object} ${event.reason}: ${event.message}`;
-      return `<line class="tick" x1="${x}" x2="${x}" y1="0" y2="14"><title>${html(told, 300)}</title></line>`;
-    });
-    rows.push(
-      `<dt>warnings</dt><dd><svg viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label="${ticks.length} warning events of the cluster">${lines.join('')}</svg></dd><dd class="seconds">${ticks.length}</dd>`,
-    );
-  }
-  return `<section aria-label="Phases">\n<h2>Timeline</h2>\n<dl class="timeline">\n${rows.join('\n')}\n</dl>\n</section>\n`;
+  const left =
+    told.length > items.length
+      ? `<p class="empty">${formatCount(told.length - items.length, 'more incident')}</p>\n`
+      : '';
+  return `<section id="incidents" aria-labelledby="incidents-title">
+<h2 id="incidents-title">What happened to the platform while the tests ran</h2>
+<ol class="incidents">${items.join('\n')}</ol>
+${left}</section>
+`;
+}
+
+/** What containers used at most, as a bar against their limit, with a mark at their request. */
+function renderUsage(usage: readonly ReportedUsage[]): string {
+  if (usage.length === 0) return '';
+  const rows = sortUsage(usage).slice(0, maxUsage).map(renderUsageRow);
+  return `<section id="usage" aria-labelledby="usage-title">
+<h2 id="usage-title">CPU and memory</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Usage of CPU and memory"><table class="usage"><thead><tr><th>container</th><th>memory, at most</th><th>request</th><th>limit</th><th>CPU, at most</th><th>request</th><th>limit</th></tr></thead><tbody>
+${rows.join('\n')}
+</tbody></table></div>
+<p class="note">As the kubelet measured it every few seconds; a short peak between two looks is not seen.</p>
+</section>
+`;
+}
+
+function renderUsageRow(one: ReportedUsage): string {
+  const amount = (name: string, value: number | undefined, format: (value: number) => string): string =>
+    `<td data-name="${name}">${value === undefined ? '<span class="soft">–</span>' : format(value)}</td>`;
+  const memoryScale = Math.max(one.memoryLimitBytes ?? one.memoryRequestBytes ?? 0, one.memoryPeakBytes);
+  const cpuScale = Math.max(one.cpuLimitCores ?? one.cpuRequestCores ?? 0, one.cpuPeakCores);
+  return `<tr${isCloseToLimit(one) ? ' class="close"' : ''}><td class="mono">${escapeHtmlLine(nameContainer(one), 300)}</td>${[
+    `<td data-name="memory, at most"><b>${formatBytes(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, memoryScale)}</td>`,
+    amount('memory request', one.memoryRequestBytes, formatBytes),
+    amount('memory limit', one.memoryLimitBytes, formatBytes),
+    `<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, cpuScale)}</td>`,
+    amount('CPU request', one.cpuRequestCores, formatCores),
+    amount('CPU limit', one.cpuLimitCores, formatCores),
+  ].join('')}</tr>`;
+}
+
+function renderGauge(peak: number, request: number | undefined, scale: number): string {
+  if (scale <= 0) return '';
+  const percent = (value: number) => `${Math.min(100, (value / scale) * 100).toFixed(1)}%`;
+  const mark =
+    request === undefined || request > scale
+      ? ''
+      : `<line x1="${percent(request)}" x2="${percent(request)}" y1="0" y2="100%"/>`;
+  return `<svg class="gauge" aria-hidden="true"><rect width="${percent(peak)}" height="100%"/>${mark}</svg>`;
 }
 
 function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<string> {
@@ -130,6 +186,7 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     ['all', 'All', tests.length],
     ['failed', 'Failed', failedTests(tests).length],
     ['flaky', 'Flaky', tests.filter(isFlaky).length],
+    ['rebuilt', 'Rebuilt', tests.filter(({ rebuilt }) => rebuilt === true).length],
     ['skipped', 'Skipped', withStatus('skipped')],
     ['passed', 'Passed', withStatus('passed')],
   ];
@@ -137,19 +194,19 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     .filter(([name, , count]) => name === 'all' || count > 0)
     .map(
       ([name, label, count]) =>
-        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
+        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'rebuilt' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
     );
   const leftOut = verdict.tests.total - tests.length;
-  yield `<section aria-label="Tests">
-<h2>Tests</h2>
+  yield `<section id="test-list" aria-labelledby="tests-title">
+<h2 id="tests-title">Tests</h2>
 ${renderBar(tests)}
 <div class="filters">
 ${buttons.join('\n')}
-<input id="search" type="search" placeholder="Search name, file or message   ( / )" aria-label="Search tests">
+<input id="search" type="search" placeholder="Search name, file or message  ( / )" aria-label="Search tests" aria-describedby="found">
 <select id="order" aria-label="Order"><option value="worst">worst first</option><option value="slowest">slowest first</option><option value="name">by name</option><option value="file">as reported</option></select>
 </div>
 ${leftOut > 0 ? `<p class="empty">${leftOut.toLocaleString('en-US')} more tests are counted but not listed; the tests’ own report in junit/ has them.</p>\n` : ''}<ul class="tests" id="tests"></ul>
-<p class="empty" id="empty" hidden>No test matches.</p>
+<p class="empty" id="found" role="status"></p>
 <button type="button" class="more" id="more" hidden></button>
 <noscript><p class="empty">The list of tests needs JavaScript; junit.xml beside this file holds the same.</p></noscript>
 </section>
@@ -187,6 +244,7 @@ function toPageTest(test: TestCase): Record<string, unknown> {
     ...(details === '' ? {} : { details: toPlainText(details) }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
     ...(rebuilt === true ? { rebuilt } : {}),
+    ...(wasInFlight(test) ? { inFlight: true } : {}),
   };
 }
 
@@ -195,13 +253,20 @@ function toInertJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026');
 }
 
+/** Logs of the pods that the failure speaks of come first. */
+function sortLogs({ logs, verdict: { failure } }: ReportInput): ReportedLog[] {
+  const said = failure === null ? '' : [failure.reason, ...failure.evidence].join('\n');
+  const isNamed = ({ pod }: ReportedLog) => pod !== '' && said.includes(pod);
+  return [...logs.filter(isNamed), ...logs.filter((log) => !isNamed(log))];
+}
+
 function* renderLogs(logs: readonly ReportedLog[]): Generator<string> {
   if (logs.length === 0) return;
-  yield '<section aria-label="Logs">\n<h2>Logs</h2>\n';
+  yield '<section id="logs" aria-labelledby="logs-title">\n<h2 id="logs-title">Logs</h2>\n';
   for (const { pod, container, path, lastLines } of logs.slice(0, maxLogs)) {
     const lines = lastLines.slice(-maxLogLines);
     const text = toPlainText(lines.join('\n').slice(-maxLogChars));
-    yield `<details><summary><span class="mono">${html(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${html(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
+    yield `<details><summary><span class="mono">${escapeHtmlLine(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${escapeHtmlLine(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
   }
   if (logs.length > maxLogs) yield `<p class="empty">${logs.length - maxLogs} more logs are in logs/.</p>\n`;
   yield '</section>\n';
@@ -215,14 +280,14 @@ function renderEvents(events: readonly ReportedEvent[]): string {
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   const rows = kept.map(
     ({ at, type, object, reason, message }) =>
-      `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${html(timeOfDay(at))}</td><td>${html(object, 200)}</td><td class="reason">${html(reason, 100)}</td><td>${html(message, 1000)}</td></tr>`,
+      `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${escapeHtmlLine(timeOfDay(at))}</td><td>${escapeHtmlLine(object, 200)}</td><td class="reason">${escapeHtmlLine(reason, 100)}</td><td>${escapeHtmlLine(message, 1000)}</td></tr>`,
   );
   const warnings = events.filter(({ type }) => type === 'Warning').length;
   const told = `${formatCount(events.length, 'event')}, ${formatCount(warnings, 'warning')} among them`;
-  return `<section aria-label="Events">
-<h2>Events of the cluster</h2>
+  return `<section id="events" aria-labelledby="events-title">
+<h2 id="events-title">Events of the cluster</h2>
 <details${warnings > 0 ? ' open' : ''}><summary>${told}</summary>
-<div class="scroll" tabindex="0"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
+<div class="scroll" tabindex="0" role="region" aria-label="Events"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table></div>
 ${events.length > kept.length ? `<p class="empty">${events.length - kept.length} more are in cluster/.</p>\n` : ''}</details>
@@ -230,16 +295,11 @@ ${events.length > kept.length ? `<p class="empty">${events.length - kept.length}
 `;
 }
 
-/** `12:04:31` of an ISO time; whatever else it is, as it is. */
-function timeOfDay(at: string): string {
-  return /T(\d\d:\d\d:\d\d)/.exec(at)?.[1] ?? at;
-}
-
 function renderFooter({ resultsDir, artifactUrl, startedAt }: ReportInput): string {
   const link =
     artifactUrl !== undefined && /^https:\/\/[^\s<>"']+$/.test(artifactUrl)
       ? ` · <a href="${escapeHtml(artifactUrl)}" rel="noreferrer">artifact</a>`
       : '';
-  const started = startedAt === undefined ? '' : `Run of ${html(startedAt, 40)} · `;
-  return `<footer>${started}files in <span class="mono">${html(resultsDir)}</span>${link}</footer>\n`;
+  const started = startedAt === undefined ? '' : `Run of ${escapeHtmlLine(startedAt, 40)} · `;
+  return `<footer>${started}files in <span class="mono">${escapeHtmlLine(resultsDir)}</span>${link}</footer>\n`;
 }

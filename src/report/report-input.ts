@@ -44,6 +44,26 @@ export interface ReportedUsage {
   memoryLimitBytes?: number;
 }
 
+/** A part of a pod's life. */
+export interface PodStage {
+  what: 'unplaced' | 'starting' | 'pulling' | 'init' | 'running' | 'ready';
+  /** ISO 8601. */
+  from: string;
+  /** ISO 8601; without it the stage lasts to the end of what is known. */
+  until?: string;
+}
+
+/** The life of a pod. */
+export interface ReportedPod {
+  name: string;
+  node?: string;
+  /** One after another, without overlap. */
+  stages: PodStage[];
+  /** How it ended: well, not well, or it is gone and nobody knows. Absent while it lives. */
+  end?: 'completed' | 'failed' | 'gone';
+  restarts: { at: string; what: string }[];
+}
+
 /** A phase with its place in time. */
 export interface TimedPhase extends PhaseRecord {
   /** Seconds from the begin of the run to that of the phase. */
@@ -60,6 +80,8 @@ export interface ReportInput {
   /** In the order of time. */
   incidents?: readonly ReportedIncident[];
   usage?: readonly ReportedUsage[];
+  /** In the order in which they began. */
+  pods?: readonly ReportedPod[];
   /** With times, phases are drawn where they lay; without, one after another. */
   phases?: readonly TimedPhase[];
   /** ISO 8601; places events on the timeline. */

@@ -6,12 +6,14 @@ export const pageStyle = `
   --page: #f6f7f9; --card: #ffffff; --ink: #1c2128; --soft: #59636e; --line: #d9dee4; --hover: #f0f3f6; --code: #f4f6f8;
   --passed: #1a7f37; --failed: #cf222e; --error: #a4133c; --skipped: #818b98; --flaky: #9a6700; --accent: #0969da;
   --passed-soft: #dafbe1; --failed-soft: #ffebe9; --cancelled: #6e7781; --cancelled-soft: #eaeef2;
+  --unplaced: #afb8c1; --pulling: #d4a72c; --init: #a475f9; --starting: #b6d7ff; --running: #54aeff;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0d1117; --card: #151b23; --ink: #e6edf3; --soft: #9198a1; --line: #2f3742; --hover: #1c232d; --code: #0d1117;
     --passed: #3fb950; --failed: #ff6a61; --error: #ff7b9c; --skipped: #8b949e; --flaky: #d29922; --accent: #58a6ff;
     --passed-soft: #12261e; --failed-soft: #2b1719; --cancelled: #9198a1; --cancelled-soft: #21262d;
+    --unplaced: #57606a; --pulling: #bb8009; --init: #8957e5; --starting: #1f4a7d; --running: #388bfd;
   }
 }
 * { box-sizing: border-box; } [hidden] { display: none !important; }
@@ -55,57 +57,73 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .test .cause { grid-column: 2 / -1; color: var(--soft); font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .test .time { color: var(--soft); font-size: 13px; font-variant-numeric: tabular-nums; }
 .red .cause { color: var(--failed); }
-.badge { font-size: 11px; font-weight: 600; color: var(--flaky); border: 1px solid currentColor; border-radius: 999px; padding: 0 7px; margin-left: 8px; white-space: nowrap; }
+.badge.alarm { color: var(--failed); } .badge { font-size: 11px; font-weight: 600; color: var(--flaky); border: 1px solid currentColor; border-radius: 999px; padding: 0 7px; margin-left: 8px; white-space: nowrap; }
 .details { padding: 2px 6px 14px 27px; display: grid; gap: 8px; }
 .details p { margin: 0; color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
 .details h3 { margin: 4px 0 0; font-size: 13px; color: var(--soft); font-weight: 600; }
 .more { margin-top: 14px; }
 .empty { color: var(--soft); margin: 12px 0 0; }
-.timeline { display: grid; grid-template-columns: max-content minmax(0, 1fr) max-content; gap: 7px 14px; align-items: center; margin: 0; }
-.timeline dt { font-size: 13px; } .timeline dd { margin: 0; }
-.timeline svg { display: block; width: 100%; height: 14px; background: var(--hover); border-radius: 4px; overflow: hidden; }
-.timeline .seconds { color: var(--soft); font-size: 13px; text-align: right; font-variant-numeric: tabular-nums; }
-.timeline rect.passed { fill: var(--accent); } .timeline rect.failed { fill: var(--failed); } .timeline rect.skipped { fill: none; }
-.timeline .tick { stroke: var(--flaky); stroke-width: 2; vector-effect: non-scaling-stroke; }
+.timeline h3 { margin: 12px 0 4px; font-size: 13px; color: var(--soft); font-weight: 600; }
+.row { display: grid; grid-template-columns: minmax(0, 200px) minmax(0, 1fr) minmax(0, 150px); gap: 0 14px; align-items: center; font-size: 13px; padding: 2px 0; }
+.row .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .row .beside { color: var(--soft); font-variant-numeric: tabular-nums; }
+.row svg { display: block; width: 100%; height: 16px; background: var(--hover); border-radius: 3px; overflow: hidden; }
+.row .grid { stroke: var(--line); stroke-width: 1; } .axis svg { background: none; overflow: visible; } .axis text { fill: var(--soft); font-size: 12px; }
+.row .phase { fill: var(--accent); } .row .phase.failed { fill: var(--failed); }
+.unplaced { fill: var(--unplaced); background: var(--unplaced); } .pulling { fill: var(--pulling); background: var(--pulling); } .init { fill: var(--init); background: var(--init); }
+.starting { fill: var(--starting); background: var(--starting); } .running { fill: var(--running); background: var(--running); } .ready { fill: var(--passed); background: var(--passed); }
+.tick { stroke-width: 2; } .tick.warning { stroke: var(--flaky); } .tick.restart, .tick.failure, .tick.incident { stroke: var(--failed); stroke-width: 3; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; margin: 10px 0 0; padding: 0; color: var(--soft); font-size: 13px; }
+.key { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
+nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 14px 4px 0; font-size: 14px; } a { color: var(--accent); }
+.incidents { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; } .incidents ul { list-style: none; margin: 4px 0 0; padding: 0 0 0 14px; border-left: 3px solid var(--failed); }
+.at { color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; } .incidents li { overflow-wrap: anywhere; }
+.gauge { display: block; width: 100%; min-width: 90px; height: 6px; margin-top: 4px; background: var(--line); border-radius: 3px; overflow: hidden; } .gauge rect { fill: var(--accent); } .gauge line { stroke: var(--ink); stroke-width: 2; }
+.close .gauge rect { fill: var(--failed); } .usage td { font-variant-numeric: tabular-nums; white-space: nowrap; } .usage td:first-child { white-space: normal; } .soft, .note { color: var(--soft); } .note { font-size: 13px; margin: 10px 0 0; }
 details > summary { cursor: pointer; padding: 4px 0; overflow-wrap: anywhere; } details[open] > summary { margin-bottom: 8px; }
 details .path { color: var(--soft); font-size: 13px; margin-left: 8px; }
 .scroll { overflow: auto; max-height: 520px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { text-align: left; color: var(--soft); font-weight: 600; position: sticky; top: 0; background: var(--card); }
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.at { white-space: nowrap; color: var(--soft); font-variant-numeric: tabular-nums; } td { overflow-wrap: anywhere; }
+td { overflow-wrap: anywhere; }
 td.reason { white-space: nowrap; } tr.warn td.reason { color: var(--flaky); font-weight: 600; }
 footer { color: var(--soft); font-size: 13px; margin-top: 20px; overflow-wrap: anywhere; }
-footer a { color: var(--accent); }
 @media (max-width: 600px) {
   main { padding: 12px 10px 40px; } section { padding: 14px; border-radius: 10px; } .verdict h1 { font-size: 19px; }
-  .test .where { display: block; margin-left: 0; } .details { padding-left: 6px; } .timeline { gap: 7px 10px; }
+  .test .where { display: block; margin-left: 0; } .details { padding-left: 6px; } .filters input { flex-basis: 100%; }
+  .row { grid-template-columns: minmax(0, 1fr) auto; gap: 1px 10px; padding: 3px 0; } .row svg { grid-column: 1 / -1; grid-row: 2; } .axis .label, .axis .beside { display: none; }
   table, tbody, tr, td { display: block; } thead { display: none; } tr { border-bottom: 1px solid var(--line); padding: 6px 0; } td, td.reason { border: 0; padding: 1px 0; white-space: normal; }
+  .usage td[data-name]::before { content: attr(data-name) ' '; color: var(--soft); } .scroll { max-height: none; }
 }
-@media print { .filters, .more { display: none; } pre, .scroll { max-height: none; } }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+@media print { .filters, .more, nav { display: none; } pre, .scroll { max-height: none; } }
 `;
 
 export const pageScript = String.raw`
 'use strict';
-const tests = JSON.parse(document.getElementById('tests-data').textContent);
+const data = document.getElementById('tests-data');
+const tests = data ? JSON.parse(data.textContent) : [];
 const list = document.getElementById('tests');
 const search = document.getElementById('search');
 const order = document.getElementById('order');
 const more = document.getElementById('more');
-const empty = document.getElementById('empty');
+const found = document.getElementById('found');
 const buttons = [...document.querySelectorAll('[data-filter]')];
 const chunk = 200;
+// So much is shown at first: what comes after the tests must stay within reach.
+const firstChunk = { failed: 50, all: 10 };
 const rank = { error: 0, failed: 0, flaky: 1, skipped: 2, passed: 3 };
 let filter = 'all';
 let matching = [];
 let shown = 0;
 
 const groupOf = (test) => (test.status === 'passed' && test.flakyRuns ? 'flaky' : test.status);
+const isRed = (test) => test.status === 'failed' || test.status === 'error';
 const isIn = (test) =>
   filter === 'all' ||
-  (filter === 'failed' ? test.status === 'failed' || test.status === 'error' : filter === 'flaky' ? groupOf(test) === 'flaky' : test.status === filter);
+  (filter === 'failed' ? isRed(test) : filter === 'flaky' ? groupOf(test) === 'flaky' : filter === 'rebuilt' ? test.rebuilt : test.status === filter);
 const place = (test) => (test.file ? test.file + (test.line ? ':' + test.line : '') : '');
-const duration = (s) => (s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
+const duration = (s) => (s < 0.0995 ? Math.round(s * 1000) + ' ms' : s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -118,7 +136,8 @@ function details(test) {
   const box = element('div', 'details');
   const facts = [test.status, test.suite, test.classname, place(test), duration(test.seconds)];
   if (test.flakyRuns) facts.push('failed runs before: ' + test.flakyRuns);
-  if (test.rebuilt) facts.push('from the log, since the run ended before its report was written');
+  if (test.inFlight) facts.push('was running when the run ended');
+  else if (test.rebuilt) facts.push('rebuilt, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
   if (test.name.length > 120) box.append(element('pre', '', test.name));
   if (test.message && !(test.details || '').includes(test.message.split('\n', 1)[0])) box.append(element('pre', '', test.message));
@@ -136,8 +155,7 @@ function toggle(item, test) {
 }
 
 function row(test) {
-  const red = test.status === 'failed' || test.status === 'error';
-  const item = element('li', red ? 'red' : '');
+  const item = element('li', isRed(test) ? 'red' : '');
   const button = element('button', 'test');
   button.type = 'button';
   button.setAttribute('aria-expanded', 'false');
@@ -147,7 +165,8 @@ function row(test) {
   const name = element('span', 'name', test.name.length > 300 ? test.name.slice(0, 300) + '…' : test.name);
   name.append(element('span', 'where mono', place(test) || test.classname || test.suite || ''));
   if (groupOf(test) === 'flaky') name.append(element('span', 'badge', 'flaky'));
-  if (test.rebuilt) name.append(element('span', 'badge', 'from the log'));
+  if (test.inFlight) name.append(element('span', 'badge alarm', 'was running'));
+  else if (test.rebuilt) name.append(element('span', 'badge', 'rebuilt'));
   button.append(dot, name, element('span', 'time', duration(test.seconds)));
   const cause = ((test.message || test.details || '').trim().split('\n', 1)[0] || '').slice(0, 300);
   if (cause) button.append(element('span', 'cause mono', cause));
@@ -156,20 +175,22 @@ function row(test) {
   return item;
 }
 
-function showMore() {
-  const next = matching.slice(shown, shown + chunk);
-  list.append(...next.map(row));
+function showMore(count) {
+  const next = matching.slice(shown, shown + count);
+  const rows = next.map(row);
+  list.append(...rows);
   shown += next.length;
   more.hidden = shown >= matching.length;
   more.textContent = 'Show more (' + (matching.length - shown).toLocaleString('en-US') + ' left)';
+  return rows;
 }
 
 function refresh() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const says = (test) => {
     if (words.length === 0) return true;
-    const text = (test.name + '\n' + test.classname + '\n' + test.suite + '\n' + place(test) + '\n' + (test.message || '')).toLowerCase();
-    return words.every((word) => text.includes(word));
+    test.text ??= (test.name + '\n' + test.classname + '\n' + test.suite + '\n' + place(test) + '\n' + (test.message || '')).toLowerCase();
+    return words.every((word) => test.text.includes(word));
   };
   matching = tests.filter((test) => isIn(test) && says(test));
   if (order.value === 'worst') matching.sort((a, b) => rank[groupOf(a)] - rank[groupOf(b)]);
@@ -177,8 +198,8 @@ function refresh() {
   if (order.value === 'name') matching.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   list.replaceChildren();
   shown = 0;
-  empty.hidden = matching.length > 0;
-  showMore();
+  showMore(words.length > 0 ? firstChunk.failed : firstChunk[filter] || firstChunk.failed);
+  found.textContent = matching.length === 0 ? 'No test matches.' : words.length > 0 ? matching.length.toLocaleString('en-US') + ' of ' + tests.length.toLocaleString('en-US') + ' tests match' : '';
   for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset.filter === filter));
 }
 
@@ -186,8 +207,8 @@ if (list) {
   for (const button of buttons) button.addEventListener('click', () => { filter = button.dataset.filter; refresh(); });
   search.addEventListener('input', refresh);
   order.addEventListener('change', refresh);
-  more.addEventListener('click', showMore);
-  new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting) && !more.hidden) showMore(); }, { rootMargin: '600px' }).observe(more);
+  // The button may vanish under the focus: the first of the new tests takes it over.
+  more.addEventListener('click', () => showMore(chunk)[0].firstChild.focus());
   document.addEventListener('keydown', (event) => {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
     if (event.key === '/' && !typing) { event.preventDefault(); search.focus(); }
@@ -198,9 +219,9 @@ if (list) {
       if (next) { event.preventDefault(); next.firstChild.focus(); }
     }
   });
-  if (tests.some((test) => test.status === 'failed' || test.status === 'error')) filter = 'failed';
+  if (tests.some(isRed)) filter = 'failed';
+  else order.value = 'slowest';
   refresh();
-  const red = matching.filter((test) => test.status === 'failed' || test.status === 'error').length;
-  if (filter === 'failed' && red <= 3) [...list.children].slice(0, 1).forEach((item) => item.firstChild.click());
+  if (filter === 'failed' && matching.length <= 3) list.firstChild.firstChild.click();
 }
 `;

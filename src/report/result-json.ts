@@ -1,10 +1,17 @@
 /** The content of `result.json`. */
 import type { Verdict } from '../outcome.ts';
+import type { ReportedIncident, ReportedUsage } from './report-input.ts';
+
+/** What schema 1 tells beside the verdict. */
+export interface BesideVerdict {
+  incidents?: readonly ReportedIncident[];
+  usage?: readonly ReportedUsage[];
+}
 
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
-export function renderResultJson(verdict: Verdict): string {
+export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
   const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, warnings, leg } = verdict;
-  const ordered: Verdict = {
+  const ordered: Verdict & Required<BesideVerdict> = {
     schema,
     outcome,
     failure:
@@ -36,6 +43,8 @@ export function renderResultJson(verdict: Verdict): string {
     image: image === null ? null : { name: image.name, digest: image.digest },
     warnings,
     ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix } }),
+    incidents: incidents.map(({ at, pod, container, what }) => ({ at, pod, container, what })),
+    usage,
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }

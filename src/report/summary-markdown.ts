@@ -1,17 +1,8 @@
 /** The step summary of a run. */
 
 import type { TestCase } from '../outcome.ts';
-import {
-  causeOf,
-  failedTests,
-  formatCount,
-  formatCounts,
-  formatDuration,
-  headlineOf,
-  isFlaky,
-  placeOf,
-  slowestTests,
-} from './headline.ts';
+import { headlineOf } from './headline.ts';
+import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import {
   codeBlock,
   codeSpan,
@@ -22,6 +13,19 @@ import {
   toPlainLine,
 } from './inert-text.ts';
 import type { ReportInput } from './report-input.ts';
+import {
+  causeOf,
+  evidenceOf,
+  failedTests,
+  formatCount,
+  formatCounts,
+  formatDuration,
+  isFlaky,
+  placeOf,
+  slowestTests,
+  wasInFlight,
+} from './tell-tests.ts';
+import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
 const maxSummaryBytes = 900 * 1024;
@@ -29,6 +33,8 @@ const maxSummaryBytes = 900 * 1024;
 const maxTestsWithDetails = 100;
 const maxTestsListed = 1000;
 const maxDetailsChars = 8000;
+const maxIncidents = 30;
+const maxUsage = 15;
 
 /**
  * Markdown of at most `maxBytes` bytes of UTF-8 (but never less than its head, some 10 KiB at most). What does not fit
@@ -37,12 +43,13 @@ const maxDetailsChars = 8000;
 export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): string {
   const head = renderHead(input);
   const foot = renderFoot(input);
-  let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot);
-  const sections: string[] = [];
+  const incidents = renderIncidents(input);
+  let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot) - Buffer.byteLength(incidents);
+  const sections: string[] = [incidents];
   const failed = renderFailedTests(input, left);
   sections.push(failed);
   left -= Buffer.byteLength(failed);
-  for (const section of [renderFlaky(input), renderSlowest(input), renderPhases(input)]) {
+  for (const section of [renderFlaky(input), renderSlowest(input), renderPhases(input), renderUsage(input)]) {
     if (section === '' || Buffer.byteLength(section) > left) continue;
     sections.push(section);
     left -= Buffer.byteLength(section);
@@ -50,21 +57,37 @@ export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): s
   return [head, ...sections, foot].filter((section) => section !== '').join('');
 }
 
-function renderHead({ verdict, tests }: ReportInput): string {
-  const { mark, outcome, sentence } = headlineOf(verdict, tests);
+function renderHead({ verdict, tests, incidents }: ReportInput): string {
+  const { mark, outcome, sentence } = headlineOf(verdict, tests, incidents);
   const sign = { '✓': '✅', '✗': '❌', '■': '⏹️' }[mark];
   const parts = [`### ${sign} ${escapeMarkdown(outcome)} — ${escapeMarkdown(sentence)}\n`];
   const { failure } = verdict;
   if (failure !== null) {
     if (failure.hint !== '') parts.push(`**What to do:** ${escapeMarkdown(failure.hint)}\n`);
-    if (failure.kind === 'test' && failure.evidence.length === 0) {
+    const evidence = evidenceOf(failure, tests);
+    if (failure.kind === 'test' && evidence.length === 0) {
       parts.push(`${escapeMarkdown(formatCounts(verdict.tests))} in ${formatDuration(verdict.durationSeconds)}\n`);
     } else {
-      if (failure.evidence.length > 0) parts.push(`${codeBlock(failure.evidence.join('\n'), 6000)}\n`);
+      if (evidence.length > 0) parts.push(`${codeBlock(evidence.join('\n'), 6000)}\n`);
       if (verdict.tests.total > 0) parts.push(`Of the tests: ${escapeMarkdown(formatCounts(verdict.tests))}.\n`);
     }
   }
   return `${parts.join('\n')}\n`;
+}
+
+/** Incidents of the platform in the order of time, each with the tests that failed beside it. */
+function renderIncidents({ incidents, tests }: ReportInput): string {
+  const told = tellIncidents(incidents ?? [], tests);
+  if (told.length === 0) return '';
+  const lines = told.slice(0, maxIncidents).map((one) => {
+    const within = nameVictims(one);
+    const names = one.failed.slice(0, 5).map(({ name }) => codeSpan(name, 80));
+    const more = one.failed.length > names.length ? ', …' : '';
+    const victims = within === '' ? '' : ` — **${within}**: ${names.join(', ')}${more}`;
+    return `- \`${toPlainLine(timeOfDay(one.incident.at), 40).replaceAll('`', '')}\` ${escapeMarkdown(nameIncident(one.incident))}${victims}`;
+  });
+  if (told.length > lines.length) lines.push(`- … and ${told.length - lines.length} more in \`report.html\``);
+  return `**What happened to the platform while the tests ran**\n\n${lines.join('\n')}\n\n`;
 }
 
 function renderFailedTests({ verdict, tests }: ReportInput, maxBytes: number): string {
@@ -104,7 +127,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       place === '' ? '' : codeSpan(place),
       test.classname === '' ? '' : codeSpan(test.classname),
       formatDuration(test.seconds),
-      test.rebuilt === true ? 'from the log' : '',
+      wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
     ]
       .filter((part) => part !== '')
@@ -148,6 +171,22 @@ function renderPhases({ verdict }: ReportInput): string {
   );
   const total = `| **whole run** | **${formatDuration(verdict.durationSeconds)}** |`;
   return `<details><summary>Phases</summary>\n\n| phase | time |\n|---|--:|\n${rows.join('\n')}\n${total}\n\n</details>\n\n`;
+}
+
+function renderUsage({ usage }: ReportInput): string {
+  if (usage === undefined || usage.length === 0) return '';
+  const amount = (value: number | undefined, format: (value: number) => string) =>
+    value === undefined ? '–' : format(value);
+  const sorted = sortUsage(usage);
+  const rows = sorted.slice(0, maxUsage).map((one) => {
+    const memory = `${formatBytes(one.memoryPeakBytes)}${isCloseToLimit(one) ? ' ⚠️' : ''}`;
+    const cpu = formatCores(one.cpuPeakCores);
+    return `| ${tableCodeSpan(nameContainer(one))} | ${memory} | ${amount(one.memoryRequestBytes, formatBytes)} | ${amount(one.memoryLimitBytes, formatBytes)} | ${cpu} | ${amount(one.cpuRequestCores, formatCores)} | ${amount(one.cpuLimitCores, formatCores)} |`;
+  });
+  const more = sorted.length > rows.length ? `\n… and ${sorted.length - rows.length} more in \`report.html\`\n` : '';
+  // What is close to its limit should not hide in a folded section.
+  const open = sorted.some(isCloseToLimit) ? ' open' : '';
+  return `<details${open}><summary>CPU and memory</summary>\n\n| container | memory, at most | request | limit | CPU, at most | request | limit |\n|---|--:|--:|--:|--:|--:|--:|\n${rows.join('\n')}\n${more}\n</details>\n\n`;
 }
 
 function renderFoot({ verdict, resultsDir, artifactUrl }: ReportInput): string {

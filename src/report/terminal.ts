@@ -1,11 +1,15 @@
 /** The last screen of a run on a terminal. */
 import path from 'node:path';
-import { causeOf, failedTests, formatCount, formatCounts, formatDuration, headlineOf, placeOf } from './headline.ts';
+import { headlineOf } from './headline.ts';
+import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
 import type { ReportInput } from './report-input.ts';
+import { causeOf, evidenceOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './tell-tests.ts';
+import { formatBytes, isCloseToLimit, nameContainer } from './usage.ts';
 
 const escapeCharacter = '\u001b';
 const maxEvidenceLines = 12;
+const maxIncidents = 10;
 
 function quote(text: string, maxChars = 200): string {
   return toPlainLine(text, maxChars).replaceAll('##[', '## [');
@@ -26,18 +30,22 @@ export function renderTerminal(
   const [bold, red, green, yellow, dim] = [paint(1), paint(31), paint(32), paint(33), paint(2)];
 
   const { verdict, tests, resultsDir } = input;
-  const { mark, outcome, sentence } = headlineOf(verdict, tests);
+  const { mark, outcome, sentence } = headlineOf(verdict, tests, input.incidents);
   const paintOutcome = { passed: green, failed: red, broken: red, cancelled: yellow }[verdict.outcome];
   const lines = [`${paintOutcome(bold(`${mark} ${outcome}`))} — ${quote(sentence, 500)}`];
 
   const { failure } = verdict;
   if (failure !== null) {
     if (failure.hint !== '') lines.push(`  ${bold('what to do:')} ${quote(failure.hint, 500)}`);
-    const evidence =
-      failure.kind === 'test' && failedTests(tests).length > 0
-        ? []
-        : failure.evidence.flatMap((block) => block.split('\n'));
+    const evidence = evidenceOf(failure, tests).flatMap((block) => block.split('\n'));
     for (const line of evidence.slice(-maxEvidenceLines)) lines.push(dim(`  │ ${quote(line)}`));
+  }
+
+  for (const told of tellIncidents(input.incidents ?? [], tests).slice(0, maxIncidents)) {
+    const within = nameVictims(told);
+    lines.push(
+      `  ${yellow('!')} ${dim(timeOfDay(quote(told.incident.at, 40)))} ${quote(nameIncident(told.incident))}${within === '' ? '' : `: ${within}`}`,
+    );
   }
 
   const failed = failedTests(tests);
@@ -54,6 +62,10 @@ export function renderTerminal(
   lines.push('');
   if (verdict.tests.total > 0)
     lines.push(`  ${formatCount(verdict.tests.total, 'test')}: ${formatCounts(verdict.tests)}`);
+  for (const close of (input.usage ?? []).filter(isCloseToLimit).slice(0, 5))
+    lines.push(
+      `  ${yellow('memory:')} ${quote(nameContainer(close))} used ${formatBytes(close.memoryPeakBytes)} of its limit of ${formatBytes(close.memoryLimitBytes ?? 0)}`,
+    );
   lines.push(`  took ${formatDuration(verdict.durationSeconds)}`);
   for (const warning of verdict.warnings.slice(0, 10)) lines.push(`  ${yellow('warning:')} ${quote(warning, 300)}`);
   if (verdict.warnings.length > 10) lines.push(`  … and ${verdict.warnings.length - 10} more warnings in result.json`);

@@ -22,5 +22,5 @@ export async function writeReport(
 ): Promise<void> {
   await writeFile(paths.summary, summary);
   await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
-  await writeFile(paths.resultJson, renderResultJson(input.verdict));
+  await writeFile(paths.resultJson, renderResultJson(input.verdict, input));
 }

@@ -33,9 +33,13 @@ export class PhaseClock {
     return this.#phases.at(-1)?.name ?? 'the start';
   }
 
-  /** Runs a phase; a failure that it returns makes it a failed one. */
-  phase<T>(name: PhaseName, work: () => Promise<Result<T>>): Promise<Result<T>> {
-    return this.#time(name, work, (result) => result.ok);
+  /** Runs a phase; a failure that it returns makes it a failed one, and so does what it did when that `hasGoneWell` denies. */
+  phase<T>(
+    name: PhaseName,
+    work: () => Promise<Result<T>>,
+    hasGoneWell: () => boolean = () => true,
+  ): Promise<Result<T>> {
+    return this.#time(name, work, (result) => result.ok && hasGoneWell());
   }
 
   /** Runs a phase that can fail by an exception alone. */

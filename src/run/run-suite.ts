@@ -31,7 +31,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
     onStarted: (pod) => {
-      door.waitingFor('the tests');
+      door.waitingFor('the test container to end');
       run.log = captureLog({
         connection,
         namespace: inputs.namespace,

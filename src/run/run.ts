@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
+import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { Door } from '../door.ts';
 import type { Inputs } from '../inputs.ts';
@@ -79,6 +80,8 @@ export class Run {
   testsStartedAt: number | undefined;
   log: Promise<LogCapture> | undefined;
   end: JobEnd | undefined;
+  /** What containers use, measured beside the platform and the tests. */
+  usage: UsageMeter | undefined;
 
   constructor(options: RunOptions) {
     this.inputs = options.inputs;

@@ -33,12 +33,15 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   });
   const failure = before ?? (run.end === undefined ? unexplained : decided.failure);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
+  if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   const verdict = assembleVerdict(run, failure, decided.counts);
   const report: ReportInput = {
     verdict,
     tests,
     logs: home.evidence?.logs ?? [],
     events: home.evidence?.events ?? [],
+    pods: home.evidence?.pods ?? [],
+    usage: run.usage?.report() ?? [],
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,

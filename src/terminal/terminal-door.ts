@@ -27,9 +27,9 @@ export class TerminalDoor implements Door {
   #lastWaiting = { what: '', at: 0 };
   #clock: NodeJS.Timeout | undefined;
 
-  constructor(out: Terminal) {
+  constructor(out: Terminal, env: Record<string, string | undefined> = {}) {
     this.#out = out;
-    this.#isLive = out.isTTY === true;
+    this.#isLive = canObey(out, env);
   }
 
   phaseStarted(name: PhaseName): void {
@@ -44,6 +44,8 @@ export class TerminalDoor implements Door {
 
   phaseEnded(record: PhaseRecord): void {
     this.#running.delete(record.name);
+    // What was waited for may have been this phase's; whatever goes on says its own again.
+    this.#waiting = '';
     const sign = { passed: '✓', failed: '✗', skipped: '–' }[record.outcome];
     this.#print(`${sign} ${record.name.padEnd(10)} ${record.seconds.toFixed(1).padStart(6)} s`);
     if (this.#running.size === 0) {
@@ -92,7 +94,32 @@ export class TerminalDoor implements Door {
       .map(([name, since]) => `${name} ${Math.floor((now - since) / 1000)} s`)
       .join(' · ');
     const line = `⏳ ${clocks}${this.#waiting === '' ? '' : ` — ${this.#waiting}`}`;
-    const width = (this.#out.columns ?? 80) - 2;
-    this.#out.write(`${eraseLine}${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
+    this.#out.write(`${eraseLine}${cutToWidth(line, (this.#out.columns ?? 80) - 1)}`);
   }
+}
+
+/** Whether a terminal obeys the two commands that the live line needs; a dumb one would print them. */
+function canObey(out: Terminal, env: Record<string, string | undefined>): boolean {
+  return out.isTTY === true && env.TERM !== 'dumb';
+}
+
+/** Whether colours are wanted: a terminal that has them, whose user did not say no (https://no-color.org). */
+export function wantsColour(out: Terminal, env: Record<string, string | undefined>): boolean {
+  return canObey(out, env) && (env.NO_COLOR ?? '') === '';
+}
+
+/** East Asian characters and pictures take two columns of a terminal. */
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+
+/** Text within so many columns; a line that is longer would wrap, and only its last row would be erased. */
+function cutToWidth(text: string, columns: number): string {
+  let used = 0;
+  let kept = '';
+  for (const character of text) {
+    used += wide.test(character) ? 2 : 1;
+    if (used > columns - 1) return `${kept}…`;
+    kept += character;
+  }
+  return kept;
 }

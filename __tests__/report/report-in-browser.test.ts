@@ -1,0 +1,209 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renderReportHtml } from '../../src/report/report-html.ts';
+import type { ReportInput } from '../../src/report/report-input.ts';
+import { hostileTexts } from './hostile.ts';
+import { badImageRun, failedRun, greenRun, makeInput, makeTest, restlessRun } from './sample-runs.ts';
+
+/** Chromium as Debian (lab/up), Ubuntu's runners and laptops have it. */
+const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const directories = (process.env.PATH ?? '').split(path.delimiter);
+
+let browser: Browser;
+let directory: string;
+let files = 0;
+
+beforeAll(async () => {
+  const found = programs
+    .flatMap((name) => directories.map((one) => path.join(one, name)))
+    .find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`the report is tested in a browser; install one of ${programs.join(', ')}`);
+  directory = mkdtempSync(path.join(tmpdir(), 'report-'));
+  const quiet = ['quic', 'gpu', 'background-networking', 'component-update', 'sync'].map((one) => `--disable-${one}`);
+  browser = await chromium.launch({ executablePath: found, args: ['--no-sandbox', '--no-first-run', ...quiet] });
+}, 60_000);
+afterAll(async () => {
+  await browser.close();
+  rmSync(directory, { recursive: true });
+});
+
+interface Opened {
+  page: Page;
+  /** Errors of scripts and of the content security policy, dialogs, and all that was asked of a network. */
+  troubles: string[];
+}
+
+/** Opens the report of a run as a user does: from a file, in a browser that knows nothing of it. */
+async function open(input: ReportInput, options: BrowserContextOptions = {}): Promise<Opened> {
+  const file = path.join(directory, `${++files}.html`);
+  writeFileSync(file, [...renderReportHtml(input)].join(''));
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const page = await context.newPage();
+  const troubles: string[] = [];
+  page.on('console', (said) => {
+    if (['error', 'warning'].includes(said.type())) troubles.push(said.text());
+  });
+  page.on('pageerror', (error) => troubles.push(error.message));
+  page.on('dialog', (dialog) => {
+    troubles.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    if (request.url() !== `file://${file}`) troubles.push(`asked for ${request.url()}`);
+  });
+  await page.goto(`file://${file}`);
+  return { page, troubles };
+}
+
+/**
+ * The contrast of every visible text with what lies behind it, as https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio counts
+ * it. Runs in the page; as text, since the tests know no DOM.
+ */
+const measureContrasts = String.raw`(() => {
+  const channels = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
+  const luminance = (colour) => {
+    const [red, green, blue] = colour.slice(0, 3).map((one) => (one / 255 <= 0.03928 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const behind = (element) => {
+    if (element === null) return [255, 255, 255];
+    const colour = channels(getComputedStyle(element).backgroundColor);
+    return colour[3] === 0 ? behind(element.parentElement) : colour;
+  };
+  return [...document.querySelectorAll('h1, h2, h3, p, li, td, th, button, summary, pre, span, nav a')]
+    .filter((one) => one.checkVisibility() && one.textContent.trim() !== '')
+    .map((one) => {
+      const [a, b] = [luminance(channels(getComputedStyle(one).color)), luminance(behind(one))];
+      return { what: one.tagName + '.' + one.className, ratio: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) };
+    });
+})()`;
+
+const namesShown = (page: Page) => page.locator('#tests .name').allTextContents();
+
+describe('report.html in a browser', () => {
+  test('opens on the failed tests, the first of them unfolded, and asks for nothing', async () => {
+    const { page, troubles } = await open(failedRun);
+    expect(await page.locator('h1').textContent()).toContain('3 of 200 tests failed');
+    expect(await page.locator('#tests > li').count()).toBe(3);
+    expect(await page.locator('#tests pre').first().textContent()).toContain('assert len(rows) == 5');
+    expect(troubles).toEqual([]);
+  });
+
+  test('is read and searched by keyboard alone', async () => {
+    const { page } = await open(failedRun);
+    await page.keyboard.press('/');
+    await page.keyboard.type('silver customer_id');
+    expect(await namesShown(page)).toEqual([expect.stringContaining('test_schema_of_silver')]);
+    expect(await page.locator('#found').textContent()).toBe('1 of 200 tests match');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#tests > li').count()).toBe(3);
+
+    await page.locator('#tests .test').nth(1).focus();
+    await page.keyboard.press('Enter');
+    expect(await page.locator(':focus').getAttribute('aria-expanded')).toBe('true');
+    await page.keyboard.press('ArrowDown');
+    expect(await page.locator(':focus').textContent()).toContain('test_run_is_launched[nightly]');
+
+    await page.locator('[data-filter=all]').focus();
+    await page.keyboard.press('Space');
+    expect(await page.locator('#more').textContent()).toBe('Show more (190 left)');
+    await page.locator('#more').focus();
+    await page.keyboard.press('Enter');
+    expect(await page.locator('#tests > li').count()).toBe(200);
+    // Whoever showed more by keyboard goes on at the first test that is new.
+    const index = '[...document.querySelectorAll("#tests .test")].indexOf(document.activeElement)';
+    expect(await page.evaluate<number>(index)).toBe(10);
+  });
+
+  test('shows the slowest tests of a green run first', async () => {
+    const { page, troubles } = await open(greenRun);
+    const times = await page.locator('#tests .time').allTextContents();
+    expect(times).toEqual([...times].sort((a, b) => Number.parseFloat(b) - Number.parseFloat(a)));
+    expect(times).toHaveLength(10);
+    expect(troubles).toEqual([]);
+  });
+
+  test('of a run that never came to its tests works as well', async () => {
+    const { page, troubles } = await open(badImageRun);
+    await page.locator('nav a', { hasText: 'events' }).click();
+    expect(await page.locator('#events table').isVisible()).toBe(true);
+    expect(troubles).toEqual([]);
+  });
+
+  test('tells what happened to the platform beside the tests that failed', async () => {
+    const { page } = await open(restlessRun);
+    expect(await page.locator('h1').textContent()).toContain(
+      '2 tests failed within 4 s after floe-postgresql-0/postgres restarted',
+    );
+    expect(await page.locator('#incidents').textContent()).toMatch(/12:03:00\s+floe-postgresql-0\/postgres restarted/);
+    expect(await page.locator('#timeline svg line.incident').count()).toBe(1);
+    expect(await page.locator('#usage tr.close').textContent()).toContain('floe-postgresql-0');
+  });
+
+  test.each(['light', 'dark'] as const)('can be read in %s mode', async (colorScheme) => {
+    const { page } = await open(restlessRun, { colorScheme });
+    const contrasts = await page.evaluate<{ what: string; ratio: number }[]>(measureContrasts);
+    expect(contrasts.length).toBeGreaterThan(50);
+    // https://www.w3.org/TR/WCAG22/#contrast-minimum
+    expect(contrasts.filter(({ ratio }) => ratio < 4.5)).toEqual([]);
+    const colour = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    expect(colour).toBe(colorScheme === 'dark' ? 'rgb(13, 17, 23)' : 'rgb(246, 247, 249)');
+  });
+
+  test.each([390, 768, 1200])('fits a screen of %i pixels', async (width) => {
+    const { page } = await open(restlessRun, { viewport: { width, height: 800 } });
+    for (const details of await page.locator('details > summary').all()) await details.click();
+    const content = await page.evaluate<number>('document.documentElement.scrollWidth');
+    expect(content).toBeLessThanOrEqual(width);
+    for (const strip of await page.locator('#timeline svg[role=img]').all())
+      expect((await strip.boundingBox())!.width).toBeGreaterThan(width / 3);
+  });
+
+  test('of 20,000 tests with 5,000 failures opens and answers at once', async () => {
+    const many = makeInput(
+      { outcome: 'failed', failure: { kind: 'test', reason: '5,000 of 20,000 failed', hint: '', evidence: [] } },
+      Array.from({ length: 20_000 }, (_, i) =>
+        makeTest({
+          name: `test_${i}_${'n'.repeat(i % 7 === 0 ? 2000 : 20)}`,
+          ...(i % 4 === 0 ? { status: 'failed' as const, message: `message ${i} ${'😀'.repeat(100)}` } : {}),
+        }),
+      ),
+    );
+    const { page, troubles } = await open(many);
+    expect(await page.locator('[data-filter=failed]').textContent()).toContain('5,000');
+    await page.locator('#search').fill('message 19996');
+    expect(await namesShown(page)).toEqual([expect.stringMatching(/^test_19996_/)]);
+    await page.locator('#search').fill('');
+    await page.locator('[data-filter=all]').click();
+    expect(await page.locator('#more').textContent()).toBe('Show more (19,990 left)');
+    expect(troubles).toEqual([]);
+  });
+
+  test('takes no orders from what tests and pods say', async () => {
+    const failing = hostileTexts.map((text, i) =>
+      makeTest({
+        name: text,
+        classname: text,
+        file: text,
+        line: i + 1,
+        status: 'failed',
+        message: text,
+        details: text,
+      }),
+    );
+    const { page, troubles } = await open({
+      ...restlessRun,
+      tests: failing,
+      logs: hostileTexts.map((text) => ({ pod: text, container: text, path: text, lastLines: [text] })),
+    });
+    expect(await page.locator('#tests > li').count()).toBe(hostileTexts.length);
+    for (const button of await page.locator('#tests .test').all()) await button.click();
+    for (const details of await page.locator('#logs summary').all()) await details.click();
+    expect(await page.locator('img, iframe, #tests a, #logs a, #tests b').count()).toBe(0);
+    expect(await page.locator('#tests').textContent()).toContain('<script>alert(1)</script>');
+    expect(troubles).toEqual([]);
+  });
+});

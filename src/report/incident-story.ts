@@ -1,0 +1,58 @@
+/** What happened to the platform while the tests ran, beside the tests that failed: told in the order of time. */
+import type { TestCase } from '../outcome.ts';
+import { toPlainLine } from './inert-text.ts';
+import type { ReportedIncident } from './report-input.ts';
+import { failedTests, formatCount } from './tell-tests.ts';
+
+/** A test that fails later than this after an incident is not put beside it. */
+const windowSeconds = 30;
+/** Kubernetes tells times in whole seconds: a test may seem to fail a moment before what made it fail. */
+const slackSeconds = 1;
+
+/** An incident, and the tests that failed while it happened or shortly after. */
+export interface ToldIncident {
+  incident: ReportedIncident;
+  /** In the order in which they ended. */
+  failed: TestCase[];
+  /** From the incident to the end of the last of them. */
+  withinSeconds: number;
+}
+
+/** Incidents in the order of time. A failed test is told once, beside the last incident before its end. */
+export function tellIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): ToldIncident[] {
+  const told: ToldIncident[] = [...incidents]
+    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
+    .map((incident) => ({ incident, failed: [], withinSeconds: 0 }));
+  const ended = failedTests(tests)
+    .map((test) => ({ test, at: Date.parse(test.endedAt ?? '') / 1000 }))
+    .filter(({ at }) => !Number.isNaN(at))
+    .sort((a, b) => a.at - b.at);
+  for (const { test, at } of ended) {
+    const cause = told.findLast(({ incident }) => {
+      const happened = Date.parse(incident.at) / 1000;
+      // A test that was running at the time may end long after, in a timeout of its own.
+      return at >= happened - slackSeconds && at - Math.min(test.seconds, at) <= happened + windowSeconds;
+    });
+    if (cause === undefined) continue;
+    cause.failed.push(test);
+    cause.withinSeconds = Math.max(cause.withinSeconds, at - Date.parse(cause.incident.at) / 1000);
+  }
+  return told;
+}
+
+/** `floe-postgresql-0 restarted (OOMKilled)`: who and what, as plain text. */
+export function nameIncident({ pod, container, what }: ReportedIncident): string {
+  const who = container === '' || container === pod ? pod : `${pod}/${container}`;
+  return toPlainLine(`${who} ${what}`, 200);
+}
+
+/** `3 tests failed within 4 s`, or nothing. */
+export function nameVictims({ failed, withinSeconds }: ToldIncident): string {
+  if (failed.length === 0) return '';
+  return `${formatCount(failed.length, 'test')} failed within ${Math.max(1, Math.ceil(withinSeconds))} s`;
+}
+
+/** `12:04:31` of an ISO time, in the time zone it is written in; whatever else it is, as it is. */
+export function timeOfDay(at: string): string {
+  return /T(\d\d:\d\d:\d\d)/.exec(at)?.[1] ?? at;
+}

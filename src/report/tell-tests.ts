@@ -1,0 +1,83 @@
+/** How every rendering tells of tests: numbers in words, their order, their places and causes. */
+import type { Failure, TestCase, TestCounts } from '../outcome.ts';
+import { firstLineOf } from './inert-text.ts';
+
+/** `1 test`, `2 tests`, `12,000 tests`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function pad(part: number): string {
+  return String(part).padStart(2, '0');
+}
+
+/** `4 ms`, `0.12 s`, `12.3 s`, `4 min 05 s`, `1 h 02 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${seconds.toFixed(2)} s`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes} min ${pad(whole % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
+}
+
+/** `190 passed, 3 failed, 1 error, 6 skipped, 2 flaky`; what is zero is left out. */
+export function formatCounts(counts: TestCounts): string {
+  const parts = [
+    counts.passed > 0 ? `${counts.passed.toLocaleString('en-US')} passed` : '',
+    counts.failed > 0 ? `${counts.failed.toLocaleString('en-US')} failed` : '',
+    counts.errors > 0 ? formatCount(counts.errors, 'error') : '',
+    counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
+    counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
+    counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt from the log` : '',
+  ];
+  return parts.filter(Boolean).join(', ') || 'no tests';
+}
+
+function isRed(test: TestCase): boolean {
+  return test.status === 'failed' || test.status === 'error';
+}
+
+export function isFlaky(test: TestCase): boolean {
+  return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
+}
+
+/** Whether it was running when the run died. */
+export function wasInFlight(test: TestCase): boolean {
+  return test.status === 'error' && test.rebuilt === true;
+}
+
+/**
+ * Failed tests in the order in which a reader needs them: first what was running when the run died (it names the
+ * cause), then the others as they came, since the first failure is often the reason of those after it.
+ */
+export function failedTests(tests: readonly TestCase[]): TestCase[] {
+  const red = tests.filter(isRed);
+  return [...red.filter(wasInFlight), ...red.filter((test) => !wasInFlight(test))];
+}
+
+/** The slowest tests, slowest first. */
+export function slowestTests(tests: readonly TestCase[], count: number): TestCase[] {
+  return tests
+    .filter(({ seconds }) => seconds > 0)
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, count);
+}
+
+/** `tests/test_orders.py:9`, or nothing. */
+export function placeOf({ file, line }: TestCase): string {
+  if (file === undefined) return '';
+  return line === undefined ? file : `${file}:${line}`;
+}
+
+/** What a failed test says, on one line. */
+export function causeOf(test: TestCase, maxChars = 200): string {
+  return firstLineOf(test.message || test.details, maxChars);
+}
+
+/** The proof of a failure that needs one: where failed tests are listed, they are the proof. */
+export function evidenceOf(failure: Failure, tests: readonly TestCase[]): string[] {
+  return failure.kind === 'test' && failedTests(tests).length > 0 ? [] : failure.evidence;
+}

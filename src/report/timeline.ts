@@ -1,0 +1,227 @@
+/** The run as a picture: phases, the lives of pods, and what the cluster warned of, on one axis of time. */
+import type { PhaseRecord } from '../outcome.ts';
+import { nameIncident } from './incident-story.ts';
+import { escapeHtmlLine } from './inert-text.ts';
+import type { PodStage, ReportedPod, ReportInput, TimedPhase } from './report-input.ts';
+import { failedTests, formatCount, formatDuration } from './tell-tests.ts';
+
+const maxPods = 60;
+const maxTicks = 500;
+/** Narrower than this share of the picture nothing can be seen. */
+const leastPercent = 0.4;
+const wishedTicks = 6;
+const steps = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+
+const stageWords: Record<PodStage['what'], string> = {
+  unplaced: 'waits for a node',
+  pulling: 'pulls images',
+  init: 'init containers',
+  starting: 'starts',
+  running: 'runs',
+  ready: 'ready',
+};
+
+/** Phases with times where there are none: one after another, in the order in which they ended. */
+export function placePhases(phases: readonly PhaseRecord[], from = 0): TimedPhase[] {
+  let startSeconds = from;
+  return phases.map((phase) => {
+    const placed = { ...phase, startSeconds };
+    startSeconds += phase.seconds;
+    return placed;
+  });
+}
+
+/** Seconds at which the axis is marked: at most `count` round ones, beginning with 0. */
+export function axisTicks(endSeconds: number, count = wishedTicks): number[] {
+  const step = steps.find((one) => endSeconds / one <= count) ?? Math.ceil(endSeconds / count / 3600) * 3600;
+  return Array.from({ length: Math.floor(endSeconds / step) + 1 }, (_, index) => index * step);
+}
+
+/** `0:07`, `12:30`, `1:02:00`: short enough to stand under a tick of the axis. */
+export function clockOf(seconds: number): string {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)];
+  const pad = (part: number) => String(part).padStart(2, '0');
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`;
+}
+
+interface Bar {
+  className: string;
+  from: number;
+  until: number;
+  told: string;
+}
+
+/** The section of the page; empty when there is nothing to draw. */
+export function renderTimeline(input: ReportInput): string {
+  const { verdict } = input;
+  const phases = placeAll(input).filter(({ outcome }) => outcome !== 'skipped');
+  if (phases.length === 0) return '';
+  const end = Math.max(
+    verdict.durationSeconds,
+    ...phases.map(({ startSeconds, seconds }) => startSeconds + seconds),
+    0.001,
+  );
+  const picture = new Picture(end, axisTicks(end));
+  const begin = Date.parse(input.startedAt ?? '');
+  const secondsOf = (at: string): number => (Date.parse(at) - begin) / 1000;
+  const rows = phases.map((phase) => renderPhase(picture, phase));
+  const pods = Number.isNaN(begin) ? [] : (input.pods ?? []).slice(0, maxPods);
+  if (pods.length > 0) {
+    rows.push('<h3>Pods</h3>', ...pods.map((pod) => renderPod(picture, pod, secondsOf)));
+    const left = (input.pods ?? []).length - pods.length;
+    if (left > 0) rows.push(`<p class="empty">${formatCount(left, 'more pod')}, in cluster/.</p>`);
+  }
+  const ticks = renderTicks(picture, input, secondsOf);
+  if (ticks.length > 0) rows.push('<h3>Events</h3>', ...ticks);
+  return `<section id="timeline" aria-labelledby="timeline-title">
+<h2 id="timeline-title">Timeline</h2>
+<div class="timeline">
+${rows.join('\n')}
+${picture.axis()}
+</div>
+${pods.length > 0 ? renderLegend(pods) : ''}</section>
+`;
+}
+
+/** The phases with their times, and behind them those that ended after the times were noted (the teardown). */
+function placeAll({ verdict, phases }: ReportInput): TimedPhase[] {
+  if (phases === undefined) return placePhases(verdict.phases);
+  const timed = new Set(phases.map(({ name }) => name));
+  const end = Math.max(0, ...phases.map(({ startSeconds, seconds }) => startSeconds + seconds));
+  return [
+    ...phases,
+    ...placePhases(
+      verdict.phases.filter(({ name }) => !timed.has(name)),
+      end,
+    ),
+  ];
+}
+
+function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }: TimedPhase): string {
+  const told = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the begin`;
+  const bar = { className: `phase ${outcome}`, from: startSeconds, until: startSeconds + seconds, told };
+  return picture.row(name, picture.bars([bar]), formatDuration(seconds), told);
+}
+
+function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number): string {
+  const bars = pod.stages.map(({ what, from, until }): Bar => {
+    const [start, stop] = [secondsOf(from), until === undefined ? picture.end : secondsOf(until)];
+    const told = `${pod.name}: ${stageWords[what]} from ${clockOf(Math.max(0, start))} for ${formatDuration(Math.max(0, stop - start))}`;
+    return { className: what, from: start, until: stop, told };
+  });
+  const marks = pod.restarts.map(({ at, what }) => picture.tick('restart', secondsOf(at), what));
+  const last = pod.stages.at(-1);
+  if (pod.end === 'failed' && last?.until !== undefined)
+    marks.push(picture.tick('failure', secondsOf(last.until), `${pod.name} failed`));
+  const state = describePod(pod, secondsOf);
+  const place = pod.node === undefined ? '' : ` on ${pod.node}`;
+  return picture.row(pod.name, picture.bars(bars) + marks.join(''), state, `Pod ${pod.name}${place}: ${state}`);
+}
+
+/** What became of a pod, in a word or two: `ready after 12 s`. */
+function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: string) => number): string {
+  const first = secondsOf(stages[0]!.from);
+  const after = (at: string) => formatDuration(Math.max(0, secondsOf(at) - first)).replace(/\.\d+ s$/, ' s');
+  const again = restarts.length > 0 ? ', restarted' : '';
+  if (end === 'gone') return 'gone';
+  const last = stages.at(-1)!;
+  if (end !== undefined) return `${end}${last.until === undefined ? '' : ` after ${after(last.until)}`}${again}`;
+  return last.what === 'ready' ? `ready after ${after(last.from)}${again}` : `${stageWords[last.what]}${again}`;
+}
+
+function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: string) => number): string[] {
+  const rows: { label: string; className: string; ticks: { seconds: number; told: string }[]; told: string }[] = [
+    {
+      label: 'warnings',
+      className: 'warning',
+      told: 'warning events of the cluster',
+      ticks: (input.events ?? [])
+        .filter(({ type }) => type === 'Warning')
+        .map(({ at, object, reason, message }) => ({
+          seconds: secondsOf(at),
+          told: `${object} ${reason}: ${message}`,
+        })),
+    },
+    {
+      label: 'incidents',
+      className: 'incident',
+      told: 'incidents of the platform while the tests ran',
+      ticks: (input.incidents ?? []).map((one) => ({ seconds: secondsOf(one.at), told: nameIncident(one) })),
+    },
+    {
+      label: 'failed tests',
+      className: 'failure',
+      told: 'failed tests',
+      ticks: failedTests(input.tests).map(({ endedAt, name }) => ({ seconds: secondsOf(endedAt ?? ''), told: name })),
+    },
+  ];
+  return rows.flatMap(({ label, className, told, ticks }) => {
+    const seen = ticks.filter(({ seconds }) => seconds >= 0 && seconds <= picture.end);
+    if (seen.length === 0) return [];
+    const drawn = seen
+      .slice(0, maxTicks)
+      .map((one) => picture.tick(className, one.seconds, `${clockOf(one.seconds)} ${one.told}`));
+    return [picture.row(label, drawn.join(''), seen.length.toLocaleString('en-US'), `${seen.length} ${told}`)];
+  });
+}
+
+function renderLegend(pods: readonly ReportedPod[]): string {
+  const used = new Set(pods.flatMap(({ stages }) => stages.map(({ what }) => what)));
+  const entries = Object.entries(stageWords).filter(([what]) => used.has(what as PodStage['what']));
+  return `<ul class="legend" aria-label="Colours of the pods">${entries
+    .map(([what, words]) => `<li><span class="key ${what}"></span>${words}</li>`)
+    .join('')}</ul>\n`;
+}
+
+/** Strips of one axis. Percentages and no view box: nothing is stretched, however wide the page is. */
+class Picture {
+  readonly end: number;
+  readonly #ticks: number[];
+
+  constructor(end: number, ticks: number[]) {
+    this.end = end;
+    this.#ticks = ticks;
+  }
+
+  row(label: string, content: string, beside: string, told: string): string {
+    const name = escapeHtmlLine(label, 120);
+    return `<div class="row"><span class="label" title="${name}">${name}</span><svg role="img" aria-label="${escapeHtmlLine(told, 300)}">${this.#grid()}${content}</svg><span class="beside">${escapeHtmlLine(beside, 60)}</span></div>`;
+  }
+
+  bars(bars: Bar[]): string {
+    return bars
+      .filter(({ from, until }) => until >= 0 && from <= this.end)
+      .map(({ className, from, until, told }) => {
+        const width = Math.max(leastPercent, this.#percent(until) - this.#percent(from));
+        const x = Math.min(this.#percent(from), 100 - width);
+        return `<rect class="${className}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(told, 300)}</title></rect>`;
+      })
+      .join('');
+  }
+
+  tick(className: string, seconds: number, told: string): string {
+    const x = Math.min(99.7, this.#percent(seconds)).toFixed(2);
+    return `<line class="tick ${className}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(told, 300)}</title></line>`;
+  }
+
+  axis(): string {
+    const labels = this.#ticks.map((seconds, index) => {
+      const percent = this.#percent(seconds);
+      const anchor = index === 0 ? 'start' : percent > 96 ? 'end' : 'middle';
+      return `<text x="${percent.toFixed(2)}%" y="12" text-anchor="${anchor}">${clockOf(seconds)}</text>`;
+    });
+    return `<div class="row axis" aria-hidden="true"><span class="label"></span><svg>${labels.join('')}</svg><span class="beside"></span></div>`;
+  }
+
+  #grid(): string {
+    return this.#ticks
+      .slice(1)
+      .map((seconds) => this.#percent(seconds).toFixed(2))
+      .map((x) => `<line class="grid" x1="${x}%" x2="${x}%" y1="0" y2="100%"/>`)
+      .join('');
+  }
+
+  #percent(seconds: number): number {
+    return Math.min(100, Math.max(0, (seconds / this.end) * 100));
+  }
+}
