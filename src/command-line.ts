@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory } from './begin-run.ts';
-import { judgeMachine, readMachineFacts } from './cluster/preflight.ts';
+import { examine } from './examine.ts';
 import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
@@ -76,9 +76,8 @@ function showEnd(end: RunEnd): number {
 async function doctor(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
-  const facts = await readMachineFacts(inputs.resultsDir, abortOnSignals());
-  const checks = judgeMachine(facts, { nodes: inputs.nodes, memoryBytes: inputs.preset.machineMemoryBytes });
-  process.stdout.write(`${renderChecks(checks, inputs.tier).join('\n')}\n`);
+  const checks = await examine(inputs, abortOnSignals());
+  process.stdout.write(`${renderChecks(checks, inputs.tier, process.stdout.columns).join('\n')}\n`);
   return checks.some((check) => check.state === 'problem') ? 2 : 0;
 }
 

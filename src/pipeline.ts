@@ -10,7 +10,7 @@ import { inspectLocalImage, listLocalImages } from './cluster/docker.ts';
 import { renderKindConfig } from './cluster/kind-config.ts';
 import { fillNodes, loadImages } from './cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
-import { checkMachine } from './cluster/preflight.ts';
+import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import type { Door } from './door.ts';
@@ -18,12 +18,13 @@ import { runLabel } from './job/build-job.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
-import { type Chart, describeChart, listChartImages } from './platform/chart.ts';
+import { type Chart, describeChart, listImages, renderChart } from './platform/chart.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { writeReport } from './report/write-report.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
+import { planDemand } from './run/plan-demand.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runSuite } from './run/run-suite.ts';
 import { runTogether } from './run/run-together.ts';
@@ -58,12 +59,18 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
   if (!tools.ok) return tools;
   const chart = describeChart(inputs, tools.value.helm);
-  const images = await chooseImages(run, chart);
-  if (!images.ok) return images;
+  const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
+  if (!manifests.ok) return manifests;
+  if (standing === undefined) {
+    const demand = planDemand(inputs, manifests.value);
+    const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
+    if (!room.ok) return room;
+  }
+  const images = await chooseImages(run, listImages(manifests.value));
   const cluster =
     standing === undefined
-      ? await bringUpCluster(run, tools.value.kind, images.value)
-      : await enterCluster(run, standing, images.value);
+      ? await bringUpCluster(run, tools.value.kind, images)
+      : await enterCluster(run, standing, images);
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
   if (!platform.ok) return platform;
@@ -104,14 +111,11 @@ export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): P
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The test image and those of the chart, as far as the local docker has them, and all that `load-images` names. */
-async function chooseImages(run: Run, chart: Chart | undefined): Promise<Result<string[]>> {
+async function chooseImages(run: Run, ofChart: string[]): Promise<string[]> {
   const { inputs, signal } = run;
   run.image = await inspectLocalImage(inputs.image, signal);
-  const rendered = chart === undefined ? succeed([]) : await listChartImages(chart, signal);
-  if (!rendered.ok) return rendered;
   const ours = run.image === undefined ? [] : [inputs.image];
-  const local = await listLocalImages(rendered.value, signal);
-  return succeed([...new Set([...inputs.loadImages, ...ours, ...local])]);
+  return [...new Set([...inputs.loadImages, ...ours, ...(await listLocalImages(ofChart, signal))])];
 }
 
 async function bringUpCluster(run: Run, kind: string, images: string[]): Promise<Result<undefined>> {

@@ -32,17 +32,22 @@ export function chartArguments(chart: Chart): string[] {
 }
 
 /**
- * The images that the chart's pods name, each once, as `helm template` renders them; hooks included, tests left out.
+ * The manifests that the chart makes, as `helm template` renders them; hooks included, tests left out.
  * @returns a failure of kind `chart` in helm's own words when it does not render.
  */
-export async function listChartImages(chart: Chart, signal: AbortSignal): Promise<Result<string[]>> {
+export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<unknown[]>> {
   const args = ['template', ...chartArguments(chart), '--skip-tests'];
   const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
   signal.throwIfAborted();
   if (run.exitCode !== 0) return chartFailure('the chart does not render', run);
+  return succeed(loadAll(run.stdout));
+}
+
+/** The images that the pods of manifests name, each once. */
+export function listImages(manifests: unknown[]): string[] {
   const images = new Set<string>();
-  for (const manifest of loadAll(run.stdout)) collectImages(manifest, images);
-  return succeed([...images]);
+  for (const manifest of manifests) collectImages(manifest, images);
+  return [...images];
 }
 
 /** What the user may have set for clusters of their own, and helm would read. */

@@ -1,18 +1,42 @@
-import type { Check } from '../cluster/preflight.ts';
+import type { Check } from '../cluster/judge-machine.ts';
 
-/** The table that `doctor` shows: a line for each check, and under it how to mend what is not well. */
-export function renderChecks(checks: Check[], tier: string): string[] {
+const defaultColumns = 80;
+
+/**
+ * The table that `doctor` shows: a line for each check that is well; what is not well has what was needed and how to mend it
+ * below it. No line is longer than `columns`, but for a word that is.
+ */
+export function renderChecks(checks: Check[], tier: string, columns = defaultColumns): string[] {
   const sign = { ok: '✓', warning: '!', problem: '✗' };
   const width = Math.max(...checks.map((check) => check.name.length));
+  const indent = ' '.repeat(width + 4);
   const lines = checks.flatMap((check) => {
-    const line = `${sign[check.state]} ${check.name.padEnd(width)}  ${check.found}  (needed: ${check.needed})`;
-    return check.mend === '' ? [line] : [line, `  ${' '.repeat(width)}  → ${check.mend}`];
+    const cells =
+      check.state === 'ok'
+        ? [check.found]
+        : [check.found, check.needed && `needed: ${check.needed}`, check.mend && `→ ${check.mend}`];
+    const wrapped = cells.filter(Boolean).flatMap((cell) => wrap(cell, columns - indent.length));
+    return wrapped.map((line, i) =>
+      i === 0 ? `${sign[check.state]} ${check.name.padEnd(width)}  ${line}` : `${indent}${line}`,
+    );
   });
   const problems = checks.filter((check) => check.state === 'problem').length;
   const warnings = checks.filter((check) => check.state === 'warning').length;
+  const told = warnings === 0 ? '' : `, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
   const last =
-    problems > 0
-      ? `tier ${tier} cannot run here: ${problems} to mend`
-      : `tier ${tier} can run here${warnings > 0 ? `, with ${warnings} warnings` : ''}`;
+    problems > 0 ? `tier ${tier} cannot run here: ${problems} to mend${told}` : `tier ${tier} can run here${told}`;
   return [...lines, '', last];
+}
+
+/** Breaks a text at blanks; lines after the first are indented by two. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line.trim() !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

@@ -39,6 +39,8 @@ export interface ToolRequest {
   /** Hears where the tool comes from, and of each attempt that failed. */
   say: (line: string) => void;
   limits?: Partial<DownloadLimits>;
+  /** False: what is not on this machine is a failure. */
+  mayDownload?: boolean;
 }
 
 export interface ProvidedTool {
@@ -93,6 +95,9 @@ export async function provideTool(wanted: ToolRequest): Promise<Result<ProvidedT
     if (signal.aborted) return fail('tools', `aborted while looking for ${title}`);
     say(`${path} does not run as ${title} and is replaced`);
   }
+
+  if (wanted.mayDownload === false)
+    return fail('tools', `${title} is neither on the PATH nor in the cache`, { hint: 'A run downloads it.' });
 
   let scratch: string | undefined;
   try {

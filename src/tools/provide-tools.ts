@@ -12,10 +12,10 @@ export interface Tools {
 /** Provides kind, and helm where there is a chart, in the versions that the inputs name or we pin. */
 export async function provideTools(
   inputs: Pick<Inputs, 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
-  options: { signal: AbortSignal; say: (line: string) => void },
+  options: { signal: AbortSignal; say: (line: string) => void; mayDownload?: boolean },
 ): Promise<Result<Tools>> {
-  const { signal, say } = options;
-  const common = { mirror: inputs.toolsMirror, checksumsPath: inputs.toolsChecksumsPath, signal, say };
+  const { signal, say, mayDownload = true } = options;
+  const common = { mirror: inputs.toolsMirror, checksumsPath: inputs.toolsChecksumsPath, signal, say, mayDownload };
   const kindVersion = inputs.kindVersion ?? pinnedTools.kind.version;
   const kind = await provideTool({ ...common, name: 'kind', version: kindVersion });
   if (!kind.ok) return kind;

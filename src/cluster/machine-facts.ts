@@ -1,0 +1,138 @@
+/** What the machine is and has, as far as a Kind cluster cares. Reading only; judge-machine.ts says what it means. */
+import { existsSync } from 'node:fs';
+import { readFile, statfs } from 'node:fs/promises';
+import { freemem, platform } from 'node:os';
+import path from 'node:path';
+import type { Inputs } from '../inputs.ts';
+import { toOneLine } from '../outcome.ts';
+import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { inspectLocalImage } from './docker.ts';
+import { findPortHolders, listWantedPorts, type TakenPort } from './host-ports.ts';
+
+/** The docker daemon, when it answers. */
+export interface DockerFacts {
+  answers: true;
+  serverVersion: string;
+  /** `1` or `2`. */
+  cgroupVersion: string;
+  cpus: number;
+  /** Of the machine that docker runs on, which on a laptop is a smaller one inside. */
+  memoryBytes: number;
+  /** As images say it: `amd64`, `arm64`. */
+  architecture: string;
+  isRootless: boolean;
+  forwardsIPv4: boolean;
+}
+
+export interface MachineFacts {
+  docker: DockerFacts | { answers: false; problem: string };
+  /** Where docker keeps images and nodes; undefined when that is not a directory of this machine. */
+  dockerDisk: DiskFacts | undefined;
+  resultsDisk: DiskFacts;
+  memoryFreeBytes: number;
+  /** `fs.inotify.max_user_instances`; undefined on systems without it. */
+  inotifyInstances: number | undefined;
+  /** `fs.inotify.max_user_watches`. */
+  inotifyWatches: number | undefined;
+  /** Host ports of the user's kind-config that are in use. */
+  takenPorts: TakenPort[];
+  /** How many host ports the user's kind-config wants. */
+  wantedPorts: number;
+  /** Of the test image, when the local docker has it. */
+  imageArchitecture: string | undefined;
+}
+
+export interface DiskFacts {
+  directory: string;
+  freeBytes: number;
+  isOverlay: boolean;
+}
+
+/** linux/magic.h: OVERLAYFS_SUPER_MAGIC. */
+const overlayMagic = 0x794c7630;
+
+/** Reads the facts that matter to a run with these inputs. Problems of reading one are facts too; only an abort throws. */
+export async function readMachineFacts(
+  inputs: Pick<Inputs, 'resultsDir' | 'kindConfig' | 'image'>,
+  signal: AbortSignal,
+): Promise<MachineFacts> {
+  const run = await runProgram('docker', ['info', '--format', '{{json .}}'], { signal, timeoutSeconds: 30 });
+  signal.throwIfAborted();
+  const { docker, rootDir } = readDockerInfo(run);
+  const ports = listWantedPorts(inputs.kindConfig);
+  const image = docker.answers ? await inspectLocalImage(inputs.image, signal) : undefined;
+  return {
+    docker,
+    dockerDisk: rootDir !== '' && existsSync(rootDir) ? await readDisk(rootDir) : undefined,
+    resultsDisk: await readDisk(nearestExisting(inputs.resultsDir)),
+    memoryFreeBytes: await readFreeMemory(),
+    inotifyInstances: await readKernelNumber('fs/inotify/max_user_instances'),
+    inotifyWatches: await readKernelNumber('fs/inotify/max_user_watches'),
+    takenPorts: docker.answers ? await findPortHolders(ports, signal) : [],
+    wantedPorts: ports.length,
+    imageArchitecture: image?.architecture,
+  };
+}
+
+/** What `docker info` said, or why it could not. Pure. */
+export function readDockerInfo(run: Awaited<ReturnType<typeof runProgram>>): {
+  docker: MachineFacts['docker'];
+  rootDir: string;
+} {
+  const silent = (problem: string) => ({
+    docker: { answers: false as const, problem: toOneLine(problem, 200) },
+    rootDir: '',
+  });
+  if (run.timedOut) return silent('docker info did not answer within 30 s');
+  if (run.exitCode !== 0) return silent(run.stderr.trim() || describeEnd(run));
+  const info = JSON.parse(run.stdout) as {
+    ServerVersion?: string;
+    CgroupVersion?: string;
+    NCPU?: number;
+    MemTotal?: number;
+    Architecture?: string;
+    SecurityOptions?: string[] | null;
+    IPv4Forwarding?: boolean;
+    DockerRootDir?: string;
+    ServerErrors?: string[];
+  };
+  // `docker info` of older clients exits 0 although the daemon is down, and says so in ServerErrors.
+  if (info.ServerVersion === undefined || info.ServerVersion === '')
+    return silent(info.ServerErrors?.join(' ') ?? 'no server');
+  return {
+    docker: {
+      answers: true,
+      serverVersion: info.ServerVersion,
+      cgroupVersion: info.CgroupVersion ?? '?',
+      cpus: info.NCPU ?? 0,
+      memoryBytes: info.MemTotal ?? 0,
+      architecture: { x86_64: 'amd64', aarch64: 'arm64' }[info.Architecture ?? ''] ?? info.Architecture ?? '',
+      isRootless: (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless')),
+      forwardsIPv4: info.IPv4Forwarding ?? true,
+    },
+    rootDir: info.DockerRootDir ?? '',
+  };
+}
+
+async function readDisk(directory: string): Promise<DiskFacts> {
+  const stats = await statfs(directory);
+  return { directory, freeBytes: stats.bavail * stats.bsize, isOverlay: stats.type === overlayMagic };
+}
+
+function nearestExisting(directory: string): string {
+  let here = path.resolve(directory);
+  while (!existsSync(here)) here = path.dirname(here);
+  return here;
+}
+
+/** `MemAvailable`, which counts what caches can give back; elsewhere what the system calls free. */
+async function readFreeMemory(): Promise<number> {
+  if (platform() !== 'linux') return freemem();
+  const available = /^MemAvailable:\s+(\d+) kB$/m.exec(await readFile('/proc/meminfo', 'utf8'));
+  return available === null ? freemem() : Number(available[1]) * 1024;
+}
+
+async function readKernelNumber(name: string): Promise<number | undefined> {
+  const file = path.join('/proc/sys', name);
+  return existsSync(file) ? Number(await readFile(file, 'utf8')) : undefined;
+}
