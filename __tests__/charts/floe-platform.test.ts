@@ -156,9 +156,9 @@ describe.each(profiles)('profile %s', (profile) => {
     };
     expect(manifests).toMatchObject(manifests.map(({ kind }) => ({ kind, metadata: { labels } })));
 
-    const workloads = manifests.filter((manifest) => ['Deployment', 'StatefulSet'].includes(manifest.kind));
+    const programs = manifests.filter((manifest) => ['Deployment', 'StatefulSet'].includes(manifest.kind));
     for (const service of manifests.filter((manifest) => manifest.kind === 'Service')) {
-      const selected = workloads.filter((workload) =>
+      const selected = programs.filter((workload) =>
         Object.entries(service.spec.selector).every(
           ([key, value]) => workload.spec.template.metadata.labels[key] === value,
         ),
