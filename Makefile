@@ -8,7 +8,7 @@ WITH_LAB = eval "$$(lab/env)";
 # On the lab's machines the node image is the lab's; elsewhere the action's own default.
 NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 
-.PHONY: help lab images test-integration test quick check build doctor down
+.PHONY: help lab images images-full test-integration test-e2e test quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -22,6 +22,13 @@ images: lab ## The images of the example
 
 test-integration: images ## The main job: a real cluster, the real chart, real tests, results on disk
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier integration $(NODE_IMAGE) --results-dir ../../k8s-test-results/integration
+
+images-full: images ## Those of the full platform too: what it runs, and the example on it
+	@lab/up full
+	@$(WITH_LAB) docker build --quiet --tag floe-example-lakehouse:dev --file examples/floe/lakehouse.Dockerfile examples/floe
+
+test-e2e: images-full ## The full platform on three nodes: catalog, object storage, Cube, traces and metrics
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier e2e $(NODE_IMAGE) --results-dir ../../k8s-test-results/e2e
 
 test: images node_modules ## Everything that is tested here
 	@$(WITH_LAB) npm run --silent check && npm run --silent build && node scripts/run-tests.ts

@@ -79,7 +79,7 @@ describe('wrong inputs', () => {
 
   test('a profile that the chart does not have is answered with those it has', () => {
     expect(errorsOf({ profile: 'maximal' })).toEqual([
-      'profile: "maximal" needs profile "maximal", which the chart does not have; it has minimal',
+      'profile: "maximal" needs profile "maximal", which the chart does not have; it has full, minimal, production',
     ]);
   });
 

@@ -673,7 +673,8 @@ function listProfiles(chart: string): string[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)
     .filter((file) => file.endsWith('.yaml'))
-    .map((file) => file.slice(0, -'.yaml'.length));
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
 }
 
 /** Why a directory may not be emptied and used for results; undefined when it may. */

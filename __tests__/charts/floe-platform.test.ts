@@ -41,14 +41,39 @@ interface Manifest {
   data: { password?: string };
 }
 
+/** What each profile runs, beside the example's code location. */
+const workloads: Record<string, string[]> = {
+  minimal: ['dagster-daemon', 'dagster-webserver', 'postgres'],
+  full: [
+    'cube',
+    'dagster-daemon',
+    'dagster-webserver',
+    'jaeger',
+    'minio',
+    'otel-collector',
+    'polaris',
+    'postgres',
+    'prometheus',
+  ],
+  production: ['cube', 'dagster-daemon', 'dagster-webserver', 'otel-collector', 'prometheus'],
+};
+const ports: Record<string, number> = {
+  cube: 4000,
+  'dagster-webserver': 3000,
+  jaeger: 16686,
+  minio: 9000,
+  'otel-collector': 4318,
+  polaris: 8181,
+  postgres: 5432,
+  prometheus: 9090,
+};
+
 /** The arguments that every call shares: a profile, the example's values, and a current Kubernetes. */
 function listArguments(profile: string, ...more: string[]): string[] {
-  const values = [
-    '-f',
-    join(chart, 'profiles', `${profile}.yaml`),
-    '-f',
-    join(repository, 'examples/floe/deploy/values.yaml'),
-  ];
+  const deploy = join(repository, 'examples/floe/deploy');
+  const files = [join(chart, 'profiles', `${profile}.yaml`), join(deploy, 'values.yaml')];
+  if (profile === 'production') files.push(join(deploy, 'production.yaml'));
+  const values = files.flatMap((file) => ['-f', file]);
   return [chart, ...values, '--kube-version', '1.34.4', ...more];
 }
 
@@ -77,18 +102,25 @@ describe.each(profiles)('profile %s', (profile) => {
     expect(stdout).toContain('0 chart(s) failed');
   });
 
-  test('serves under the names that tests and programs expect, whatever the release is called', async () => {
-    const services = (await renderChart(profile)).filter((manifest) => manifest.kind === 'Service');
-    const ports = Object.fromEntries(services.map((service) => [service.metadata.name, service.spec.ports[0]?.port]));
-    expect(ports).toMatchObject({ 'dagster-webserver': 3000, postgres: 5432, 'floe-example': 4000 });
+  test('runs what it is for, and serves under the names that tests and programs expect', async () => {
+    const manifests = await renderChart(profile);
+    const expected = [...workloads[profile]!, 'floe-example'].sort();
+    expect(
+      listPods(manifests)
+        .map((pod) => pod.name)
+        .sort(),
+    ).toEqual(expected);
+    const services = manifests.filter((manifest) => manifest.kind === 'Service');
+    const served = Object.fromEntries(services.map((service) => [service.metadata.name, service.spec.ports[0]?.port]));
+    const promised = expected.flatMap((name) => (name in ports ? [[name, ports[name]]] : []));
+    expect(served).toEqual({ ...Object.fromEntries(promised), 'floe-example': 4000 });
   });
 
   test('runs every pod under the restricted Pod Security Standard, without a token', async () => {
     const pods = listPods(await renderChart(profile));
-    expect(pods.map((pod) => pod.name)).toEqual(
-      expect.arrayContaining(['dagster-webserver', 'dagster-daemon', 'floe-example', 'postgres']),
-    );
+    expect(pods.length).toBeGreaterThan(3);
     const restrictedPod = {
+      serviceAccountName: 'floe-platform',
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
@@ -124,9 +156,9 @@ describe.each(profiles)('profile %s', (profile) => {
     };
     expect(manifests).toMatchObject(manifests.map(({ kind }) => ({ kind, metadata: { labels } })));
 
-    const workloads = manifests.filter((manifest) => ['Deployment', 'StatefulSet'].includes(manifest.kind));
+    const programs = manifests.filter((manifest) => ['Deployment', 'StatefulSet'].includes(manifest.kind));
     for (const service of manifests.filter((manifest) => manifest.kind === 'Service')) {
-      const selected = workloads.filter((workload) =>
+      const selected = programs.filter((workload) =>
         Object.entries(service.spec.selector).every(
           ([key, value]) => workload.spec.template.metadata.labels[key] === value,
         ),
@@ -137,7 +169,22 @@ describe.each(profiles)('profile %s', (profile) => {
 
   test('makes nothing that belongs to the whole cluster', async () => {
     const kinds = new Set((await renderChart(profile)).map((manifest) => manifest.kind));
-    const namespaced = ['ConfigMap', 'Deployment', 'PersistentVolumeClaim', 'Secret', 'Service', 'StatefulSet'];
+    const namespaced = [
+      'ConfigMap',
+      'Deployment',
+      'ExternalSecret',
+      'HorizontalPodAutoscaler',
+      'Ingress',
+      'LimitRange',
+      'NetworkPolicy',
+      'PersistentVolumeClaim',
+      'PodDisruptionBudget',
+      'ResourceQuota',
+      'Secret',
+      'Service',
+      'ServiceAccount',
+      'StatefulSet',
+    ];
     expect([...kinds].filter((kind) => !namespaced.includes(kind))).toEqual([]);
   });
 
@@ -146,16 +193,18 @@ describe.each(profiles)('profile %s', (profile) => {
     const settings = [
       'images.registry=mirror.example:5000/hub',
       'images.pullSecrets={one,two}',
-      `postgres.image.digest=${digest}`,
+      `dagster.image.digest=${digest}`,
     ];
     const pods = listPods(await renderChart(profile, '--set', settings.join(',')));
     const images = Object.fromEntries(pods.map((pod) => [pod.name, pod.spec.containers[0]?.image]));
+    const dagster = `mirror.example:5000/hub/dagster/dagster-k8s:1.13.27@${digest}`;
     expect(images).toMatchObject({
-      'dagster-webserver': 'mirror.example:5000/hub/dagster/dagster-k8s:1.13.27',
-      'dagster-daemon': 'mirror.example:5000/hub/dagster/dagster-k8s:1.13.27',
-      postgres: `mirror.example:5000/hub/library/postgres:15-bookworm@${digest}`,
+      'dagster-webserver': dagster,
+      'dagster-daemon': dagster,
       'floe-example': 'floe-example:dev',
     });
+    const { 'floe-example': _own, ...platform } = images;
+    expect(Object.values(platform).filter((image) => !image?.startsWith('mirror.example:5000/hub/'))).toEqual([]);
     const pulled = { imagePullSecrets: [{ name: 'one' }, { name: 'two' }] };
     expect(pods).toMatchObject(pods.map((pod) => ({ name: pod.name, spec: pulled })));
     const policies = pods.flatMap((pod) => pod.containers.map((container) => container.imagePullPolicy));
@@ -195,9 +244,99 @@ test.each([
   ['a wrong pull policy', 'images.pullPolicy=Sometimes', 'pullPolicy'],
   ['a digest that is none', 'dagster.image.digest=sha256:12', 'digest'],
   ['a code location named like a Service of the platform', 'codeLocations[0].name=postgres', 'codeLocations'],
+  ['a mistyped switch', 'minio.enable=true', 'enable'],
+  ['an endpoint without its scheme', 'minio.existing.endpoint=s3.example:9000', 'endpoint'],
+  ['a trace endpoint with a scheme', 'jaeger.existing.endpoint=http://tempo:4317', 'endpoint'],
+  ['a bucket that S3 would not make', 'minio.bucket=Floe_Data', 'bucket'],
+  ['an ingress for a component that has none', 'ingress.hosts.jaeger=x.example', 'jaeger'],
   ['a code location without a module', 'codeLocations[0].module=null', 'module'],
 ])('refuses %s', async (_what, setting, named) => {
   const refusal = run('helm', ['template', 'any-release', ...listArguments('minimal', '--set', setting)]);
   await expect(refusal).rejects.toThrow(/values don't meet the specifications of the schema/);
   await expect(refusal).rejects.toThrow(named);
+});
+
+test.each([
+  ['dagster without a database', 'minimal', 'postgres.enabled=false', 'dagster needs PostgreSQL'],
+  ['a catalog without object storage', 'full', 'minio.enabled=false', 'polaris needs object storage'],
+  ['Cube without marts', 'full', 'postgres.martsDatabase=', 'cube reads a database'],
+  ['external secrets without a store', 'minimal', 'externalSecrets.enabled=true', 'needs the name of a SecretStore'],
+])('refuses %s, and says what would do', async (_what, profile, setting, said) => {
+  const refusal = run('helm', ['template', 'any-release', ...listArguments(profile, '--set', setting)]);
+  await expect(refusal).rejects.toThrow(said);
+});
+
+test.each(workloads.full!.filter((name) => !name.startsWith('dagster')))(
+  'profile full without %s has no object of it, and the others stay',
+  async (name) => {
+    const key = name === 'otel-collector' ? 'otelCollector' : name;
+    // What needs the component is pointed at one that is there already.
+    const existing = {
+      postgres: 'postgres.existing.host=db.example',
+      minio: 'minio.existing.endpoint=http://s3.example',
+    }[name];
+    const settings = [`${key}.enabled=false`, ...(existing === undefined ? [] : [existing])];
+    const manifests = await renderChart('full', '--set', settings.join(','));
+    const pods = listPods(manifests).map((pod) => pod.name);
+    expect(pods.sort()).toEqual([...workloads.full!, 'floe-example'].filter((one) => one !== name).sort());
+    const left = manifests.filter(
+      (manifest) => manifest.kind !== 'Secret' && manifest.metadata.labels['app.kubernetes.io/component'] === name,
+    );
+    expect(left).toEqual([]);
+    // Nothing looks for it under its own name any more.
+    const text = JSON.stringify(manifests.filter((manifest) => manifest.kind !== 'NetworkPolicy'));
+    const mentions = [`//${name}:`, `hostname: \\"${name}`, `["${name}:`, `_HOST","value":"${name}"`];
+    expect(mentions.filter((mention) => text.includes(mention))).toEqual([]);
+  },
+);
+
+test('profile full asks for little enough that three small nodes hold it, and its quota leaves room for tests', async () => {
+  const manifests = await renderChart('full');
+  const containers = listPods(manifests).flatMap((pod) => pod.spec.containers);
+  const requestedCpus = containers.reduce((sum, container) => sum + readCpu(container.resources.requests.cpu), 0);
+  expect(requestedCpus).toBeGreaterThan(0);
+  expect(requestedCpus).toBeLessThanOrEqual(1);
+  const quota = manifests.find((manifest) => manifest.kind === 'ResourceQuota') as unknown as {
+    spec: { hard: Record<string, string> };
+  };
+  expect(readCpu(quota.spec.hard['requests.cpu']!)).toBeGreaterThanOrEqual(requestedCpus + 2);
+});
+
+test('profile production scales, survives drains, is reached by ingress and holds no Secret of its own', async () => {
+  const manifests = await renderChart('production');
+  const namesOf = (kind: string) =>
+    manifests.filter((manifest) => manifest.kind === kind).map((manifest) => manifest.metadata.name);
+  expect(namesOf('Secret')).toEqual([]);
+  expect(namesOf('ExternalSecret').sort()).toEqual([
+    'cube-credentials',
+    'object-storage-credentials',
+    'postgres-credentials',
+  ]);
+  const scaled = ['cube', 'dagster-webserver', 'otel-collector'];
+  expect(namesOf('HorizontalPodAutoscaler').sort()).toEqual(scaled);
+  expect(namesOf('PodDisruptionBudget').sort()).toEqual(scaled);
+  expect(namesOf('Ingress').sort()).toEqual(['cube', 'dagster-webserver']);
+  const deployments = manifests.filter(
+    (manifest) => scaled.includes(manifest.metadata.name) && manifest.kind === 'Deployment',
+  );
+  // A number of replicas beside an autoscaler would undo its work at each upgrade.
+  expect(deployments.filter((deployment) => 'replicas' in deployment.spec)).toEqual([]);
+});
+
+test('an existing catalog, object storage, collector and database reach the code location by name', async () => {
+  const manifests = await renderChart(
+    'production',
+    '--set',
+    'otelCollector.enabled=false,otelCollector.existing.endpoint=http://agent.monitoring:4318',
+  );
+  const location = listPods(manifests).find((pod) => pod.name === 'floe-example')!;
+  const env = (location.containers[0] as unknown as { env: { name: string; value?: string }[] }).env;
+  expect(Object.fromEntries(env.map(({ name, value }) => [name, value]))).toMatchObject({
+    ICEBERG_CATALOG_URI: 'http://polaris.data.svc.cluster.local:8181/api/catalog',
+    ICEBERG_WAREHOUSE: 'floe',
+    S3_ENDPOINT: 'https://s3.eu-central-1.amazonaws.com',
+    AWS_REGION: 'eu-central-1',
+    MARTS_POSTGRES_HOST: 'floe.postgres.example.internal',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://agent.monitoring:4318',
+  });
 });

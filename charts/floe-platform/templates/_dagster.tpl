@@ -26,7 +26,7 @@ metadata:
     # Dagster reads its configuration only at its start.
     checksum/dagster-config: {{ include (print .root.Template.BasePath "/dagster-config.yaml") .root | sha256sum }}
 spec:
-  {{- include "floe-platform.podBasics" (dict "root" .root "userId" 1000) | nindent 2 }}
+  {{- include "floe-platform.podBasics" (dict "root" .root "component" .name "userId" 1000) | nindent 2 }}
   initContainers:
     # Dagster's own retries end after some 10 s (dagster_postgres/utils.py), and a cold database takes
     # longer: its volume has to be made first. Dagster would crash and be restarted until it is there.
@@ -34,7 +34,7 @@ spec:
       image: {{ include "floe-platform.image" (dict "image" .root.Values.postgres.image "registry" .root.Values.images.registry) }}
       imagePullPolicy: {{ .root.Values.images.pullPolicy }}
       # The first process of a container has no default action for SIGTERM: without the trap a deleted pod lingers.
-      command: [sh, -c, "trap exit TERM; until pg_isready --host=postgres --username={{ .root.Values.postgres.username }}; do sleep 1; done"]
+      command: [sh, -c, "trap exit TERM; until pg_isready --host={{ include "floe-platform.postgresHost" .root }} --port={{ include "floe-platform.postgresPort" .root }} --username={{ .root.Values.postgres.username }}; do sleep 1; done"]
       resources:
         requests: { cpu: 10m, memory: 16Mi }
         limits: { cpu: 500m, memory: 64Mi }
@@ -65,4 +65,38 @@ spec:
         name: dagster-config
     - name: tmp
       emptyDir: {}
+{{- end }}
+
+{{/* Where user code finds catalog, object storage and the database that Cube reads, each as far as it is there. */}}
+{{- define "floe-platform.lakehouseEnv" -}}
+{{- if include "floe-platform.catalogUri" . }}
+- name: ICEBERG_CATALOG_URI
+  value: {{ include "floe-platform.catalogUri" . | quote }}
+- name: ICEBERG_WAREHOUSE
+  value: {{ include "floe-platform.warehouse" . | quote }}
+{{- if and (not .Values.polaris.enabled) .Values.polaris.existing.credentialSecret }}
+- name: ICEBERG_CREDENTIAL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.polaris.existing.credentialSecret }}
+      key: credential
+- name: ICEBERG_SCOPE
+  value: {{ .Values.polaris.existing.scope | quote }}
+{{- end }}
+{{- end }}
+{{- if include "floe-platform.objectStorageEndpoint" . }}
+- name: S3_ENDPOINT
+  value: {{ include "floe-platform.objectStorageEndpoint" . | quote }}
+{{ include "floe-platform.objectStorageEnv" . }}
+{{- end }}
+{{- with .Values.postgres.martsDatabase }}
+- name: MARTS_POSTGRES_HOST
+  value: {{ include "floe-platform.postgresHost" $ | quote }}
+- name: MARTS_POSTGRES_PORT
+  value: {{ include "floe-platform.postgresPort" $ | quote }}
+- name: MARTS_POSTGRES_DATABASE
+  value: {{ . | quote }}
+- name: MARTS_POSTGRES_USER
+  value: {{ $.Values.postgres.username | quote }}
+{{- end }}
 {{- end }}

@@ -5,6 +5,39 @@ Names of Services do not hold the release's name: tests and programs find "dagst
 {{- define "floe-platform.postgresSecret" -}}
 {{- .Values.postgres.existingSecret | default "postgres-credentials" -}}
 {{- end }}
+{{- define "floe-platform.objectStorageSecret" -}}
+{{- .Values.minio.existingSecret | default "object-storage-credentials" -}}
+{{- end }}
+{{- define "floe-platform.cubeSecret" -}}
+{{- .Values.cube.existingSecret | default "cube-credentials" -}}
+{{- end }}
+{{- define "floe-platform.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default "floe-platform" -}}
+{{- end }}
+
+{{/* Where each part of the platform answers: the chart's own, an existing one, or "" where there is none. */}}
+{{- define "floe-platform.postgresHost" -}}
+{{- if .Values.postgres.enabled }}postgres{{ else }}{{ .Values.postgres.existing.host }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.postgresPort" -}}
+{{- if .Values.postgres.enabled }}5432{{ else }}{{ .Values.postgres.existing.port }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.objectStorageEndpoint" -}}
+{{- if .Values.minio.enabled }}http://minio:9000{{ else }}{{ .Values.minio.existing.endpoint }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.catalogUri" -}}
+{{- if .Values.polaris.enabled }}http://polaris:8181{{ else }}{{ .Values.polaris.existing.uri }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.warehouse" -}}
+{{- if .Values.polaris.enabled }}s3://{{ .Values.minio.bucket }}/warehouse{{ else }}{{ .Values.polaris.existing.warehouse }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.otlpEndpoint" -}}
+{{- if .Values.otelCollector.enabled }}http://otel-collector:4318{{ else }}{{ .Values.otelCollector.existing.endpoint }}{{ end -}}
+{{- end }}
+{{/* Where the collector sends traces: host:port, OTLP over gRPC. */}}
+{{- define "floe-platform.tracesEndpoint" -}}
+{{- if .Values.jaeger.enabled }}jaeger:4317{{ else }}{{ .Values.jaeger.existing.endpoint }}{{ end -}}
+{{- end }}
 
 {{/* Labels that select a component's pods: dict "root" $ "component" "…" */}}
 {{- define "floe-platform.selectorLabels" -}}
@@ -28,4 +61,43 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- .image.repository -}}
 {{- with .image.tag }}:{{ . }}{{ end -}}
 {{- with .image.digest }}@{{ . }}{{ end -}}
+{{- end }}
+
+{{/* storageClassName of a claim, if any is named: dict "root" $ "storage" {className} */}}
+{{- define "floe-platform.storageClass" -}}
+{{- with .storage.className | default .root.Values.storageClassName }}
+storageClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/*
+A Secret of generated values that outlives the release, as the data that it opens does; a second install finds the first
+one's values. Nothing where the user or an external store brings it.
+dict "root" $ "component" "…" "name" "…" "existing" "…" "generated" (dict key length) "fixed" (dict key value)
+*/}}
+{{- define "floe-platform.secret" -}}
+{{- if not (or .existing .root.Values.externalSecrets.enabled) }}
+{{- $found := lookup "v1" "Secret" .root.Release.Namespace .name }}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ .name }}
+  labels:
+    {{- include "floe-platform.labels" (dict "root" .root "component" .component) | nindent 4 }}
+  annotations:
+    helm.sh/resource-policy: keep
+type: Opaque
+data:
+  {{- range $key, $value := .fixed }}
+  {{ $key }}: {{ $value | b64enc }}
+  {{- end }}
+  {{- range $key, $length := .generated }}
+  {{- if and $found (hasKey ($found.data | default dict) $key) }}
+  {{ $key }}: {{ index $found.data $key }}
+  {{- else }}
+  {{ $key }}: {{ randAlphaNum (int $length) | b64enc }}
+  {{- end }}
+  {{- end }}
+{{- end }}
 {{- end }}

@@ -1,5 +1,7 @@
-{{/* What every pod of the chart has in common: dict "root" $ "userId" 1000 */}}
+{{/* What every pod of the chart has in common: dict "root" $ "component" "…" "userId" 1000 */}}
 {{- define "floe-platform.podBasics" -}}
+serviceAccountName: {{ include "floe-platform.serviceAccount" .root }}
+# No program of the platform talks to the Kubernetes API.
 automountServiceAccountToken: false
 # Without this the kubelet sets DAGSTER_WEBSERVER_PORT=tcp://… from the Service of that name, and
 # dagster-webserver reads its options from DAGSTER_WEBSERVER_*: it would refuse to start.
@@ -8,6 +10,33 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .root.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $labels := dict "root" .root "component" .component }}
+{{- with .root.Values.topologySpread }}
+topologySpreadConstraints:
+  {{- range . }}
+  - topologyKey: {{ .topologyKey }}
+    maxSkew: {{ .maxSkew }}
+    whenUnsatisfiable: {{ .whenUnsatisfiable }}
+    labelSelector:
+      matchLabels:
+        {{- if eq .over "release" }}
+        {{- omit (include "floe-platform.selectorLabels" $labels | fromYaml) "app.kubernetes.io/component" | toYaml | nindent 8 }}
+        {{- else }}
+        {{- include "floe-platform.selectorLabels" $labels | nindent 8 }}
+        {{- end }}
   {{- end }}
 {{- end }}
 securityContext:
@@ -27,4 +56,45 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
+{{- end }}
+
+{{/* Access to object storage, under the names that the S3 clients of every language read. */}}
+{{- define "floe-platform.objectStorageEnv" -}}
+- name: AWS_REGION
+  value: {{ .Values.minio.existing.region | quote }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "floe-platform.objectStorageSecret" . }}
+      key: access-key
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "floe-platform.objectStorageSecret" . }}
+      key: secret-key
+{{- end }}
+
+{{/* An HTTP program's three probes: dict "port" "…" "ready" "/…" "live" "/…" "startSeconds" 60 */}}
+{{- define "floe-platform.httpProbes" -}}
+startupProbe:
+  httpGet: { path: {{ .ready }}, port: {{ .port }} }
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: {{ .startSeconds }}
+readinessProbe:
+  httpGet: { path: {{ .ready }}, port: {{ .port }} }
+  periodSeconds: 5
+  timeoutSeconds: 5
+livenessProbe:
+  httpGet: { path: {{ .live }}, port: {{ .port }} }
+  periodSeconds: 15
+  timeoutSeconds: 10
+  failureThreshold: 4
+{{- end }}
+
+{{/* spec.replicas, unless an autoscaler sets it: a component's values */}}
+{{- define "floe-platform.replicas" -}}
+{{- if not .autoscaling.enabled }}
+replicas: {{ .replicas }}
+{{- end }}
 {{- end }}

@@ -1,0 +1,1 @@
+"""The data product on the full platform: the same marts, published as Iceberg tables and served from PostgreSQL."""

@@ -1,0 +1,71 @@
+"""What the end-to-end tests share: the programs of the full platform, and one run of the job that fills them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.cube_client import CubeClient
+from tests.e2e.kubernetes_client import KubernetesClient
+from tests.integration.dagster_client import DagsterClient, Run
+
+CODE_LOCATION = "floe-example"
+JOB = "build_lakehouse"
+CODE_LOCATION_DEADLINE_SECONDS = 90
+RUN_DEADLINE_SECONDS = 300
+
+
+def open_http(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def dagster() -> Iterator[DagsterClient]:
+    client = DagsterClient(os.environ.get("DAGSTER_HOST", "dagster-webserver"))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def lakehouse_run(dagster: DagsterClient) -> Run:
+    """One run of the job, launched by these tests and ended, well or not."""
+    repository = dagster.wait_for_code_location(CODE_LOCATION, CODE_LOCATION_DEADLINE_SECONDS)
+    run_id = dagster.launch_job(CODE_LOCATION, repository["name"], JOB)
+    return dagster.wait_for_run(run_id, RUN_DEADLINE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Iterator[httpx.Client]:
+    """The Iceberg REST catalog."""
+    yield from open_http(os.environ.get("CATALOG_URL", "http://polaris:8181"))
+
+
+@pytest.fixture(scope="session")
+def jaeger() -> Iterator[httpx.Client]:
+    yield from open_http(os.environ.get("JAEGER_URL", "http://jaeger:16686"))
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Iterator[httpx.Client]:
+    yield from open_http(os.environ.get("PROMETHEUS_URL", "http://prometheus:9090"))
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[KubernetesClient]:
+    with KubernetesClient() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def cube(kubernetes: KubernetesClient) -> Iterator[CubeClient]:
+    secret = kubernetes.read_secret("cube-credentials", "api-secret")
+    with CubeClient(os.environ.get("CUBE_URL", "http://cube:4000"), secret) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def results_path() -> Path:
+    return Path(os.environ.get("RESULTS_PATH", "/results"))
