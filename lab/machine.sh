@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154 # lab/up and its other parts set lab, cache
 
 # A step that makes an image needs docker and these; a step that makes a program does not.
-packages=(docker.io debootstrap iptables jq tar util-linux)
+packages=(docker.io debootstrap iptables jq tar util-linux chromium fonts-dejavu-core)
 
 docker_answers() { timeout 10 docker info >/dev/null 2>&1; }
 
@@ -48,6 +48,8 @@ install_packages() {
   for package in "${packages[@]}"; do
     # A docker of another make (docker-ce) serves as well.
     if [[ $package == docker.io ]] && command -v dockerd >/dev/null; then continue; fi
+    # The report is tested in a browser; one of another make serves as well.
+    if [[ $package == chromium ]] && command -v google-chrome >/dev/null; then continue; fi
     [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
   ((${#missing[@]} > 0)) || return 0

@@ -1,61 +1,32 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderReportHtml } from '../../src/report/report-html.ts';
 import type { ReportInput } from '../../src/report/report-input.ts';
+import { launchBrowser, type OpenedPage, openFile } from './browser.ts';
 import { hostileTexts } from './hostile.ts';
 import { badImageRun, failedRun, greenRun, makeInput, makeTest, restlessRun } from './sample-runs.ts';
-
-/** Chromium as Debian (lab/up), Ubuntu's runners and laptops have it. */
-const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const directories = (process.env.PATH ?? '').split(path.delimiter);
 
 let browser: Browser;
 let directory: string;
 let files = 0;
 
 beforeAll(async () => {
-  const found = programs
-    .flatMap((name) => directories.map((one) => path.join(one, name)))
-    .find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`the report is tested in a browser; install one of ${programs.join(', ')}`);
   directory = mkdtempSync(path.join(tmpdir(), 'report-'));
-  const quiet = ['quic', 'gpu', 'background-networking', 'component-update', 'sync'].map((one) => `--disable-${one}`);
-  browser = await chromium.launch({ executablePath: found, args: ['--no-sandbox', '--no-first-run', ...quiet] });
+  browser = await launchBrowser();
 }, 60_000);
 afterAll(async () => {
   await browser.close();
   rmSync(directory, { recursive: true });
 });
 
-interface Opened {
-  page: Page;
-  /** Errors of scripts and of the content security policy, dialogs, and all that was asked of a network. */
-  troubles: string[];
-}
-
-/** Opens the report of a run as a user does: from a file, in a browser that knows nothing of it. */
-async function open(input: ReportInput, options: BrowserContextOptions = {}): Promise<Opened> {
+/** Opens the report of a run in a browser that knows nothing of it. */
+async function open(input: ReportInput, options: BrowserContextOptions = {}): Promise<OpenedPage> {
   const file = path.join(directory, `${++files}.html`);
   writeFileSync(file, [...renderReportHtml(input)].join(''));
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
-  const page = await context.newPage();
-  const troubles: string[] = [];
-  page.on('console', (said) => {
-    if (['error', 'warning'].includes(said.type())) troubles.push(said.text());
-  });
-  page.on('pageerror', (error) => troubles.push(error.message));
-  page.on('dialog', (dialog) => {
-    troubles.push(`dialog ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on('request', (request) => {
-    if (request.url() !== `file://${file}`) troubles.push(`asked for ${request.url()}`);
-  });
-  await page.goto(`file://${file}`);
-  return { page, troubles };
+  return openFile(browser, file, options);
 }
 
 /**

@@ -152,5 +152,6 @@ function toReported(event: ClusterEvent): ReportedEvent {
     object: `${event.involvedObject.kind ?? ''}/${event.involvedObject.name ?? ''}`,
     reason: event.reason ?? '',
     message: event.message ?? '',
+    ...((event.count ?? 1) > 1 ? { count: event.count! } : {}),
   };
 }

@@ -3,7 +3,7 @@ import type { TestCase, Verdict } from '../outcome.ts';
 import { nameIncident, nameVictims, tellIncidents } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
 import type { ReportedIncident } from './report-input.ts';
-import { failedTests, formatCount, formatCounts, formatDuration } from './tell-tests.ts';
+import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './tell-tests.ts';
 
 export interface Headline {
   mark: '✓' | '✗' | '■';
@@ -40,7 +40,11 @@ export function headlineOf(
     return { mark, outcome, sentence: toPlainLine(`${sentence}${nameSuspect(tests, incidents)}`) };
   }
   const kind = failure === null || failure.kind === outcome ? '' : `: ${failure.kind}`;
-  return { mark, outcome: `${outcome}${kind}`, sentence: toPlainLine(failure?.reason ?? 'no reason is known') };
+  return {
+    mark,
+    outcome: `${outcome}${kind}`,
+    sentence: toPlainLine(shortReason(failure?.reason ?? 'no reason is known')),
+  };
 }
 
 /** The incident that stands nearest to most failures: likelier their cause than the code under test. */

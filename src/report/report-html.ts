@@ -18,6 +18,8 @@ import {
 import { renderTimeline } from './timeline.ts';
 import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
+/** A longer first sentence is set smaller. */
+const longSentence = 140;
 const maxLogLines = 500;
 const maxLogChars = 512 * 1024;
 const maxLogs = 100;
@@ -86,7 +88,7 @@ function renderVerdict(
   const evidence = failure === null ? '' : toPlainText(evidenceOf(failure, cases).join('\n')).trim();
   return `<section class="verdict ${verdict.outcome}-run" aria-label="Verdict">
 <div class="outcome"><span class="mark" aria-hidden="true">${mark}</span>${escapeHtmlLine(outcome)}</div>
-<h1>${escapeHtmlLine(sentence)}</h1>
+<h1${sentence.length > longSentence ? ' class="long"' : ''}>${escapeHtmlLine(sentence)}</h1>
 ${failure !== null && failure.hint !== '' ? `<p class="hint"><b>What to do:</b> ${escapeHtmlLine(failure.hint)}</p>\n` : ''}${
   evidence === '' ? '' : `<pre tabindex="0">${escapeHtml(cutMiddle(evidence, 20_000))}</pre>\n`
 }<ul class="facts">${facts.map(([name, value]) => `<li>${name} <b>${escapeHtmlLine(value, 200)}</b></li>`).join('')}</ul>
@@ -253,20 +255,32 @@ function toInertJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026');
 }
 
-/** Logs of the pods that the failure speaks of come first. */
-function sortLogs({ logs, verdict: { failure } }: ReportInput): ReportedLog[] {
-  const said = failure === null ? '' : [failure.reason, ...failure.evidence].join('\n');
-  const isNamed = ({ pod }: ReportedLog) => pod !== '' && said.includes(pod);
-  return [...logs.filter(isNamed), ...logs.filter((log) => !isNamed(log))];
+/** A log, and whether it is likely what a reader of this page looks for. */
+interface RankedLog extends ReportedLog {
+  isSuspect: boolean;
 }
 
-function* renderLogs(logs: readonly ReportedLog[]): Generator<string> {
+/** First the logs of pods that the failure speaks of, then those of pods that failed or were restarted, then of those that ended. */
+function sortLogs({ logs, pods, verdict: { failure } }: ReportInput): RankedLog[] {
+  const said = failure === null ? '' : [failure.reason, ...failure.evidence].join('\n');
+  const lives = new Map((pods ?? []).map((pod) => [pod.name, pod]));
+  const rankOf = ({ pod }: ReportedLog): number => {
+    if (pod !== '' && said.includes(pod)) return 0;
+    const life = lives.get(pod);
+    if (life?.end === 'failed' || (life?.restarts.length ?? 0) > 0) return 1;
+    return life?.end === undefined ? 3 : 2;
+  };
+  const ranked = logs.map((log) => ({ log, rank: rankOf(log) })).sort((one, other) => one.rank - other.rank);
+  return ranked.map(({ log, rank }) => ({ ...log, isSuspect: rank === 0 }));
+}
+
+function* renderLogs(logs: readonly RankedLog[]): Generator<string> {
   if (logs.length === 0) return;
   yield '<section id="logs" aria-labelledby="logs-title">\n<h2 id="logs-title">Logs</h2>\n';
-  for (const { pod, container, path, lastLines } of logs.slice(0, maxLogs)) {
+  for (const [index, { pod, container, path, lastLines, isSuspect }] of logs.slice(0, maxLogs).entries()) {
     const lines = lastLines.slice(-maxLogLines);
     const text = toPlainText(lines.join('\n').slice(-maxLogChars));
-    yield `<details><summary><span class="mono">${escapeHtmlLine(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${escapeHtmlLine(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
+    yield `<details${isSuspect && index === 0 ? ' open' : ''}><summary><span class="mono">${escapeHtmlLine(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${escapeHtmlLine(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
   }
   if (logs.length > maxLogs) yield `<p class="empty">${logs.length - maxLogs} more logs are in logs/.</p>\n`;
   yield '</section>\n';
@@ -274,25 +288,28 @@ function* renderLogs(logs: readonly ReportedLog[]): Generator<string> {
 
 function renderEvents(events: readonly ReportedEvent[]): string {
   if (events.length === 0) return '';
-  // Of too many, the warnings are worth more than the rest.
-  const kept = [...events.filter(({ type }) => type === 'Warning'), ...events.filter(({ type }) => type !== 'Warning')]
-    .slice(0, maxEvents)
-    .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  const rows = kept.map(
-    ({ at, type, object, reason, message }) =>
-      `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${escapeHtmlLine(timeOfDay(at))}</td><td>${escapeHtmlLine(object, 200)}</td><td class="reason">${escapeHtmlLine(reason, 100)}</td><td>${escapeHtmlLine(message, 1000)}</td></tr>`,
-  );
-  const warnings = events.filter(({ type }) => type === 'Warning').length;
-  const told = `${formatCount(events.length, 'event')}, ${formatCount(warnings, 'warning')} among them`;
+  const sorted = [...events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const warnings = sorted.filter(({ type }) => type === 'Warning');
   return `<section id="events" aria-labelledby="events-title">
 <h2 id="events-title">Events of the cluster</h2>
-<details${warnings > 0 ? ' open' : ''}><summary>${told}</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Events"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
-${rows.join('\n')}
-</tbody></table></div>
-${events.length > kept.length ? `<p class="empty">${events.length - kept.length} more are in cluster/.</p>\n` : ''}</details>
+${warnings.length === 0 ? '' : `<details open><summary>${formatCount(warnings.length, 'warning')}</summary>\n${renderEventTable(warnings, 'Warnings')}</details>\n`}<details><summary>${events.length === 1 ? 'the only event' : `all ${formatCount(events.length, 'event')}`}</summary>
+${renderEventTable(sorted, 'Events')}</details>
 </section>
 `;
+}
+
+function renderEventTable(events: readonly ReportedEvent[], label: string): string {
+  const rows = events
+    .slice(0, maxEvents)
+    .map(
+      ({ at, type, object, reason, message, count }) =>
+        `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${escapeHtmlLine(timeOfDay(at), 100)}</td><td class="object">${escapeHtmlLine(object, 200)}</td><td class="reason">${escapeHtmlLine(reason, 100)}${count === undefined ? '' : ` ×${Math.trunc(count)}`}</td><td>${escapeHtmlLine(message, 1000)}</td></tr>`,
+    );
+  const left = events.length - rows.length;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
+${rows.join('\n')}
+</tbody></table></div>
+${left > 0 ? `<p class="empty">${left} more are in cluster/.</p>\n` : ''}`;
 }
 
 function renderFooter({ resultsDir, artifactUrl, startedAt }: ReportInput): string {

@@ -20,6 +20,8 @@ export interface ReportedEvent {
   object: string;
   reason: string;
   message: string;
+  /** How often it happened, `at` the last time; absent for once. */
+  count?: number;
 }
 
 /** Something that happened to a pod of the platform while the tests ran. */

@@ -31,7 +31,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .verdict .outcome { color: var(--tone); font-weight: 700; letter-spacing: .02em; font-size: 14px; display: flex; gap: 8px; align-items: center; }
 .verdict .mark { display: inline-grid; place-items: center; width: 22px; height: 22px; border-radius: 50%; background: var(--tone); color: var(--card); font-size: 13px; font-weight: 800; }
 .verdict h1 { font-size: 22px; line-height: 1.3; margin: 8px 0 0; overflow-wrap: anywhere; text-wrap: pretty; } .verdict h1::first-letter { text-transform: uppercase; }
-.hint { margin: 10px 0 0; } .hint b { color: var(--tone); }
+.verdict h1.long { font-size: 17px; } .hint { margin: 10px 0 0; } .hint b { color: var(--tone); }
 .verdict pre { margin-top: 14px; }
 .facts { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 14px 0 0; padding: 0; list-style: none; color: var(--soft); font-size: 13px; }
 .facts b { color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }
@@ -86,7 +86,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { text-align: left; color: var(--soft); font-weight: 600; position: sticky; top: 0; background: var(--card); }
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td { overflow-wrap: anywhere; }
-td.reason { white-space: nowrap; } tr.warn td.reason { color: var(--flaky); font-weight: 600; }
+td.object { min-width: 210px; } td.reason { white-space: nowrap; } tr.warn td.reason { color: var(--flaky); font-weight: 600; }
 footer { color: var(--soft); font-size: 13px; margin-top: 20px; overflow-wrap: anywhere; }
 @media (max-width: 600px) {
   main { padding: 12px 10px 40px; } section { padding: 14px; border-radius: 10px; } .verdict h1 { font-size: 19px; }

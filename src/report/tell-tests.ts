@@ -44,6 +44,15 @@ export function isFlaky(test: TestCase): boolean {
   return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
 }
 
+/** So long a reason is still read as one line; of a longer one the middle is left out. */
+const maxReasonChars = 260;
+
+/** The reason of a failure for the first line: its begin says what, its end is where errors tell their cause. */
+export function shortReason(reason: string): string {
+  if (reason.length <= maxReasonChars) return reason;
+  return `${reason.slice(0, maxReasonChars / 2).trimEnd()} … ${reason.slice(-maxReasonChars / 2).trimStart()}`;
+}
+
 /** Whether it was running when the run died. */
 export function wasInFlight(test: TestCase): boolean {
   return test.status === 'error' && test.rebuilt === true;
@@ -77,7 +86,11 @@ export function causeOf(test: TestCase, maxChars = 200): string {
   return firstLineOf(test.message || test.details, maxChars);
 }
 
-/** The proof of a failure that needs one: where failed tests are listed, they are the proof. */
+/**
+ * The proof of a failure that needs one: where failed tests are listed, they are the proof. A reason too long for a first
+ * line stands here whole.
+ */
 export function evidenceOf(failure: Failure, tests: readonly TestCase[]): string[] {
-  return failure.kind === 'test' && failedTests(tests).length > 0 ? [] : failure.evidence;
+  if (failure.kind === 'test' && failedTests(tests).length > 0) return [];
+  return failure.reason.length > maxReasonChars ? [failure.reason, ...failure.evidence] : failure.evidence;
 }

@@ -64,10 +64,13 @@ export function renderTimeline(input: ReportInput): string {
   const picture = new Picture(end, axisTicks(end));
   const begin = Date.parse(input.startedAt ?? '');
   const secondsOf = (at: string): number => (Date.parse(at) - begin) / 1000;
+  // After the results came home nobody looked at the pods any more.
+  const results = phases.find(({ name }) => name === 'results');
+  const knownUntil = results === undefined ? end : results.startSeconds + results.seconds;
   const rows = phases.map((phase) => renderPhase(picture, phase));
   const pods = Number.isNaN(begin) ? [] : (input.pods ?? []).slice(0, maxPods);
   if (pods.length > 0) {
-    rows.push('<h3>Pods</h3>', ...pods.map((pod) => renderPod(picture, pod, secondsOf)));
+    rows.push('<h3>Pods</h3>', ...pods.map((pod) => renderPod(picture, pod, secondsOf, knownUntil)));
     const left = (input.pods ?? []).length - pods.length;
     if (left > 0) rows.push(`<p class="empty">${formatCount(left, 'more pod')}, in cluster/.</p>`);
   }
@@ -103,9 +106,9 @@ function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }:
   return picture.row(name, picture.bars([bar]), formatDuration(seconds), told);
 }
 
-function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number): string {
+function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number, knownUntil: number): string {
   const bars = pod.stages.map(({ what, from, until }): Bar => {
-    const [start, stop] = [secondsOf(from), until === undefined ? picture.end : secondsOf(until)];
+    const [start, stop] = [secondsOf(from), until === undefined ? knownUntil : secondsOf(until)];
     const told = `${pod.name}: ${stageWords[what]} from ${clockOf(Math.max(0, start))} for ${formatDuration(Math.max(0, stop - start))}`;
     return { className: what, from: start, until: stop, told };
   });
