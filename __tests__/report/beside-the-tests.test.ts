@@ -40,7 +40,7 @@ describe('an incident of the platform', () => {
   test('is in the first line, since it is likelier the cause than the code under test', () => {
     const { verdict, tests, incidents } = restlessRun;
     expect(headlineOf(verdict, tests, incidents).sentence).toBe(
-      '2 of 102 tests failed: test_totals, test_schema_of_silver; 2 tests failed within 4 s after floe-postgresql-0/postgres restarted (OOMKilled at its limit of 256Mi)',
+      '2 of 102 tests failed: test_totals, test_schema_of_silver; all within 4 s after floe-postgresql-0/postgres restarted (OOMKilled at its limit of 256Mi)',
     );
   });
 

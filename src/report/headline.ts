@@ -1,6 +1,6 @@
 /** What every rendering says first. */
 import type { TestCase, Verdict } from '../outcome.ts';
-import { nameIncident, nameVictims, tellIncidents } from './incident-story.ts';
+import { nameIncident, tellIncidents, within } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
 import type { ReportedIncident } from './report-input.ts';
 import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './tell-tests.ts';
@@ -53,9 +53,11 @@ function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedInc
   const [worst] = told;
   if (worst === undefined) return '';
   const name = nameIncident(worst.incident);
+  const isAll = worst.failed.length > 0 && worst.failed.length === failedTests(tests).length;
+  if (isAll) return `; ${worst.failed.length === 1 ? '' : 'all '}${within(worst)} after ${name}`;
   return worst.failed.length === 0
     ? `; meanwhile ${name}${andMore(told.length)}`
-    : `; ${nameVictims(worst)} after ${name}`;
+    : `; ${worst.failed.length} of them ${within(worst)} after ${name}`;
 }
 
 function andMore(count: number): string {

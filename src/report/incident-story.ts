@@ -47,9 +47,13 @@ export function nameIncident({ pod, container, what }: ReportedIncident): string
 }
 
 /** `3 tests failed within 4 s`, or nothing. */
-export function nameVictims({ failed, withinSeconds }: ToldIncident): string {
-  if (failed.length === 0) return '';
-  return `${formatCount(failed.length, 'test')} failed within ${Math.max(1, Math.ceil(withinSeconds))} s`;
+export function nameVictims(told: ToldIncident): string {
+  return told.failed.length === 0 ? '' : `${formatCount(told.failed.length, 'test')} failed ${within(told)}`;
+}
+
+/** `within 4 s`. */
+export function within({ withinSeconds }: ToldIncident): string {
+  return `within ${Math.max(1, Math.ceil(withinSeconds))} s`;
 }
 
 /** `12:04:31` of an ISO time, in the time zone it is written in; whatever else it is, as it is. */

@@ -159,20 +159,21 @@ ${rows.join('\n')}
 function renderUsageRow(one: ReportedUsage): string {
   const amount = (name: string, value: number | undefined, format: (value: number) => string): string =>
     `<td data-name="${name}">${value === undefined ? '<span class="soft">–</span>' : format(value)}</td>`;
-  const memoryScale = Math.max(one.memoryLimitBytes ?? one.memoryRequestBytes ?? 0, one.memoryPeakBytes);
-  const cpuScale = Math.max(one.cpuLimitCores ?? one.cpuRequestCores ?? 0, one.cpuPeakCores);
   return `<tr${isCloseToLimit(one) ? ' class="close"' : ''}><td class="mono">${escapeHtmlLine(nameContainer(one), 300)}</td>${[
-    `<td data-name="memory, at most"><b>${formatBytes(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, memoryScale)}</td>`,
+    `<td data-name="memory, at most"><b>${formatBytes(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, one.memoryLimitBytes)}</td>`,
     amount('memory request', one.memoryRequestBytes, formatBytes),
     amount('memory limit', one.memoryLimitBytes, formatBytes),
-    `<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, cpuScale)}</td>`,
+    `<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, one.cpuLimitCores)}</td>`,
     amount('CPU request', one.cpuRequestCores, formatCores),
     amount('CPU limit', one.cpuLimitCores, formatCores),
   ].join('')}</tr>`;
 }
 
-function renderGauge(peak: number, request: number | undefined, scale: number): string {
-  if (scale <= 0) return '';
+/** A bar whose whole length is the limit, or else the request: without either there is nothing to compare with. */
+function renderGauge(peak: number, request: number | undefined, limit: number | undefined): string {
+  const whole = limit ?? request ?? 0;
+  if (whole <= 0) return '';
+  const scale = Math.max(whole, peak);
   const percent = (value: number) => `${Math.min(100, (value / scale) * 100).toFixed(1)}%`;
   const mark =
     request === undefined || request > scale

@@ -78,7 +78,7 @@ nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 14px 4px 0; font-si
 .incidents { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; } .incidents ul { list-style: none; margin: 4px 0 0; padding: 0 0 0 14px; border-left: 3px solid var(--failed); }
 .at { color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; } .incidents li { overflow-wrap: anywhere; }
 .gauge { display: block; width: 100%; min-width: 90px; height: 6px; margin-top: 4px; background: var(--line); border-radius: 3px; overflow: hidden; } .gauge rect { fill: var(--accent); } .gauge line { stroke: var(--ink); stroke-width: 2; }
-.close .gauge rect { fill: var(--failed); } .usage td { font-variant-numeric: tabular-nums; white-space: nowrap; } .usage td:first-child { white-space: normal; } .soft, .note { color: var(--soft); } .note { font-size: 13px; margin: 10px 0 0; }
+.close [data-name^=memory] .gauge rect { fill: var(--failed); } .usage td { font-variant-numeric: tabular-nums; white-space: nowrap; } .usage td:first-child { white-space: normal; } .soft, .note { color: var(--soft); } .note { font-size: 13px; margin: 10px 0 0; }
 details > summary { cursor: pointer; padding: 4px 0; overflow-wrap: anywhere; } details[open] > summary { margin-bottom: 8px; }
 details .path { color: var(--soft); font-size: 13px; margin-left: 8px; }
 .scroll { overflow: auto; max-height: 520px; }
@@ -140,7 +140,8 @@ function details(test) {
   else if (test.rebuilt) facts.push('rebuilt, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
   if (test.name.length > 120) box.append(element('pre', '', test.name));
-  if (test.message && !(test.details || '').includes(test.message.split('\n', 1)[0])) box.append(element('pre', '', test.message));
+  // A message of one line stands above already, as the cause.
+  if (test.message && (test.message.includes('\n') || test.message.length > 300) && !(test.details || '').includes(test.message.split('\n', 1)[0])) box.append(element('pre', '', test.message));
   if (test.details) box.append(element('pre', '', test.details));
   for (const pre of box.querySelectorAll('pre')) pre.tabIndex = 0;
   return box;

@@ -125,7 +125,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
     '',
     [
       place === '' ? '' : codeSpan(place),
-      test.classname === '' ? '' : codeSpan(test.classname),
+      place !== '' || test.classname === '' ? '' : codeSpan(test.classname),
       formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
@@ -133,7 +133,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       .filter((part) => part !== '')
       .join(' · '),
     '',
-    ...(text === '' ? [] : [codeBlock(text, maxDetailsChars), '']),
+    ...(text === '' || toPlainLine(text) === causeOf(test, 160) ? [] : [codeBlock(text, maxDetailsChars), '']),
     '</details>',
     '',
     '',
