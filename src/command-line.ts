@@ -68,8 +68,9 @@ async function report(args: string[]): Promise<number> {
 }
 
 function showEnd(end: RunEnd): number {
-  const lines = renderTerminal(end.report, { colour: wantsColour(process.stdout, process.env) });
-  process.stdout.write(`${lines.join('\n')}\n`);
+  const colour = wantsColour(process.stdout, process.env);
+  const lines = renderTerminal(end.report, { colour, cwd: process.cwd() });
+  process.stdout.write(`\n${lines.join('\n')}\n`);
   return exitStatusOf(end.verdict);
 }
 

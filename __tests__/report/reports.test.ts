@@ -384,6 +384,13 @@ describe('the last screen', () => {
     ]);
   });
 
+  test('tells paths from the directory that the reader is in', () => {
+    const input = { ...greenRun, resultsDir: '/work/project/k8s-test-results/integration' };
+    const told = (cwd: string) => renderTerminal(input, { cwd }).at(-1);
+    expect(told('/work/project')).toBe('  report:  k8s-test-results/integration/report.html');
+    expect(told('/work/pro')).toBe('  report:  /work/project/k8s-test-results/integration/report.html');
+  });
+
   test('names some of many failures and counts the rest', () => {
     const lines = renderTerminal(manyFailures, { maxTests: 5 });
     expect(lines).toContain('  … and 4,995 more in report.html');

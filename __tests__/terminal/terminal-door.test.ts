@@ -68,3 +68,15 @@ test('a dumb terminal gets plain lines, and colours are for those who want them'
   expect(wantsColour(out, { TERM: 'dumb' })).toBe(false);
   expect(wantsColour({ isTTY: false, write: out.write }, {})).toBe(false);
 });
+
+test('a ruler as wide as the terminal does not wrap for our margin; other lines stay whole', () => {
+  const { door, text } = open(true);
+  door.quote(`==== 1 failed in 0.12s ${'='.repeat(37)}`);
+  door.quote('x'.repeat(70));
+  const [ruler, long] = text()
+    .split('\n')
+    .map((line) => line.replace('\r\u001b[K', ''));
+  expect(ruler).toHaveLength(60);
+  expect(ruler).toMatch(/^ {2}│ ==== 1 failed in 0\.12s =+$/);
+  expect(long).toBe(`  │ ${'x'.repeat(70)}`);
+});

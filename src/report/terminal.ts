@@ -16,12 +16,12 @@ function quote(text: string, maxChars = 200): string {
 }
 
 /**
- * Lines without line breaks; `colour` adds ANSI colours of our own. No untrusted text stands at the begin of a line, and
+ * Lines without line breaks; `colour` adds ANSI colours of our own; paths in `cwd` are told from there. No untrusted text stands at the begin of a line, and
  * `##[` is broken up, so that the runner's log takes nothing here for a command.
  */
 export function renderTerminal(
   input: ReportInput,
-  { colour = false, maxTests = 20 }: { colour?: boolean; maxTests?: number } = {},
+  { colour = false, maxTests = 20, cwd }: { colour?: boolean; maxTests?: number; cwd?: string } = {},
 ): string[] {
   const paint =
     (code: number) =>
@@ -69,7 +69,14 @@ export function renderTerminal(
   lines.push(`  took ${formatDuration(verdict.durationSeconds)}`);
   for (const warning of verdict.warnings.slice(0, 10)) lines.push(`  ${yellow('warning:')} ${quote(warning, 300)}`);
   if (verdict.warnings.length > 10) lines.push(`  … and ${verdict.warnings.length - 10} more warnings in result.json`);
-  lines.push(`  results: ${quote(resultsDir, 500)}`);
-  lines.push(`  report:  ${quote(path.join(resultsDir, 'report.html'), 500)}`);
+  const shown = cwd === undefined ? resultsDir : fromDirectory(cwd, resultsDir);
+  lines.push(`  results: ${quote(shown, 500)}`);
+  lines.push(`  report:  ${quote(path.join(shown, 'report.html'), 500)}`);
   return lines;
+}
+
+/** A path from a directory that it lies in; any other as it is. */
+function fromDirectory(cwd: string, absolute: string): string {
+  const relative = path.relative(cwd, absolute);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? absolute : relative;
 }

@@ -12,6 +12,12 @@ export interface Terminal {
 const clockMilliseconds = 200;
 /** On a plain console: so often at most is it said what is being waited for. */
 const waitingSeconds = 15;
+/** What stands before a phase that has ended, and its ANSI colour. */
+const signs = {
+  passed: { sign: '✓', colour: 32 },
+  failed: { sign: '✗', colour: 31 },
+  skipped: { sign: '–', colour: 2 },
+};
 const eraseLine = '\r\u001b[K';
 
 /**
@@ -21,6 +27,7 @@ const eraseLine = '\r\u001b[K';
 export class TerminalDoor implements Door {
   readonly #out: Terminal;
   readonly #isLive: boolean;
+  readonly #hasColour: boolean;
   readonly #running = new Map<PhaseName, number>();
   readonly #masked = new Set<string>();
   #waiting = '';
@@ -30,6 +37,7 @@ export class TerminalDoor implements Door {
   constructor(out: Terminal, env: Record<string, string | undefined> = {}) {
     this.#out = out;
     this.#isLive = canObey(out, env);
+    this.#hasColour = wantsColour(out, env);
   }
 
   phaseStarted(name: PhaseName): void {
@@ -46,8 +54,9 @@ export class TerminalDoor implements Door {
     this.#running.delete(record.name);
     // What was waited for may have been this phase's; whatever goes on says its own again.
     this.#waiting = '';
-    const sign = { passed: '✓', failed: '✗', skipped: '–' }[record.outcome];
-    this.#print(`${sign} ${record.name.padEnd(10)} ${record.seconds.toFixed(1).padStart(6)} s`);
+    const { sign, colour } = signs[record.outcome];
+    const painted = this.#hasColour ? `\u001b[${colour}m${sign}\u001b[0m` : sign;
+    this.#print(`${painted} ${record.name.padEnd(10)} ${record.seconds.toFixed(1).padStart(6)} s`);
     if (this.#running.size === 0) {
       clearInterval(this.#clock);
       this.#clock = undefined;
@@ -73,7 +82,8 @@ export class TerminalDoor implements Door {
 
   quote(line: string): void {
     // Colours of pytest and the like are lost, but no line can move the cursor or ring the bell.
-    this.#print(`  │ ${stripVTControlCharacters(line).replaceAll(/(?!\t)\p{Cc}/gu, '')}`);
+    const text = `  │ ${stripVTControlCharacters(line).replaceAll(/(?!\t)\p{Cc}/gu, '')}`;
+    this.#print(this.#isLive ? shortenRuler(text, this.#out.columns ?? 80) : text);
   }
 
   mask(secret: string): void {
@@ -106,6 +116,14 @@ function canObey(out: Terminal, env: Record<string, string | undefined>): boolea
 /** Whether colours are wanted: a terminal that has them, whose user did not say no (https://no-color.org). */
 export function wantsColour(out: Terminal, env: Record<string, string | undefined>): boolean {
   return canObey(out, env) && (env.NO_COLOR ?? '') === '';
+}
+
+/** pytest draws its rulers as wide as it believes the terminal to be; one that would wrap for our margin is cut at its end. */
+function shortenRuler(text: string, columns: number): string {
+  const excess = text.length - columns;
+  return excess > 0
+    ? text.replace(/([=_-])\1{3,79}$/, (ruler) => ruler.slice(0, Math.max(3, ruler.length - excess)))
+    : text;
 }
 
 /** East Asian characters and pictures take two columns of a terminal. */
