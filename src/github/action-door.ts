@@ -101,9 +101,14 @@ export class ActionDoor implements Door {
   }
 }
 
+/** Breaks up the old form of workflow commands, which the runner, and the page that shows its log, obey anywhere in a line. */
+export function breakCommands(text: string): string {
+  return text.replaceAll('##[', '##\u200b[');
+}
+
 /** Data of a workflow command, as @actions/core escapes it. */
 function escapeData(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return breakCommands(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 
 /** A property of a workflow command, as @actions/core escapes it. */
@@ -113,8 +118,5 @@ function escapeProperty(text: string): string {
 
 /** Our own lines may carry names of others: nothing in them may be read as a command (`::name::`, `##[name]`). */
 function escapeOwnLine(line: string): string {
-  return line
-    .replaceAll(/[\r\n]+/g, ' ')
-    .replaceAll('##[', '##\u200b[')
-    .replace(/^(\s*):(?=:)/, '$1:\u200b');
+  return breakCommands(line.replaceAll(/[\r\n]+/g, ' ')).replace(/^(\s*):(?=:)/, '$1:\u200b');
 }

@@ -1,6 +1,7 @@
 import * as core from '@actions/core';
 import type { Verdict } from '../outcome.ts';
 import type { Annotation } from '../report/annotations.ts';
+import { breakCommands } from './action-door.ts';
 
 /** What the outputs say beside the verdict. */
 export interface OutputFacts {
@@ -59,12 +60,11 @@ export function setOutputs(verdict: Verdict, facts: OutputFacts): void {
 export function annotate(annotations: Annotation[]): void {
   for (const { level, title, message, file, line } of annotations) {
     const properties = {
-      title,
+      title: breakCommands(title),
       ...(file === undefined ? {} : { file }),
       ...(line === undefined ? {} : { startLine: line }),
     };
-    // The runner prints the message into its log, where it would take the second line for a command of its own.
-    const text = message.replaceAll('##[', '##\u200b[');
+    const text = breakCommands(message);
     if (level === 'error') core.error(text, properties);
     else if (level === 'warning') core.warning(text, properties);
     else core.notice(text, properties);

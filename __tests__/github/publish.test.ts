@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ActionDoor } from '../../src/github/action-door.ts';
+import { publish } from '../../src/github/publish.ts';
+import type { ReportInput } from '../../src/report/report-input.ts';
+import { hostileTexts } from '../report/hostile.ts';
+import { failedRun, makeInput, makeTest } from '../report/sample-runs.ts';
+
+let directory: string;
+let lines: string[];
+
+/** A checkout in which the tests lie deeper than in the container, and the files of the runner. */
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'publish-'));
+  const tests = path.join(directory, 'checkout/services/api/tests/integration');
+  mkdirSync(tests, { recursive: true });
+  for (const name of ['test_orders.py', 'test_assets.py']) writeFileSync(path.join(tests, name), '');
+  const git = (...args: string[]) => execFileSync('git', ['-C', path.join(directory, 'checkout'), ...args]);
+  git('init', '--quiet');
+  git('add', '.');
+  for (const name of ['summary.md', 'steps.md', 'outputs']) writeFileSync(path.join(directory, name), '');
+  vi.stubEnv('GITHUB_WORKSPACE', path.join(directory, 'checkout'));
+  vi.stubEnv('GITHUB_STEP_SUMMARY', path.join(directory, 'steps.md'));
+  vi.stubEnv('GITHUB_OUTPUT', path.join(directory, 'outputs'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true });
+});
+
+/** Publishes a run, and returns the workflow commands that make annotations. */
+async function annotationsAfter(report: ReportInput): Promise<string[]> {
+  lines = [];
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  const dir = { root: directory, summary: path.join(directory, 'summary.md'), reportHtml: '' };
+  const inputs = {
+    tier: 'integration',
+    mode: 'test',
+    upload: 'never',
+    artifactName: undefined,
+    retentionDays: 90,
+  } as const;
+  try {
+    await publish({ verdict: report.verdict, report, dir, kubeconfig: '' }, inputs, 'abcd', new ActionDoor());
+  } finally {
+    spy.mockRestore();
+  }
+  lines = written.join('').split('\n');
+  return lines.filter((line) => line.startsWith('::error '));
+}
+
+describe('what GitHub is told', () => {
+  test('begins with the cause, and puts failed tests on the files of the checkout', async () => {
+    expect(await annotationsAfter(failedRun)).toEqual([
+      '::error title=k8s-test%3A test::3 of 200 tests failed',
+      '::error title=test_totals,file=services/api/tests/integration/test_orders.py,line=31::AssertionError: assert 4 == 5%0A +  where 4 = len([...])',
+      "::error title=test_schema_of_silver,file=services/api/tests/integration/test_assets.py,line=58::KeyError: 'customer_id'",
+      // Its file is not in the checkout: the place is told in words.
+      '::error title=test_run_is_launched[nightly]::failed on setup with "TimeoutError: no run within 10 s"%0A(tests/integration/test_schedules.py:12)',
+    ]);
+    expect(readFileSync(path.join(directory, 'outputs'), 'utf8')).toContain('failure-kind');
+  });
+
+  test('of 5,000 hostile failures is ten annotations, each a single command that GitHub keeps', async () => {
+    const tests = Array.from({ length: 5000 }, (_, i) => {
+      const text = hostileTexts[i % hostileTexts.length]!;
+      return makeTest({
+        name: text,
+        file: text,
+        line: 1,
+        status: 'failed',
+        message: `${text}\n##[group]x\n::error::y`,
+      });
+    });
+    const failure = { kind: 'test' as const, reason: '5000 of 5000 tests failed', hint: '', evidence: [] };
+    const errors = await annotationsAfter(makeInput({ outcome: 'failed', failure }, tests));
+    expect(errors).toHaveLength(10);
+    expect(errors[9]).toMatch(/^::error title=and 4%2C992 more failed tests::/);
+    // https://github.com/actions/runner: messages above 4,096 characters are cut.
+    for (const error of errors) expect(error.length).toBeLessThan(4096);
+    // What is quoted stands between stop-commands; nothing else looks like a command that is not ours.
+    let token = '';
+    const outside = lines.filter((line) => {
+      const begins = /^::stop-commands::(\w+)$/.exec(line)?.[1];
+      if (begins !== undefined) token = begins;
+      const isQuoted = token !== '' && begins === undefined && line !== `::${token}::`;
+      if (line === `::${token}::`) token = '';
+      return !isQuoted;
+    });
+    for (const line of outside) expect(line).toMatch(/^(::(error title=|stop-commands::|\w{32}::$)|(?!\s*::))/);
+    expect(outside.join('\n')).not.toContain('##[');
+  });
+});
