@@ -64,7 +64,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .more { margin-top: 14px; }
 .empty { color: var(--soft); margin: 12px 0 0; }
 .timeline h3 { margin: 12px 0 4px; font-size: 13px; color: var(--soft); font-weight: 600; }
-.row { display: grid; grid-template-columns: minmax(0, 200px) minmax(0, 1fr) minmax(0, 150px); gap: 0 14px; align-items: center; font-size: 13px; padding: 2px 0; }
+.row { display: grid; grid-template-columns: minmax(0, 240px) minmax(0, 1fr) minmax(0, 150px); gap: 0 14px; align-items: center; font-size: 13px; padding: 2px 0; }
 .row .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .row .beside { color: var(--soft); font-variant-numeric: tabular-nums; }
 .row svg { display: block; width: 100%; height: 16px; background: var(--hover); border-radius: 3px; overflow: hidden; }
 .row .grid { stroke: var(--line); stroke-width: 1; } .axis svg { background: none; overflow: visible; } .axis text { fill: var(--soft); font-size: 12px; }
@@ -93,7 +93,8 @@ footer { color: var(--soft); font-size: 13px; margin-top: 20px; overflow-wrap: a
   .test .where { display: block; margin-left: 0; } .details { padding-left: 6px; } .filters input { flex-basis: 100%; }
   .row { grid-template-columns: minmax(0, 1fr) auto; gap: 1px 10px; padding: 3px 0; } .row svg { grid-column: 1 / -1; grid-row: 2; } .axis .label, .axis .beside { display: none; }
   table, tbody, tr, td { display: block; } thead { display: none; } tr { border-bottom: 1px solid var(--line); padding: 6px 0; } td, td.reason { border: 0; padding: 1px 0; white-space: normal; }
-  .usage td[data-name]::before { content: attr(data-name) ' '; color: var(--soft); } .scroll { max-height: none; }
+  .usage td[data-name]::before { content: attr(data-name) ' '; color: var(--soft); } .usage td[data-name$=request], .usage td[data-name$=limit] { display: inline-block; margin-right: 14px; }
+  .scroll { max-height: none; }
 }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 @media print { .filters, .more, nav { display: none; } pre, .scroll { max-height: none; } }
