@@ -15,7 +15,7 @@ const rooms = {
   run: ['tools', 'kube', 'cluster', 'diagnose', 'platform', 'job', 'report'],
 };
 /** Files above the rooms that a room may use all the same. */
-const files = { run: ['results-dir', 'state'] };
+const files = { run: ['results-dir', 'state', 'disk-trouble'] };
 /** Files that every room may read: types, and pure functions over them. */
 const vocabulary = ['outcome', 'door', 'inputs', 'tiers', 'user-kind-config'];
 

@@ -54,7 +54,10 @@ async function run(args: string[]): Promise<number> {
     door.say(`${signal.reason}: bringing home what there is, then removing the cluster; once more to leave at once`),
   );
   const { record, workDir } = beginRun(process.env);
-  const end = await runTests({ inputs, door, signal, record, workDir });
+  const end = await runTests({ inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
+    await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
+    throw bug;
+  });
   if (!keepIfAsked(inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
   return showEnd(end);
 }

@@ -13,6 +13,7 @@ import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-clu
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
+import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
 import { connect } from './kube/connection.ts';
@@ -21,14 +22,13 @@ import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneL
 import { type Chart, describeChart, listImages, renderChart } from './platform/chart.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
-import { writeReport } from './report/write-report.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runSuite } from './run/run-suite.ts';
 import { runTogether } from './run/run-together.ts';
-import { refuseRun, writeVerdict } from './run/write-verdict.ts';
+import { refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
 import type { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { provideTools } from './tools/provide-tools.ts';
@@ -37,8 +37,8 @@ import { nodeImages } from './tools/versions.ts';
 const teardownSeconds = 240;
 
 /**
- * Runs the tests from preflight to report. Expected failures are in the verdict; it throws nothing but what makes even a
- * report impossible, such as a full disk.
+ * Runs the tests from preflight to report. Expected failures are in the verdict, also when the disk is full and no report can
+ * be written; what it throws is a bug.
  */
 export async function runTests(options: RunOptions): Promise<RunEnd> {
   const run = new Run(options);
@@ -89,7 +89,9 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report));
+  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
+    run.warn(messageOf(error)),
+  );
   return end;
 }
 
@@ -105,7 +107,9 @@ export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): P
   end.verdict.phases.push(phase);
   end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + seconds) * 100) / 100;
   end.verdict.warnings.push(...troubles.map((trouble) => `not removed: ${trouble}`));
-  if (end.ownsResultsDir) await writeReport(end.report, end.dir);
+  if (!end.ownsResultsDir) return;
+  const trouble = await saveReport(end.report, end.dir);
+  if (trouble !== undefined) door.warn(trouble.reason);
 }
 
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,6 +231,8 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     return signal.aborted && !wasAborted ? cancelled() : result.failure;
   } catch (error) {
     if (signal.aborted) return cancelled();
+    const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
+    if (ofDisk !== undefined) return ofDisk;
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',

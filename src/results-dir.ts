@@ -1,6 +1,7 @@
 /** The results directory on the runner: what lies where, and who may use it. */
 import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { describeDiskTrouble } from './disk-trouble.ts';
 import { resultsMarker } from './inputs.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from './outcome.ts';
 import { renderResultJson } from './report/result-json.ts';
@@ -36,13 +37,27 @@ export function layoutResults(root: string): ResultsDir {
 }
 
 const lockName = '.running';
+/** Room that is held for the verdict, so that it can be told when the tests have filled the disk. */
+const reserveName = '.reserve';
+const reserveBytes = 2 * 1024 * 1024;
 
 /**
  * Takes the directory for this run: a former run's files of ours go, and `result.json` says from now on that the run has
  * not ended, so that a run which is killed leaves a red one behind.
- * @returns a failure of kind `input` when another run uses it.
+ * @returns a failure of kind `input` when another run uses it, of kind `results` when it cannot be written to.
  */
 export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
+  try {
+    return await takeOver(dir, tier);
+  } catch (error) {
+    const failure = describeDiskTrouble(error, `results-dir ${dir.root} cannot be used`);
+    if (failure === undefined) throw error;
+    await releaseResultsDir(dir).catch(() => undefined);
+    return { ok: false, failure };
+  }
+}
+
+async function takeOver(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
   await mkdir(dir.root, { recursive: true });
   const lock = path.join(dir.root, lockName);
   const owner = await readOwner(lock);
@@ -60,13 +75,21 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
   const { root: _, resultJson: __, ...rest } = dir;
   await Promise.all(Object.values(rest).map((old) => rm(old, { recursive: true, force: true })));
   await Promise.all([dir.junit, dir.results, dir.logs, dir.cluster].map((one) => mkdir(one)));
+  // Written out, since a hole in a file holds no room.
+  await writeFile(path.join(dir.root, reserveName), Buffer.alloc(reserveBytes, 1));
   // Test containers run as any user. Only the runner's own users can reach the directory, through its parents.
   await chmod(dir.results, 0o777);
   return succeed(undefined);
 }
 
+/** Gives up the room that was held for the verdict. Call it before the verdict is written. */
+export async function releaseReserve(dir: ResultsDir): Promise<void> {
+  await rm(path.join(dir.root, reserveName), { force: true });
+}
+
 /** Gives the directory back; its files stay. */
 export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
+  await releaseReserve(dir);
   await rm(path.join(dir.root, lockName), { force: true });
 }
 

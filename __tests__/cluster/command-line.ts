@@ -27,9 +27,12 @@ export interface CommandRun {
 export const nodeImageFlags = process.env.FLOE_LAB_NODE_IMAGE ? ['--node-image', process.env.FLOE_LAB_NODE_IMAGE] : [];
 
 /** Starts the command line as a user would, in a directory of its own, with a results directory of its own. */
-export function startCommand(args: string[], options: { env?: Record<string, string>; cwd?: string } = {}): CommandRun {
+export function startCommand(
+  args: string[],
+  options: { env?: Record<string, string>; cwd?: string; resultsDir?: string } = {},
+): CommandRun {
   const directory = mkdtempSync(path.join(tmpdir(), 'command-line-'));
-  const resultsDir = path.join(directory, 'out');
+  const resultsDir = options.resultsDir ?? path.join(directory, 'out');
   const start = performance.now();
   const child = spawn(process.execPath, [cli, ...args, '--results-dir', resultsDir], {
     cwd: options.cwd ?? directory,

@@ -45,7 +45,12 @@ async function annotationsAfter(report: ReportInput): Promise<string[]> {
     retentionDays: 90,
   } as const;
   try {
-    await publish({ verdict: report.verdict, report, dir, kubeconfig: '' }, inputs, 'abcd', new ActionDoor());
+    await publish(
+      { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true },
+      inputs,
+      'abcd',
+      new ActionDoor(),
+    );
   } finally {
     spy.mockRestore();
   }

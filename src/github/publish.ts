@@ -3,6 +3,7 @@ import { type InputError, type Inputs, renderInputErrors } from '../inputs.ts';
 import { fail, noTests, type Verdict } from '../outcome.ts';
 import { annotationsOf } from '../report/annotations.ts';
 import type { ReportInput } from '../report/report-input.ts';
+import { renderSummary } from '../report/summary-markdown.ts';
 import { failedTests } from '../report/tell-tests.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { ActionDoor } from './action-door.ts';
@@ -16,6 +17,8 @@ export interface Published {
   report: ReportInput;
   dir: { root: string; summary: string; reportHtml: string };
   kubeconfig: string;
+  /** False when the files in `dir` are another run's, or there are none. */
+  ownsResultsDir: boolean;
 }
 
 /** Beside the one line that says why the step is red. */
@@ -30,8 +33,9 @@ export async function publish(
   door: ActionDoor,
 ): Promise<void> {
   const { verdict, dir } = end;
-  await writeStepSummary(await readFile(dir.summary, 'utf8'), door);
-  const isWanted = inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed');
+  await writeStepSummary(end.ownsResultsDir ? await readFile(dir.summary, 'utf8') : renderSummary(end.report), door);
+  const isWanted =
+    end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
   const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
   for (const line of renderTerminal(end.report)) door.quote(line);
   door.close();

@@ -1,5 +1,6 @@
 import { adoptResults } from '../cluster/adopt-results.ts';
 import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
+import { isDiskFull } from '../disk-trouble.ts';
 import { testContainerName } from '../job/build-job.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
@@ -10,6 +11,8 @@ import type { Run } from './run.ts';
 export interface BroughtHome {
   results?: CollectedResults;
   evidence?: Evidence | undefined;
+  /** Whether the results directory can take no more. */
+  isDiskFull?: boolean;
 }
 
 /** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
@@ -28,6 +31,8 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   const patience = AbortSignal.timeout(seconds * 1000);
   try {
     await finishLog(run);
+    home.isDiskFull = await isDiskFull(run.dir.root);
+    if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
     home.results = await sortResults(run, patience);
     home.evidence = await gatherEvidence(run, patience);
     return succeed(undefined);

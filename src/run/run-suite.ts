@@ -43,6 +43,8 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
         signal: run.closing.signal,
         hasEnded: () => run.end !== undefined || signal.aborted,
       });
+      // Awaited below or when results are brought home; until then nobody may be waiting.
+      run.log.catch(() => undefined);
     },
   });
   if (!ended.ok) return ended;

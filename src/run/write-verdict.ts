@@ -1,8 +1,12 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { describeDiskTrouble } from '../disk-trouble.ts';
 import { decideVerdict } from '../job/decide-verdict.ts';
 import { writeJUnit } from '../job/junit-write.ts';
-import { type Failure, noTests, outcomeOf, type Verdict } from '../outcome.ts';
+import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
 import type { ReportInput } from '../report/report-input.ts';
+import { renderResultJson } from '../report/result-json.ts';
 import { writeReport } from '../report/write-report.ts';
+import { type ResultsDir, releaseReserve } from '../results-dir.ts';
 import type { BroughtHome } from './bring-home.ts';
 import type { Run, RunEnd } from './run.ts';
 
@@ -31,7 +35,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const failure = before ?? (run.end === undefined ? unexplained : decided.failure);
+  const said = before ?? (run.end === undefined ? unexplained : decided.failure);
+  const failure = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   const verdict = assembleVerdict(run, failure, decided.counts);
@@ -46,9 +51,52 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,
   };
-  await writeJUnit(dir.junitXml, { reports, phases: verdict.phases, failure });
-  await writeReport(report, dir);
+  await releaseReserve(dir);
+  const junit = () => writeJUnit(dir.junitXml, { reports, phases: verdict.phases, failure });
+  const troubles = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
+  for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
   return { verdict, dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: true };
+}
+
+/** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
+export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
+  const trouble = await orNothing(dir.reportHtml, () => writeReport(report, dir));
+  if (trouble !== undefined)
+    await orNothing(dir.resultJson, () => writeFile(dir.resultJson, renderResultJson(report.verdict)));
+  return trouble;
+}
+
+/** Writes a file. What is cut because the disk is full goes: it is of no use, and its room serves the verdict. */
+async function orNothing(file: string, write: () => Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await write();
+    return undefined;
+  } catch (error) {
+    const trouble = describeDiskTrouble(error, 'the report could not be written');
+    if (trouble === undefined) throw error;
+    await rm(file, { force: true });
+    return trouble;
+  }
+}
+
+/** A failure at the very end: it is the run's own where there is none yet, else a warning. */
+function addFailure(verdict: Verdict, failure: Failure): void {
+  if (verdict.failure !== null) verdict.warnings.push(failure.reason);
+  else {
+    verdict.failure = failure;
+    verdict.outcome = outcomeOf(failure);
+  }
+}
+
+/** On a full disk a report that is missing or cut is not the fault of the tests. */
+function blameDisk(failure: Failure, dir: ResultsDir): Failure {
+  if (failure.kind !== 'report' && failure.kind !== 'no-tests') return failure;
+  return {
+    ...failure,
+    kind: 'results',
+    reason: toOneLine(`the disk of ${dir.root} is full, and ${failure.reason}`),
+    hint: 'Free some room, name another results-dir, or have the tests write less.',
+  };
 }
 
 /** The end of a run that may not even use its results directory: nothing is written. */
