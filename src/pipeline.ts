@@ -26,6 +26,7 @@ import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
+import { runOnMachine } from './run/run-on-machine.ts';
 import { runSuite } from './run/run-suite.ts';
 import { runTogether } from './run/run-together.ts';
 import { refuseRun, writeVerdict } from './run/write-verdict.ts';
@@ -54,6 +55,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
 
 async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Promise<Result<undefined>> {
   const { inputs, clock } = run;
+  if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
   const machine = await clock.phase('preflight', () => checkMachine(inputs, run.voice));
   if (!machine.ok) return machine;
   const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
