@@ -18,7 +18,7 @@ import { runLabel } from './job/build-job.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
-import { type Chart, describeChart, listImages, renderChart } from './platform/chart.ts';
+import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { writeReport } from './report/write-report.ts';
@@ -69,9 +69,11 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
     if (!room.ok) return room;
   }
   const images = await chooseImages(run, listImages(manifests.value));
+  // Of a config of the user's own nobody knows which nodes take pods.
+  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
   const cluster =
     standing === undefined
-      ? await bringUpCluster(run, tools.value.kind, images)
+      ? await bringUpCluster(run, tools.value.kind, { images, controlPlane })
       : await enterCluster(run, standing, images);
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
@@ -120,7 +122,13 @@ async function chooseImages(run: Run, ofChart: string[]): Promise<string[]> {
   return [...new Set([...inputs.loadImages, ...ours, ...(await listLocalImages(ofChart, signal))])];
 }
 
-async function bringUpCluster(run: Run, kind: string, images: string[]): Promise<Result<undefined>> {
+interface ClusterImages {
+  images: string[];
+  /** Whether pods may run on the control plane beside workers, and need the images there. */
+  controlPlane: boolean;
+}
+
+async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Promise<Result<undefined>> {
   const { inputs, record, workDir, dir } = run;
   const name = `k8s-test-${inputs.tier}-${record.content.runId}`;
   const cluster: KindCluster = {
@@ -145,7 +153,7 @@ async function bringUpCluster(run: Run, kind: string, images: string[]): Promise
   return made;
 }
 
-function makeClusterWithImages(run: Run, cluster: KindCluster, images: string[]): Promise<Result<undefined>> {
+function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterImages): Promise<Result<undefined>> {
   const { inputs, clock, dir } = run;
   return runTogether(run.signal, [
     (signal) =>
@@ -166,7 +174,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: string[])
       clock.phase('images', () =>
         fillNodes(
           { name: cluster.name, nodes: inputs.nodes },
-          { images, archives: inputs.imageArchives },
+          { ...images, archives: inputs.imageArchives },
           { ...run.voice, signal },
         ),
       ),
