@@ -8,7 +8,7 @@ WITH_LAB = eval "$$(lab/env)";
 # On the lab's machines the node image is the lab's; elsewhere the action's own default.
 NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 
-.PHONY: help lab images images-full test-integration test-e2e test quick check build doctor down
+.PHONY: help lab images images-full test-unit test-integration test-e2e test quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -19,6 +19,12 @@ lab: ## Docker, and where no registry answers, Kubernetes and the images: built 
 images: lab ## The images of the example
 	@$(WITH_LAB) docker build --quiet --tag floe-example:dev examples/floe
 	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe
+
+test-unit: examples/floe/.venv lab ## The example's unit tests on this machine: no cluster, the same reports
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier unit --results-dir ../../k8s-test-results/unit
+
+examples/floe/.venv: examples/floe/requirements/tests.txt
+	@python3 -m venv --clear $@ && $@/bin/pip install --quiet --require-hashes --requirement $< && touch $@
 
 test-integration: images ## The main job: a real cluster, the real chart, real tests, results on disk
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier integration $(NODE_IMAGE) --results-dir ../../k8s-test-results/integration

@@ -70,7 +70,7 @@ describe('wrong inputs', () => {
     ['secrets', 'A=b'],
     ['shards', '2'],
     ['cluster', 'existing'],
-    ['tier', 'unit'],
+    ['tier', 'staging'],
   ])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
     expect(errorsOf({ [input]: value })).toContainEqual(
       expect.stringMatching(new RegExp(`^${input}: .* not built yet`)),

@@ -19,13 +19,14 @@ import { runLabel } from './job/build-job.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
-import { type Chart, describeChart, listImages, renderChart } from './platform/chart.ts';
+import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
+import { runOnMachine } from './run/run-on-machine.ts';
 import { runSuite } from './run/run-suite.ts';
 import { runTogether } from './run/run-together.ts';
 import { refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
@@ -54,6 +55,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
 
 async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Promise<Result<undefined>> {
   const { inputs, clock } = run;
+  if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
   const machine = await clock.phase('preflight', () => checkMachine(inputs, run.voice));
   if (!machine.ok) return machine;
   const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
@@ -67,9 +69,11 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
     if (!room.ok) return room;
   }
   const images = await chooseImages(run, listImages(manifests.value));
+  // Of a config of the user's own nobody knows which nodes take pods.
+  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
   const cluster =
     standing === undefined
-      ? await bringUpCluster(run, tools.value.kind, images)
+      ? await bringUpCluster(run, tools.value.kind, { images, controlPlane })
       : await enterCluster(run, standing, images);
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
@@ -122,7 +126,13 @@ async function chooseImages(run: Run, ofChart: string[]): Promise<string[]> {
   return [...new Set([...inputs.loadImages, ...ours, ...(await listLocalImages(ofChart, signal))])];
 }
 
-async function bringUpCluster(run: Run, kind: string, images: string[]): Promise<Result<undefined>> {
+interface ClusterImages {
+  images: string[];
+  /** Whether pods may run on the control plane beside workers, and need the images there. */
+  controlPlane: boolean;
+}
+
+async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Promise<Result<undefined>> {
   const { inputs, record, workDir, dir } = run;
   const name = `k8s-test-${inputs.tier}-${record.content.runId}`;
   const cluster: KindCluster = {
@@ -147,7 +157,7 @@ async function bringUpCluster(run: Run, kind: string, images: string[]): Promise
   return made;
 }
 
-function makeClusterWithImages(run: Run, cluster: KindCluster, images: string[]): Promise<Result<undefined>> {
+function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterImages): Promise<Result<undefined>> {
   const { inputs, clock, dir } = run;
   return runTogether(run.signal, [
     (signal) =>
@@ -168,7 +178,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: string[])
       clock.phase('images', () =>
         fillNodes(
           { name: cluster.name, nodes: inputs.nodes },
-          { images, archives: inputs.imageArchives },
+          { ...images, archives: inputs.imageArchives },
           { ...run.voice, signal },
         ),
       ),

@@ -56,7 +56,8 @@ export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remo
     const cluster = { name, kind: 'kind', configYaml, nodeImage, kubeconfigPath, workDir };
     const [, nodes] = await Promise.all([
       createCluster(cluster, options).then(orThrow),
-      waitForContainerd(name, 1, options).then(async (names) => {
+      waitForContainerd(name, 1, options).then(async (found) => {
+        const names = found.map((node) => node.name);
         orThrow(await loadImages([testImage], names, options.signal));
         const tag = ['images', 'tag', `docker.io/library/${testImage}`, `docker.io/library/${sharedImage}`];
         for (const node of names) execFileSync('docker', ['exec', node, 'ctr', '--namespace=k8s.io', ...tag]);

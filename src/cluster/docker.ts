@@ -45,13 +45,18 @@ export async function listLocalImages(names: string[], signal: AbortSignal): Pro
   return local;
 }
 
-/** IDs of the containers that are the nodes of a Kind cluster, stopped ones included. */
-export async function listNodeContainers(
-  cluster: string,
-  signal: AbortSignal,
-): Promise<{ id: string; name: string }[]> {
+export interface NodeContainer {
+  id: string;
+  name: string;
+  /** As kind labels it: `control-plane`, `worker`, or `external-load-balancer`, which is no node. */
+  role: string;
+}
+
+/** The containers that are the nodes of a Kind cluster, stopped ones included. */
+export async function listNodeContainers(cluster: string, signal: AbortSignal): Promise<NodeContainer[]> {
   const filter = `label=io.x-k8s.kind.cluster=${cluster}`;
-  const run = await runProgram('docker', ['ps', '-a', '--filter', filter, '--format', '{{.ID}} {{.Names}}'], {
+  const format = '{{.ID}} {{.Names}} {{.Label "io.x-k8s.kind.role"}}';
+  const run = await runProgram('docker', ['ps', '-a', '--filter', filter, '--format', format], {
     signal,
     timeoutSeconds: 60,
   });
@@ -60,7 +65,7 @@ export async function listNodeContainers(
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [id, name] = line.split(' ');
-      return { id: id!, name: name! };
+      const [id, name, role] = line.split(' ');
+      return { id: id!, name: name!, role: role! };
     });
 }

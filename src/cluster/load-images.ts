@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, type ProgramRun, pipePrograms, runProgram } from '../tools/run-program.ts';
-import { listNodeContainers } from './docker.ts';
+import { listNodeContainers, type NodeContainer } from './docker.ts';
 
 const importDeadlineSeconds = 10 * 60;
 const pollMilliseconds = 250;
@@ -13,27 +13,27 @@ const importCommand = ['ctr', '--namespace=k8s.io', 'images', 'import', '--all-p
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before
  * the cluster is there: images can go in meanwhile.
- * @returns names of the nodes' containers.
+ * @returns the nodes' containers.
  */
 export async function waitForContainerd(
   cluster: string,
   nodes: number,
   options: { signal: AbortSignal; waitingFor: (what: string) => void },
-): Promise<string[]> {
+): Promise<NodeContainer[]> {
   const ready = new Set<string>();
   for (;;) {
     options.signal.throwIfAborted();
     // The load balancer of a cluster with several control planes carries the label too, but runs no containerd.
     const found = await listNodeContainers(cluster, options.signal);
-    const names = found.map((node) => node.name).filter((name) => !name.endsWith('-external-load-balancer'));
-    for (const name of names.filter((one) => !ready.has(one))) {
+    const machines = found.filter((node) => node.role !== 'external-load-balancer');
+    for (const { name } of machines.filter((one) => !ready.has(one.name))) {
       const probe = await runProgram('docker', ['exec', name, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q'], {
         signal: options.signal,
         timeoutSeconds: 20,
       });
       if (probe.exitCode === 0) ready.add(name);
     }
-    if (names.length >= nodes && names.every((one) => ready.has(one))) return names;
+    if (machines.length >= nodes && machines.every((one) => ready.has(one.name))) return machines;
     options.waitingFor(`containerd in ${ready.size} of ${nodes} nodes`);
     await delay(pollMilliseconds, undefined, { signal: options.signal });
   }
@@ -41,20 +41,28 @@ export async function waitForContainerd(
 
 /**
  * Loads images of the local docker and of archives into the nodes of a cluster that is being created, as soon as they can
- * take any.
+ * take any. Without `controlPlane` they go to the workers alone, where there are any: kind keeps pods off the control plane
+ * then, and each node less is a third of the time on a cluster of three.
  */
 export async function fillNodes(
   cluster: { name: string; nodes: number },
-  wanted: { images: string[]; archives: string[] },
+  wanted: { images: string[]; archives: string[]; controlPlane: boolean },
   options: { signal: AbortSignal; say: (line: string) => void; waitingFor: (what: string) => void },
 ): Promise<Result<undefined>> {
   const { images, archives } = wanted;
-  const names = await waitForContainerd(cluster.name, cluster.nodes, options);
+  const nodes = await waitForContainerd(cluster.name, cluster.nodes, options);
+  const names = chooseNodes(nodes, wanted.controlPlane);
   if (images.length > 0)
     options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
   let result = await loadImages(images, names, options.signal);
   for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options.signal);
   return result;
+}
+
+/** Names of the nodes that are given images. */
+export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], controlPlane: boolean): string[] {
+  const workers = nodes.filter((node) => node.role === 'worker');
+  return (controlPlane || workers.length === 0 ? nodes : workers).map((node) => node.name);
 }
 
 /**

@@ -50,6 +50,15 @@ export function listImages(manifests: unknown[]): string[] {
   return [...images];
 }
 
+/** Whether pods of manifests tolerate any taint, and may therefore run where others may not, as on a control plane. */
+export function tolerateTaints(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(tolerateTaints);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(
+    ([key, item]) => (key === 'tolerations' && Array.isArray(item) && item.length > 0) || tolerateTaints(item),
+  );
+}
+
 /** What the user may have set for clusters of their own, and helm would read. */
 export const helmEnvironment = {
   KUBECONFIG: undefined,

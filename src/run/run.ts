@@ -12,7 +12,7 @@ import type { JobEnd } from '../job/run-job.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Verdict } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
-import type { ReportInput } from '../report/report-input.ts';
+import type { ReportedLog, ReportInput } from '../report/report-input.ts';
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
 import type { RunRecord } from '../state.ts';
 import { PhaseClock } from './phase-clock.ts';
@@ -82,6 +82,10 @@ export class Run {
   end: JobEnd | undefined;
   /** What containers use, measured beside the platform and the tests. */
   usage: UsageMeter | undefined;
+  /** In place of `end` where the tests ran on the machine itself. */
+  exit: { exitCode: number } | undefined;
+  /** The log of tests that ran on the machine itself. */
+  ownLog: ReportedLog | undefined;
 
   constructor(options: RunOptions) {
     this.inputs = options.inputs;

@@ -26,7 +26,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const reports = home.results?.reports ?? [];
   const tests = reports.flatMap((report) => report.cases);
   const decided = decideVerdict({
-    end: run.end?.terminated ?? { exitCode: -1 },
+    end: run.end?.terminated ?? run.exit ?? { exitCode: -1 },
     memoryLimit: inputs.memory,
     reports,
     unreadable: home.results?.unreadable ?? [],
@@ -35,7 +35,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const said = before ?? (run.end === undefined ? unexplained : decided.failure);
+  const said = before ?? (run.end === undefined && run.exit === undefined ? unexplained : decided.failure);
   const failure = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
@@ -43,7 +43,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const report: ReportInput = {
     verdict,
     tests,
-    logs: home.evidence?.logs ?? [],
+    logs: home.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],
     usage: run.usage?.report() ?? [],
@@ -126,7 +126,7 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
             nodes: cluster.nodes.length,
             kubernetes: cluster.kubernetes,
           },
-    image: { name: inputs.image, digest: run.end?.imageId || (run.image?.id ?? '') },
+    image: { name: inputs.tier === 'unit' ? '' : inputs.image, digest: run.end?.imageId || (run.image?.id ?? '') },
     warnings: [...run.warnings],
     ...(run.leg === undefined ? {} : { leg: run.leg }),
   };

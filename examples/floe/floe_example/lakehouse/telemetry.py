@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 # A run's process ends with the run: what is not sent by then is lost. A collector that is away may not hold up the data.
 FLUSH_MILLISECONDS = 5000
+EXPORT_SECONDS = 3
 
 
 class Materialization:
@@ -36,8 +37,8 @@ def _providers() -> tuple[TracerProvider, MeterProvider] | None:
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return None
     tracing = TracerProvider()
-    tracing.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return tracing, MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())])
+    tracing.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=EXPORT_SECONDS)))
+    return tracing, MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter(timeout=EXPORT_SECONDS))])
 
 
 @contextmanager

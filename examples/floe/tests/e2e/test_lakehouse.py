@@ -16,7 +16,9 @@ from tests.integration.test_warehouse import REVENUE_BY_DAY
 
 PUBLISHED = ["iceberg_orders", "iceberg_daily_revenue", "served_daily_revenue"]
 # The collector gathers for a second, and Prometheus asks every two.
-TELEMETRY_DEADLINE_SECONDS = 60
+TELEMETRY_DEADLINE_SECONDS = 30
+# A target is asked every two seconds, from the start of Prometheus on.
+SCRAPE_DEADLINE_SECONDS = 15
 
 
 def load_table(catalog: httpx.Client, name: str) -> dict:
@@ -118,7 +120,7 @@ class TestTelemetry:
             found = query_prometheus(prometheus, f'up{{job="{job}"}}')
             return (True if [row["value"][1] for row in found] == ["1"] else None), found
 
-        assert wait_for(f"{job} is up", probe, TELEMETRY_DEADLINE_SECONDS)
+        assert wait_for(f"{job} is up", probe, SCRAPE_DEADLINE_SECONDS)
 
     @pytest.mark.usefixtures("lakehouse_run")
     def test_collector_lost_nothing(self, prometheus: httpx.Client) -> None:

@@ -30,7 +30,7 @@ print(json.dumps({name: reach(*target) for name, target in %s.items()}))
 
 def test_every_container_runs_without_root(kubernetes: KubernetesClient) -> None:
     pods = kubernetes.list_pods(PLATFORM)
-    assert len(pods) >= 10
+    assert pods
     contexts = {
         f"{pod['metadata']['name']}/{container['name']}": {
             **pod["spec"]["securityContext"],

@@ -1,0 +1,110 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bundledChart } from '../../src/begin-run.ts';
+import type { Door } from '../../src/door.ts';
+import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import { runTests } from '../../src/pipeline.ts';
+import { placeResults } from '../../src/run/run-on-machine.ts';
+import { RunRecord } from '../../src/state.ts';
+
+const oneTest = '<testsuite name="s"><testcase name="adds" time="0.1"/></testsuite>';
+const oneFailure = '<testsuite name="s"><testcase name="adds"><failure message="3 is not 4"/></testcase></testsuite>';
+
+/** Runs tier unit, with a program of ours in the place of pytest. */
+async function runUnit(script: string, given: RawInputs = {}, signal = new AbortController().signal) {
+  const root = mkdtempSync(path.join(tmpdir(), 'unit-tier-'));
+  const raw = {
+    tier: 'unit',
+    command: JSON.stringify([process.execPath, '-e', script]),
+    args: '["/results/junit.xml"]',
+    'results-dir': path.join(root, 'out'),
+    ...given,
+  };
+  const read = readInputs({ given: raw, directory: root, bundledChart: bundledChart() });
+  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
+  const quoted: string[] = [];
+  const nothing = () => {};
+  const door: Door = {
+    phaseStarted: nothing,
+    phaseEnded: nothing,
+    say: nothing,
+    warn: nothing,
+    waitingFor: nothing,
+    quote: (line) => quoted.push(line),
+    mask: nothing,
+  };
+  const record = RunRecord.begin(path.join(root, 'records'), 'unit');
+  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir: root });
+  return { ...end, quoted };
+}
+
+describe('tier unit runs the command on the runner', () => {
+  test('and reports as any other tier does, without docker and without a cluster', async () => {
+    const script = `console.log('hello'); require('fs').writeFileSync(process.argv[1], '${oneTest}')`;
+    const { verdict, dir, quoted } = await runUnit(script);
+    expect(verdict).toMatchObject({ outcome: 'passed', tier: 'unit', cluster: null, tests: { total: 1, passed: 1 } });
+    expect(verdict.phases.map((phase) => phase.name)).toEqual(['tests', 'results', 'report']);
+    expect(quoted).toEqual(['hello']);
+    expect(readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8')).toBe('hello\n');
+    expect(readFileSync(path.join(dir.junit, 'junit.xml'), 'utf8')).toBe(oneTest);
+  });
+
+  test('a failing test is red, named', async () => {
+    const script = `require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`;
+    const { verdict } = await runUnit(script);
+    expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' } });
+    expect(verdict.failure?.reason).toContain('adds');
+  });
+
+  test('an exit of 0 without a report is no success', async () => {
+    const { verdict } = await runUnit('0');
+    expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
+  });
+
+  test('a program that is not there is said to be missing', async () => {
+    const { verdict } = await runUnit('', { command: 'no-such-program' });
+    expect(verdict.failure).toMatchObject({ kind: 'start', reason: expect.stringContaining('no-such-program') });
+  });
+
+  test('a suite that hangs ends with its time limit', async () => {
+    const { verdict } = await runUnit(`console.log('waits'); setInterval(() => {}, 1000)`, {
+      timeout: '1s',
+      grace: '1s',
+    });
+    expect(verdict).toMatchObject({ failure: { kind: 'timeout', evidence: ['waits'] } });
+  });
+
+  test('a cancel ends it', async () => {
+    const cancel = new AbortController();
+    setTimeout(() => cancel.abort('SIGINT'), 300);
+    const { verdict } = await runUnit('setInterval(() => {}, 1000)', {}, cancel.signal);
+    expect(verdict).toMatchObject({ outcome: 'cancelled', failure: { kind: 'cancelled' } });
+  });
+
+  test('what the tests get: their env, and where results go', async () => {
+    const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'); console.log(env.GREETING, env.RESULTS_PATH)`;
+    const { quoted, dir } = await runUnit(script, { env: 'GREETING=hi' });
+    expect(quoted).toEqual([`hi ${dir.results}`]);
+  });
+});
+
+test('the results path of containers is the results directory on the runner, wherever a word names it', () => {
+  const words = [
+    'pytest',
+    '--junitxml=/results/junit.xml',
+    '/results',
+    '--x=/resultsX/a',
+    'tests/results/b',
+    '/results/a',
+  ];
+  expect(placeResults(words, '/results', '/home/out')).toEqual([
+    'pytest',
+    '--junitxml=/home/out/junit.xml',
+    '/home/out',
+    '--x=/resultsX/a',
+    'tests/results/b',
+    '/home/out/a',
+  ]);
+});
