@@ -201,13 +201,14 @@ test('volumes are claims with paths', () => {
 describe('mode report', () => {
   test('takes what a roll-up needs, and writes to a directory of its own', () => {
     const needs = JSON.stringify({ unit: { result: 'success', outputs: {} }, e2e: { result: 'failure', outputs: {} } });
-    const { inputs } = read({ mode: 'report', expect: 'unit\ne2e', needs, leg: 'null' });
+    const { inputs } = read({ mode: 'report', expect: 'unit\ne2e', needs, leg: '{"matrix": null, "legs": ""}' });
     expect(inputs).toMatchObject({
       mode: 'report',
       legsDir: undefined,
       legArtifacts: ['k8s-test-*'],
       expected: ['unit', 'e2e'],
       jobResults: { unit: { result: 'success' }, e2e: { result: 'failure' } },
+      leg: { matrix: '', legs: 1 },
       resultsDir: path.join(directory, 'k8s-test-results/report'),
     });
   });

@@ -17,7 +17,10 @@ function renderActionYml(): string {
   const entry = (name: string, description: string) => [
     `  ${name}:`,
     `    description: ${JSON.stringify(description)}`,
-    ...(name === 'leg' ? [`    default: \${{ toJSON(matrix) }}`] : []),
+    // What GitHub alone knows.
+    ...(name === 'leg'
+      ? [`    default: '{"matrix": \${{ toJSON(matrix) }}, "legs": "\${{ strategy.job-total }}"}'`]
+      : []),
   ];
   return `${[
     '# Written by "npm run generate" from src/inputs.ts and src/github/outputs.ts.',

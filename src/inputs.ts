@@ -136,6 +136,38 @@ const jobResults = v.pipe(
   v.transform((jobs) => jobs!),
 );
 
+/** Which leg of a matrix a job is. */
+export interface LegOfMatrix {
+  /** Its values as JSON; empty without a matrix. */
+  matrix: string;
+  /** How many legs the job has, this one included. */
+  legs: number;
+}
+
+/** What action.yml fills in: `{"matrix": toJSON(matrix), "legs": "strategy.job-total"}`. */
+const legOfMatrix = v.pipe(
+  v.string(),
+  v.transform((text) => readLegOfMatrix(text)),
+  v.check((leg) => leg !== undefined, 'is filled in by action.yml; leave it out'),
+  v.transform((leg) => leg!),
+);
+
+function readLegOfMatrix(text: string): LegOfMatrix | undefined {
+  try {
+    const shape = v.object({ matrix: v.nullable(v.record(v.string(), v.unknown())), legs: v.string() });
+    const parsed = v.safeParse(shape, JSON.parse(text));
+    if (!parsed.success) return undefined;
+    const { matrix, legs } = parsed.output;
+    // A runner that does not tell how many legs there are says nothing: then this one is all that is known of.
+    return {
+      matrix: matrix === null || Object.keys(matrix).length === 0 ? '' : JSON.stringify(matrix),
+      legs: Math.max(1, Number(legs) || 1),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
 function readJobResults(text: string): Record<string, { result: string }> | undefined {
   try {
     const parsed = v.safeParse(v.record(v.string(), v.object({ result: v.string() })), JSON.parse(text));
@@ -224,7 +256,7 @@ const schema = v.object({
   'leg-artifacts': v.optional(lines, 'k8s-test-*'),
   expect: v.optional(lines, ''),
   needs: optional(jobResults),
-  leg: v.optional(v.string(), ''),
+  leg: optional(legOfMatrix),
 });
 
 export type InputName = keyof typeof schema.entries;
@@ -402,8 +434,8 @@ export interface Inputs {
   legArtifacts: string[];
   expected: string[];
   jobResults: Record<string, { result: string }>;
-  /** The matrix as JSON; empty without one. */
-  leg: string;
+  /** Undefined outside of a workflow. */
+  leg: LegOfMatrix | undefined;
   artifactName: string | undefined;
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
@@ -575,7 +607,7 @@ export function readInputs(
       legArtifacts: value['leg-artifacts'],
       expected: value.expect,
       jobResults: value.needs ?? {},
-      leg: value.leg === 'null' ? '' : value.leg,
+      leg: value.leg,
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
       upload: value.upload,

@@ -143,8 +143,8 @@ export interface Verdict {
   cluster: { kind: string; name: string; namespace: string; nodes: number; kubernetes: string } | null;
   image: { name: string; digest: string } | null;
   warnings: string[];
-  /** The job of a workflow that this was: its id, the attempt, and the matrix as JSON. */
-  leg?: { job: string; attempt: number; matrix: string };
+  /** The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, and how many legs that has. */
+  leg?: { job: string; attempt: number; matrix: string; legs: number };
 }
 
 /** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */

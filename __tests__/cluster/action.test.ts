@@ -199,6 +199,21 @@ describe('the action', () => {
     expectNothingLeft(end);
   });
 
+  test('in a matrix is rolled up: every leg in one summary, and one that died without a word is red, not absent', async () => {
+    const end = await runWorkflow('matrix');
+    expect(end.status, end.output).toBe(1);
+    const legs = ['silent: results: job silent ended as failure', 'unit (red): test: 1 of 1 tests failed: test_red'];
+    expect(end.outputs, end.output).toMatchObject({ outcome: 'broken', tests: '2', passed: '1', failed: '1' });
+    for (const leg of legs) expect(end.outputs['failure-reason']).toContain(leg);
+    const { name, files } = await readArtifact(end);
+    expect(name).toMatch(/^k8s-test-report-summary-attempt1-/);
+    expect(files).toEqual(readTree(end.told('results')));
+    const summary = readFileSync(end.told('artifact', 'summary.md'), 'utf8');
+    expect(summary).toMatch(/✅ \*\*unit \(green\)\*\* .* 1 \| 1 /);
+    expect(end.summary).toContain(summary);
+    expect(files.get('junit.xml')).toMatch(/test_green[\s\S]*test_red|test_red[\s\S]*test_green/);
+  });
+
   test('whose main step is killed has its cluster removed by the post step', async () => {
     const end = await runWorkflow('killed');
     expect(end.status, end.output).toBe(1);

@@ -23,6 +23,7 @@ function leg(
     name,
     job: name,
     attempt: 1,
+    siblings: 1,
     directory: name,
     tests: [],
     suites: [{ name: 'pytest', counts: { ...noTests, total: 2, passed: 2 }, seconds: 1.5 }],
@@ -91,6 +92,12 @@ describe('what all legs come to', () => {
   test('does not tell the same job twice when its leg says itself why it is red', () => {
     const { legs } = judgeLegs([leg('e2e', oom)], { expected: [], jobResults: { e2e: { result: 'failure' } } });
     expect(legs).toHaveLength(1);
+  });
+
+  test('is red for a leg of a matrix that is missing beside the others', () => {
+    const { verdict, legs } = judgeLegs([leg('unit (3.11)', null, { job: 'unit', siblings: 3 }), leg('e2e')], none);
+    expect(legs).toHaveLength(3);
+    expect(verdict.failure?.reason).toContain('2 of the 3 legs of job unit left no results');
   });
 
   test('is red for a leg that is expected and absent, skipped ones included', () => {

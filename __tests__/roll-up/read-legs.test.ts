@@ -62,7 +62,7 @@ describe('the legs of a directory', () => {
   });
 
   test('hold of a rerun the last attempt alone, and of the others what they were', async () => {
-    const leg = (job: string, attempt: number) => ({ leg: { job, attempt, matrix: 'null' } });
+    const leg = (job: string, attempt: number) => ({ leg: { job, attempt, matrix: '', legs: 1 } });
     const failure = { kind: 'test', reason: '1 of 2 tests failed', hint: '', evidence: [] };
     await leaveLeg('unit-1', { ...leg('unit', 1), tier: 'unit' });
     await leaveLeg('integration-1', { ...leg('integration', 1), outcome: 'failed', failure });
@@ -75,7 +75,7 @@ describe('the legs of a directory', () => {
   });
 
   test('of one job are told apart by their matrix', async () => {
-    const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }) } });
+    const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }), legs: 2 } });
     await leaveLeg('a', leg('3.11'));
     await leaveLeg('b', leg('3.12'));
     expect((await readLegs(root, signal)).map(({ name }) => name)).toEqual([

@@ -1,4 +1,4 @@
-import { inputNames, type RawInputs } from '../inputs.ts';
+import { inputNames, type LegOfMatrix, type RawInputs } from '../inputs.ts';
 import type { Verdict } from '../outcome.ts';
 
 /**
@@ -18,6 +18,11 @@ export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
 }
 
 /** The job that this step is part of, as the roll-up tells legs and attempts apart. */
-export function describeLeg(matrix: string, env: NodeJS.ProcessEnv): NonNullable<Verdict['leg']> {
-  return { job: env.GITHUB_JOB ?? '', attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1, matrix };
+export function describeLeg(leg: LegOfMatrix | undefined, env: NodeJS.ProcessEnv): NonNullable<Verdict['leg']> {
+  return {
+    job: env.GITHUB_JOB ?? '',
+    attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1,
+    matrix: leg?.matrix ?? '',
+    legs: leg?.legs ?? 1,
+  };
 }

@@ -15,6 +15,8 @@ export interface Leg {
   job: string;
   /** Attempt of the workflow run, from 1. */
   attempt: number;
+  /** How many legs its job has, this one included. */
+  siblings: number;
   verdict: Verdict;
   tests: TestCase[];
   suites: LegSuite[];

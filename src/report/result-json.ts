@@ -42,7 +42,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
           },
     image: image === null ? null : { name: image.name, digest: image.digest },
     warnings,
-    ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix } }),
+    ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix, legs: leg.legs } }),
     incidents: incidents.map(({ at, pod, container, what }) => ({ at, pod, container, what })),
     usage,
   };

@@ -27,7 +27,7 @@ const severity = { broken: 0, failed: 1, cancelled: 2, passed: 3 };
 const maxReasonChars = 120;
 
 /**
- * Adds the legs that died without a word, and sums up. A job that failed or was cancelled and left no red leg did not
+ * Adds the legs that died without a word, those of a matrix whose other legs tell of them included, and sums up. A job that failed or was cancelled and left no red leg did not
  * get to say why: it is red here, not absent. Green needs at least one leg, and every leg green.
  */
 export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expectations): JudgedLegs {
@@ -38,6 +38,12 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     if (result === 'skipped') skippedJobs.push(job);
     else if (result !== 'success' && own.every((leg) => leg.verdict.outcome === 'passed'))
       legs.push(missingLeg(job, job, `job ${job} ended as ${result} and left no results that say why`));
+  }
+  for (const job of new Set(found.map((leg) => leg.job).filter((name) => name !== ''))) {
+    const own = found.filter((leg) => leg.job === job);
+    const total = Math.max(...own.map(({ siblings }) => siblings));
+    if (own.length < total)
+      legs.push(missingLeg(job, job, `${total - own.length} of the ${total} legs of job ${job} left no results`));
   }
   for (const name of expected) {
     const isThere = legs.some((leg) => leg.name === name || leg.job === name || leg.verdict.tier === name);

@@ -45,7 +45,7 @@ const verdictSchema = v.object({
   ),
   image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
   warnings: v.array(v.string()),
-  leg: v.optional(v.object({ job: v.string(), attempt: v.number(), matrix: v.string() })),
+  leg: v.optional(v.object({ job: v.string(), attempt: v.number(), matrix: v.string(), legs: v.number() })),
 });
 
 /**
@@ -101,6 +101,7 @@ async function readLeg(root: string, directory: string, signal: AbortSignal): Pr
     name: nameLeg(verdict.tier, leg?.matrix ?? ''),
     job: leg?.job ?? '',
     attempt: leg?.attempt ?? 1,
+    siblings: leg?.legs ?? 1,
     verdict: consistent,
     tests,
     suites,
