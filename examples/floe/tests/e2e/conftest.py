@@ -14,7 +14,7 @@ from tests.integration.dagster_client import DagsterClient, Run
 CODE_LOCATION = "floe-example"
 JOB = "build_lakehouse"
 CODE_LOCATION_DEADLINE_SECONDS = 90
-RUN_DEADLINE_SECONDS = 300
+RUN_DEADLINE_SECONDS = 120
 
 
 def open_http(url: str) -> Iterator[httpx.Client]:
