@@ -4,7 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
+import type { ClientOptions } from 'ws';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
+import type { Job } from './objects.ts';
 
 export interface ConnectOptions {
   /** A kubeconfig; without one, the service account of the pod that we run in. */
@@ -144,8 +146,17 @@ export class KubeConnection {
     }
   }
 
+  /** What a WebSocket to a path of the API server needs: its address, the credentials of this moment, proxy and TLS. */
+  async describeSocket(path: string): Promise<{ address: string; socketOptions: ClientOptions }> {
+    const https: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(https);
+    const server = this.#config.getCurrentCluster()!.server.replace(/\/+$/, '');
+    const socketOptions = definedOnly(https) as ClientOptions;
+    return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions };
+  }
+
   /** Creates a Job. That the cluster refuses it, or cannot be reached, is an answer; an abort is thrown. */
-  async createJob(namespace: string, manifest: object, signal: AbortSignal): Promise<Answer<object>> {
+  async createJob(namespace: string, manifest: object, signal: AbortSignal): Promise<Answer<Job>> {
     return this.#answer(this.call('POST', `/apis/batch/v1/namespaces/${namespace}/jobs`, { body: manifest, signal }));
   }
 
