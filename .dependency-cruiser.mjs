@@ -17,7 +17,16 @@ const rooms = {
 /** Files above the rooms that a room may use all the same. */
 const files = { run: ['results-dir', 'state', 'disk-trouble'] };
 /** Files that every room may read: types, and pure functions over them. */
-const vocabulary = ['outcome', 'door', 'inputs', 'tiers', 'user-kind-config'];
+const vocabulary = [
+  'outcome',
+  'door',
+  'inputs',
+  'tiers',
+  'job-manifest',
+  'results-limits',
+  'secret-mask',
+  'user-kind-config',
+];
 
 const file = (name) => `^src/${name}\\.ts$`;
 const room = (name) => `^src/${name}/`;

@@ -66,8 +66,6 @@ describe('wrong inputs', () => {
   });
 
   test.each([
-    ['job', 'job.yaml'],
-    ['secrets', 'A=b'],
     ['shards', '2'],
     ['cluster', 'existing'],
     ['tier', 'staging'],
@@ -225,6 +223,80 @@ describe('mode report', () => {
     expect(errorsOf({ mode: 'report', legs: 'no-such', needs: 'success' })).toEqual([
       'needs: "success" is not what toJSON(needs) gives: an object of jobs with their "result"',
       `legs: "no-such" does not exist (looked for ${path.join(directory, 'no-such')})`,
+    ]);
+  });
+});
+
+describe('secrets', () => {
+  test('may have several lines, be empty, and hold what looks like another secret', () => {
+    const key = '-----BEGIN KEY-----\nabc=\n-----END KEY-----';
+    const { inputs } = read({ secrets: `TOKEN=a=b c \nKEY<<END\n${key}\nEND\n\nEMPTY=` });
+    expect(inputs?.secrets).toEqual([
+      ['TOKEN', 'a=b c '],
+      ['KEY', key],
+      ['EMPTY', ''],
+    ]);
+  });
+
+  test('that are wrong are named without a word of their values', () => {
+    const errors = errorsOf({
+      secrets: 'A=hidden-one\nhidden-two\nB=hid\nA=hidden-three\nC<<END\nhidden-four',
+      env: 'A=1',
+    });
+    expect(errors).toEqual([
+      'secrets: "***" has in its line 2 something that is not NAME=value; write a value of several lines between NAME<<END and END',
+      'secrets: "***" has no line that ends the value of C, which begins in line 5',
+      'secrets: "***" gives A twice',
+      'secrets: "***" gives B less than 4 characters, which cannot be masked; what is so short goes into env',
+      'env: "A" is given by secrets too; leave one of them out',
+    ]);
+  });
+});
+
+describe('a Job of the user’s own', () => {
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'it' } };
+  const write = (document: object) => {
+    writeFileSync(path.join(directory, 'job.yaml'), JSON.stringify(document));
+    return 'job.yaml';
+  };
+  const containers = [{ name: 'one' }, { name: 'two' }];
+  const whole = { ...job, spec: { template: { spec: { containers } } } };
+
+  test('is read with the other inputs', () => {
+    const { inputs } = read({ job: write(whole), container: 'two' });
+    expect(inputs?.ownJob).toMatchObject({ kind: 'file', testJob: { container: 'two' } });
+  });
+
+  test('is refused with everything that is wrong, and with what only the built-in Job knows', () => {
+    const errors = errorsOf({ job: write(whole), container: 'three', command: 'pytest', memory: '1Gi', image: 'a:b' });
+    expect(errors).toEqual([
+      'image: "a:b" contradicts job: your own Job says it in its manifest',
+      'command: "pytest" contradicts job: your own Job says it in its manifest',
+      'memory: "1Gi" contradicts job: your own Job says it in its manifest',
+      'container: "three" is not a container of the Job; it has one, two',
+    ]);
+    expect(errorsOf({ job: write(job) })).toEqual([expect.stringMatching(/^job: "job.yaml" has no containers/)]);
+    expect(errorsOf({ job: 'no.yaml' })).toEqual([expect.stringMatching(/^job: "no.yaml" does not exist/)]);
+  });
+
+  test('of the chart needs a chart, and is no file', () => {
+    const templates = { 'job-templates': 'templates/job.yaml' };
+    expect(read(templates).inputs?.ownJob).toMatchObject({ kind: 'templates', templates: ['templates/job.yaml'] });
+    expect(errorsOf({ ...templates, tier: 'unit' })).toContainEqual(
+      expect.stringMatching(/^job-templates: .* needs a cluster, and tier unit/),
+    );
+    expect(errorsOf({ ...templates, profile: 'none' })).toEqual([
+      expect.stringMatching(/^job-templates: .* needs a chart/),
+    ]);
+    expect(errorsOf({ ...templates, job: write(whole), container: 'one' })).toEqual([
+      expect.stringMatching(/^job-templates: .* contradicts job/),
+    ]);
+  });
+
+  test('is what container and job-set are for', () => {
+    expect(errorsOf({ container: 'one', 'job-set': 'a=b' })).toEqual([
+      expect.stringMatching(/^container: "one" only counts for a Job of your own/),
+      expect.stringMatching(/^job-set: "a=b" only counts for a Job of your own/),
     ]);
   });
 });

@@ -9,7 +9,9 @@ import { load as parseYaml } from 'js-yaml';
 import leven from 'leven';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
+import { readJobManifest, type TestJob } from './job-manifest.ts';
 import { messageOf } from './outcome.ts';
+import { shortestSecret } from './secret-mask.ts';
 import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
 import { readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 
@@ -34,6 +36,12 @@ export interface VolumeMount {
   readOnly: boolean;
 }
 
+/** A Job of the user's own, in place of the built-in one. */
+export type OwnJob =
+  | { kind: 'file'; path: string; testJob: TestJob }
+  /** Templates of the chart, which are rendered when the cluster is known; `set` counts for them alone. */
+  | { kind: 'templates'; templates: string[]; set: string[]; container: string | undefined };
+
 // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
@@ -44,6 +52,62 @@ export function parseDuration(text: string): number | undefined {
   let seconds = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
   return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
+}
+
+const byteUnits: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
+};
+
+function parseBytes(text: string): number | undefined {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(k|Ki|M|Mi|G|Gi|T|Ti)?$/.exec(text) ?? [];
+  return count === undefined ? undefined : Math.floor(Number(count) * byteUnits[unit ?? '']!);
+}
+
+/**
+ * `NAME=value` lines; a value of several lines stands between `NAME<<END` and `END`, as GitHub writes them in its files.
+ * @returns the secrets, or what is wrong, without a word of a value.
+ */
+function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
+  const secrets: [string, string][] = [];
+  const problems: string[] = [];
+  const all = text.split(/\r?\n/);
+  for (let i = 0; i < all.length; i++) {
+    const line = all[i]!;
+    if (line.trim() === '') continue;
+    const [, name, operator, rest] = /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(=|<<)(.*)$/s.exec(line) ?? [];
+    if (name === undefined) {
+      problems.push(
+        `has in its line ${i + 1} something that is not NAME=value; write a value of several lines between NAME<<END and END`,
+      );
+      continue;
+    }
+    if (operator === '=') secrets.push([name, rest!]);
+    else {
+      const end = all.indexOf(rest!.trim(), i + 1);
+      if (rest!.trim() === '' || end === -1) {
+        problems.push(`has no line that ends the value of ${name}, which begins in line ${i + 1}`);
+        break;
+      }
+      secrets.push([name, all.slice(i + 1, end).join('\n')]);
+      i = end;
+    }
+  }
+  for (const [name, value] of secrets) {
+    if (value !== '' && value.length < shortestSecret)
+      problems.push(
+        `gives ${name} less than ${shortestSecret} characters, which cannot be masked; what is so short goes into env`,
+      );
+    if (secrets.filter(([other]) => other === name).length > 1) problems.push(`gives ${name} twice`);
+  }
+  return { secrets, problems: [...new Set(problems)] };
 }
 
 const optional = <T extends v.GenericSchema<string, unknown>>(schema: T) => v.optional(schema);
@@ -88,6 +152,12 @@ const assignments = (name: RegExp, problem: string) =>
       all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
     ),
   );
+/** A memory quantity of Kubernetes in bytes. */
+const bytes = v.pipe(
+  v.string(),
+  v.check((text) => parseBytes(text) !== undefined, 'is not a size; write it as 512Mi or 5Gi'),
+  v.transform((text) => parseBytes(text)!),
+);
 const dnsLabel = matching(
   /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
   'is not a Kubernetes name: small letters, digits and dashes, at most 63',
@@ -227,12 +297,15 @@ const schema = v.object({
   command: optional(words),
   args: optional(words),
   env: v.optional(assignments(/^[A-Za-z_][\w.-]*$/, 'is not NAME=value, one a line'), ''),
-  secrets: optional(v.string()),
+  secrets: v.optional(v.string(), ''),
   volumes: v.optional(volumeLines, ''),
   job: optional(v.string()),
-  'job-templates': optional(v.string()),
-  container: optional(v.string()),
+  'job-templates': v.optional(lines, ''),
+  'job-set': v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
+  container: optional(dnsLabel),
+  'collector-image': v.optional(imageName, 'busybox:1.37.0'),
   'results-path': v.optional(absolutePath, '/results'),
+  'results-limit': v.optional(bytes, '5Gi'),
   junit: v.optional(lines, '**/*.xml'),
   memory: optional(quantity),
   cpu: optional(quantity),
@@ -308,14 +381,34 @@ export const inputDocs: Record<InputName, InputDoc> = {
       'Arguments: a YAML list, or a line. By tier pytest tests/<tier> -v --junitxml=<results-path>/junit.xml',
   },
   env: { default: '', description: 'NAME=value lines for the test container' },
-  secrets: { default: '', description: 'NAME=value lines, given through a Kubernetes Secret and masked everywhere' },
+  secrets: {
+    default: '',
+    description:
+      'NAME=value lines, given through a Kubernetes Secret and masked everywhere; several lines between NAME<<END and END',
+  },
   volumes: { default: '', description: 'PersistentVolumeClaims for the test container: CLAIM=/path or CLAIM=/path:ro' },
   job: { default: '', description: 'File with a Job of your own and its companions' },
-  'job-templates': { default: '', description: 'Templates of the chart that render the Job and its companions' },
-  container: { default: '', description: 'Which container of the Job is the test' },
+  'job-templates': {
+    default: '',
+    description:
+      'Templates of the chart that render the Job and its companions, one a line, as templates/tests/job.yaml',
+  },
+  'job-set': { default: '', description: 'key=value lines for rendering job-templates alone, as tests.enabled=true' },
+  container: {
+    default: '',
+    description: 'Which container of a Job of your own is the test: by default the only one, or the one named test*',
+  },
+  'collector-image': {
+    default: 'busybox:1.37.0',
+    description: 'Image that reads results out of a volume that is not on this machine: it needs sh, tar and sha256sum',
+  },
   'results-path': {
     default: '/results',
     description: 'Directory in the test container that holds what the tests write',
+  },
+  'results-limit': {
+    default: '5Gi',
+    description: 'Size of all results: what is above is left out, and tests that fill the disk are ended',
   },
   junit: { default: '**/*.xml', description: 'Which files under results-path are JUnit reports: globs, one a line' },
   memory: { default: '', description: 'Memory request and limit of the built-in Job. By tier' },
@@ -372,10 +465,6 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
   { input: 'registry-mirrors' },
   { input: 'build' },
   { input: 'dockerfile' },
-  { input: 'secrets' },
-  { input: 'job' },
-  { input: 'job-templates' },
-  { input: 'container' },
 ];
 
 /** What `mode: report` reads, and of this what a test does too. */
@@ -388,6 +477,19 @@ const ofBoth: ReadonlySet<InputName> = new Set([
   'upload',
 ]);
 const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifacts', 'expect', 'needs']);
+/** Inputs that only the built-in Job knows, whose container is made from them; a Job of the user's own says it itself. */
+const ofBuiltInJob: InputName[] = [
+  'image',
+  'command',
+  'args',
+  'memory',
+  'cpu',
+  'service-account',
+  'node-selector',
+  'volumes',
+];
+/** Inputs that only a Job of the user's own knows. */
+const ofOwnJob: InputName[] = ['container', 'job-set'];
 
 /** All inputs of a run: checked, with the tier's presets filled in, and every path absolute. */
 export interface Inputs {
@@ -417,8 +519,13 @@ export interface Inputs {
   command: string[] | undefined;
   args: string[] | undefined;
   env: [string, string][];
+  secrets: [string, string][];
   volumes: VolumeMount[];
+  /** Undefined: the built-in Job. */
+  ownJob: OwnJob | undefined;
+  collectorImage: string;
   resultsPath: string;
+  resultsLimitBytes: number;
   junitGlobs: string[];
   memory: string;
   cpu: string;
@@ -566,6 +673,12 @@ export function readInputs(
         problem: 'is the results-path, which is mounted already',
       });
   }
+  const { secrets, problems } = readSecrets(value.secrets);
+  for (const problem of problems) errors.push({ input: 'secrets', value: '***', problem });
+  for (const name of new Set(secrets.map(([one]) => one)))
+    if (value.env.some(([other]) => other === name))
+      errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
+  const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
   if (errors.length > 0) return { errors };
 
   return {
@@ -591,6 +704,10 @@ export function readInputs(
       command: value.command,
       args: value.args,
       env: value.env,
+      secrets,
+      ownJob,
+      collectorImage: value['collector-image'],
+      resultsLimitBytes: value['results-limit'],
       volumes: value.volumes,
       resultsPath: value['results-path'],
       junitGlobs: value.junit,
@@ -615,6 +732,48 @@ export function readInputs(
       keep: value.keep,
     },
   };
+}
+
+/** The user's own Job, as far as it can be known before the chart is rendered; what is wrong with it goes to `errors`. */
+function readOwnJob(
+  raw: RawInputs,
+  value: v.InferOutput<typeof schema>,
+  { resolve, hasChart, errors }: { resolve: (file: string) => string; hasChart: boolean; errors: InputError[] },
+): OwnJob | undefined {
+  const templates = value['job-templates'];
+  const wrong = (input: InputName, problem: string) => errors.push({ input, value: raw[input] ?? '', problem });
+  if (value.job === undefined && templates.length === 0) {
+    for (const name of ofOwnJob)
+      if (raw[name] !== undefined)
+        wrong(name, 'only counts for a Job of your own: give job or job-templates, or leave it out');
+    return undefined;
+  }
+  const source: InputName = value.job === undefined ? 'job-templates' : 'job';
+  if (value.tier === 'unit') wrong(source, 'needs a cluster, and tier unit runs a command on this machine');
+  for (const name of ofBuiltInJob)
+    if (raw[name] !== undefined) wrong(name, `contradicts ${source}: your own Job says it in its manifest`);
+  if (value.job !== undefined && templates.length > 0) wrong('job-templates', 'contradicts job; leave one of them out');
+  if (value.job === undefined) {
+    if (!hasChart) wrong('job-templates', 'needs a chart, but the profile is none');
+    return { kind: 'templates', templates, set: value['job-set'], container: value.container };
+  }
+  if (value['job-set'].length > 0) wrong('job-set', 'only counts for job-templates; a file is not rendered');
+  const file = resolve(value.job);
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true) {
+    wrong('job', stat === undefined ? `does not exist (looked for ${file})` : 'is not a file');
+    return undefined;
+  }
+  const read = readJobManifest(readFileSync(file, 'utf8'), {
+    namespace: value.namespace,
+    resultsPath: value['results-path'],
+    container: value.container,
+  });
+  if (read.testJob !== undefined) return { kind: 'file', path: file, testJob: read.testJob };
+  for (const { about, problem } of read.problems)
+    if (about === 'manifest') wrong('job', problem);
+    else errors.push({ input: about, value: value[about] ?? '', problem });
+  return undefined;
 }
 
 /** All errors as one text, a line each: the input, its value, and what would be right. */
@@ -666,7 +825,7 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
     if (text === undefined)
       errors.push({
         input: `${projectFileName} ${name}`,
-        value: JSON.stringify(value),
+        value: name === 'secrets' ? '***' : JSON.stringify(value),
         problem: 'is neither text nor a list of texts',
       });
     else raw[name] = text;

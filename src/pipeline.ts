@@ -16,6 +16,7 @@ import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
+import { listJobImages, type TestJob, testImageOf } from './job-manifest.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
@@ -25,6 +26,7 @@ import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { planDemand } from './run/plan-demand.ts';
+import { needsCollector, readOwnJob } from './run/prepare-job.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
 import { runSuite } from './run/run-suite.ts';
@@ -63,12 +65,14 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   const chart = describeChart(inputs, tools.value.helm);
   const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
   if (!manifests.ok) return manifests;
+  const own = await readOwnJob(run, chart);
+  if (!own.ok) return own;
   if (standing === undefined) {
-    const demand = planDemand(inputs, manifests.value);
+    const demand = planDemand(inputs, manifests.value, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
   }
-  const images = await chooseImages(run, listImages(manifests.value));
+  const images = await chooseImages(run, listImages(manifests.value), own.value);
   // Of a config of the user's own nobody knows which nodes take pods.
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
   const cluster =
@@ -118,12 +122,16 @@ export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): P
 
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The test image and those of the chart, as far as the local docker has them, and all that `load-images` names. */
-async function chooseImages(run: Run, ofChart: string[]): Promise<string[]> {
+/** The images of the tests and of the chart, as far as the local docker has them, and all that `load-images` names. */
+async function chooseImages(run: Run, ofChart: string[], own: TestJob | undefined): Promise<string[]> {
   const { inputs, signal } = run;
-  run.image = await inspectLocalImage(inputs.image, signal);
-  const ours = run.image === undefined ? [] : [inputs.image];
-  return [...new Set([...inputs.loadImages, ...ours, ...(await listLocalImages(ofChart, signal))])];
+  run.image = await inspectLocalImage(own === undefined ? inputs.image : testImageOf(own), signal);
+  const ofJob = own === undefined ? [] : listJobImages(own);
+  const collector = needsCollector(run, own) ? [inputs.collectorImage] : [];
+  const ours = run.image === undefined ? [] : [run.image.name];
+  const local = await listLocalImages([...ofChart, ...ofJob, ...collector], signal);
+  run.loadedImages = new Set([...inputs.loadImages, ...ours, ...local]);
+  return [...run.loadedImages];
 }
 
 interface ClusterImages {

@@ -25,6 +25,10 @@ export async function runOnSharedCluster(options: {
   script?: string;
   given?: RawInputs;
   signal?: AbortSignal;
+  /** Results come home by a collector, as from a cluster whose nodes are elsewhere. */
+  forceCollector?: boolean;
+  /** Told of each line that is printed. */
+  onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
   const cluster = inject('cluster');
   const runId = newRunId();
@@ -32,8 +36,11 @@ export async function runOnSharedCluster(options: {
   const workDir = path.join(root, 'work');
   mkdirSync(workDir);
   const given: RawInputs = {
-    profile: 'none',
-    image: sharedImage,
+    ...(options.given?.chart === undefined ? { profile: 'none' } : {}),
+    // A Job of the user's own names its image itself.
+    ...(options.given?.job === undefined && options.given?.['job-templates'] === undefined
+      ? { image: sharedImage }
+      : {}),
     namespace: `test-${runId}`,
     'results-dir': path.join(root, 'out'),
     ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),
@@ -42,18 +49,30 @@ export async function runOnSharedCluster(options: {
   const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const printed: string[] = [];
+  const print = (line: string) => {
+    printed.push(line);
+    options.onPrinted?.(line);
+  };
   const door: Door = {
-    phaseStarted: (name) => printed.push(`phase ${name}`),
+    phaseStarted: (name) => print(`phase ${name}`),
     phaseEnded: () => {},
-    say: (line) => printed.push(line),
-    warn: (line) => printed.push(line),
+    say: (line) => print(line),
+    warn: (line) => print(line),
     waitingFor: () => {},
-    quote: (line) => printed.push(line),
+    quote: (line) => print(line),
     mask: () => {},
   };
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
-  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir, cluster });
+  const end = await runTests({
+    inputs: read.inputs,
+    door,
+    signal,
+    record,
+    workDir,
+    cluster,
+    forceCollector: options.forceCollector ?? false,
+  });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, onDisk };
 }

@@ -41,7 +41,7 @@ describe('fault 10: a sidecar that never exits', () => {
       env: [],
       volumes: [],
       resultsPath: '/results',
-      resultsNodePath: '/k8s-test/results',
+
       memory: '64Mi',
       cpu: '1',
       serviceAccount: undefined,

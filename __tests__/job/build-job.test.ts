@@ -13,7 +13,7 @@ const options: JobOptions = {
   env: [['A', '1']],
   volumes: [{ claimName: 'duckdb', mountPath: '/data', readOnly: true }],
   resultsPath: '/results',
-  resultsNodePath: '/k8s-test/results',
+
   memory: '1Gi',
   cpu: '1',
   serviceAccount: undefined,
@@ -43,7 +43,7 @@ describe('the command', () => {
   });
 });
 
-test('the Job runs once, is never restarted, and mounts results and claims', () => {
+test('the Job runs once, is never restarted, and mounts claims', () => {
   expect(buildJob(options)).toMatchObject({
     spec: {
       backoffLimit: 0,
@@ -56,10 +56,10 @@ test('the Job runs once, is never restarted, and mounts results and claims', () 
             {
               imagePullPolicy: 'Never',
               resources: { limits: { memory: '1Gi' } },
-              volumeMounts: [{ mountPath: '/results' }, { mountPath: '/data', readOnly: true }],
+              volumeMounts: [{ mountPath: '/data', readOnly: true }],
             },
           ],
-          volumes: [{ hostPath: { path: '/k8s-test/results' } }, { persistentVolumeClaim: { claimName: 'duckdb' } }],
+          volumes: [{ persistentVolumeClaim: { claimName: 'duckdb' } }],
         },
       },
     },

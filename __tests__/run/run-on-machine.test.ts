@@ -88,6 +88,15 @@ describe('tier unit runs the command on the runner', () => {
     const { quoted, dir } = await runUnit(script, { env: 'GREETING=hi' });
     expect(quoted).toEqual([`hi ${dir.results}`]);
   });
+
+  test('secrets reach the tests, and neither console nor disk', async () => {
+    const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'.replace('adds', env.TOKEN)); console.log('token', env.TOKEN)`;
+    const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
+    expect(quoted).toEqual(['token ***']);
+    expect(readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8')).toBe('token ***\n');
+    for (const file of [path.join(dir.junit, 'junit.xml'), dir.junitXml, dir.resultJson, dir.reportHtml])
+      expect(readFileSync(file, 'utf8')).not.toContain('a-hidden-value');
+  });
 });
 
 test('the results path of containers is the results directory on the runner, wherever a word names it', () => {

@@ -64,6 +64,11 @@ function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | unde
     case 'RegistryUnavailable':
       return classifyImage(pod, status, waiting.reason, waiting.message ?? '');
     case 'CreateContainerConfigError':
+      // The kubelet compares the image's user with what the pod forbids; neither changes by waiting.
+      if (/runAsNonRoot|non-root|will run as root|non-numeric user/.test(waiting.message ?? ''))
+        return trouble(pod, status.name, 'certain', 'start', `${where} cannot be created: ${waiting.message ?? ''}`, {
+          hint: hintForStart(waiting.message ?? ''),
+        });
       return trouble(pod, status.name, 'likely', 'start', `${where} cannot be created: ${waiting.message ?? ''}`, {
         hint: 'A Secret, ConfigMap or key that the pod names is not there, or its security context is refused.',
       });
@@ -156,7 +161,10 @@ function hintForStart(message: string): string {
   if (/executable file not found|no such file or directory/i.test(message))
     return 'The image has no such program: check command, and whether the image is meant for this platform.';
   if (/exec format error/i.test(message)) return 'The image was built for another architecture.';
-  if (/runAsNonRoot|non-root/i.test(message)) return 'The image runs as root where that is forbidden: give it a USER.';
+  if (/non-numeric user/.test(message))
+    return 'The image names its user, which Kubernetes cannot tell from root: give it a numeric USER, or the pod a runAsUser.';
+  if (/runAsNonRoot|non-root/i.test(message))
+    return 'The image runs as root where that is forbidden: give it a numeric USER, or the pod a runAsUser.';
   return '';
 }
 

@@ -1,5 +1,6 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
 import type { VolumeMount } from '../inputs.ts';
+import type { JobManifest } from '../job-manifest.ts';
 
 /** Name of the Job and of its only container. */
 export const jobName = 'integration-tests';
@@ -24,8 +25,6 @@ export interface JobOptions {
   env: [string, string][];
   volumes: VolumeMount[];
   resultsPath: string;
-  /** Directory of the node that appears at `resultsPath`. */
-  resultsNodePath: string;
   memory: string;
   cpu: string;
   serviceAccount: string | undefined;
@@ -52,16 +51,24 @@ export function chooseCommand(options: Pick<JobOptions, 'tier' | 'command' | 'ar
   return { command: ['pytest'], args: defaultArgs };
 }
 
-/** The manifest of the built-in Job. */
-export function buildJob(options: JobOptions): object {
+/**
+ * After so many seconds the API server may end a Job. Our own deadlines come first: its is only a net for the case that we
+ * are gone, for it deletes the pod.
+ */
+export function netSecondsOf(
+  options: Pick<JobOptions, 'startupTimeoutSeconds' | 'timeoutSeconds' | 'graceSeconds'>,
+): number {
+  return options.startupTimeoutSeconds + options.timeoutSeconds + options.graceSeconds + 300;
+}
+
+/** The manifest of the built-in Job, without a place for its results. */
+export function buildJob(options: JobOptions): JobManifest {
   const labels = {
     'app.kubernetes.io/name': jobName,
     'app.kubernetes.io/managed-by': 'k8s-test-action',
     [runLabel]: options.runId,
   };
   const { command, args } = chooseCommand(options);
-  // Our own deadlines come first; the API's is only a net for the case that we are gone, for it deletes the pod.
-  const netSeconds = options.startupTimeoutSeconds + options.timeoutSeconds + options.graceSeconds + 300;
   const claims = options.volumes.map((volume, i) => ({ ...volume, name: `volume-${i}` }));
   return {
     apiVersion: 'batch/v1',
@@ -70,7 +77,7 @@ export function buildJob(options: JobOptions): object {
     spec: {
       backoffLimit: 0,
       ttlSecondsAfterFinished: secondsKeptAfterFinish,
-      activeDeadlineSeconds: netSeconds,
+      activeDeadlineSeconds: netSecondsOf(options),
       template: {
         metadata: { labels },
         spec: {
@@ -93,19 +100,13 @@ export function buildJob(options: JobOptions): object {
                 limits: { cpu: options.cpu, memory: options.memory },
               },
               securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-              volumeMounts: [
-                { name: 'results', mountPath: options.resultsPath },
-                ...claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
-              ],
+              volumeMounts: claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
             },
           ],
-          volumes: [
-            { name: 'results', hostPath: { path: options.resultsNodePath, type: 'Directory' } },
-            ...claims.map(({ name, claimName, readOnly }) => ({
-              name,
-              persistentVolumeClaim: { claimName, readOnly },
-            })),
-          ],
+          volumes: claims.map(({ name, claimName, readOnly }) => ({
+            name,
+            persistentVolumeClaim: { claimName, readOnly },
+          })),
         },
       },
     },

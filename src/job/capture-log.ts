@@ -3,14 +3,17 @@ import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { KubeConnection } from '../kube/connection.ts';
 import { followLog } from '../kube/log-stream.ts';
+import type { SecretMask } from '../secret-mask.ts';
 
 export interface CaptureOptions {
   connection: KubeConnection;
   namespace: string;
   pod: string;
   container: string;
-  /** Where the log goes, byte for byte. */
+  /** Where the log goes, byte for byte but for secrets. */
   file: string;
+  /** Secrets never reach the file. */
+  mask: SecretMask;
   /** Shown to the reader, a line at a time, until `shownBytes` are shown. */
   quote: (line: string) => void;
   /** Told when the log cannot be read for a while. */
@@ -35,6 +38,12 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
   await mkdir(path.dirname(options.file), { recursive: true });
   const file = await open(options.file, 'w');
   const gaps: string[] = [];
+  const masked = options.mask.openStream();
+  // A full disk must not end the run, which may be minutes from its verdict: the file says where it ends.
+  const save = async (bytes: Buffer) => {
+    if (gaps.length > 0 || bytes.length === 0) return;
+    await file.writeFile(bytes).catch((error: unknown) => gaps.push(`its file could not be written further: ${error}`));
+  };
   const show = showLines(options.quote, options.file);
   try {
     const followed = await followLog({
@@ -46,14 +55,14 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
       ended: options.hasEnded,
       onTrouble: options.warn,
       onChunk: async (chunk) => {
-        show(chunk);
-        if (gaps.length > 0) return;
-        // A full disk must not end the run, which may be minutes from its verdict: the file says where it ends.
-        await file
-          .writeFile(chunk)
-          .catch((error: unknown) => gaps.push(`its file could not be written further: ${error}`));
+        const bytes = masked.push(chunk);
+        show(bytes);
+        await save(bytes);
       },
     });
+    const rest = masked.end();
+    show(rest);
+    await save(rest);
     gaps.push(...followed.gaps.map((gap) => gap.note));
     return {
       bytes: followed.bytes,

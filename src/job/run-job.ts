@@ -17,6 +17,8 @@ export interface RunJobOptions {
   signal: AbortSignal;
   say: (line: string) => void;
   waitingFor: (what: string) => void;
+  /** Asked again and again while the tests run: why they must end now, if they must. */
+  interrupt?: () => Failure | undefined;
   /** Called once, as soon as the test container has started (or has ended, when it was too quick to be seen). */
   onStarted: (pod: Pod) => void;
 }
@@ -41,13 +43,15 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   const created = await createJob(options);
   if (!created.ok) return created;
 
-  const started = await watch.until(() => decideStart(options), {
+  // A Job of the same name may have gone a moment ago: its pods and events are not ours.
+  const jobUid = created.value;
+  const started = await watch.until(() => decideStart(options, jobUid), {
     signal,
     deadlineSeconds: options.startupTimeoutSeconds,
   });
   if (started.kind === 'api-lost') return apiLost(started.seconds);
   if (started.kind === 'deadline') {
-    const last = watch.describe((pod) => isOfJob(pod, options.jobName));
+    const last = watch.describe((pod) => isOfJob(pod, jobUid));
     return fail('start', `the test pod did not start within ${options.startupTimeoutSeconds} s; last seen: ${last}`, {
       hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
       evidence: eventsOf(options),
@@ -57,27 +61,39 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
 
   let last = started.value.value;
   options.onStarted(last);
-  const look = (): Pod | 'vanished' | undefined => {
+  const look = (): Pod | 'vanished' | Failure | undefined => {
     const pod = watch.pods.find((one) => one.metadata.uid === last.metadata.uid);
     if (pod === undefined) return 'vanished';
     last = pod;
     return statusOf(pod, options.container)?.state?.terminated === undefined && pod.status?.phase !== 'Failed'
-      ? undefined
+      ? options.interrupt?.()
       : pod;
+  };
+  /** SIGTERM, grace, SIGKILL; what comes of it is told as far as it is seen. */
+  const endPod = async (pod: Pod): Promise<JobEnd> => {
+    const { graceSeconds } = options;
+    await options.connection.deletePod(options.namespace, pod.metadata.name, { graceSeconds, signal });
+    const hasEnded = () => {
+      const seen = look();
+      return seen === 'vanished' || (seen !== undefined && 'metadata' in seen) ? true : undefined;
+    };
+    await watch.until(hasEnded, { signal, deadlineSeconds: graceSeconds + 15 });
+    return describeJobEnd(last, false, options);
   };
   const ended = await watch.until(look, { signal, deadlineSeconds: options.timeoutSeconds });
   if (ended.kind === 'api-lost') return apiLost(ended.seconds);
-  if (ended.kind === 'decided') return succeed(describeJobEnd(last, ended.value === 'vanished', options));
+  if (ended.kind === 'decided') {
+    const { value } = ended;
+    if (value === 'vanished' || 'metadata' in value)
+      return succeed(describeJobEnd(last, value === 'vanished', options));
+    options.say(`${value.reason}: SIGTERM, and ${options.graceSeconds} s of grace`);
+    return succeed({ ...(await endPod(last)), failure: value });
+  }
 
   options.say(
     `the tests have not ended after ${options.timeoutSeconds} s: SIGTERM, and ${options.graceSeconds} s of grace`,
   );
-  await options.connection.deletePod(options.namespace, last.metadata.name, {
-    graceSeconds: options.graceSeconds,
-    signal,
-  });
-  await watch.until(look, { signal, deadlineSeconds: options.graceSeconds + 15 });
-  const end = describeJobEnd(last, false, options);
+  const end = await endPod(last);
   const reason = `the tests did not end within ${options.timeoutSeconds} s`;
   return succeed({
     ...end,
@@ -90,9 +106,9 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   });
 }
 
-/** Whether a pod belongs to the Job of this name. */
-function isOfJob(pod: Pod, jobName: string): boolean {
-  return pod.metadata.labels?.['batch.kubernetes.io/job-name'] === jobName;
+/** Whether a pod belongs to the Job with this uid. */
+function isOfJob(pod: Pod, jobUid: string): boolean {
+  return pod.metadata.labels?.['batch.kubernetes.io/controller-uid'] === jobUid;
 }
 
 /** The status of a container of a pod, native sidecars and init containers included. */
@@ -102,9 +118,10 @@ function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
   );
 }
 
-async function createJob(options: RunJobOptions): Promise<Result<undefined>> {
+/** @returns the uid of the Job. */
+async function createJob(options: RunJobOptions): Promise<Result<string>> {
   const created = await options.connection.createJob(options.namespace, options.manifest, options.signal);
-  if (created.ok) return succeed(undefined);
+  if (created.ok) return succeed(created.value.metadata.uid);
   if (created.error.retryable)
     return fail('api', `the Job could not be created: ${created.error.message}`, {
       hint: 'The logs of the cluster say why its API server does not answer.',
@@ -115,17 +132,15 @@ async function createJob(options: RunJobOptions): Promise<Result<undefined>> {
 }
 
 /** The pod once its test container runs or has run; a failure once it is certain that it will not. */
-function decideStart(options: RunJobOptions): Result<Pod> | undefined {
-  const isOurs = (pod: Pod) => isOfJob(pod, options.jobName);
+function decideStart(options: RunJobOptions, jobUid: string): Result<Pod> | undefined {
+  const isOurs = (pod: Pod) => isOfJob(pod, jobUid);
   const pod = options.watch.pods.find(isOurs);
   options.waitingFor(pod === undefined ? 'the test pod' : options.watch.describe(isOurs));
   if (pod === undefined) {
     // The Job controller says in an event of the Job why it cannot make the pod: quota, admission, a ServiceAccount.
     const refusal = options.watch.events.find(
       (event) =>
-        event.involvedObject.kind === 'Job' &&
-        event.involvedObject.name === options.jobName &&
-        event.reason === 'FailedCreate',
+        event.involvedObject.kind === 'Job' && event.involvedObject.uid === jobUid && event.reason === 'FailedCreate',
     );
     if (refusal === undefined) return undefined;
     return fail('start', `the cluster refuses the test pod: ${refusal.message ?? ''}`, {

@@ -1,10 +1,13 @@
 import { adoptResults } from '../cluster/adopt-results.ts';
 import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
 import { isDiskFull } from '../disk-trouble.ts';
-import { testContainerName } from '../job/build-job.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
+import { maskFiles } from '../job/mask-files.ts';
+import { dismissCollector } from '../job/results-collection.ts';
+import { collectorName } from '../job/route-results.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { saveRelease } from '../platform/save-release.ts';
+import { listNames } from '../results-limits.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
@@ -33,15 +36,39 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
     await finishLog(run);
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
+    const collected = await finishCollection(run, patience);
     home.results = await sortResults(run, patience);
     home.evidence = await gatherEvidence(run, patience);
-    return succeed(undefined);
+    return collected;
   } catch (error) {
+    await hideSecrets(run);
     if (!patience.aborted) throw error;
     return fail('results', `not all results could be brought home within ${seconds} s`, {
       hint: 'What came home lies in the results directory.',
     });
   }
+}
+
+/** The last of the results, where they are not on this disk yet; then the pod may end. */
+async function finishCollection(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+  const { collection, connection, end, job } = run;
+  if (collection === undefined || connection === undefined) return succeed(undefined);
+  run.collection = undefined;
+  const { warnings, failure } = await collection.finish(signal);
+  for (const warning of warnings) run.warn(warning);
+  if (end !== undefined && job?.route.kind === 'collector')
+    await dismissCollector(connection, run.inputs.namespace, end.pod.metadata.name, signal);
+  if (failure === undefined) return succeed(undefined);
+  // Where something else ended the run, that is its failure, and this only a part of what came of it.
+  run.warn(failure.reason);
+  return { ok: false, failure };
+}
+
+/** Nothing that this run brought home holds a secret, whatever time that takes. */
+async function hideSecrets(run: Run): Promise<void> {
+  const { results, junit, logs, cluster } = run.dir;
+  const masked = await maskFiles(run.mask, [results, junit, logs, cluster], new AbortController().signal);
+  if (masked.length > 0) run.door.say(`secrets were masked in ${masked.length} files: ${listNames(masked)}`);
 }
 
 /** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
@@ -62,12 +89,14 @@ async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResu
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }
+  await hideSecrets(run);
   const collected = await collectResults({
     writtenDir: run.dir.results,
     junitDir: run.dir.junit,
     junitGlobs: run.inputs.junitGlobs,
     // File systems and clocks differ by a second or so; a report of another run is minutes old.
     notBefore: (run.testsStartedAt ?? 0) - 2000,
+    limits: run.resultsLimits,
     signal,
   });
   for (const warning of collected.warnings) run.warn(warning);
@@ -81,11 +110,13 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
-    alreadyLogged: run.end === undefined ? [] : [`${run.end.pod.metadata.name}/${testContainerName}`],
+    // The collector has nothing to say.
+    alreadyLogged: [run.job?.container, collectorName].map((name) => `${run.end?.pod.metadata.name}/${name}`),
     signal,
   });
   if (run.release !== undefined && run.cluster !== undefined)
     evidence.troubles.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
   for (const trouble of evidence.troubles) run.warn(trouble);
-  return evidence;
+  await hideSecrets(run);
+  return run.mask.maskValue(evidence);
 }

@@ -59,8 +59,9 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     graceSeconds: inputs.graceSeconds,
     // What is printed is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
-    env: { ...Object.fromEntries(inputs.env), RESULTS_PATH: dir.results },
-    onLine: (line) => {
+    env: { ...Object.fromEntries([...inputs.env, ...inputs.secrets]), RESULTS_PATH: dir.results },
+    onLine: (said) => {
+      const line = run.mask.maskText(said);
       write(line);
       tail.push(line);
       if (tail.length > tailLines) tail.shift();

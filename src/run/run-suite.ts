@@ -1,8 +1,10 @@
 import path from 'node:path';
-import { buildJob, jobName, testContainerName } from '../job/build-job.ts';
 import { captureLog } from '../job/capture-log.ts';
 import { runJob } from '../job/run-job.ts';
+import { ResultsSizeWatch } from '../job/watch-results-size.ts';
 import { type Result, succeed } from '../outcome.ts';
+import { openCollection } from './collect-from-job.ts';
+import { prepareJob } from './prepare-job.ts';
 import type { Platform, Run } from './run.ts';
 
 /**
@@ -11,33 +13,35 @@ import type { Platform, Run } from './run.ts';
  */
 export async function runSuite(run: Run, { connection, watch }: Platform): Promise<Result<undefined>> {
   const { inputs, door, signal } = run;
-  const manifest = buildJob({
-    ...inputs,
-    runId: run.record.content.runId,
-    isLoaded: run.image !== undefined,
-    entrypoint: run.image?.entrypoint,
-    resultsNodePath: run.resultsNodePath,
-  });
+  const prepared = await prepareJob(run, connection);
+  if (!prepared.ok) return prepared;
+  const job = prepared.value;
+  run.job = job;
   run.testsStartedAt = Date.now();
+  const size = watchSize(run);
   const ended = await runJob({
     ...run.voice,
     connection,
     watch,
     namespace: inputs.namespace,
-    jobName,
-    container: testContainerName,
-    manifest,
+    jobName: job.name,
+    container: job.container,
+    manifest: job.manifest,
+    interrupt: () => size?.failure,
     startupTimeoutSeconds: inputs.startupTimeoutSeconds,
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
     onStarted: (pod) => {
       door.waitingFor('the test container to end');
+      run.collection = openCollection(run, connection, job, pod);
+      run.collection?.start(run.closing.signal);
       run.log = captureLog({
         connection,
         namespace: inputs.namespace,
         pod: pod.metadata.name,
-        container: testContainerName,
-        file: path.join(run.dir.logs, pod.metadata.name, `${testContainerName}.log`),
+        container: job.container,
+        file: path.join(run.dir.logs, pod.metadata.name, `${job.container}.log`),
+        mask: run.mask,
         quote: (line) => door.quote(line),
         warn: (text) => run.warn(text),
         signal: run.closing.signal,
@@ -51,4 +55,12 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   run.end = ended.value;
   await run.log;
   return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
+}
+
+/** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */
+function watchSize(run: Run): ResultsSizeWatch | undefined {
+  if (run.job?.route.kind !== 'host') return undefined;
+  const { dir, inputs, closing, resultsLimits } = run;
+  const { resultsPath } = inputs;
+  return new ResultsSizeWatch({ directory: dir.results, limits: resultsLimits, resultsPath, signal: closing.signal });
 }

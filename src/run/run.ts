@@ -8,13 +8,19 @@ import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { Door } from '../door.ts';
 import type { Inputs } from '../inputs.ts';
 import type { LogCapture } from '../job/capture-log.ts';
+import type { ResultsCollection } from '../job/results-collection.ts';
+import type { CollectorOptions, ResultsRoute } from '../job/route-results.ts';
 import type { JobEnd } from '../job/run-job.ts';
+import type { JobManifest } from '../job-manifest.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Verdict } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
 import type { ReportedLog, ReportInput } from '../report/report-input.ts';
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
+import { maxResultFiles, type ResultsLimits } from '../results-limits.ts';
+import { SecretMask } from '../secret-mask.ts';
 import type { RunRecord } from '../state.ts';
+import { MaskedDoor } from './masked-door.ts';
 import { PhaseClock } from './phase-clock.ts';
 
 export interface RunOptions {
@@ -30,6 +36,8 @@ export interface RunOptions {
   leg?: NonNullable<Verdict['leg']>;
   /** A cluster that is there already and stays; without it the run makes one of its own. */
   cluster?: ReadyCluster;
+  /** Has results come home by a collector even where the runner's disk is in reach: how other clusters do it. */
+  forceCollector?: boolean;
 }
 
 export interface RunEnd {
@@ -57,6 +65,20 @@ export interface Platform {
   watch: NamespaceWatch;
 }
 
+/** A Job that only has to be created. */
+export interface PreparedJob {
+  name: string;
+  /** The test container. */
+  container: string;
+  image: string;
+  /** As Kubernetes writes it; empty without a limit. */
+  memoryLimit: string;
+  manifest: JobManifest;
+  route: ResultsRoute;
+  collector: CollectorOptions;
+  labels: Record<string, string>;
+}
+
 /** What phases hand on to later ones; each field is there once its phase is done. Only phases of this run write here. */
 export class Run {
   readonly inputs: Inputs;
@@ -76,6 +98,14 @@ export class Run {
   release: Chart | undefined;
   /** The test image, as far as the local docker has it. */
   image: LocalImage | undefined;
+  /** Images that went from the local docker into the nodes. */
+  loadedImages: ReadonlySet<string> = new Set();
+  /** The Job, once it is decided. */
+  job: PreparedJob | undefined;
+  /** Brings home results that are not written to the runner's disk. */
+  collection: ResultsCollection | undefined;
+  readonly forceCollector: boolean;
+  readonly mask: SecretMask;
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
   log: Promise<LogCapture> | undefined;
@@ -89,13 +119,15 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.inputs = options.inputs;
-    this.door = options.door;
+    this.mask = new SecretMask(options.inputs.secrets.map(([, value]) => value));
+    this.door = this.mask.isEmpty ? options.door : new MaskedDoor(options.door, this.mask);
+    this.forceCollector = options.forceCollector ?? false;
     this.signal = options.signal;
     this.record = options.record;
     this.workDir = options.workDir;
     this.leg = options.leg;
     this.dir = layoutResults(options.inputs.resultsDir);
-    this.clock = new PhaseClock(options.door);
+    this.clock = new PhaseClock(this.door);
   }
 
   /** What the rooms below are given to speak with, and the signal that ends them. */
@@ -114,9 +146,13 @@ export class Run {
     return path.posix.join(nodeResultsPath, path.relative(this.cluster!.mountedHostPath, this.dir.results));
   }
 
+  get resultsLimits(): ResultsLimits {
+    return { totalBytes: this.inputs.resultsLimitBytes, files: maxResultFiles };
+  }
+
   /** Says it now and in the verdict. */
   warn(text: string): void {
-    this.warnings.push(text);
+    this.warnings.push(this.mask.maskText(text));
     this.door.warn(text);
   }
 }

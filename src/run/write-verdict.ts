@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { describeDiskTrouble } from '../disk-trouble.ts';
 import { decideVerdict } from '../job/decide-verdict.ts';
+import { explainNoReport } from '../job/explain-no-report.ts';
 import { writeJUnit } from '../job/junit-write.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
 import type { ReportInput } from '../report/report-input.ts';
@@ -27,7 +28,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const tests = reports.flatMap((report) => report.cases);
   const decided = decideVerdict({
     end: run.end?.terminated ?? run.exit ?? { exitCode: -1 },
-    memoryLimit: inputs.memory,
+    memoryLimit: run.job?.memoryLimit ?? inputs.memory,
     reports,
     unreadable: home.results?.unreadable ?? [],
     stale: home.results?.stale ?? [],
@@ -35,8 +36,12 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const said = before ?? (run.end === undefined && run.exit === undefined ? unexplained : decided.failure);
-  const failure = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
+  const log = home.evidence?.logs.find(
+    ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
+  );
+  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const said = before ?? (run.end === undefined && run.exit === undefined ? unexplained : told);
+  const failure = run.mask.maskValue(said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   const verdict = assembleVerdict(run, failure, decided.counts);
@@ -108,7 +113,7 @@ export function refuseRun(run: Run, failure: Failure): RunEnd {
 
 function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['tests']): Verdict {
   const { inputs, cluster } = run;
-  return {
+  return run.mask.maskValue({
     schema: 1,
     outcome: outcomeOf(failure),
     failure,
@@ -126,8 +131,11 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
             nodes: cluster.nodes.length,
             kubernetes: cluster.kubernetes,
           },
-    image: { name: inputs.tier === 'unit' ? '' : inputs.image, digest: run.end?.imageId || (run.image?.id ?? '') },
+    image: {
+      name: inputs.tier === 'unit' ? '' : (run.job?.image ?? inputs.image),
+      digest: run.end?.imageId || (run.image?.id ?? ''),
+    },
     warnings: [...run.warnings],
     ...(run.leg === undefined ? {} : { leg: run.leg }),
-  };
+  });
 }

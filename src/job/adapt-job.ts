@@ -1,0 +1,129 @@
+/**
+ * A Job of the user's own, with what this project promises of every Job: run once, never restarted, in the run's
+ * namespace, under its label. Decides, and tells what it changed.
+ */
+import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../job-manifest.ts';
+import { containerOf } from '../job-manifest.ts';
+import { runLabel } from './build-job.ts';
+
+export interface AdaptOptions {
+  runId: string;
+  namespace: string;
+  /** `NAME=value` of the input `env`, which win over what the manifest says. */
+  env: [string, string][];
+  /** Images that were put into the nodes, so that no registry has to be asked for them. */
+  loadedImages: ReadonlySet<string>;
+  /** After so many seconds the API server may end the Job, when nobody else has. */
+  netSeconds: number;
+}
+
+/** The Job and its companions as they are to be created, and what was changed, a line each. */
+export interface AdaptedJob extends TestJob {
+  changes: string[];
+}
+
+/** A finished Job is kept for at least so long: its pod holds the log. */
+const shortestKeptSeconds = 3600;
+
+export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
+  const changes: string[] = [];
+  const label = { [runLabel]: options.runId };
+  const job = structuredClone(own.job);
+  const { spec } = job;
+  const set = <T extends object, K extends keyof T & string>(target: T, field: K, value: T[K], why: string) => {
+    if (target[field] === value) return;
+    const before = target[field] === undefined ? 'not set' : `${target[field]}`;
+    changes.push(`${field}: ${value} (was ${before}): ${why}`);
+    target[field] = value;
+  };
+  job.metadata = { ...job.metadata, namespace: options.namespace, labels: { ...job.metadata.labels, ...label } };
+  const { template } = spec;
+  template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...label } };
+  set(spec, 'backoffLimit', 0, 'a suite that failed is not run again behind your back');
+  set(template.spec, 'restartPolicy', 'Never', 'a container that was restarted hides the log of the run before');
+  if (spec.suspend === true) set(spec, 'suspend', false, 'it is started now');
+  if ((spec.ttlSecondsAfterFinished ?? shortestKeptSeconds) < shortestKeptSeconds)
+    set(spec, 'ttlSecondsAfterFinished', shortestKeptSeconds, 'its pod holds the log, which must be read first');
+  if ((spec.activeDeadlineSeconds ?? options.netSeconds) < options.netSeconds)
+    set(
+      spec,
+      'activeDeadlineSeconds',
+      options.netSeconds,
+      'the API server deletes the pod with its log; timeout ends it sooner and in order',
+    );
+  if (spec.podFailurePolicy !== undefined) {
+    delete spec.podFailurePolicy;
+    changes.push('podFailurePolicy: left out: the pod is run once, whatever becomes of it');
+  }
+  for (const container of [...(template.spec.initContainers ?? []), ...template.spec.containers])
+    preferLoadedImage(container, options.loadedImages, changes);
+  const container = containerOf(job, own.container);
+  for (const [name, value] of options.env) changes.push(...setVariable(container, { name, value }, 'env'));
+  const companions = own.companions.map(
+    (one): Manifest => ({
+      ...one,
+      metadata: { ...one.metadata, namespace: options.namespace, labels: { ...one.metadata.labels, ...label } },
+    }),
+  );
+  return { job, companions, container: own.container, changes };
+}
+
+/**
+ * Gives the test container one variable for each secret, out of a Secret of the namespace. A Secret's own `envFrom` would
+ * lose against variables that the manifest sets by the same names.
+ * @returns what was changed.
+ */
+export function giveSecrets(job: JobManifest, container: string, secretName: string, names: string[]): string[] {
+  return names.flatMap((name) =>
+    setVariable(
+      containerOf(job, container),
+      { name, valueFrom: { secretKeyRef: { name: secretName, key: name } } },
+      'secrets',
+    ),
+  );
+}
+
+/** The Secret that holds what the input `secrets` gives. */
+export function buildSecret(options: {
+  name: string;
+  namespace: string;
+  runId: string;
+  secrets: [string, string][];
+}): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: options.name,
+      namespace: options.namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'k8s-test-action', [runLabel]: options.runId },
+    },
+    type: 'Opaque',
+    data: Object.fromEntries(options.secrets.map(([name, value]) => [name, Buffer.from(value).toString('base64')])),
+  };
+}
+
+function setVariable(
+  container: ManifestContainer,
+  variable: { name: string; value?: string; valueFrom?: object },
+  input: string,
+): string[] {
+  const others = (container.env ?? []).filter((one) => one.name !== variable.name);
+  const wasThere = others.length < (container.env ?? []).length;
+  container.env = [...others, variable];
+  return wasThere ? [`env ${variable.name}: the value of the input ${input} stands in place of the manifest's`] : [];
+}
+
+function preferLoadedImage(
+  container: ManifestContainer & { imagePullPolicy?: unknown },
+  loaded: ReadonlySet<string>,
+  changes: string[],
+): void {
+  if (container.image === undefined || !loaded.has(container.image)) return;
+  if (container.imagePullPolicy === 'Always')
+    changes.push(
+      `imagePullPolicy of ${container.name}: IfNotPresent (was Always): ${container.image} was loaded from the local docker`,
+    );
+  // Without a policy the tag decides, and "latest" is always pulled.
+  if (container.imagePullPolicy !== 'Never') container.imagePullPolicy = 'IfNotPresent';
+}

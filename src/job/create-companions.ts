@@ -1,0 +1,96 @@
+import type { Manifest } from '../job-manifest.ts';
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { createObject, deleteObject } from '../kube/create-object.ts';
+import type { ObjectMeta } from '../kube/objects.ts';
+import { type Failure, fail, type Result, succeed } from '../outcome.ts';
+import { runLabel } from './build-job.ts';
+
+export interface CompanionOptions {
+  connection: KubeConnection;
+  namespace: string;
+  runId: string;
+  signal: AbortSignal;
+  say: (line: string) => void;
+  warn: (text: string) => void;
+}
+
+const releaseAnnotation = 'meta.helm.sh/release-name';
+/** What a former run left in it is the user's, and may be what the tests are about. */
+const keptKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim']);
+
+/**
+ * Creates what a Job needs, in the order given. What the chart's release has made already is taken as it is; what a former
+ * run of ours left is made anew; anything else of the same name is somebody's, and ends the run.
+ * @returns a failure of kind `start` or `api`.
+ */
+export async function createCompanions(companions: Manifest[], options: CompanionOptions): Promise<Result<undefined>> {
+  const { connection, namespace, runId, signal, say } = options;
+  for (const companion of companions) {
+    const what = `${companion.kind}/${companion.metadata.name}`;
+    try {
+      const creation = await createObject(connection, companion, { namespace, signal });
+      if (creation.kind === 'created') continue;
+      const { metadata } = creation.object;
+      if (metadata.labels?.[runLabel] === runId) continue;
+      const release = metadata.annotations?.[releaseAnnotation];
+      if (release !== undefined) say(`${what} is part of release ${release}, and is taken as it is`);
+      else if (!isOurs(metadata)) return { ok: false, failure: notOurs(what) };
+      else if (keptKinds.has(companion.kind)) say(`${what} is there from a former run, and is kept with what is in it`);
+      else {
+        await deleteObject(connection, companion, { namespace, signal });
+        await createObject(connection, companion, { namespace, signal });
+      }
+    } catch (error) {
+      if (error instanceof ApiError) return { ok: false, failure: refusal(what, error) };
+      throw error;
+    }
+  }
+  return succeed(undefined);
+}
+
+/**
+ * Makes room for the Job itself: one of its name that a former run of ours left, or that `helm install` has started as a
+ * part of the release, is deleted with its pods.
+ */
+export async function clearFormerJob(job: Manifest, options: CompanionOptions): Promise<Result<undefined>> {
+  const { connection, namespace, signal, say, warn } = options;
+  const what = `Job/${job.metadata.name}`;
+  const path = `/apis/batch/v1/namespaces/${namespace}/jobs/${job.metadata.name}`;
+  try {
+    const { metadata } = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal });
+    const release = metadata.annotations?.[releaseAnnotation];
+    if (release === undefined && !isOurs(metadata)) return { ok: false, failure: notOurs(what) };
+    if (release === undefined) say(`${what} of a former run is deleted`);
+    else
+      warn(
+        `${what} is part of release ${release}, so that helm install had started it before the platform was ready; it is deleted and run again. Have the chart leave it out unless a value of job-set is given, or make it a hook of kind test`,
+      );
+    await deleteObject(connection, job, { namespace, signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return succeed(undefined);
+    if (error instanceof ApiError) return { ok: false, failure: refusal(what, error) };
+    throw error;
+  }
+  return succeed(undefined);
+}
+
+function isOurs(metadata: ObjectMeta): boolean {
+  return metadata.labels?.[runLabel] !== undefined;
+}
+
+function notOurs(what: string): Failure {
+  return fail('start', `${what} of your Job is in the namespace already, and no run of ours made it`, {
+    hint: 'Give it another name, delete it, or take a namespace of the run alone.',
+  }).failure;
+}
+
+function refusal(what: string, error: ApiError): Failure {
+  if (error.retryable)
+    return fail('api', `${what} could not be created: ${error.message}`, {
+      hint: 'The logs of the cluster say why its API server does not answer.',
+    }).failure;
+  return fail('start', `the cluster refuses ${what}: ${error.message}`, {
+    hint: 'The API server named what it does not accept.',
+  }).failure;
+}

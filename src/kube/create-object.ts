@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApiError } from './api-error.ts';
+import type { KubeConnection } from './connection.ts';
+import type { ObjectMeta } from './objects.ts';
+
+/** What is needed of an object to create it. */
+export interface NewObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; labels?: Record<string, string> };
+}
+
+export interface CreateOptions {
+  namespace: string;
+  signal: AbortSignal;
+}
+
+/** How the creation of an object went: `there` carries what was there before. */
+export type Creation = { kind: 'created' } | { kind: 'there'; object: { metadata: ObjectMeta } };
+
+interface ApiResource {
+  name: string;
+  kind: string;
+  namespaced: boolean;
+}
+
+/**
+ * Creates an object of any kind that the cluster knows in a namespace; the cluster itself says by which path.
+ * @throws ApiError when the cluster does not know the kind, when the kind has no namespace, or when it refuses the object.
+ */
+export async function createObject(
+  connection: KubeConnection,
+  object: NewObject,
+  options: CreateOptions,
+): Promise<Creation> {
+  const path = await pathOf(connection, object, options);
+  try {
+    await connection.call('POST', path, { signal: options.signal, body: object });
+    return { kind: 'created' };
+  } catch (error) {
+    if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
+    const there = `${path}/${object.metadata.name}`;
+    return { kind: 'there', object: await connection.call('GET', there, { signal: options.signal }) };
+  }
+}
+
+/**
+ * Deletes an object with all that it owns, and returns when it is gone.
+ * @throws ApiError, or the signal's reason.
+ */
+export async function deleteObject(
+  connection: KubeConnection,
+  object: NewObject,
+  options: CreateOptions,
+): Promise<void> {
+  const path = `${await pathOf(connection, object, options)}/${object.metadata.name}`;
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Foreground' };
+  try {
+    await connection.call('DELETE', path, { signal: options.signal, body });
+    for (;;) {
+      await connection.call('GET', path, { signal: options.signal });
+      await delay(pollMilliseconds, undefined, { signal: options.signal });
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+  }
+}
+
+async function pathOf(connection: KubeConnection, object: NewObject, options: CreateOptions): Promise<string> {
+  const base = object.apiVersion.includes('/') ? `/apis/${object.apiVersion}` : `/api/${object.apiVersion}`;
+  const known = await connection
+    .call<{ resources: ApiResource[] }>('GET', base, { signal: options.signal })
+    .catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return { resources: [] };
+      throw error;
+    });
+  // Subresources, such as `pods/log`, have kinds too.
+  const resource = known.resources.find((one) => one.kind === object.kind && !one.name.includes('/'));
+  const what = `${object.kind}/${object.metadata.name}`;
+  if (resource === undefined)
+    throw new ApiError(`the cluster has no kind ${object.kind} of ${object.apiVersion} (${what})`, {
+      retryable: false,
+    });
+  if (!resource.namespaced)
+    throw new ApiError(`${what} does not belong to a namespace`, { reason: 'NotNamespaced', retryable: false });
+  return `${base}/namespaces/${options.namespace}/${resource.name}`;
+}
+
+const pollMilliseconds = 100;
