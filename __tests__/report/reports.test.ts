@@ -104,6 +104,18 @@ describe('the first line says what happened', () => {
     );
   });
 
+  test('of a reason too long for a line the begin and the end are told, and all of it is evidence', () => {
+    const reason = `image x cannot be pulled: ${'failed to do something '.repeat(30)}: no such host`;
+    const failure = { kind: 'image' as const, reason, hint: '', evidence: ['event'] };
+    const input = makeInput({ outcome: 'broken', failure }, []);
+    const { sentence } = headlineOf(input.verdict, []);
+    expect(sentence.length).toBeLessThan(270);
+    expect(sentence).toMatch(
+      /^image x cannot be pulled: .* (failed|to|do|something) … (failed|to|do|something) .*: no such host$/,
+    );
+    expect(renderSummary(input)).toContain(`${reason}\nevent`);
+  });
+
   test('a contradiction is told by its reason', () => {
     const failure = {
       kind: 'test' as const,
