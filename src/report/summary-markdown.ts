@@ -126,7 +126,8 @@ function renderFailedTest(test: TestCase, open: boolean): string {
     [
       place === '' ? '' : codeSpan(place),
       place !== '' || test.classname === '' ? '' : codeSpan(test.classname),
-      formatDuration(test.seconds),
+      // Of a test that never ended, nobody may know how long it ran.
+      wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
     ]
