@@ -271,6 +271,15 @@ describe('the summary', () => {
     }
   });
 
+  test('unfolds a few failures, but no trace that would fill the screen', () => {
+    const failing = (details: string) =>
+      makeInput({ outcome: 'failed', failure: { kind: 'test', reason: 'one', hint: '', evidence: [] } }, [
+        makeTest({ status: 'failed', message: 'no', details }),
+      ]);
+    expect(renderSummary(failing('line\n'.repeat(20)))).toContain('<details open><summary><code>');
+    expect(renderSummary(failing('line\n'.repeat(60)))).toContain('<details><summary><code>');
+  });
+
   test('of a broken run says what to do, and why', () => {
     const summary = renderSummary(badImageRun);
     expect(summary.split('\n')[0]).toBe(
