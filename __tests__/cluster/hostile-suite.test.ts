@@ -18,12 +18,12 @@ HOSTILE = [
 ]
 
 def pytest_generate_tests(metafunc):
-    # The same name twice: the one of 0 and that of 17 differ by nothing.
-    metafunc.parametrize("n", range(20_000), ids=lambda n: f"{HOSTILE[n % 17]} {0 if n == 17 else n}")
+    # The same name twice: the one of 0 and that of 17 differ by nothing. A hundred names are very long.
+    metafunc.parametrize("n", range(20_000), ids=lambda n: f"{HOSTILE[n % 17][:10_000 if n < 1700 else 40]} {0 if n == 17 else n}")
 
 def test_all(n):
     if n % 4 == 0:
-        raise AssertionError(HOSTILE[n % 17])
+        raise AssertionError(HOSTILE[n % 17][:1000])
 `;
 const script = `mkdir -p /tmp/app/tests && cd /tmp/app && cat > tests/test_hostile.py <<'PY'${suite}PY
 printf '[pytest]\\ndisable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\\njunit_family = xunit1\\n' > pytest.ini
@@ -57,7 +57,7 @@ test('of 20,000 hostile tests 5,000 of which fail, the worst are told within eve
   for (const line of renderTerminal(run.report)) expect(line).not.toMatch(/^\s*::|##\[|\p{Cc}/u);
 
   // The tests' own report is kept byte for byte; what we say of it is text.
-  expect(statSync(path.join(run.dir.junit, 'junit.xml')).size).toBeGreaterThan(10 * 1024 * 1024);
+  expect(statSync(path.join(run.dir.junit, 'junit.xml')).size).toBeGreaterThan(3 * 1024 * 1024);
   expect(readFileSync(run.dir.junitXml, 'utf8').match(/<testcase/g)).toHaveLength(20_000);
   expect(run.report.usage).toEqual([expect.objectContaining({ container: 'test-runner' })]);
   expect(run.report.pods).toEqual([expect.objectContaining({ end: 'failed' })]);

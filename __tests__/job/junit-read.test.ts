@@ -498,6 +498,11 @@ describe('where a test failed', () => {
       12,
     ],
     [
+      'tests/test_a.py:6: in ask\n    return urlopen(url)\n/usr/lib/python3.11/urllib/request.py:1364: URLError',
+      'tests/test_a.py',
+      6,
+    ],
+    [
       'Traceback:\n  File "/app/tests/test_a.py", line 5, in test_a\n  File "/app/src/orders.py", line 9, in f',
       '/app/src/orders.py',
       9,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { headlineOf } from '../../src/report/headline.ts';
-import { nameVictims, tellIncidents } from '../../src/report/incident-story.ts';
+import { nameIncidentShortly, nameVictims, tellIncidents } from '../../src/report/incident-story.ts';
 import type { ReportedIncident } from '../../src/report/report-input.ts';
 import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
@@ -43,6 +43,16 @@ describe('an incident of the platform', () => {
       '2 of 102 tests failed: test_totals, test_schema_of_silver; all within 4 s after floe-postgresql-0/postgres restarted (OOMKilled at its limit of 256Mi)',
     );
   });
+
+  test.each([
+    ['polaris-75f8ddc69d-2pnkv', 'polaris', 'polaris restarted'],
+    ['dagster-webserver-58478d6c6c-xgbf7', 'dagster-webserver', 'dagster-webserver restarted'],
+    ['postgres-0', 'postgres', 'postgres-0/postgres restarted'],
+    ['etl-2pnkv', 'load', 'etl/load restarted'],
+    ['cube', 'cube', 'cube restarted'],
+  ])('of the pod %s and its container %s is called: %s', (pod, container, name) =>
+    expect(nameIncidentShortly({ at: '', pod, container, what: 'restarted' })).toBe(name),
+  );
 
   test('is told of a green run too', () => {
     expect(headlineOf(greenRun.verdict, greenRun.tests, [incidentAt('x'), incidentAt('y')]).sentence).toBe(

@@ -104,6 +104,18 @@ describe('the first line says what happened', () => {
     );
   });
 
+  test('of a reason too long for a line the begin and the end are told, and all of it is evidence', () => {
+    const reason = `image x cannot be pulled: ${'failed to do something '.repeat(30)}: no such host`;
+    const failure = { kind: 'image' as const, reason, hint: '', evidence: ['event'] };
+    const input = makeInput({ outcome: 'broken', failure }, []);
+    const { sentence } = headlineOf(input.verdict, []);
+    expect(sentence.length).toBeLessThan(270);
+    expect(sentence).toMatch(
+      /^image x cannot be pulled: .* (failed|to|do|something) … (failed|to|do|something) .*: no such host$/,
+    );
+    expect(renderSummary(input)).toContain(`${reason}\nevent`);
+  });
+
   test('a contradiction is told by its reason', () => {
     const failure = {
       kind: 'test' as const,
@@ -257,6 +269,15 @@ describe('the summary', () => {
     ]) {
       expect(summary).toContain(part);
     }
+  });
+
+  test('unfolds a few failures, but no trace that would fill the screen', () => {
+    const failing = (details: string) =>
+      makeInput({ outcome: 'failed', failure: { kind: 'test', reason: 'one', hint: '', evidence: [] } }, [
+        makeTest({ status: 'failed', message: 'no', details }),
+      ]);
+    expect(renderSummary(failing('line\n'.repeat(20)))).toContain('<details open><summary><code>');
+    expect(renderSummary(failing('line\n'.repeat(60)))).toContain('<details><summary><code>');
   });
 
   test('of a broken run says what to do, and why', () => {

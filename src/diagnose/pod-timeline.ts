@@ -20,7 +20,9 @@ export function derivePodTimeline(pods: readonly Pod[], events: readonly Cluster
   for (const event of events) {
     const { kind, name } = event.involvedObject;
     if (kind !== 'Pod' || name === undefined) continue;
-    byPod.set(name, [...(byPod.get(name) ?? []), event]);
+    const own = byPod.get(name);
+    if (own === undefined) byPod.set(name, [event]);
+    else own.push(event);
   }
   const known = pods.map((pod) => liveOf(pod, byPod.get(pod.metadata.name) ?? []));
   const names = new Set(pods.map((pod) => pod.metadata.name));

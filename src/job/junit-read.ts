@@ -638,7 +638,8 @@ export function parseSeconds(text: string): number | undefined {
   return Number.isFinite(seconds) ? seconds : undefined;
 }
 
-const libraryPath = /(^|[/\\])(site-packages|dist-packages|node_modules)[/\\]|^node:|<frozen/;
+const libraryPath =
+  /(^|[/\\])(site-packages|dist-packages|node_modules)[/\\]|[/\\]lib(64)?[/\\]python\d[\d.]*[/\\]|^node:|<frozen/;
 const tracePatterns = [
   /** pytest's long form ends each entry so: `tests/test_a.py:12: AssertionError`. */
   /^([^\s:][^:]{0,500}\.py):(\d{1,7}): /,

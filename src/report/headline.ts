@@ -1,6 +1,6 @@
 /** What every rendering says first. */
 import type { TestCase, Verdict } from '../outcome.ts';
-import { nameIncident, tellIncidents, within } from './incident-story.ts';
+import { nameIncidentShortly, tellIncidents, within } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
 import type { ReportedIncident } from './report-input.ts';
 import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './tell-tests.ts';
@@ -25,7 +25,7 @@ export function headlineOf(
     const beside = others === 'no tests' ? '' : ` (${others})`;
     const sentence = `${formatCount(counts.passed, 'test')} passed in ${formatDuration(verdict.durationSeconds)}${beside}`;
     const meanwhile =
-      incidents.length === 0 ? '' : `; meanwhile ${nameIncident(incidents[0]!)}${andMore(incidents.length)}`;
+      incidents.length === 0 ? '' : `; meanwhile ${nameIncidentShortly(incidents[0]!)}${andMore(incidents.length)}`;
     return { mark: '✓', outcome: 'passed', sentence: toPlainLine(`${sentence}${meanwhile}`) };
   }
   const mark = outcome === 'cancelled' ? '■' : '✗';
@@ -52,7 +52,7 @@ function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedInc
   const told = tellIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
   const [worst] = told;
   if (worst === undefined) return '';
-  const name = nameIncident(worst.incident);
+  const name = nameIncidentShortly(worst.incident);
   const isAll = worst.failed.length > 0 && worst.failed.length === failedTests(tests).length;
   if (isAll) return `; ${worst.failed.length === 1 ? '' : 'all '}${within(worst)} after ${name}`;
   return worst.failed.length === 0

@@ -46,6 +46,15 @@ export function nameIncident({ pod, container, what }: ReportedIncident): string
   return toPlainLine(`${who} ${what}`, 200);
 }
 
+/** What Kubernetes puts behind the name of a Deployment, and of a Job: its random letters are no vowels, nor 0, 1 and 3. */
+const podSuffix = /(-[bcdf0-9]{6,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
+
+/** The same for a first line: `polaris restarted` of the pod `polaris-75f8ddc69d-2pnkv`. */
+export function nameIncidentShortly(incident: ReportedIncident): string {
+  const pod = incident.pod.replace(podSuffix, '');
+  return nameIncident({ ...incident, pod, container: incident.container === pod ? '' : incident.container });
+}
+
 /** `3 tests failed within 4 s`, or nothing. */
 export function nameVictims(told: ToldIncident): string {
   return told.failed.length === 0 ? '' : `${formatCount(told.failed.length, 'test')} failed ${within(told)}`;

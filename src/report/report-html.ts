@@ -271,7 +271,11 @@ function sortLogs({ logs, pods, verdict: { failure } }: ReportInput): RankedLog[
     if (life?.end === 'failed' || (life?.restarts.length ?? 0) > 0) return 1;
     return life?.end === undefined ? 3 : 2;
   };
-  const ranked = logs.map((log) => ({ log, rank: rankOf(log) })).sort((one, other) => one.rank - other.rank);
+  // Of a container that was restarted, the log of its former run tells why.
+  const isFormer = ({ container }: ReportedLog) => (container.endsWith('.previous') ? 0 : 1);
+  const ranked = logs
+    .map((log) => ({ log, rank: rankOf(log) }))
+    .sort((a, b) => a.rank - b.rank || a.log.pod.localeCompare(b.log.pod) || isFormer(a.log) - isFormer(b.log));
   return ranked.map(({ log, rank }) => ({ ...log, isSuspect: rank === 0 }));
 }
 

@@ -124,6 +124,7 @@ const isIn = (test) =>
   filter === 'all' ||
   (filter === 'failed' ? isRed(test) : filter === 'flaky' ? groupOf(test) === 'flaky' : filter === 'rebuilt' ? test.rebuilt : test.status === filter);
 const place = (test) => (test.file ? test.file + (test.line ? ':' + test.line : '') : '');
+const timeOf = (test) => (test.inFlight && test.seconds === 0 ? '' : duration(test.seconds));
 const duration = (s) => (s < 0.0995 ? Math.round(s * 1000) + ' ms' : s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
 
 function element(name, className, text) {
@@ -135,7 +136,7 @@ function element(name, className, text) {
 
 function details(test) {
   const box = element('div', 'details');
-  const facts = [test.status, test.suite, test.classname, place(test), duration(test.seconds)];
+  const facts = [test.status, test.suite, test.classname, place(test), timeOf(test)];
   if (test.flakyRuns) facts.push('failed runs before: ' + test.flakyRuns);
   if (test.inFlight) facts.push('was running when the run ended');
   else if (test.rebuilt) facts.push('rebuilt, since the run ended before its report was written');
@@ -169,7 +170,7 @@ function row(test) {
   if (groupOf(test) === 'flaky') name.append(element('span', 'badge', 'flaky'));
   if (test.inFlight) name.append(element('span', 'badge alarm', 'was running'));
   else if (test.rebuilt) name.append(element('span', 'badge', 'rebuilt'));
-  button.append(dot, name, element('span', 'time', duration(test.seconds)));
+  button.append(dot, name, element('span', 'time', timeOf(test)));
   const cause = ((test.message || test.details || '').trim().split('\n', 1)[0] || '').slice(0, 300);
   if (cause) button.append(element('span', 'cause mono', cause));
   button.addEventListener('click', () => toggle(item, test));

@@ -33,6 +33,7 @@ const maxSummaryBytes = 900 * 1024;
 const maxTestsWithDetails = 100;
 const maxTestsListed = 1000;
 const maxDetailsChars = 8000;
+const maxOpenLines = 30;
 const maxIncidents = 30;
 const maxUsage = 15;
 
@@ -121,12 +122,14 @@ function renderFailedTest(test: TestCase, open: boolean): string {
   const text =
     body.length === 2 && test.details.includes(firstLineOf(test.message, 10_000)) ? test.details : body.join('\n\n');
   return [
-    `<details${open ? ' open' : ''}><summary><code>${name}</code>${cause === '' ? '' : ` — ${cause}`}</summary>`,
+    // A trace that fills the screen hides what comes after it.
+    `<details${open && text.split('\n', maxOpenLines + 1).length <= maxOpenLines ? ' open' : ''}><summary><code>${name}</code>${cause === '' ? '' : ` — ${cause}`}</summary>`,
     '',
     [
       place === '' ? '' : codeSpan(place),
       place !== '' || test.classname === '' ? '' : codeSpan(test.classname),
-      formatDuration(test.seconds),
+      // Of a test that never ended, nobody may know how long it ran.
+      wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
     ]

@@ -50,7 +50,10 @@ const maxReasonChars = 260;
 /** The reason of a failure for the first line: its begin says what, its end is where errors tell their cause. */
 export function shortReason(reason: string): string {
   if (reason.length <= maxReasonChars) return reason;
-  return `${reason.slice(0, maxReasonChars / 2).trimEnd()} … ${reason.slice(-maxReasonChars / 2).trimStart()}`;
+  // Cut between words, as far as there are any.
+  const head = reason.slice(0, maxReasonChars / 2).replace(/(?<=.{60})\s\S*$/s, '');
+  const tail = reason.slice(-maxReasonChars / 2).replace(/^\S*\s(?=.{60})/s, '');
+  return `${head} … ${tail}`;
 }
 
 /** Whether it was running when the run died. */

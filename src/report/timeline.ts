@@ -129,7 +129,8 @@ function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: str
   if (end === 'gone') return 'gone';
   const last = stages.at(-1)!;
   if (end !== undefined) return `${end}${last.until === undefined ? '' : ` after ${after(last.until)}`}${again}`;
-  return last.what === 'ready' ? `ready after ${after(last.from)}${again}` : `${stageWords[last.what]}${again}`;
+  if (last.what === 'ready' && restarts.length > 0) return 'restarted, ready again';
+  return last.what === 'ready' ? `ready after ${after(last.from)}` : `${stageWords[last.what]}${again}`;
 }
 
 function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: string) => number): string[] {
