@@ -210,6 +210,7 @@ const schema = v.object({
   'platform-timeout': v.optional(duration, '10m'),
   'startup-timeout': v.optional(duration, '3m'),
   grace: v.optional(duration, '30s'),
+  'test-helper': v.optional(oneOf(['auto', 'on', 'off']), 'auto'),
   shards: v.optional(integer(1, 100), '1'),
   retries: v.optional(integer(0, 2), '0'),
   'artifact-name': optional(
@@ -297,6 +298,11 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
   'startup-timeout': { default: '3m', description: 'Time limit of the start of the test pod' },
   grace: { default: '30s', description: 'Time between SIGTERM and SIGKILL when the tests run out of time' },
+  'test-helper': {
+    default: 'auto',
+    description:
+      'Whether a pytest plugin in the test container notes each test as it ends, for runs that are killed: auto (where the local docker knows the PYTHONPATH of the image), on or off',
+  },
   shards: { default: '1', description: 'Parallel Jobs of one suite' },
   retries: { default: '0', description: 'Reruns of failed tests, 2 at most' },
   'artifact-name': { default: '', description: 'Name of the artifact. Unique in the workflow run by default' },
@@ -404,6 +410,7 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** The matrix as JSON; empty without one. */
   leg: string;
+  testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
@@ -576,6 +583,7 @@ export function readInputs(
       expected: value.expect,
       jobResults: value.needs ?? {},
       leg: value.leg === 'null' ? '' : value.leg,
+      testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
       upload: value.upload,
