@@ -1,6 +1,7 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
 import type { VolumeMount } from '../inputs.ts';
 import type { JobManifest } from '../job-manifest.ts';
+import type { TestHelper } from './test-helper.ts';
 
 /** Name of the Job and of its only container. */
 export const jobName = 'integration-tests';
@@ -32,6 +33,8 @@ export interface JobOptions {
   timeoutSeconds: number;
   startupTimeoutSeconds: number;
   graceSeconds: number;
+  /** The helper in the test image, when there is to be one. */
+  helper?: TestHelper | undefined;
 }
 
 /**
@@ -94,19 +97,25 @@ export function buildJob(options: JobOptions): JobManifest {
               imagePullPolicy: options.isLoaded ? 'Never' : 'IfNotPresent',
               ...(command === undefined ? {} : { command }),
               ...(args === undefined ? {} : { args }),
-              env: options.env.map(([name, value]) => ({ name, value })),
+              env: (options.helper?.env ?? options.env).map(([name, value]) => ({ name, value })),
               resources: {
                 requests: { cpu: '100m', memory: options.memory },
                 limits: { cpu: options.cpu, memory: options.memory },
               },
               securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-              volumeMounts: claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
+              volumeMounts: [
+                ...claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
+                ...(options.helper === undefined ? [] : [options.helper.volumeMount]),
+              ],
             },
           ],
-          volumes: claims.map(({ name, claimName, readOnly }) => ({
-            name,
-            persistentVolumeClaim: { claimName, readOnly },
-          })),
+          volumes: [
+            ...claims.map(({ name, claimName, readOnly }) => ({
+              name,
+              persistentVolumeClaim: { claimName, readOnly },
+            })),
+            ...(options.helper === undefined ? [] : [options.helper.volume]),
+          ],
         },
       },
     },

@@ -7,6 +7,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
 import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
+import { provideHelper } from './provide-helper.ts';
 import type { PreparedJob, Run } from './run.ts';
 
 /** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
@@ -62,7 +63,7 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   if (!own.ok) return own;
   const { job, companions, container, changes } =
     own.value === undefined
-      ? { job: buildBuiltIn(run), companions: [], container: testContainerName, changes: [] }
+      ? { job: await buildBuiltIn(run, connection), companions: [], container: testContainerName, changes: [] }
       : adaptJob(own.value, { ...inputs, runId, loadedImages: run.loadedImages, netSeconds: netSecondsOf(inputs) });
   const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(run.image?.user) };
   const { route, changes: routing } = routeResults(job, container, {
@@ -96,12 +97,13 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   });
 }
 
-function buildBuiltIn(run: Run): JobManifest {
+async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobManifest> {
   return buildJob({
     ...run.inputs,
     runId: run.record.content.runId,
     isLoaded: run.image !== undefined,
     entrypoint: run.image?.entrypoint,
+    helper: await provideHelper(run, connection),
   });
 }
 

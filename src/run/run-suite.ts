@@ -35,12 +35,13 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
       door.waitingFor('the test container to end');
       run.collection = openCollection(run, connection, job, pod);
       run.collection?.start(run.closing.signal);
+      run.logFile = path.join(run.dir.logs, pod.metadata.name, `${job.container}.log`);
       run.log = captureLog({
         connection,
         namespace: inputs.namespace,
         pod: pod.metadata.name,
         container: job.container,
-        file: path.join(run.dir.logs, pod.metadata.name, `${job.container}.log`),
+        file: run.logFile,
         mask: run.mask,
         quote: (line) => door.quote(line),
         warn: (text) => run.warn(text),
