@@ -1,8 +1,8 @@
 import { adoptResults } from '../cluster/adopt-results.ts';
 import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
 import { isDiskFull } from '../disk-trouble.ts';
-import { testContainerName } from '../job/build-job.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
+import { readStacks } from '../job/read-stacks.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { Run } from './run.ts';
@@ -19,6 +19,8 @@ export interface BroughtHome {
 const rescueSeconds = 4;
 /** Of these, for the end of the log. */
 const logRescueMilliseconds = 1500;
+/** For the evidence of a run whose API server was lost. */
+const lostApiSeconds = 3;
 /** For a run that was not cancelled. */
 const collectSeconds = 120;
 
@@ -30,11 +32,18 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   const seconds = isCancelled ? rescueSeconds : collectSeconds;
   const patience = AbortSignal.timeout(seconds * 1000);
   try {
-    await finishLog(run);
+    // Logs that are still followed (after a cancel) end with what there is.
+    await run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), patience);
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
     home.results = await sortResults(run, patience);
-    home.evidence = await gatherEvidence(run, patience);
+    // An API server that was given up is asked once more, and not for long.
+    const isLost = run.end?.interruption?.why === 'api-lost';
+    home.evidence = await gatherEvidence(
+      run,
+      isLost ? AbortSignal.any([patience, AbortSignal.timeout(lostApiSeconds * 1000)]) : patience,
+    );
+    await run.logs?.close();
     return succeed(undefined);
   } catch (error) {
     if (!patience.aborted) throw error;
@@ -44,24 +53,13 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   }
 }
 
-/** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
-async function finishLog(run: Run): Promise<void> {
-  const { log } = run;
-  if (log === undefined) return;
-  run.log = undefined;
-  const timer = setTimeout(() => run.closing.abort(), logRescueMilliseconds);
-  try {
-    for (const gap of (await log).gaps) run.warn(gap);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
   for (const node of run.cluster?.nodes ?? []) {
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }
+  const { interruption, failure } = run.end ?? {};
+  if (interruption != null) failure?.evidence.push(...(await readStacks(run.dir.results)));
   const collected = await collectResults({
     writtenDir: run.dir.results,
     junitDir: run.dir.junit,
@@ -81,7 +79,7 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
-    alreadyLogged: run.end === undefined ? [] : [`${run.end.pod.metadata.name}/${testContainerName}`],
+    alreadyLogged: run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? [],
     signal,
   });
   if (run.release !== undefined && run.cluster !== undefined)

@@ -1,9 +1,9 @@
-import path from 'node:path';
+import { signalContainer } from '../cluster/signal-container.ts';
 import { buildJob, jobName, testContainerName } from '../job/build-job.ts';
-import { captureLog } from '../job/capture-log.ts';
 import { runJob } from '../job/run-job.ts';
 import { type Result, succeed } from '../outcome.ts';
 import type { Platform, Run } from './run.ts';
+import { beginLogs } from './run-logs.ts';
 
 /**
  * The phase `tests`: the Job, from its creation to the end of its test container, with the log on the console and on disk.
@@ -19,6 +19,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     resultsNodePath: run.resultsNodePath,
   });
   run.testsStartedAt = Date.now();
+  run.logs = beginLogs(run, { connection, watch }, jobName, testContainerName);
   const ended = await runJob({
     ...run.voice,
     connection,
@@ -30,25 +31,11 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     startupTimeoutSeconds: inputs.startupTimeoutSeconds,
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
-    onStarted: (pod) => {
-      door.waitingFor('the test container to end');
-      run.log = captureLog({
-        connection,
-        namespace: inputs.namespace,
-        pod: pod.metadata.name,
-        container: testContainerName,
-        file: path.join(run.dir.logs, pod.metadata.name, `${testContainerName}.log`),
-        quote: (line) => door.quote(line),
-        warn: (text) => run.warn(text),
-        signal: run.closing.signal,
-        hasEnded: () => run.end !== undefined || signal.aborted,
-      });
-      // Awaited below or when results are brought home; until then nobody may be waiting.
-      run.log.catch(() => undefined);
-    },
+    onStarted: () => door.waitingFor('the test container to end'),
+    signalContainer: (node, id, name) => signalContainer(node, id, name, signal),
   });
   if (!ended.ok) return ended;
   run.end = ended.value;
-  await run.log;
+  await run.logs.finish(signal, signal);
   return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
 }
