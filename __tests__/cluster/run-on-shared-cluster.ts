@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inject } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
+import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
 import type { Verdict } from '../../src/outcome.ts';
@@ -25,8 +26,12 @@ export async function runOnSharedCluster(options: {
   script?: string;
   given?: RawInputs;
   signal?: AbortSignal;
+  /** In place of the shared one. */
+  cluster?: ReadyCluster;
+  /** Told each line when it is printed. */
+  onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
-  const cluster = inject('cluster');
+  const cluster = options.cluster ?? inject('cluster');
   const runId = newRunId();
   const root = mkdtempSync(path.join(cluster.mountedHostPath, 'run-'));
   const workDir = path.join(root, 'work');
@@ -48,7 +53,10 @@ export async function runOnSharedCluster(options: {
     say: (line) => printed.push(line),
     warn: (line) => printed.push(line),
     waitingFor: () => {},
-    quote: (line) => printed.push(line),
+    quote: (line) => {
+      printed.push(line);
+      options.onPrinted?.(line);
+    },
     mask: () => {},
   };
   const record = RunRecord.begin(path.join(root, 'records'), runId);
