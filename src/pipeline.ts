@@ -208,7 +208,14 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
   const connection = run.connection!;
   const made = await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
   if (!made.ok) return made;
-  const watch = new NamespaceWatch(connection, inputs.namespace, run.closing.signal, (text) => run.warn(text));
+  // An outage is told while it lasts, and is one warning once it is over; one that does not end is the run's failure.
+  const watch = new NamespaceWatch(
+    connection,
+    inputs.namespace,
+    run.closing.signal,
+    (text) => run.door.say(text),
+    (text) => run.warn(text),
+  );
   run.usage = new UsageMeter({
     connection,
     namespace: inputs.namespace,

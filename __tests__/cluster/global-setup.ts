@@ -11,6 +11,7 @@ import { waitForNodes } from '../../src/cluster/wait-for-nodes.ts';
 import { connect } from '../../src/kube/connection.ts';
 import type { Result } from '../../src/outcome.ts';
 import { newRunId } from '../../src/state.ts';
+import type { UserKindConfig } from '../../src/user-kind-config.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -38,14 +39,20 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   return remove;
 }
 
-/** Makes the cluster, with the test image in its node. What `remove` removes is all of it. */
-export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remove: () => Promise<void> }> {
+/**
+ * Makes the cluster, with the test image in its nodes. What `remove` removes is all of it.
+ * @param kindConfig for tests that need more than a node, or nodes of their own kind; they then have it for themselves.
+ */
+export async function makeSharedCluster(
+  kindConfig?: UserKindConfig,
+): Promise<{ cluster: ReadyCluster; remove: () => Promise<void> }> {
   const name = `k8s-test-shared-${newRunId()}`;
   const workDir = mkdtempSync(path.join(tmpdir(), `${name}-`));
   const mountedHostPath = path.join(workDir, 'results');
   mkdirSync(mountedHostPath);
   const kubeconfigPath = path.join(workDir, 'kubeconfig');
-  const configYaml = renderKindConfig({ userConfig: undefined, nodes: 1, resultsHostPath: mountedHostPath });
+  const configYaml = renderKindConfig({ userConfig: kindConfig, nodes: 1, resultsHostPath: mountedHostPath });
+  const nodeCount = kindConfig?.nodes.length ?? 1;
   const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
   const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };
   const remove = async () => {
@@ -56,7 +63,7 @@ export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remo
     const cluster = { name, kind: 'kind', configYaml, nodeImage, kubeconfigPath, workDir };
     const [, nodes] = await Promise.all([
       createCluster(cluster, options).then(orThrow),
-      waitForContainerd(name, 1, options).then(async (found) => {
+      waitForContainerd(name, nodeCount, options).then(async (found) => {
         const names = found.map((node) => node.name);
         orThrow(await loadImages([testImage], names, options.signal));
         const tag = ['images', 'tag', `docker.io/library/${testImage}`, `docker.io/library/${sharedImage}`];
@@ -64,7 +71,7 @@ export async function makeSharedCluster(): Promise<{ cluster: ReadyCluster; remo
         return names;
       }),
     ]);
-    const { kubernetes } = orThrow(await waitForNodes(await connect({ kubeconfigPath }), 1, options));
+    const { kubernetes } = orThrow(await waitForNodes(await connect({ kubeconfigPath }), nodeCount, options));
     return { cluster: { name, kubeconfigPath, nodes, kubernetes, mountedHostPath }, remove };
   } catch (error) {
     await remove();

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inject } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
+import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
 import type { Verdict } from '../../src/outcome.ts';
@@ -27,10 +28,12 @@ export async function runOnSharedCluster(options: {
   signal?: AbortSignal;
   /** Results come home by a collector, as from a cluster whose nodes are elsewhere. */
   forceCollector?: boolean;
+  /** In place of the shared one. */
+  cluster?: ReadyCluster;
   /** Told of each line that is printed. */
   onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
-  const cluster = inject('cluster');
+  const cluster = options.cluster ?? inject('cluster');
   const runId = newRunId();
   const root = mkdtempSync(path.join(cluster.mountedHostPath, 'run-'));
   const workDir = path.join(root, 'work');

@@ -226,13 +226,17 @@ describe('watchResources', () => {
     },
   );
 
-  it('says since when the API server is away, and is back when it is', async () => {
+  it('says since when the API server is away, is back when it is, and says so once', async () => {
     const things = new ThingServer();
     const port = await listen(things.server);
     const connection = connect({ kubeconfigPath: await writePlainKubeconfig(port) });
     closers.push(() => connection.close());
     const troubles: string[] = [];
-    const { handle } = watch(connection, { onTrouble: (text) => troubles.push(text) });
+    const healed: string[] = [];
+    const { handle } = watch(connection, {
+      onTrouble: (text) => troubles.push(text),
+      onHealed: (text) => healed.push(text),
+    });
     await handle.synced;
     const before = handle.lastContactAt;
     things.server.closeAllConnections();
@@ -246,6 +250,10 @@ describe('watchResources', () => {
       things.server.close();
     });
     await until(handle, () => handle.store.size === 1);
+    await until(handle, () => healed.length > 0);
+    expect(healed).toEqual([
+      expect.stringMatching(/^the API server did not answer for \d+ s, and does again: .*ECONNREFUSED/),
+    ]);
     expect(handle.lastContactAt.getTime()).toBeGreaterThan(before.getTime());
   });
 

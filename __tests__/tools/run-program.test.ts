@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeEnd, pipePrograms, runProgram } from '../../src/tools/run-program.ts';
 
@@ -28,6 +28,31 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+describe('a program whose stdout is taken byte for byte', () => {
+  test('is waited for until a slow taker has all of it', async () => {
+    let bytes = 0;
+    const stdout = new Writable({
+      write(chunk: Buffer, _, done) {
+        bytes += chunk.length;
+        setTimeout(done, 20);
+      },
+    });
+    const run = await runProgram(...sh('head -c 3000000 /dev/zero; echo said >&2'), { signal: never, stdout });
+    expect(run).toMatchObject({ exitCode: 0, stdout: '', stderr: 'said\n', error: null });
+    expect(bytes).toBe(3_000_000);
+    expect(stdout.writableFinished).toBe(true);
+  });
+
+  test('is ended when its taker fails, and says why', async () => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(new Error('the disk is full')),
+    });
+    const run = await runProgram(...sh('yes'), { signal: never, stdout });
+    expect(run.exitCode).not.toBe(0);
+    expect(run.error).toBe('stdout of sh cannot be taken: the disk is full');
+  });
+});
 
 describe('a program that ends by itself', () => {
   test('gives its status, its streams and its lines, the last one without a newline included', async () => {

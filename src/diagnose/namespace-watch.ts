@@ -27,13 +27,20 @@ export class NamespaceWatch {
   readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
 
-  constructor(connection: KubeConnection, namespace: string, signal: AbortSignal, onTrouble: (text: string) => void) {
+  /** @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again. */
+  constructor(
+    connection: KubeConnection,
+    namespace: string,
+    signal: AbortSignal,
+    onTrouble: (text: string) => void,
+    onHealed: (text: string) => void = () => undefined,
+  ) {
     const base = `/api/v1/namespaces/${namespace}`;
     const onChange = () => {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers<void>();
     };
-    this.#pods = watchResources<Pod>({ connection, path: `${base}/pods`, signal, onChange, onTrouble });
+    this.#pods = watchResources<Pod>({ connection, path: `${base}/pods`, signal, onChange, onTrouble, onHealed });
     this.#events = watchResources<ClusterEvent>({ connection, path: `${base}/events`, signal, onChange });
     this.#broken = Promise.race([this.#pods.done, this.#events.done]);
     // It breaks at the latest when the signal ends the watches, and then nobody may be waiting any more.

@@ -1,8 +1,11 @@
 import { describeEnd } from '../diagnose/classify-pod.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
+import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../kube/objects.ts';
+import { watchResources } from '../kube/watch.ts';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { explainLoss, failureOf, type Interruption, isNodeLost, judgeNode } from './explain-loss.ts';
+import { statusesOf } from './job-pods.ts';
 
 export interface RunJobOptions {
   connection: KubeConnection;
@@ -21,6 +24,11 @@ export interface RunJobOptions {
   interrupt?: () => Failure | undefined;
   /** Called once, as soon as the test container has started (or has ended, when it was too quick to be seen). */
   onStarted: (pod: Pod) => void;
+  /**
+   * Signals a container on its node, so that its pod and its log stay; resolves with why it could not be done, if so. Absent
+   * where nodes are out of reach: then the pod is deleted.
+   */
+  signalContainer?: (nodeName: string, containerId: string, name: 'SIGTERM' | 'SIGKILL') => Promise<string>;
 }
 
 /** How the test container came to its end, as far as anyone saw it. */
@@ -29,6 +37,8 @@ export interface JobEnd {
   /** Undefined when the pod vanished before its end was seen. */
   terminated: ContainerStateTerminated | undefined;
   imageId: string;
+  /** What ended the run before its tests had ended by themselves; null when nothing did. */
+  interruption: Interruption | null;
   /** Set when it was not the tests that ended the run: the time limit, or the loss of the pod. */
   failure: Failure | null;
 }
@@ -61,49 +71,77 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
 
   let last = started.value.value;
   options.onStarted(last);
-  const look = (): Pod | 'vanished' | Failure | undefined => {
-    const pod = watch.pods.find((one) => one.metadata.uid === last.metadata.uid);
-    if (pod === undefined) return 'vanished';
-    last = pod;
-    return statusOf(pod, options.container)?.state?.terminated === undefined && pod.status?.phase !== 'Failed'
-      ? options.interrupt?.()
-      : pod;
-  };
-  /** SIGTERM, grace, SIGKILL; what comes of it is told as far as it is seen. */
-  const endPod = async (pod: Pod): Promise<JobEnd> => {
-    const { graceSeconds } = options;
-    await options.connection.deletePod(options.namespace, pod.metadata.name, { graceSeconds, signal });
-    const hasEnded = () => {
-      const seen = look();
-      return seen === 'vanished' || (seen !== undefined && 'metadata' in seen) ? true : undefined;
+  const node = new NodeHealth(options, last.spec.nodeName ?? '');
+  try {
+    const look = (): 'ended' | 'vanished' | Interruption | Failure | undefined => {
+      const pod = watch.pods.find((one) => one.metadata.uid === last.metadata.uid);
+      if (pod === undefined) return 'vanished';
+      last = pod;
+      if (statusOf(pod, options.container)?.state?.terminated !== undefined || pod.status?.phase === 'Failed')
+        return 'ended';
+      return node.loss(pod) ?? (stop === undefined ? options.interrupt?.() : undefined);
     };
-    await watch.until(hasEnded, { signal, deadlineSeconds: graceSeconds + 15 });
-    return describeJobEnd(last, false, options);
-  };
-  const ended = await watch.until(look, { signal, deadlineSeconds: options.timeoutSeconds });
-  if (ended.kind === 'api-lost') return apiLost(ended.seconds);
-  if (ended.kind === 'decided') {
-    const { value } = ended;
-    if (value === 'vanished' || 'metadata' in value)
-      return succeed(describeJobEnd(last, value === 'vanished', options));
-    options.say(`${value.reason}: SIGTERM, and ${options.graceSeconds} s of grace`);
-    return succeed({ ...(await endPod(last)), failure: value });
+    let stop: Failure | undefined;
+    let ended = await watch.until(look, { signal, deadlineSeconds: options.timeoutSeconds });
+    const hasTimedOut = ended.kind === 'deadline';
+    if (ended.kind === 'decided' && typeof ended.value === 'object' && 'kind' in ended.value) stop = ended.value;
+    if (hasTimedOut || stop !== undefined) {
+      const why = stop?.reason ?? `the tests have not ended after ${options.timeoutSeconds} s`;
+      ended = await endTests(options, last, look, why);
+    }
+    const hasVanished = ended.kind === 'decided' && ended.value === 'vanished';
+    // That we ended them outweighs what came of it.
+    if (stop !== undefined) return succeed({ ...describeJobEnd(last, hasVanished, undefined, options), failure: stop });
+    const interruption = hasTimedOut
+      ? { why: 'timeout' as const, words: `the tests did not end within ${options.timeoutSeconds} s` }
+      : ended.kind === 'api-lost'
+        ? { why: 'api-lost' as const, words: `the API server has not answered for ${ended.seconds} s` }
+        : ended.kind === 'decided' && typeof ended.value === 'object' && 'why' in ended.value
+          ? ended.value
+          : undefined;
+    return succeed(describeJobEnd(last, hasVanished, interruption, options));
+  } finally {
+    node.close();
+  }
+}
+
+/** What is known of the health of the node that the tests run on. */
+class NodeHealth {
+  readonly #name: string;
+  readonly #closing = new AbortController();
+  readonly #store: ReadonlyMap<string, Node>;
+  #wasSeen = false;
+  #standing: { status: string; since: number } | undefined;
+
+  constructor(options: RunJobOptions, name: string) {
+    this.#name = name;
+    const nodes = watchResources<Node>({
+      connection: options.connection,
+      path: '/api/v1/nodes',
+      fieldSelector: `metadata.name=${name}`,
+      signal: AbortSignal.any([options.signal, this.#closing.signal]),
+    });
+    // Whoever may not see nodes is not told of their loss, and waits as long as Kubernetes itself.
+    nodes.done.catch(() => undefined);
+    this.#store = nodes.store;
   }
 
-  options.say(
-    `the tests have not ended after ${options.timeoutSeconds} s: SIGTERM, and ${options.graceSeconds} s of grace`,
-  );
-  const end = await endPod(last);
-  const reason = `the tests did not end within ${options.timeoutSeconds} s`;
-  return succeed({
-    ...end,
-    failure: {
-      kind: 'timeout',
-      reason,
-      hint: 'The log shows the test in flight; raise timeout if the suite is only slow.',
-      evidence: [`test container: ${end.terminated === undefined ? 'end not seen' : describeEnd(end.terminated)}`],
-    },
-  });
+  /** Set once it is certain that the node of a pod will not bring its tests to an end. */
+  loss(pod: Pod): Interruption | undefined {
+    const [node] = this.#store.values();
+    this.#wasSeen ||= node !== undefined;
+    const trouble = judgeNode(node, this.#wasSeen);
+    if (trouble?.status !== this.#standing?.status)
+      this.#standing = trouble === undefined ? undefined : { status: trouble.status, since: performance.now() };
+    if (trouble === undefined || !isNodeLost(trouble, (performance.now() - this.#standing!.since) / 1000))
+      return undefined;
+    const words = `the node ${this.#name} of the test pod ${pod.metadata.name} was lost: ${trouble.words}`;
+    return { why: 'node-lost', words };
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
 }
 
 /** Whether a pod belongs to the Job with this uid. */
@@ -111,11 +149,35 @@ function isOfJob(pod: Pod, jobUid: string): boolean {
   return pod.metadata.labels?.['batch.kubernetes.io/controller-uid'] === jobUid;
 }
 
+/** Time is over, or something else is: SIGTERM to the tests, their grace, SIGKILL. */
+async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | undefined, why: string) {
+  const { watch, signal, graceSeconds, say } = options;
+  const containerId = statusOf(pod, options.container)?.containerID ?? '';
+  const send = async (name: 'SIGTERM' | 'SIGKILL') =>
+    (await options.signalContainer?.(pod.spec.nodeName ?? '', containerId, name)) ?? 'nodes are out of reach';
+  say(`${why}: SIGTERM, and ${graceSeconds} s of grace`);
+  const trouble = await send('SIGTERM');
+  if (trouble === '') {
+    const ended = await watch.until(look, { signal, deadlineSeconds: graceSeconds });
+    if (ended.kind !== 'deadline') return ended;
+    say(`the tests have not ended after ${graceSeconds} s of grace: SIGKILL`);
+    if ((await send('SIGKILL')) === '') {
+      const killed = await watch.until(look, { signal, deadlineSeconds: killSeconds });
+      if (killed.kind !== 'deadline') return killed;
+    }
+  }
+  // The kubelet's way: it signals the container, too, and removes it with its log.
+  const deletion = { graceSeconds: trouble === '' ? 0 : graceSeconds, signal };
+  await options.connection.deletePod(options.namespace, pod.metadata.name, deletion);
+  return watch.until(look, { signal, deadlineSeconds: deletion.graceSeconds + killSeconds });
+}
+
+/** So long the kubelet may take to tell of the end of a container that was killed. */
+const killSeconds = 15;
+
 /** The status of a container of a pod, native sidecars and init containers included. */
 function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
-  return [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
-    (status) => status.name === container,
-  );
+  return statusesOf(pod).find((status) => status.name === container);
 }
 
 /** @returns the uid of the Job. */
@@ -160,30 +222,27 @@ function decideStart(options: RunJobOptions, jobUid: string): Result<Pod> | unde
   return undefined;
 }
 
-function describeJobEnd(pod: Pod, hasVanished: boolean, options: RunJobOptions): JobEnd {
+function describeJobEnd(
+  pod: Pod,
+  hasVanished: boolean,
+  known: Interruption | undefined,
+  options: RunJobOptions,
+): JobEnd {
   const status = statusOf(pod, options.container);
   const terminated = status?.state?.terminated;
-  const end: JobEnd = { pod, terminated, imageId: status?.imageID ?? '', failure: null };
-  const words = toOneLine(pod.status?.message ?? '', 300);
-  if (pod.status?.reason === 'Evicted' || pod.status?.reason === 'Preempting')
-    end.failure = {
-      kind: 'evicted',
-      reason: `the test pod was evicted: ${words}`,
-      hint: 'The node ran short: lower what the tests write or use, or take a larger machine.',
-      evidence: eventsOf(options),
-    };
-  else if (
-    hasVanished ||
-    terminated === undefined ||
-    (pod.metadata.deletionTimestamp !== undefined && terminated.exitCode !== 0)
-  )
-    end.failure = {
-      kind: 'evicted',
-      reason: `the test pod ${pod.metadata.name} was deleted while the tests ran${words === '' ? '' : `: ${words}`}`,
-      hint: 'Somebody or something deleted it (a drain, a preemption, a clean-up): the events say who.',
-      evidence: eventsOf(options),
-    };
-  return end;
+  const interruption =
+    known ??
+    explainLoss(pod, hasVanished, terminated?.exitCode) ??
+    // A pod that failed without a word on its test container.
+    (terminated === undefined
+      ? {
+          why: 'deleted' as const,
+          words: `the test pod ${pod.metadata.name} failed while its tests ran: ${pod.status?.message ?? pod.status?.reason ?? 'no reason given'}`,
+        }
+      : null);
+  const seen = `test container: ${terminated === undefined ? 'end not seen' : describeEnd(terminated)}`;
+  const failure = interruption === null ? null : failureOf(interruption, [seen, ...eventsOf(options)]);
+  return { pod, terminated, imageId: status?.imageID ?? '', interruption, failure };
 }
 
 function eventsOf(options: RunJobOptions): string[] {

@@ -1,7 +1,7 @@
 /** What a `LogLineParser` finds, in order. */
 export interface LogLineSink {
-  /** A line begins; `at` is the timestamp as the server wrote it. */
-  lineStarts(at: LogTimestamp): void;
+  /** A line begins, at an instant. Two numbers and no object: a log may have millions of lines. */
+  lineStarts(epochSeconds: number, nanoseconds: number): void;
   /** Bytes `from` to `to` of `chunk` (what is before `to` will not be read again) belong to the line that began last; `endsLine`: their last one is its newline. */
   content(chunk: Buffer, from: number, to: number, endsLine: boolean): void;
   /** A line without a timestamp: not the container's, but words of the kubelet or of a proxy about the log. */
@@ -10,7 +10,6 @@ export interface LogLineSink {
 
 /** An instant to the nanosecond, which neither a `Date` nor a number holds. */
 export interface LogTimestamp {
-  text: string;
   epochSeconds: number;
   nanoseconds: number;
 }
@@ -20,14 +19,59 @@ const maxTimestampBytes = 40;
 const maxForeignBytes = 500;
 const newline = 0x0a;
 const space = 0x20;
+const point = 0x2e;
+const digit0 = 0x30;
+const letterZ = 0x5a;
 
 /** @returns undefined for what is no RFC 3339 timestamp. */
-function parseLogTimestamp(text: string): LogTimestamp | undefined {
+export function parseLogTimestamp(text: string): LogTimestamp | undefined {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text);
   if (match === null) return undefined;
   const epochSeconds = Date.parse(`${match[1]}${match[3]}`) / 1000;
   if (Number.isNaN(epochSeconds)) return undefined;
-  return { text, epochSeconds, nanoseconds: Number((match[2] ?? '').padEnd(9, '0')) };
+  return { epochSeconds, nanoseconds: Number((match[2] ?? '').padEnd(9, '0')) };
+}
+
+/** As the kubelet writes it, with all nine digits. */
+export function formatLogTimestamp({ epochSeconds, nanoseconds }: LogTimestamp): string {
+  return `${new Date(epochSeconds * 1000).toISOString().slice(0, 19)}.${String(nanoseconds).padStart(9, '0')}Z`;
+}
+
+/** `2026-11-24T13:35:39` */
+const secondBytes = 19;
+
+/** Reads timestamps where they lie. Those of one second, as in UTC, are read without a string or an object for each of them. */
+class TimestampReader {
+  epochSeconds = 0;
+  nanoseconds = 0;
+  readonly #second = Buffer.alloc(secondBytes);
+
+  /** @returns false for what is no RFC 3339 timestamp. */
+  read(bytes: Buffer, from: number, to: number): boolean {
+    if (this.#readFraction(bytes, from, to)) return true;
+    const at = parseLogTimestamp(bytes.toString('latin1', from, to));
+    if (at === undefined) return false;
+    this.epochSeconds = at.epochSeconds;
+    this.nanoseconds = at.nanoseconds;
+    if (bytes[to - 1] === letterZ) bytes.copy(this.#second, 0, from, from + secondBytes);
+    return true;
+  }
+
+  /** Whether it is in the second of the last one that was read. */
+  #readFraction(bytes: Buffer, from: number, to: number): boolean {
+    const start = from + secondBytes;
+    // A point, one to nine digits, and a Z.
+    if (to - start < 3 || to - start > 11 || bytes[start] !== point || bytes[to - 1] !== letterZ) return false;
+    if (this.#second.compare(bytes, from, start) !== 0) return false;
+    let nanoseconds = 0;
+    for (let i = start + 1; i < start + 10; i += 1) {
+      const digit = i < to - 1 ? bytes[i]! - digit0 : 0;
+      if (digit < 0 || digit > 9) return false;
+      nanoseconds = nanoseconds * 10 + digit;
+    }
+    this.nanoseconds = nanoseconds;
+    return true;
+  }
 }
 
 /**
@@ -36,6 +80,7 @@ function parseLogTimestamp(text: string): LogTimestamp | undefined {
  */
 export class LogLineParser {
   readonly #sink: LogLineSink;
+  readonly #timestamp = new TimestampReader();
   #state: 'timestamp' | 'content' | 'foreign' = 'timestamp';
   #carried = '';
 
@@ -61,17 +106,21 @@ export class LogLineParser {
     let to = from;
     const limit = Math.min(chunk.length, from + maxTimestampBytes - this.#carried.length);
     while (to < limit && chunk[to] !== space && chunk[to] !== newline) to += 1;
+    if (this.#carried === '' && chunk[to] === space && this.#timestamp.read(chunk, from, to))
+      return this.#startLine(to);
     this.#carried += chunk.toString('latin1', from, to);
     if (to === chunk.length && this.#carried.length < maxTimestampBytes) return to;
-    const at = chunk[to] === space ? parseLogTimestamp(this.#carried) : undefined;
-    if (at === undefined) {
-      this.#state = 'foreign';
-      return to;
-    }
+    const carried = Buffer.from(this.#carried, 'latin1');
+    if (chunk[to] === space && this.#timestamp.read(carried, 0, carried.length)) return this.#startLine(to);
+    this.#state = 'foreign';
+    return to;
+  }
+
+  #startLine(spaceAt: number): number {
     this.#carried = '';
     this.#state = 'content';
-    this.#sink.lineStarts(at);
-    return to + 1;
+    this.#sink.lineStarts(this.#timestamp.epochSeconds, this.#timestamp.nanoseconds);
+    return spaceAt + 1;
   }
 
   #readContent(chunk: Buffer, from: number): number {

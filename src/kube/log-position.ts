@@ -1,4 +1,4 @@
-import type { LogLineSink, LogTimestamp } from './log-lines.ts';
+import { formatLogTimestamp, type LogLineSink, type LogTimestamp } from './log-lines.ts';
 
 /** A part of a log that is, or may be, missing or doubled. */
 export interface LogGap {
@@ -30,6 +30,8 @@ const slackNanoseconds = 2 * nanosecondsPerSecond;
 export class LogPosition implements LogLineSink {
   bytes = 0;
   lines = 0;
+  /** Timestamp of the first line that came. */
+  first: LogTimestamp | undefined;
   readonly gaps: LogGap[] = [];
   /** What the server said about the log during the present stream, in place of the log. */
   foreignWords = '';
@@ -40,10 +42,11 @@ export class LogPosition implements LogLineSink {
   /** The second in which the first line was written: instants are counted in nanoseconds from there, exact for 104 days. */
   #baseEpochSeconds: number | undefined;
   /** Of the lines that came, the instants of those not before `#windowStart`, in the order in which they came. */
-  #window: number[] = [];
+  readonly #window = new Instants();
   #windowStart = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
-  #lastTimestamp = '';
+  /** The instant of the last line that came. */
+  #last: number | undefined;
   /** How much of the last line has come, as long as its newline has not. */
   #unfinishedBytes: number | undefined;
   #clockWentBack = false;
@@ -79,7 +82,7 @@ export class LogPosition implements LogLineSink {
 
   /** Declares that the log may be incomplete after what has come of it. */
   declareGap(note: string): void {
-    this.gaps.push({ afterTimestamp: this.#lastTimestamp, note });
+    this.gaps.push({ afterTimestamp: this.#format(this.#last), note });
   }
 
   /** Begins to gather what is new in a chunk, at the chunk's own front: less comes out than goes in. */
@@ -93,10 +96,11 @@ export class LogPosition implements LogLineSink {
     return this.#chunk.subarray(0, this.#newBytes);
   }
 
-  lineStarts(at: LogTimestamp): void {
-    this.#baseEpochSeconds ??= at.epochSeconds;
-    const instant = (at.epochSeconds - this.#baseEpochSeconds) * nanosecondsPerSecond + at.nanoseconds;
-    const novelty = this.#isReplay ? this.#compare(instant, at.text) : 'new';
+  lineStarts(epochSeconds: number, nanoseconds: number): void {
+    this.first ??= { epochSeconds, nanoseconds };
+    this.#baseEpochSeconds ??= epochSeconds;
+    const instant = (epochSeconds - this.#baseEpochSeconds) * nanosecondsPerSecond + nanoseconds;
+    const novelty = this.#isReplay ? this.#compare(instant) : 'new';
     this.#isFirstLine = false;
     switch (novelty) {
       case 'old':
@@ -107,7 +111,7 @@ export class LogPosition implements LogLineSink {
         break;
       case 'new':
         this.#skipBytes = 0;
-        this.#remember(instant, at.text);
+        this.#remember(instant);
     }
   }
 
@@ -131,9 +135,8 @@ export class LogPosition implements LogLineSink {
   }
 
   /** What a line is that comes while the lines from before are coming again. */
-  #compare(instant: number, timestamp: string): 'old' | 'unfinished' | 'new' {
-    const found =
-      this.#window[this.#expected] === instant ? this.#expected : this.#window.indexOf(instant, this.#expected);
+  #compare(instant: number): 'old' | 'unfinished' | 'new' {
+    const found = this.#window.indexOf(instant, this.#expected);
     if (found !== -1) {
       this.#expected = found + 1;
       if (this.#expected < this.#window.length) return 'old';
@@ -142,21 +145,30 @@ export class LogPosition implements LogLineSink {
     }
     // A long line is several pieces in the node's file, each with its instant. When the one that we ask from is in the
     // middle of a line, the first thing to come is the rest of that line, which came before under its first instant.
-    if (this.#isFirstLine && instant < this.#window.at(-1)!) return 'old';
+    if (this.#isFirstLine && instant < this.#window.last) return 'old';
     // Lines of before the clock was set back may bear instants that are yet to come; they are not in the window.
     if (this.#clockWentBack && this.#expected === 0) return 'old';
     this.#isReplay = false;
     this.#unfinishedBytes = undefined;
     this.declareGap(
-      `the log was rotated (or its container restarted) while the connection was away: lines between ${this.#lastTimestamp} and ${timestamp} may be missing`,
+      `the log was rotated (or its container restarted) while the connection was away: lines between ${this.#format(this.#last)} and ${this.#format(instant)} may be missing`,
     );
     return 'new';
   }
 
-  #remember(instant: number, timestamp: string): void {
+  #format(instant: number | undefined): string {
+    if (instant === undefined) return '';
+    const seconds = Math.floor(instant / nanosecondsPerSecond);
+    return formatLogTimestamp({
+      epochSeconds: this.#baseEpochSeconds! + seconds,
+      nanoseconds: instant - seconds * nanosecondsPerSecond,
+    });
+  }
+
+  #remember(instant: number): void {
     if (instant < this.#windowStart) {
       this.#clockWentBack = true;
-      this.#window = [];
+      this.#window.dropBefore(Number.POSITIVE_INFINITY);
       this.#windowStart = Number.NEGATIVE_INFINITY;
       this.#latest = Number.NEGATIVE_INFINITY;
     }
@@ -164,10 +176,47 @@ export class LogPosition implements LogLineSink {
     const start = Math.floor(this.#latest / nanosecondsPerSecond) * nanosecondsPerSecond - slackNanoseconds;
     if (start > this.#windowStart) {
       this.#windowStart = start;
-      this.#window = this.#window.filter((one) => one >= start);
+      this.#window.dropBefore(start);
     }
     this.#window.push(instant);
-    this.#lastTimestamp = timestamp;
+    this.#last = instant;
     this.#unfinishedBytes = 0;
+  }
+}
+
+/** Instants in the order in which they came. Kept in one place: millions of them go through it while a log is followed. */
+class Instants {
+  length = 0;
+  #values = new Float64Array(1024);
+
+  get last(): number {
+    return this.#values[this.length - 1] ?? Number.NEGATIVE_INFINITY;
+  }
+
+  push(instant: number): void {
+    if (this.length === this.#values.length) {
+      const larger = new Float64Array(this.length * 2);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.length] = instant;
+    this.length += 1;
+  }
+
+  /** Index of the first one that equals `instant`, from `from` on; -1 when there is none. */
+  indexOf(instant: number, from: number): number {
+    return this.#values.subarray(0, this.length).indexOf(instant, from);
+  }
+
+  /** Forgets all that are earlier. */
+  dropBefore(instant: number): void {
+    let kept = 0;
+    for (let i = 0; i < this.length; i += 1) {
+      const value = this.#values[i]!;
+      if (value < instant) continue;
+      this.#values[kept] = value;
+      kept += 1;
+    }
+    this.length = kept;
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
-import { LogLineParser } from './log-lines.ts';
+import { LogLineParser, type LogTimestamp } from './log-lines.ts';
 import { type LogGap, LogPosition } from './log-position.ts';
 import { logPath } from './read-log.ts';
 import { TroubleReport } from './trouble.ts';
@@ -14,10 +14,17 @@ export interface FollowLogOptions {
   container: string;
   /** Stops following; what is missing then is declared as a gap. */
   signal: AbortSignal;
-  /** Whether the container has ended, or will never write again for another reason (its pod is gone, nobody waits any more). */
-  ended: () => boolean | Promise<boolean>;
+  /**
+   * Whether the container has ended, or will never write again for another reason (its pod is gone). `enough`: it may go on
+   * writing, but nobody waits for that any more; what it has written by then is fetched.
+   */
+  ended: () => boolean | 'enough' | Promise<boolean | 'enough'>;
+  /** Which of the container's runs it is: the one that the API server has under its name, or the one before that. */
+  instance?: () => 'current' | 'previous' | 'gone';
   /** Takes the log's own bytes, in order, as they come; reading waits for it. What it throws ends the following. */
   onChunk: (chunk: Buffer) => void | Promise<void>;
+  /** Told of each gap where it is: after all chunks before it, before the first one after it. */
+  onGap?: (gap: LogGap) => void | Promise<void>;
   /** Told that the log cannot be read, since when and why; first after some seconds, then more and more rarely. */
   onTrouble?: (text: string) => void;
   timing?: Partial<FollowTiming>;
@@ -36,15 +43,25 @@ export interface FollowTiming {
   giveUpMilliseconds: number;
   /** How long a trouble must last before it is told. */
   troubleGraceSeconds: number;
+  /** So long a stream that brings little at a time is left to gather more. */
+  gatherMilliseconds: number;
 }
 
 export interface FollowedLog {
   bytes: number;
   /** How many newlines. */
   lines: number;
+  /** Timestamp of the first line; undefined when none came. */
+  first: LogTimestamp | undefined;
   /** What is, or may be, missing or doubled; empty when what was delivered is all that the API server has. */
   gaps: LogGap[];
 }
+
+/**
+ * The kubelet sends each line by itself. A flood of them, taken one by one, would cost more memory in promises and timers
+ * than in bytes; what comes within a few milliseconds is taken at once.
+ */
+const gatherBytes = 16 * 1024;
 
 const defaultTiming: FollowTiming = {
   stallMilliseconds: 60_000,
@@ -54,6 +71,7 @@ const defaultTiming: FollowTiming = {
   maxRetryMilliseconds: 1000,
   giveUpMilliseconds: 30_000,
   troubleGraceSeconds: 3,
+  gatherMilliseconds: 5,
 };
 
 /**
@@ -68,13 +86,15 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
   const timing = { ...defaultTiming, ...options.timing };
   const position = new LogPosition();
   const trouble = new TroubleReport(options.onTrouble, timing.troubleGraceSeconds);
+  const gaps = new GapTeller(position, options.onGap);
   let attempts = 0;
   let endedAt: number | undefined;
   for (;;) {
-    const hasEnded = await options.ended();
+    const state = await options.ended();
+    const hasEnded = state !== false;
     if (hasEnded) endedAt ??= performance.now();
     const bytesBefore = position.bytes;
-    const end = await readStream(options, timing, position, !hasEnded);
+    const end = await readStream(options, timing, position, gaps, !hasEnded);
     const hasNews = position.bytes > bytesBefore;
     if (end.kind === 'aborted') {
       position.declareGap('following the log was stopped before its end');
@@ -85,7 +105,8 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
       break;
     }
     const why = position.foreignWords === '' ? end.why : position.foreignWords;
-    if (hasEnded && !hasNews && end.kind === 'complete' && position.foreignWords === '') {
+    const isLast = !hasNews || state === 'enough';
+    if (hasEnded && isLast && end.kind === 'complete' && position.foreignWords === '') {
       if (!position.isContinuous)
         position.declareGap('the last lines were gone from the node before they were confirmed');
       break;
@@ -104,7 +125,25 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
     // An abort is noticed at the next attempt.
     await delay(wait, undefined, { signal: options.signal }).catch(() => undefined);
   }
-  return { bytes: position.bytes, lines: position.lines, gaps: position.gaps };
+  await gaps.tell();
+  return { bytes: position.bytes, lines: position.lines, first: position.first, gaps: position.gaps };
+}
+
+/** Hands on each gap of a position once, when it is asked to. */
+class GapTeller {
+  readonly #position: LogPosition;
+  readonly #onGap: FollowLogOptions['onGap'];
+  #told = 0;
+
+  constructor(position: LogPosition, onGap: FollowLogOptions['onGap']) {
+    this.#position = position;
+    this.#onGap = onGap;
+  }
+
+  async tell(): Promise<void> {
+    for (; this.#told < this.#position.gaps.length; this.#told += 1)
+      await this.#onGap?.(this.#position.gaps[this.#told]!);
+  }
 }
 
 /** How a stream ended; `why` is empty when nothing is wrong. */
@@ -118,8 +157,11 @@ async function readStream(
   options: FollowLogOptions,
   timing: FollowTiming,
   position: LogPosition,
+  gaps: GapTeller,
   follow: boolean,
 ): Promise<StreamEnd> {
+  const instance = options.instance?.() ?? 'current';
+  if (instance === 'gone') return { kind: 'gone', why: 'its container was restarted more than once meanwhile' };
   const leave = new AbortController();
   const signal = AbortSignal.any([options.signal, leave.signal]);
   const since = position.beginStream();
@@ -127,11 +169,13 @@ async function readStream(
   const watchdog = new Watchdog(options, timing, follow);
   let pending: Promise<unknown> | undefined;
   try {
+    await gaps.tell();
     const query = {
       container: options.container,
       timestamps: 'true',
       ...(follow ? { follow: 'true' } : {}),
       ...(since === undefined ? {} : { sinceTime: since }),
+      ...(instance === 'previous' ? { previous: 'true' } : {}),
     };
     // The kubelet sends the head of its answer with the first line: for a silent container that may take for ever.
     const opening = options.connection.open(logPath(options), { signal, query });
@@ -148,7 +192,10 @@ async function readStream(
       position.beginChunk(chunk.value);
       parser.push(chunk.value);
       const news = position.takeNew();
+      await gaps.tell();
+      const isLittle = chunk.value.length < gatherBytes;
       if (news.length > 0) await options.onChunk(news);
+      if (isLittle && timing.gatherMilliseconds > 0) await delay(timing.gatherMilliseconds);
     }
   } catch (error) {
     if (!(error instanceof StreamError)) throw error;
@@ -199,7 +246,9 @@ class Watchdog {
       });
       if (result !== late) return result;
       const silent = performance.now() - start;
-      if (silent < this.#timing.stallMilliseconds) continue;
+      // The rest of a log is tried for only so long.
+      const { stallMilliseconds, giveUpMilliseconds } = this.#timing;
+      if (silent < (this.#follow ? stallMilliseconds : Math.min(stallMilliseconds, giveUpMilliseconds))) continue;
       // Silence is no fault of a stream that follows: tests may think for minutes.
       if (!this.#follow)
         this.end = { kind: 'broken', why: `the API server was silent for ${Math.round(silent / 1000)} s` };
@@ -212,7 +261,9 @@ class Watchdog {
     const now = performance.now();
     if (!this.#follow || now - this.#askedAt < this.#timing.tickMilliseconds) return false;
     this.#askedAt = now;
-    if (await this.#options.ended()) this.#endedAt ??= now;
+    const state = await this.#options.ended();
+    if (state !== false) this.#endedAt ??= now;
+    if (state === 'enough') return true;
     return this.#endedAt !== undefined && now - this.#endedAt >= this.#timing.lingerMilliseconds;
   }
 }

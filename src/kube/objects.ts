@@ -40,7 +40,7 @@ export interface ContainerStatus {
   restartCount: number;
   image: string;
   imageID: string;
-  /** `containerd://…`. */
+  /** `containerd://…`, of the instance that `state` is about. */
   containerID?: string;
   state?: ContainerState;
   lastState?: ContainerState;

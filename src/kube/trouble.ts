@@ -4,12 +4,20 @@
  */
 export class TroubleReport {
   readonly #onTrouble: (text: string) => void;
+  readonly #onHealed: (seconds: number, why: string) => void;
   readonly #graceSeconds: number;
   #since: number | undefined;
   #nextSeconds: number;
+  #toldWhy: string | undefined;
 
-  constructor(onTrouble: ((text: string) => void) | undefined, graceSeconds: number) {
+  /** @param onHealed told once a trouble that was told is over, how long it lasted and what its last error was. */
+  constructor(
+    onTrouble: ((text: string) => void) | undefined,
+    graceSeconds: number,
+    onHealed?: (seconds: number, why: string) => void,
+  ) {
     this.#onTrouble = onTrouble ?? (() => undefined);
+    this.#onHealed = onHealed ?? (() => undefined);
     this.#graceSeconds = graceSeconds;
     this.#nextSeconds = graceSeconds;
   }
@@ -21,10 +29,14 @@ export class TroubleReport {
     const seconds = (now - this.#since) / 1000;
     if (seconds < this.#nextSeconds) return;
     this.#nextSeconds = Math.max(seconds * 2, 1);
+    this.#toldWhy = why;
     this.#onTrouble(`${what} since ${Math.round(seconds)} s: ${why}`);
   }
 
   healed(): void {
+    const [since, why] = [this.#since, this.#toldWhy];
+    this.#toldWhy = undefined;
+    if (since !== undefined && why !== undefined) this.#onHealed((performance.now() - since) / 1000, why);
     this.#since = undefined;
     this.#nextSeconds = this.#graceSeconds;
   }

@@ -27,6 +27,8 @@ export interface WatchOptions<T> {
   onChange?: (change: Change<T>, store: ReadonlyMap<string, T>) => void | Promise<void>;
   /** Told that the API server does not answer, since when and why; first after some seconds, then more and more rarely. */
   onTrouble?: (text: string) => void;
+  /** Told once a trouble that was told is over. */
+  onHealed?: (text: string) => void;
   timing?: Partial<WatchTiming>;
 }
 
@@ -121,7 +123,9 @@ class Watch<T extends WatchedObject> {
   constructor(options: WatchOptions<T>) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
-    this.#trouble = new TroubleReport(options.onTrouble, this.#timing.troubleGraceSeconds);
+    this.#trouble = new TroubleReport(options.onTrouble, this.#timing.troubleGraceSeconds, (seconds, why) =>
+      options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and does again: ${why}`),
+    );
     // Whoever does not wait for the first list still hears of its failure through `done`.
     this.synced.promise.catch(() => undefined);
   }

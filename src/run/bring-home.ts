@@ -4,8 +4,10 @@ import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
 import { isDiskFull } from '../disk-trouble.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
+import type { KeptLog } from '../job/job-logs.ts';
 import { maskFiles } from '../job/mask-files.ts';
 import type { ProgressNotes } from '../job/progress-notes.ts';
+import { readStacks } from '../job/read-stacks.ts';
 import { addEndings, readHelperNotes, rebuildRun, takeHelperFiles } from '../job/rebuild-run.ts';
 import type { RebuiltRun } from '../job/rebuilt-tests.ts';
 import { dismissCollector } from '../job/results-collection.ts';
@@ -35,6 +37,8 @@ export interface BroughtHome {
 const rescueSeconds = 4;
 /** Of these, for the end of the log. */
 const logRescueMilliseconds = 1500;
+/** For the evidence of a run whose API server was lost. */
+const lostApiSeconds = 3;
 /** For a run that was not cancelled. */
 const collectSeconds = 120;
 
@@ -46,13 +50,21 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   const seconds = isCancelled ? rescueSeconds : collectSeconds;
   const patience = AbortSignal.timeout(seconds * 1000);
   try {
-    home.logGaps = await finishLog(run);
+    // Logs that are still followed (after a cancel) end with what there is.
+    await run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), patience);
+    home.logGaps = testLog(run)?.gaps ?? [];
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
     const collected = await finishCollection(run, patience);
     home.results = await sortResults(run, patience);
     await tellWhatFinished(run, home, patience);
-    home.evidence = await gatherEvidence(run, patience);
+    // An API server that was given up is asked once more, and not for long.
+    const isLost = run.end?.interruption?.why === 'api-lost';
+    home.evidence = await gatherEvidence(
+      run,
+      isLost ? AbortSignal.any([patience, AbortSignal.timeout(lostApiSeconds * 1000)]) : patience,
+    );
+    await run.logs?.close();
     return collected;
   } catch (error) {
     await hideSecrets(run);
@@ -85,19 +97,10 @@ async function hideSecrets(run: Run): Promise<void> {
   if (masked.length > 0) run.door.say(`secrets were masked in ${masked.length} files: ${listNames(masked)}`);
 }
 
-/** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
-async function finishLog(run: Run): Promise<string[]> {
-  const { log } = run;
-  if (log === undefined) return [];
-  run.log = undefined;
-  const timer = setTimeout(() => run.closing.abort(), logRescueMilliseconds);
-  try {
-    const { gaps } = await log;
-    for (const gap of gaps) run.warn(gap);
-    return gaps;
-  } finally {
-    clearTimeout(timer);
-  }
+/** The log of the test container, as far as it came. */
+function testLog(run: Run): KeptLog | undefined {
+  const own = run.logs?.kept.filter((log) => log.container === run.job?.container) ?? [];
+  return own.find((log) => log.pod === run.end?.pod.metadata.name) ?? own[0];
 }
 
 async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
@@ -105,6 +108,8 @@ async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResu
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }
+  const { interruption, failure } = run.end ?? {};
+  if (interruption != null) failure?.evidence.push(...(await readStacks(run.dir.results)));
   await hideSecrets(run);
   await takeHelperFiles(run.dir.results, helperFilesDir(run));
   const collected = await collectResults({
@@ -141,7 +146,7 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
     notes: home.notes,
     resultsDir: run.dir.results,
     notBefore: notBefore(run),
-    logFile: run.logFile,
+    logFile: testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path)),
     isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
     signal,
   });
@@ -160,7 +165,10 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
     // The collector has nothing to say.
-    alreadyLogged: [run.job?.container, collectorName].map((name) => `${run.end?.pod.metadata.name}/${name}`),
+    alreadyLogged: [
+      ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
+      `${run.end?.pod.metadata.name}/${collectorName}`,
+    ],
     signal,
   });
   if (run.release !== undefined && run.cluster !== undefined)

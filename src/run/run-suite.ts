@@ -1,11 +1,11 @@
-import path from 'node:path';
-import { captureLog } from '../job/capture-log.ts';
+import { signalContainer } from '../cluster/signal-container.ts';
 import { runJob } from '../job/run-job.ts';
 import { ResultsSizeWatch } from '../job/watch-results-size.ts';
 import { type Result, succeed } from '../outcome.ts';
 import { openCollection } from './collect-from-job.ts';
 import { prepareJob } from './prepare-job.ts';
 import type { Platform, Run } from './run.ts';
+import { beginLogs } from './run-logs.ts';
 
 /**
  * The phase `tests`: the Job, from its creation to the end of its test container, with the log on the console and on disk.
@@ -19,6 +19,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   run.job = job;
   run.testsStartedAt = Date.now();
   const size = watchSize(run);
+  run.logs = beginLogs(run, { connection, watch }, job);
   const ended = await runJob({
     ...run.voice,
     connection,
@@ -35,26 +36,12 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
       door.waitingFor('the test container to end');
       run.collection = openCollection(run, connection, job, pod);
       run.collection?.start(run.closing.signal);
-      run.logFile = path.join(run.dir.logs, pod.metadata.name, `${job.container}.log`);
-      run.log = captureLog({
-        connection,
-        namespace: inputs.namespace,
-        pod: pod.metadata.name,
-        container: job.container,
-        file: run.logFile,
-        mask: run.mask,
-        quote: (line) => door.quote(line),
-        warn: (text) => run.warn(text),
-        signal: run.closing.signal,
-        hasEnded: () => run.end !== undefined || signal.aborted,
-      });
-      // Awaited below or when results are brought home; until then nobody may be waiting.
-      run.log.catch(() => undefined);
     },
+    signalContainer: (node, id, name) => signalContainer(node, id, name, signal),
   });
   if (!ended.ok) return ended;
   run.end = ended.value;
-  await run.log;
+  await run.logs.finish(signal, signal);
   return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
 }
 

@@ -7,7 +7,7 @@ import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { Door } from '../door.ts';
 import type { Inputs } from '../inputs.ts';
-import type { LogCapture } from '../job/capture-log.ts';
+import type { KeptLog } from '../job/job-logs.ts';
 import type { ResultsCollection } from '../job/results-collection.ts';
 import type { CollectorOptions, ResultsRoute } from '../job/route-results.ts';
 import type { JobEnd } from '../job/run-job.ts';
@@ -79,6 +79,16 @@ export interface PreparedJob {
   labels: Record<string, string>;
 }
 
+/** The logs of a run's Job, from before its first container starts until they are whole on the disk. */
+export interface RunLogs {
+  /** Brings them home, and warns of what they lack. Done once; another call, after the first was interrupted, does the rest. */
+  finish(stop: AbortSignal, signal: AbortSignal): Promise<void>;
+  /** Empty until they are finished. */
+  readonly kept: readonly KeptLog[];
+  /** Gives up what the nodes keep for us. */
+  close(): Promise<void>;
+}
+
 /** What phases hand on to later ones; each field is there once its phase is done. Only phases of this run write here. */
 export class Run {
   readonly inputs: Inputs;
@@ -108,9 +118,7 @@ export class Run {
   readonly mask: SecretMask;
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
-  log: Promise<LogCapture> | undefined;
-  /** Where the log of the test container is written. */
-  logFile: string | undefined;
+  logs: RunLogs | undefined;
   end: JobEnd | undefined;
   /** What containers use, measured beside the platform and the tests. */
   usage: UsageMeter | undefined;

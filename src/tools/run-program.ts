@@ -29,6 +29,11 @@ export interface RunOptions {
    * and rejects the run.
    */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /**
+   * Takes the program's stdout byte for byte, at the pace at which it takes it, and is ended with it; nothing of stdout is
+   * then captured or told to `onLine`. What it fails with ends the program, and is its `error`.
+   */
+  stdout?: Writable;
   /** How much of each stream is kept in memory, half of it from the head and half from the tail; 8 MiB by default. */
   maxCapturedBytes?: number;
   /** Between SIGTERM and SIGKILL; 3 by default, since GitHub leaves a cancelled step 10 s in all. */
@@ -215,12 +220,22 @@ function startProgram(
       exit.resolve([null, null]);
     });
 
+    let poured: Promise<void> | undefined;
     const streams: Readable[] = [];
     const lineReaders: LineReader[] = [];
     let bytesRead = 0;
     for (const name of ['stdout', 'stderr'] as const) {
       const stream = child[name];
       if (!stream || (name === 'stdout' && !ends.keepStdout)) continue;
+      if (name === 'stdout' && options.stdout !== undefined) {
+        poured = pipeline(stream, options.stdout, { signal: options.signal }).catch((error: unknown) => {
+          // Its own end by an abort or a deadline is told by those.
+          if (!options.signal.aborted && !state.timedOut)
+            state.error ??= `stdout of ${command} cannot be taken: ${messageOf(error)}`;
+          terminate();
+        });
+        continue;
+      }
       const lines = new LineReader((line) => {
         if (thrown) return;
         try {
@@ -267,6 +282,9 @@ function startProgram(
     // The rest of the group gets its grace too.
     await termination;
 
+    // A sink may be slow, and must have all of it; of a program that was ended nobody needs the rest.
+    if (termination !== undefined && poured !== undefined) child.stdout?.destroy();
+    await poured;
     await readRest(closed, () => bytesRead);
     for (const stream of streams) stream.destroy();
     for (const lines of lineReaders) lines.end();

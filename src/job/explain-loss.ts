@@ -1,0 +1,121 @@
+/** From what the cluster says of a pod and its node to what became of it. Pure. */
+import type { Node, Pod } from '../kube/objects.ts';
+import { type Failure, toOneLine } from '../outcome.ts';
+
+/** What ended a run before its tests had ended by themselves. */
+export interface Interruption {
+  /** `evicted`: by the node, the scheduler or a drain; `deleted`: by somebody, without a reason that is on record. */
+  why: 'timeout' | 'evicted' | 'deleted' | 'node-lost' | 'api-lost';
+  /** One line: what happened, as far as the cluster tells. */
+  words: string;
+}
+
+/** Signals that containers die of when they are told to, or are not asked. */
+const signalNames: Record<number, string> = { 9: 'SIGKILL', 15: 'SIGTERM' };
+
+/** How the container came to its end, as words that follow a sentence; empty when nobody saw it. */
+function describeLast(exitCode: number | undefined): string {
+  if (exitCode === undefined) return '';
+  const signal = signalNames[exitCode - 128];
+  return `; its container ended with exit code ${exitCode}${signal === undefined ? '' : ` (${signal})`}`;
+}
+
+/**
+ * Who or what took a pod away, https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions;
+ * undefined when nobody did.
+ * @param pod as it was last seen.
+ * @param hasVanished whether it is not there any more.
+ * @param exitCode of the test container, when its end was seen.
+ */
+export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | undefined): Interruption | undefined {
+  const { name, deletionTimestamp } = pod.metadata;
+  const on = pod.spec.nodeName === undefined ? '' : ` from node ${pod.spec.nodeName}`;
+  const ended = describeLast(exitCode);
+  const said = toOneLine(pod.status?.message ?? '', 300);
+  const reason = pod.status?.reason;
+  if (reason === 'Evicted')
+    return { why: 'evicted', words: `the test pod ${name} was evicted${on}: ${said || 'no reason given'}${ended}` };
+  const disruption = pod.status?.conditions?.find((one) => one.type === 'DisruptionTarget' && one.status === 'True');
+  // Whoever ends in time, and well, was not disturbed.
+  const isDisturbed = exitCode === undefined || exitCode !== 0;
+  if (disruption !== undefined && isDisturbed) {
+    const message = toOneLine(disruption.message ?? '', 300);
+    const because = message === '' ? '' : `: ${message}`;
+    switch (disruption.reason) {
+      case 'EvictionByEvictionAPI':
+        return {
+          why: 'evicted',
+          words: `the test pod ${name} was evicted${on} through the API, as a drain does${because}${ended}`,
+        };
+      case 'PreemptionByScheduler':
+        return {
+          why: 'evicted',
+          words: `the test pod ${name} had to make room${on} for a pod of higher priority${because}${ended}`,
+        };
+      case 'DeletionByTaintManager':
+        return { why: 'evicted', words: `the test pod ${name} was evicted${on}, which was tainted${because}${ended}` };
+      case 'DeletionByPodGC':
+        return { why: 'node-lost', words: `the node of the test pod ${name} is gone${because}${ended}` };
+      default:
+        return {
+          why: 'evicted',
+          words: `the test pod ${name} was evicted${on} (${disruption.reason ?? 'no reason given'})${because}${ended}`,
+        };
+    }
+  }
+  if (reason === 'Preempting' || reason === 'Terminated' || reason === 'NodeShutdown' || reason === 'NodeLost')
+    return {
+      why: reason === 'NodeLost' ? 'node-lost' : 'evicted',
+      words: `the test pod ${name} was ended${on} (${reason}): ${said || 'no reason given'}${ended}`,
+    };
+  if (hasVanished || (deletionTimestamp !== undefined && isDisturbed))
+    return {
+      why: 'deleted',
+      words: `the test pod ${name} was deleted${on} while its tests ran, by a user or a program${said === '' ? '' : `: ${said}`}${ended}`,
+    };
+  return undefined;
+}
+
+const hints: Record<Interruption['why'], string> = {
+  timeout: 'The log shows the test in flight; raise timeout if the suite is only slow.',
+  evicted:
+    'The events say who asked for it: lower what the tests write or use, take a larger machine, or keep the node.',
+  deleted: 'No drain, preemption or shortage is on record: look for a clean-up, or for whoever deletes pods by hand.',
+  'node-lost': 'Look at the node itself: its kubelet, its memory and its disk.',
+  'api-lost': 'What had come home by then is in the results; the logs of the cluster say why it went away.',
+};
+
+const kinds: Record<Interruption['why'], Failure['kind']> = {
+  timeout: 'timeout',
+  evicted: 'evicted',
+  deleted: 'evicted',
+  'node-lost': 'evicted',
+  'api-lost': 'api',
+};
+
+/** The failure that an interruption is. */
+export function failureOf({ why, words }: Interruption, evidence: string[]): Failure {
+  return { kind: kinds[why], reason: toOneLine(words), hint: hints[why], evidence };
+}
+
+/** So long a node that does not answer (its Ready is Unknown after 40 to 50 s already), or says that it cannot work, may still come back. */
+const patienceSeconds = { Unknown: 10, False: 60 };
+
+/** A node that is not ready, since when it was seen so. */
+export interface NodeTrouble {
+  status: 'Unknown' | 'False' | 'gone';
+  words: string;
+}
+
+/** What is wrong with a node; undefined when it is well, or nothing is known of it. */
+export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeTrouble | undefined {
+  if (node === undefined) return wasSeen ? { status: 'gone', words: 'it was deleted from the cluster' } : undefined;
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready === undefined || (ready.status !== 'Unknown' && ready.status !== 'False')) return undefined;
+  return { status: ready.status, words: toOneLine(`${ready.reason ?? ''}: ${ready.message ?? ''}`, 300) };
+}
+
+/** Whether a node's trouble has stood for so long that it counts as lost. */
+export function isNodeLost(trouble: NodeTrouble, stoodSeconds: number): boolean {
+  return stoodSeconds >= (trouble.status === 'gone' ? 0 : patienceSeconds[trouble.status]);
+}

@@ -1,0 +1,72 @@
+import { open, rename, rm, stat, truncate } from 'node:fs/promises';
+
+/** How a file compares with what the node has. */
+export interface Reconciliation {
+  /**
+   * `equal`: the same bytes. `replaced`: it differed, and now holds what the node has. `ahead`: it holds all that the node
+   * has, and more of the log. `failed`: the node did not tell all of it, and the file is as it was.
+   */
+  kind: 'equal' | 'replaced' | 'ahead' | 'failed';
+  why: string;
+  nodeBytes: number;
+}
+
+/**
+ * Makes a file hold what the node has, byte for byte. It is read beside what the node tells and only written from the first
+ * difference on, into a new file that takes its place at the end.
+ * @param logBytes how much of the file is the log: the rest are our own words on what it lacks.
+ * @param read hands on the node's bytes in chunks, and resolves with why they are not all, if so.
+ */
+export async function reconcileLog(
+  path: string,
+  logBytes: number,
+  read: (onChunk: (chunk: Buffer) => Promise<void>) => Promise<string>,
+): Promise<Reconciliation> {
+  const newPath = `${path}.node`;
+  const size = await stat(path).then(
+    (stats) => stats.size,
+    () => -1,
+  );
+  const ours = size === -1 ? undefined : await open(path, 'r');
+  let replacement = size === -1 ? await open(newPath, 'w') : undefined;
+  let nodeBytes = 0;
+  try {
+    const scratch = Buffer.alloc(64 * 1024);
+    const isSame = async (chunk: Buffer): Promise<boolean> => {
+      for (let at = 0; at < chunk.length; ) {
+        const wanted = Math.min(scratch.length, chunk.length - at);
+        const { bytesRead } = await ours!.read(scratch, 0, wanted, nodeBytes + at);
+        if (bytesRead === 0 || scratch.compare(chunk, at, at + bytesRead, 0, bytesRead) !== 0) return false;
+        at += bytesRead;
+      }
+      return true;
+    };
+    const why = await read(async (chunk) => {
+      if (chunk.length === 0) return;
+      if (replacement === undefined && !(await isSame(chunk))) {
+        replacement = await open(newPath, 'w');
+        for (let at = 0; at < nodeBytes; ) {
+          const { bytesRead } = await ours!.read(scratch, 0, Math.min(scratch.length, nodeBytes - at), at);
+          await replacement.writeFile(scratch.subarray(0, bytesRead));
+          at += bytesRead;
+        }
+      }
+      await replacement?.writeFile(chunk);
+      nodeBytes += chunk.length;
+    });
+    if (why !== '') return { kind: 'failed', why, nodeBytes };
+    if (replacement === undefined) {
+      if (nodeBytes < logBytes) return { kind: 'ahead', why: '', nodeBytes };
+      await truncate(path, nodeBytes);
+      return { kind: nodeBytes === size ? 'equal' : 'replaced', why: '', nodeBytes };
+    }
+    await replacement.close();
+    replacement = undefined;
+    await rename(newPath, path);
+    return { kind: 'replaced', why: '', nodeBytes };
+  } finally {
+    await ours?.close();
+    await replacement?.close();
+    await rm(newPath, { force: true });
+  }
+}
