@@ -32,7 +32,7 @@ export async function runOnSharedCluster(options: {
   const workDir = path.join(root, 'work');
   mkdirSync(workDir);
   const given: RawInputs = {
-    profile: 'none',
+    ...(options.given?.chart === undefined ? { profile: 'none' } : {}),
     image: sharedImage,
     namespace: `test-${runId}`,
     'results-dir': path.join(root, 'out'),
