@@ -16,10 +16,11 @@ import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
-import { connect } from './kube/connection.ts';
+import { connect, type KubeConnection } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
 import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
+import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
@@ -208,20 +209,36 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
     signal: run.closing.signal,
   });
   void run.usage.run();
-  if (chart === undefined) {
-    run.door.say('no chart: profile none');
-    return succeed({ connection, watch });
-  }
+  if (chart === undefined) run.door.say('no chart: profile none');
+  const installed = chart === undefined ? succeed(undefined) : await installPlatform(run, chart, connection, watch);
+  if (!installed.ok) return installed;
+  const network = await checkNetwork({
+    ...run.voice,
+    connection,
+    watch,
+    namespace: inputs.namespace,
+    release: chart?.release,
+    node: run.cluster?.nodes[0],
+  });
+  return network.ok ? succeed({ connection, watch }) : network;
+}
+
+function installPlatform(
+  run: Run,
+  chart: Chart,
+  connection: KubeConnection,
+  watch: NamespaceWatch,
+): Promise<Result<undefined>> {
+  const { inputs } = run;
   run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
   run.release = chart;
-  const installed = await installChart(chart, {
+  return installChart(chart, {
     ...run.voice,
     connection,
     kubeconfigPath: run.cluster!.kubeconfigPath,
     watch,
     timeoutSeconds: inputs.platformTimeoutSeconds,
   });
-  return installed.ok ? succeed({ connection, watch }) : installed;
 }
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────
