@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { PlatformWatch } from '../diagnose/platform-watch.ts';
 import { buildJob, jobName, testContainerName } from '../job/build-job.ts';
 import { captureLog } from '../job/capture-log.ts';
 import { runJob } from '../job/run-job.ts';
@@ -19,6 +20,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     resultsNodePath: run.resultsNodePath,
   });
   run.testsStartedAt = Date.now();
+  const platform = new PlatformWatch(watch);
   const ended = await runJob({
     ...run.voice,
     connection,
@@ -46,6 +48,8 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
       // Awaited below or when results are brought home; until then nobody may be waiting.
       run.log.catch(() => undefined);
     },
+  }).finally(() => {
+    run.incidents = platform.end();
   });
   if (!ended.ok) return ended;
   run.end = ended.value;

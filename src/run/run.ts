@@ -12,7 +12,7 @@ import type { JobEnd } from '../job/run-job.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Verdict } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
-import type { ReportedLog, ReportInput } from '../report/report-input.ts';
+import type { ReportedIncident, ReportedLog, ReportInput } from '../report/report-input.ts';
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
 import type { RunRecord } from '../state.ts';
 import { PhaseClock } from './phase-clock.ts';
@@ -86,6 +86,8 @@ export class Run {
   exit: { exitCode: number } | undefined;
   /** The log of tests that ran on the machine itself. */
   ownLog: ReportedLog | undefined;
+  /** What befell the platform while the tests ran. */
+  incidents: readonly ReportedIncident[] = [];
 
   constructor(options: RunOptions) {
     this.inputs = options.inputs;

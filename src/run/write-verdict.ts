@@ -3,6 +3,8 @@ import { describeDiskTrouble } from '../disk-trouble.ts';
 import { decideVerdict } from '../job/decide-verdict.ts';
 import { writeJUnit } from '../job/junit-write.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
+import { blameIncidents } from '../report/blame-incidents.ts';
+import { tellIncidents } from '../report/incident-story.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -36,7 +38,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     resultsPath: inputs.resultsPath,
   });
   const said = before ?? (run.end === undefined && run.exit === undefined ? unexplained : decided.failure);
-  const failure = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
+  const cause = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
+  const failure = cause === null ? null : blameIncidents(cause, tellIncidents(run.incidents, tests));
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   const verdict = assembleVerdict(run, failure, decided.counts);
@@ -47,6 +50,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],
     usage: run.usage?.report() ?? [],
+    incidents: run.incidents,
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,
