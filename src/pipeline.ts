@@ -13,6 +13,7 @@ import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-clu
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
+import { SystemWatch } from './diagnose/system-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
@@ -88,7 +89,10 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { clock } = run;
   const home: BroughtHome = {};
   const results = await turnIntoFailure(run, () =>
-    clock.phase('results', () => bringHome(run, home, failure?.kind === 'cancelled')),
+    clock.phase('results', async () => {
+      if (failure?.kind === 'cluster' || failure?.kind === 'api') await keepNodeLogs(run);
+      return bringHome(run, home, failure?.kind === 'cancelled');
+    }),
   );
   run.closing.abort();
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
@@ -98,6 +102,14 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
     run.warn(messageOf(error)),
   );
   return end;
+}
+
+/** kind's own logs of the nodes, for a cluster that this run made and that failed. */
+async function keepNodeLogs(run: Run): Promise<void> {
+  if (run.kindCluster === undefined) return;
+  const directory = path.join(run.dir.cluster, 'kind-logs');
+  const trouble = await exportClusterLogs(run.kindCluster, directory, run.signal);
+  if (trouble !== '') run.warn(trouble);
 }
 
 /** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
@@ -148,13 +160,10 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
     workDir,
   };
+  run.kindCluster = cluster;
   record.note({ kind: 'cluster', name, isWhole: false });
   const made = await attemptTwice(name, () => makeClusterWithImages(run, cluster, images), run.voice);
   if (made.ok) record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
-  else if (made.failure.kind === 'cluster') {
-    const trouble = await exportClusterLogs(cluster, path.join(dir.cluster, 'kind-logs'), run.signal);
-    if (trouble !== '') run.warn(trouble);
-  }
   return made;
 }
 
@@ -163,6 +172,8 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
   return runTogether(run.signal, [
     (signal) =>
       clock.phase('cluster', async () => {
+        const over = new AbortController();
+        let system: SystemWatch | undefined;
         const made = await makeCluster(cluster, {
           ...run.voice,
           signal,
@@ -170,8 +181,10 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
           mountedHostPath: dir.results,
           onAnswering: (connection) => {
             run.connection = connection;
+            system = new SystemWatch(connection, AbortSignal.any([signal, over.signal]));
           },
-        });
+          findFailure: () => system?.findFailure(),
+        }).finally(() => over.abort());
         if (made.ok) run.cluster = made.value;
         return made;
       }),

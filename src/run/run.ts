@@ -1,5 +1,6 @@
 /** One run on its way: what it was asked for, and what it has learned so far. */
 import path from 'node:path';
+import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
@@ -70,6 +71,8 @@ export class Run {
   readonly warnings: string[] = [];
   /** Ends what goes on beside the phases: watches and logs. */
   readonly closing = new AbortController();
+  /** The cluster that this run makes, from before its making on. */
+  kindCluster: KindCluster | undefined;
   cluster: ReadyCluster | undefined;
   connection: KubeConnection | undefined;
   /** The chart, once helm was told to install it. */
