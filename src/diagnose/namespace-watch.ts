@@ -46,8 +46,7 @@ export class NamespaceWatch {
   readonly #deferred = new Set<string>();
   readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
-  /** Resolves once all that may be seen has been listed for the first time. */
-  readonly synced: Promise<void>;
+  #isSynced = false;
 
   constructor(connection: KubeConnection, namespace: string, signal: AbortSignal, onTrouble: (text: string) => void) {
     this.#connection = connection;
@@ -80,8 +79,12 @@ export class NamespaceWatch {
     this.#broken = Promise.race(ends);
     // It breaks at the latest when the signal ends the watches, and then nobody may be waiting any more.
     this.#broken.catch(() => undefined);
-    this.synced = Promise.all(syncs).then(() => undefined);
-    this.synced.catch(() => undefined);
+    void this.#noteSync(syncs, onChange);
+  }
+
+  /** Whether all that may be seen has been listed at least once. */
+  get isSynced(): boolean {
+    return this.#isSynced;
   }
 
   get pods(): Pod[] {
@@ -103,6 +106,13 @@ export class NamespaceWatch {
   onPodChange(listener: (change: Change<Pod>) => void): () => void {
     this.#onPod.add(listener);
     return () => this.#onPod.delete(listener);
+  }
+
+  async #noteSync(syncs: Promise<void>[], onChange: () => void): Promise<void> {
+    // Whoever waits is told by `#broken` of what went wrong.
+    const lists = await Promise.allSettled(syncs);
+    this.#isSynced = lists.every((list) => list.status === 'fulfilled');
+    onChange();
   }
 
   /**

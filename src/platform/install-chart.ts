@@ -36,10 +36,12 @@ export interface InstallOptions {
  */
 export async function installChart(chart: Chart, options: InstallOptions): Promise<Result<undefined>> {
   const deadline = performance.now() + options.timeoutSeconds * 1000;
-  await Promise.race([options.watch.synced, abortOf(options.signal)]);
+  const { watch, signal, timeoutSeconds } = options;
+  const seen = await watch.until(() => watch.isSynced || undefined, { signal, deadlineSeconds: timeoutSeconds });
   const install = new Installation(chart, options);
+  if (seen.kind !== 'decided') return install.explainEnd(seen);
   const first = await install.race(deadline);
-  options.signal.throwIfAborted();
+  signal.throwIfAborted();
 
   if ('error' in first) throw first.error;
   if ('run' in first) {
@@ -223,10 +225,3 @@ class Installation {
 }
 
 const maxSavedLogs = 50;
-
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
