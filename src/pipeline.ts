@@ -13,14 +13,16 @@ import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-clu
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
+import { SystemWatch } from './diagnose/system-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
 import { listJobImages, type TestJob, testImageOf } from './job-manifest.ts';
-import { connect } from './kube/connection.ts';
+import { connect, type KubeConnection } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
 import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
+import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
@@ -91,7 +93,10 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { clock } = run;
   const home: BroughtHome = {};
   const results = await turnIntoFailure(run, () =>
-    clock.phase('results', () => bringHome(run, home, failure?.kind === 'cancelled')),
+    clock.phase('results', async () => {
+      if (failure?.kind === 'cluster' || failure?.kind === 'api') await keepNodeLogs(run);
+      return bringHome(run, home, failure?.kind === 'cancelled');
+    }),
   );
   run.closing.abort();
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
@@ -101,6 +106,14 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
     run.warn(messageOf(error)),
   );
   return end;
+}
+
+/** kind's own logs of the nodes, for a cluster that this run made and that failed. */
+async function keepNodeLogs(run: Run): Promise<void> {
+  if (run.kindCluster === undefined) return;
+  const directory = path.join(run.dir.cluster, 'kind-logs');
+  const trouble = await exportClusterLogs(run.kindCluster, directory, run.signal);
+  if (trouble !== '') run.warn(trouble);
 }
 
 /** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
@@ -155,13 +168,10 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
     workDir,
   };
+  run.kindCluster = cluster;
   record.note({ kind: 'cluster', name, isWhole: false });
   const made = await attemptTwice(name, () => makeClusterWithImages(run, cluster, images), run.voice);
   if (made.ok) record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
-  else if (made.failure.kind === 'cluster') {
-    const trouble = await exportClusterLogs(cluster, path.join(dir.cluster, 'kind-logs'), run.signal);
-    if (trouble !== '') run.warn(trouble);
-  }
   return made;
 }
 
@@ -170,6 +180,8 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
   return runTogether(run.signal, [
     (signal) =>
       clock.phase('cluster', async () => {
+        const over = new AbortController();
+        let system: SystemWatch | undefined;
         const made = await makeCluster(cluster, {
           ...run.voice,
           signal,
@@ -177,8 +189,10 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
           mountedHostPath: dir.results,
           onAnswering: (connection) => {
             run.connection = connection;
+            system = new SystemWatch(connection, AbortSignal.any([signal, over.signal]));
           },
-        });
+          findFailure: () => system?.findFailure(),
+        }).finally(() => over.abort());
         if (made.ok) run.cluster = made.value;
         return made;
       }),
@@ -223,20 +237,36 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
     signal: run.closing.signal,
   });
   void run.usage.run();
-  if (chart === undefined) {
-    run.door.say('no chart: profile none');
-    return succeed({ connection, watch });
-  }
+  if (chart === undefined) run.door.say('no chart: profile none');
+  const installed = chart === undefined ? succeed(undefined) : await installPlatform(run, chart, connection, watch);
+  if (!installed.ok) return installed;
+  const network = await checkNetwork({
+    ...run.voice,
+    connection,
+    watch,
+    namespace: inputs.namespace,
+    release: chart?.release,
+    node: run.cluster?.nodes[0],
+  });
+  return network.ok ? succeed({ connection, watch }) : network;
+}
+
+function installPlatform(
+  run: Run,
+  chart: Chart,
+  connection: KubeConnection,
+  watch: NamespaceWatch,
+): Promise<Result<undefined>> {
+  const { inputs } = run;
   run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
   run.release = chart;
-  const installed = await installChart(chart, {
+  return installChart(chart, {
     ...run.voice,
     connection,
     kubeconfigPath: run.cluster!.kubeconfigPath,
     watch,
     timeoutSeconds: inputs.platformTimeoutSeconds,
   });
-  return installed.ok ? succeed({ connection, watch }) : installed;
 }
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { hasStayedUp } from '../../src/diagnose/classify-crash.ts';
 import { classifyPod, describePod } from '../../src/diagnose/classify-pod.ts';
 import type { ContainerStatus, Pod } from '../../src/kube/objects.ts';
 
@@ -14,6 +15,10 @@ const pod = (container: Partial<ContainerStatus>, some: Partial<NonNullable<Pod[
   metadata: { name: 'web-1', uid: 'u' },
   spec: { containers: [{ name: 'web', image: 'registry/web:1', resources: { requests: { memory: '900Gi' } } }] },
   status: { phase: 'Pending', containerStatuses: [status(container)], ...some },
+});
+const ofJob = (one: Pod): Pod => ({
+  ...one,
+  metadata: { ...one.metadata, ownerReferences: [{ kind: 'Job', name: 'j', uid: 'j', controller: true }] },
 });
 const waiting = (reason: string, message = '', more: Partial<ContainerStatus> = {}) =>
   pod({ state: { waiting: { reason, message } }, ...more });
@@ -44,14 +49,15 @@ describe('what can never heal is certain', () => {
     });
   });
 
-  test('a crash loop after the third restart, and not before', () => {
+  test('a crash loop after the third restart, if nothing else is on its way, and not before', () => {
     const crash = (restartCount: number) =>
       classifyPod(
         waiting('CrashLoopBackOff', '', { restartCount, lastState: { terminated: { exitCode: 1, reason: 'Error' } } }),
       );
     expect(crash(2)?.confidence).toBe('transient');
     expect(crash(3)).toMatchObject({
-      confidence: 'certain',
+      confidence: 'likely',
+      patienceSeconds: 0,
       failure: { reason: expect.stringContaining('3 restarts (exit code 1)') },
     });
   });
@@ -82,7 +88,7 @@ describe('what may heal is waited for', () => {
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
     const trouble = classifyPod(pod({}, { conditions }));
     expect(trouble).toMatchObject({ confidence: 'likely', failure: { kind: 'schedule' } });
-    expect(trouble?.failure.reason).toContain('Insufficient memory. (it asks for memory 900Gi)');
+    expect(trouble?.failure.reason).toContain('Insufficient memory. (it asks for 900Gi of memory)');
   });
 });
 
@@ -90,8 +96,8 @@ test.each([
   ['on its way', waiting('ContainerCreating')],
   ['running', pod({ state: { running: {} }, ready: true }, { phase: 'Running' })],
   [
-    'ended with an exit code of its own',
-    pod({ state: { terminated: { exitCode: 1, reason: 'Error' } } }, { phase: 'Failed' }),
+    'ended with an exit code of its own, which is the business of its Job',
+    ofJob(pod({ state: { terminated: { exitCode: 1, reason: 'Error' } } }, { phase: 'Failed' })),
   ],
 ])('a pod that is %s has no trouble', (_, healthy) => {
   expect(classifyPod(healthy)).toBeUndefined();
@@ -100,4 +106,29 @@ test.each([
 test('a pod that is waited for is described in one line', () => {
   expect(describePod(waiting('ContainerCreating'))).toBe('web-1: ContainerCreating');
   expect(describePod(pod({ state: { running: {} }, restartCount: 2 }))).toBe('web-1: running, not ready, 2 restarts');
+});
+
+describe('a container without a readiness probe is believed', () => {
+  const at = (seconds: number) => new Date(seconds * 1000).toISOString();
+  const running = (startedAt: number, more: Partial<ContainerStatus> = {}): Pod => {
+    const one = pod({ ready: true, state: { running: { startedAt: at(startedAt) } }, ...more });
+    return { ...one, spec: { ...one.spec, restartPolicy: 'Always' } };
+  };
+  const crashed = { restartCount: 1, lastState: { terminated: { exitCode: 1, startedAt: at(0), finishedAt: at(20) } } };
+
+  test.each([
+    ['once it has run for some seconds', running(100), 104, false],
+    ['once it has run for some seconds', running(100), 105, true],
+    ['after a crash, once it has outlived its former run', running(100, crashed), 131, false],
+    ['after a crash, once it has outlived its former run', running(100, crashed), 132, true],
+    ['never while it is down', pod({ ...crashed, state: { waiting: { reason: 'CrashLoopBackOff' } } }), 999, false],
+  ])('%s', (_, one, now, isBelieved) => {
+    const always = { ...one, spec: { ...one.spec, restartPolicy: 'Always' } };
+    expect(hasStayedUp(always, now * 1000, 0)).toBe(isBelieved);
+  });
+
+  test('whatever the clocks of cluster and runner say, once it was watched for long enough', () => {
+    expect(hasStayedUp(running(5000), 100_000, 3)).toBe(false);
+    expect(hasStayedUp(running(5000), 100_000, 20)).toBe(true);
+  });
 });

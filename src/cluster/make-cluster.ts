@@ -1,5 +1,5 @@
 import { connect, type KubeConnection } from '../kube/connection.ts';
-import { type Result, succeed } from '../outcome.ts';
+import { type Failure, type Result, succeed } from '../outcome.ts';
 import { createCluster, deleteCluster, type KindCluster } from './create-cluster.ts';
 import { waitForNodes } from './wait-for-nodes.ts';
 
@@ -24,6 +24,8 @@ export interface MakeOptions {
   quote: (line: string) => void;
   /** Called once its API server answers, before its nodes are ready. */
   onAnswering: (connection: KubeConnection) => void;
+  /** Asked while nodes are waited for: what makes it certain that they never will be ready. */
+  findFailure?: () => Failure | undefined;
 }
 
 /**

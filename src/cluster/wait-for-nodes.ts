@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Node } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
-import { fail, type Result, succeed } from '../outcome.ts';
+import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 
 const deadlineSeconds = 180;
 const pollMilliseconds = 500;
@@ -14,7 +14,12 @@ const pollMilliseconds = 500;
 export async function waitForNodes(
   connection: KubeConnection,
   count: number,
-  options: { signal: AbortSignal; waitingFor: (what: string) => void },
+  options: {
+    signal: AbortSignal;
+    waitingFor: (what: string) => void;
+    /** Asked at each look: what makes it certain that they never will be. */
+    findFailure?: () => Failure | undefined;
+  },
 ): Promise<Result<{ names: string[]; kubernetes: string }>> {
   const deadline = performance.now() + deadlineSeconds * 1000;
   for (;;) {
@@ -28,6 +33,8 @@ export async function waitForNodes(
     const last = notReady.map((node) => `${node.metadata.name}: ${describeNotReady(node)}`).join('; ');
     const seen = `${nodes.length - notReady.length} of ${count} nodes ready${last === '' ? '' : `; ${last}`}`;
     options.waitingFor(seen);
+    const failure = options.findFailure?.();
+    if (failure !== undefined) return { ok: false, failure };
     if (performance.now() > deadline)
       return fail('cluster', `the nodes are not ready after ${deadlineSeconds} s: ${seen}`, {
         hint: "The nodes' own logs are in cluster/kind-logs of the results.",

@@ -3,58 +3,95 @@
  * not certain.
  */
 import type { ContainerStatus, Pod } from '../kube/objects.ts';
-import { type Failure, type FailureKind, toOneLine } from '../outcome.ts';
+import { toOneLine } from '../outcome.ts';
+import { classifyCrash } from './classify-crash.ts';
+import { classifySchedule } from './classify-schedule.ts';
+import { emptyFacts, type NamespaceFacts } from './namespace-facts.ts';
+import {
+  containerOf,
+  controllerOf,
+  describeEvent,
+  eventsOf,
+  hasEnded,
+  isBeingDeleted,
+  isReady,
+  probeAnswerOf,
+  statusesOf,
+  tailOfError,
+} from './pod-facts.ts';
+import { type Cause, machineryPatienceSeconds, othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
 
-/** What keeps a pod from running, and whether it can still heal by itself. */
-export interface PodTrouble {
-  failure: Failure;
-  /**
-   * `certain`: nothing can heal it, the wait may end now. `likely`: it heals only if something outside changes, so the
-   * wait may end when it has stood for `patienceSeconds`. `transient`: it may well heal.
-   */
-  confidence: 'certain' | 'likely' | 'transient';
-  patienceSeconds: number;
-  pod: string;
-  container: string;
-}
-
-/** Restarts after which a crash loop counts as certain: slow starters fail once or twice before what they need is there. */
-const certainRestarts = 3;
-
-/** What only an outside change could heal: a missing Secret that is on its way, a node that is still to come. */
-const patienceSeconds = 12;
 /** The kubelet tries again after 10, 20 and 40 s: a registry that is away for a moment gets three attempts. */
 const unreachablePatienceSeconds = 40;
 /** A registry that limits or fails is waited for through four attempts. */
 const overloadedPatienceSeconds = 120;
 
+const ranks = { certain: 0, likely: 1, transient: 2 };
+
 /** The worst trouble of a pod; undefined when it runs, or is merely on its way. */
-export function classifyPod(pod: Pod): PodTrouble | undefined {
-  const name = pod.metadata.name;
-  if (pod.status?.reason === 'Evicted')
-    return trouble(
-      pod,
-      '',
-      'certain',
-      'evicted',
-      `pod ${name} was evicted: ${pod.status.message ?? 'no reason given'}`,
-      {
-        hint: 'The node ran short: lower what the tests write or use, or take a larger machine.',
-      },
-    );
-  const troubles = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-    .map((status) => classifyContainer(pod, status))
-    .filter((found) => found !== undefined);
-  const scheduling = classifyScheduling(pod);
-  if (scheduling !== undefined) troubles.push(scheduling);
-  const rank = { certain: 0, likely: 1, transient: 2 };
-  return troubles.sort((a, b) => rank[a.confidence] - rank[b.confidence])[0];
+export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Trouble | undefined {
+  if (isBeingDeleted(pod)) return undefined;
+  if (hasEnded(pod)) return classifyEnd(pod, facts);
+  return [
+    ...statusesOf(pod).map((status) => classifyContainer(pod, status, facts)),
+    classifySchedule(pod, facts),
+    classifyMounts(pod, facts),
+    classifySandbox(pod, facts),
+    classifyProbe(pod, facts),
+  ]
+    .filter((found) => found !== undefined)
+    .sort((a, b) => ranks[a.confidence] - ranks[b.confidence])[0];
 }
 
-function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | undefined {
+/**
+ * A pod that failed. Of a pod that somebody makes again it is no trouble, unless it is evicted again and again; the Job of
+ * a pod knows itself how often it tries (classify-owner.ts).
+ */
+function classifyEnd(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+  if (pod.status?.phase !== 'Failed') return undefined;
+  const owner = controllerOf(pod);
+  const { reason, message = 'no reason given' } = pod.status;
+  if (reason === 'Evicted') {
+    const evictions = facts.pods.filter(
+      (other) => controllerOf(other)?.uid === owner?.uid && other.status?.reason === 'Evicted',
+    );
+    const isMadeAgain = owner !== undefined && owner.kind !== 'Job';
+    return podTrouble(pod, '', {
+      kind: 'evicted',
+      reason: `pod ${pod.metadata.name} was evicted${isMadeAgain && evictions.length > 1 ? `, the last of ${evictions.length}` : ''}: ${message.trim()}`,
+      hint: hintForEviction(message),
+      evidence: eventsOf(facts.events, pod).slice(-5).map(describeEvent),
+      confidence: isMadeAgain && evictions.length < certainEvictions ? 'transient' : 'certain',
+    });
+  }
+  if (owner !== undefined) return undefined;
+  const guilty = statusesOf(pod).find((status) => (status.state?.terminated?.exitCode ?? 0) !== 0);
+  const exit = guilty?.state?.terminated?.exitCode;
+  return podTrouble(pod, guilty?.name ?? '', {
+    kind: 'start',
+    reason: `pod ${pod.metadata.name} failed, and nobody makes it again: ${guilty === undefined ? message : `container ${guilty.name} ended with exit code ${exit}`}`,
+    hint: 'Its last lines say why.',
+    confidence: 'certain',
+  });
+}
+
+/** A Deployment makes an evicted pod again, and often the second one fits. */
+const certainEvictions = 3;
+
+/** What to do about an eviction, from the kubelet's words. */
+function hintForEviction(message: string): string {
+  if (/local (ephemeral )?storage|emptyDir|ephemeral-storage/i.test(message))
+    return /exceeds the total limit|exceeded its local/i.test(message)
+      ? 'It wrote more to its own disk than its limit: raise resources.limits.ephemeral-storage, or write less.'
+      : "The node's disk is nearly full: free some, or take a larger machine.";
+  if (/memory/i.test(message)) return "The node's memory is nearly used up: ask for less, or take a larger machine.";
+  if (/inodes/i.test(message)) return 'The node has no inodes left: too many small files.';
+  return 'The node ran short: lower what the tests write or use, or take a larger machine.';
+}
+
+function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Trouble | undefined {
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
   const { waiting, terminated } = status.state ?? {};
-  const last = status.lastState?.terminated;
   switch (waiting?.reason) {
     case 'InvalidImageName':
     case 'ErrImageNeverPull':
@@ -64,31 +101,162 @@ function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | unde
     case 'RegistryUnavailable':
       return classifyImage(pod, status, waiting.reason, waiting.message ?? '');
     case 'CreateContainerConfigError':
-      // The kubelet compares the image's user with what the pod forbids; neither changes by waiting.
-      if (/runAsNonRoot|non-root|will run as root|non-numeric user/.test(waiting.message ?? ''))
-        return trouble(pod, status.name, 'certain', 'start', `${where} cannot be created: ${waiting.message ?? ''}`, {
-          hint: hintForStart(waiting.message ?? ''),
-        });
-      return trouble(pod, status.name, 'likely', 'start', `${where} cannot be created: ${waiting.message ?? ''}`, {
-        hint: 'A Secret, ConfigMap or key that the pod names is not there, or its security context is refused.',
-      });
+      return classifyConfig(pod, status.name, waiting.message ?? '');
     case 'CreateContainerError':
-    case 'RunContainerError':
-      return trouble(pod, status.name, 'likely', 'start', `${where} cannot be started: ${waiting.message ?? ''}`, {
+      return podTrouble(pod, status.name, {
+        kind: 'start',
+        reason: `${where} cannot be created: ${waiting.message ?? ''}`,
         hint: hintForStart(waiting.message ?? ''),
+        ...judgeStart(waiting.message ?? ''),
       });
-    case 'CrashLoopBackOff': {
-      const confidence = status.restartCount >= certainRestarts ? 'certain' : 'transient';
-      const how = last === undefined ? '' : ` (${describeEnd(last)})`;
-      const kind = last?.reason === 'OOMKilled' ? 'oom' : 'start';
-      const reason = `${where} crashes again and again: ${status.restartCount} restarts${how}`;
-      return trouble(pod, status.name, confidence, kind, reason, { hint: 'Its last lines say why.' });
-    }
   }
-  if (terminated?.reason === 'StartError' || terminated?.reason === 'ContainerCannotRun')
-    return trouble(pod, status.name, 'certain', 'start', `${where} cannot be started: ${terminated.message ?? ''}`, {
-      hint: hintForStart(terminated.message ?? ''),
+  const former = status.lastState?.terminated;
+  const failed = [terminated, waiting === undefined ? undefined : former].find((end) => isStartError(end?.reason));
+  const message = failed?.message ?? (waiting?.reason === 'RunContainerError' ? waiting.message : undefined);
+  if (message !== undefined)
+    return podTrouble(pod, status.name, {
+      kind: 'start',
+      reason: `${where} cannot be started: ${tailOfError(message)}`,
+      hint: hintForStart(message),
+      evidence: [message],
+      ...judgeStart(message),
     });
+  return classifyCrash(pod, status, facts);
+}
+
+function isStartError(reason: string | undefined): boolean {
+  return reason === 'StartError' || reason === 'ContainerCannotRun';
+}
+
+/** What the runtime says of a program that is not there holds for every further attempt; other troubles of it may pass. */
+function judgeStart(message: string): Pick<Trouble, 'confidence' | 'patienceSeconds'> {
+  const isPermanent =
+    /executable file not found|no such file or directory|not a directory|permission denied|exec format error|is a directory|invalid|unable to find user|no matching entries/i;
+  const isHiccup =
+    /deadline exceeded|timeout|timed out|cgroup|resource temporarily unavailable|already exists|reserved/i;
+  return isPermanent.test(message) && !isHiccup.test(message)
+    ? { confidence: 'certain', patienceSeconds: 0 }
+    : { confidence: 'likely', patienceSeconds: machineryPatienceSeconds };
+}
+
+/** A Secret, a ConfigMap or a key that is not there, or a security context that contradicts the image. */
+function classifyConfig(pod: Pod, container: string, message: string): Trouble {
+  const where = `container ${container} of pod ${pod.metadata.name}`;
+  if (/non-?root|runAsUser/i.test(message)) {
+    const words = message.replace(/ \(pod: .*$/s, '');
+    return podTrouble(pod, container, {
+      kind: 'start',
+      reason: `${where} may not start: ${words}`,
+      hint: hintForStart(message),
+      confidence: 'certain',
+    });
+  }
+  return podTrouble(pod, container, {
+    kind: 'start',
+    reason: `${where} cannot be created: ${message}`,
+    cause: missingIn(pod, message),
+    hint: hintForMissing(message),
+    confidence: 'likely',
+    patienceWhileOthersStartSeconds: othersPatienceSeconds,
+  });
+}
+
+/** Only events tell of volumes that cannot be mounted: the container stays in ContainerCreating. */
+function classifyMounts(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+  const isCreating = statusesOf(pod).some((status) => isBeingCreated(status.state?.waiting?.reason));
+  if (!isCreating || pod.spec.nodeName === undefined) return undefined;
+  const failures = eventsOf(facts.events, pod).filter(
+    (event) => event.reason === 'FailedMount' || event.reason === 'FailedAttachVolume',
+  );
+  // Now and then comes a summary of the waiting; it says less than the failures before it.
+  const last = failures.findLast((event) => /MountVolume|AttachVolume/.test(event.message ?? '')) ?? failures.at(-1);
+  if (last === undefined) return undefined;
+  const message = last.message ?? '';
+  const words = message.replace(/^(MountVolume\.\w+|AttachVolume\.\w+) failed for volume ("[^"]*") ?: /, 'volume $2: ');
+  const isMissing = /(secret|configmap) "[^"]+" not found|references non-existent (secret|config) key/i.test(message);
+  return podTrouble(pod, '', {
+    kind: 'start',
+    reason: `pod ${pod.metadata.name} cannot start, for a volume cannot be mounted: ${words}`,
+    cause: missingIn(pod, message),
+    hint: isMissing ? hintForMissing(message) : hintForMount(message),
+    evidence: failures.slice(-5).map(describeEvent),
+    confidence: 'likely',
+    ...(isMissing || /type check failed/.test(message)
+      ? { patienceWhileOthersStartSeconds: othersPatienceSeconds }
+      : { patienceSeconds: machineryPatienceSeconds, patienceWhileOthersStartSeconds: othersPatienceSeconds }),
+  });
+}
+
+function isBeingCreated(reason: string | undefined): boolean {
+  return reason === 'ContainerCreating' || reason === 'PodInitializing';
+}
+
+/** The network of a pod could not be made: the fault of the node, and often gone at the next attempt. */
+function classifySandbox(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+  if (pod.status?.phase !== 'Pending' || !statusesOf(pod).every((one) => isBeingCreated(one.state?.waiting?.reason)))
+    return undefined;
+  const events = eventsOf(facts.events, pod);
+  const last = events.findLast((event) => event.reason === 'FailedCreatePodSandBox');
+  if (last === undefined) return undefined;
+  return podTrouble(pod, '', {
+    kind: 'cluster',
+    reason: `node ${pod.spec.nodeName ?? ''} cannot make the sandbox of pod ${pod.metadata.name}: ${last.message ?? ''}`,
+    hint: 'Its container runtime or network plugin is ill: look at the pods of kube-system.',
+    evidence: events.slice(-5).map(describeEvent),
+    confidence: 'likely',
+    patienceSeconds: machineryPatienceSeconds,
+  });
+}
+
+/**
+ * A probe whose program is not in the image never succeeds. Whatever else a probe answers may change, so that a pod that
+ * is merely not ready is waited for until the time is over.
+ */
+function classifyProbe(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+  for (const status of pod.status?.containerStatuses ?? []) {
+    if (status.ready || status.state?.running === undefined) continue;
+    const answer = probeAnswerOf(facts.events, pod, status.name);
+    if (answer === undefined || !/executable file not found|exec: .*no such file or directory/.test(answer.message))
+      continue;
+    return podTrouble(pod, status.name, {
+      kind: 'start',
+      reason: `container ${status.name} of pod ${pod.metadata.name} can never be ready: ${answer.text}`,
+      hint: 'The program that the probe runs is not in the image.',
+      confidence: 'certain',
+    });
+  }
+  return undefined;
+}
+
+/**
+ * What keeps a pod from being ready although nothing is certain about it: its probe's own answer, an init container that
+ * does not end. For whoever has waited long enough.
+ */
+export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+  if (isReady(pod) || hasEnded(pod) || isBeingDeleted(pod)) return undefined;
+  const inits = pod.spec.initContainers ?? [];
+  for (const status of pod.status?.initContainerStatuses ?? []) {
+    const isSidecar = inits.find((one) => one.name === status.name)?.restartPolicy === 'Always';
+    if (status.state?.running === undefined || isSidecar) continue;
+    return podTrouble(pod, status.name, {
+      kind: 'start',
+      reason: `init container ${status.name} of pod ${pod.metadata.name} does not end: it runs since ${status.state.running.startedAt ?? 'long'}`,
+      hint: 'It probably waits for something that does not come; its last lines may say for what.',
+      confidence: 'transient',
+    });
+  }
+  for (const status of pod.status?.containerStatuses ?? []) {
+    if (status.ready || status.state?.running === undefined) continue;
+    const answer =
+      probeAnswerOf(facts.events, pod, status.name, 'readiness') ?? probeAnswerOf(facts.events, pod, status.name);
+    const said = answer === undefined ? 'its probe has not answered yet' : answer.text;
+    return podTrouble(pod, status.name, {
+      kind: 'start',
+      reason: `container ${status.name} of pod ${pod.metadata.name} runs but is not ready: ${said}`,
+      hint: 'Look at its last lines; if it is only slow, raise platform-timeout.',
+      confidence: 'transient',
+    });
+  }
   return undefined;
 }
 
@@ -98,53 +266,15 @@ const permanentPullErrors =
 
 const unreachablePullErrors = /no such host|dial tcp|connection refused|i\/o timeout|server misbehaving/i;
 
-function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PodTrouble {
-  const image = findImage(pod, status.name) || status.image;
-  const found = trouble(
-    pod,
-    status.name,
-    permanentPullErrors.test(`${reason} ${message}`) ? 'certain' : 'likely',
-    'image',
-    `image ${image} cannot be pulled for container ${status.name} of pod ${pod.metadata.name}: ${message || reason}`,
-    { hint: hintForPull(message) },
-  );
-  const isUnreachable = unreachablePullErrors.test(message);
-  return { ...found, patienceSeconds: isUnreachable ? unreachablePatienceSeconds : overloadedPatienceSeconds };
-}
-
-function classifyScheduling(pod: Pod): PodTrouble | undefined {
-  const condition = pod.status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False');
-  if (condition?.reason !== 'Unschedulable') return undefined;
-  const asked = pod.spec.containers
-    .map((container) => container.resources?.requests)
-    .filter((requests) => requests !== undefined)
-    .map((requests) =>
-      Object.entries(requests)
-        .map(([resource, amount]) => `${resource} ${amount}`)
-        .join(', '),
-    )
-    .join('; ');
-  const reason = `pod ${pod.metadata.name} cannot be placed on any node: ${condition.message ?? ''}${asked === '' ? '' : ` (it asks for ${asked})`}`;
-  return trouble(pod, '', 'likely', 'schedule', reason, {
-    hint: 'Compare what the pod asks for with what the nodes have (cluster/nodes.yaml), and its selectors with their labels.',
+function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): Trouble {
+  const image = containerOf(pod, status.name)?.image || status.image;
+  return podTrouble(pod, status.name, {
+    kind: 'image',
+    reason: `image ${image} cannot be pulled for container ${status.name} of pod ${pod.metadata.name}: ${message || reason}`,
+    hint: hintForPull(message),
+    confidence: permanentPullErrors.test(`${reason} ${message}`) ? 'certain' : 'likely',
+    patienceSeconds: unreachablePullErrors.test(message) ? unreachablePatienceSeconds : overloadedPatienceSeconds,
   });
-}
-
-function trouble(
-  pod: Pod,
-  container: string,
-  confidence: PodTrouble['confidence'],
-  kind: FailureKind,
-  reason: string,
-  details: { hint: string },
-): PodTrouble {
-  const failure: Failure = { kind, reason: toOneLine(reason), hint: details.hint, evidence: [] };
-  return { failure, confidence, patienceSeconds, pod: pod.metadata.name, container };
-}
-
-function findImage(pod: Pod, container: string): string {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  return all.find((one) => one.name === container)?.image ?? '';
 }
 
 function hintForPull(message: string): string {
@@ -158,21 +288,41 @@ function hintForPull(message: string): string {
 }
 
 function hintForStart(message: string): string {
+  if (/non-?root|runAsUser/i.test(message))
+    return 'It would run as root where runAsNonRoot forbids it: give the image a USER, or set runAsUser to another number than 0.';
+  if (/error mounting|not a directory/i.test(message))
+    return 'A volumeMount does not fit the image: check its mountPath and subPath.';
+  if (/exec format error/i.test(message)) return 'The image was built for another architecture.';
+  if (/permission denied/i.test(message))
+    return 'The program is not executable for the user that the container runs as.';
   if (/executable file not found|no such file or directory/i.test(message))
     return 'The image has no such program: check command, and whether the image is meant for this platform.';
-  if (/exec format error/i.test(message)) return 'The image was built for another architecture.';
   if (/non-numeric user/.test(message))
     return 'The image names its user, which Kubernetes cannot tell from root: give it a numeric USER, or the pod a runAsUser.';
-  if (/runAsNonRoot|non-root/i.test(message))
-    return 'The image runs as root where that is forbidden: give it a numeric USER, or the pod a runAsUser.';
   return '';
 }
 
-/** How a container ended, in a few words. */
-export function describeEnd(end: { exitCode: number; reason?: string; signal?: number }): string {
-  const reason =
-    end.reason === undefined || end.reason === 'Error' || end.reason === 'Completed' ? '' : `${end.reason}, `;
-  return `${reason}exit code ${end.exitCode}`;
+/** The Secret or ConfigMap that the kubelet did not find. */
+function missingIn(pod: Pod, message: string): Cause | undefined {
+  const [, kind, name] = /(secret|configmap) "([^"]+)" not found/i.exec(message) ?? [];
+  if (kind === undefined || name === undefined) return undefined;
+  const path = `/api/v1/namespaces/${pod.metadata.namespace ?? ''}/${kind.toLowerCase()}s/${name}`;
+  return { kind: 'missing', path };
+}
+
+function hintForMissing(message: string): string {
+  const name = /(secret|configmap) "([^"]+)" not found/i.exec(message);
+  if (name !== null)
+    return `Create the ${name[1]?.toLowerCase() === 'secret' ? 'Secret' : 'ConfigMap'} ${name[2]}, for example in the chart, or mend its name.`;
+  return 'The Secret, ConfigMap or key that the pod names is not there: create it, or mend the name.';
+}
+
+function hintForMount(message: string): string {
+  if (/type check failed/.test(message))
+    return 'The node has no such path: mount it into the nodes (extraMounts of kind-config), or use type DirectoryOrCreate.';
+  if (/Multi-Attach/.test(message))
+    return 'The volume is still attached to another node: the pod there must end first.';
+  return 'The storage driver says why; its own log says more.';
 }
 
 /** One line on where a pod stands, for whoever waits for it. */

@@ -8,7 +8,10 @@ import { readLog } from '../kube/read-log.ts';
 import { listResources } from '../kube/resources.ts';
 import { messageOf, toOneLine } from '../outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedPod } from '../report/report-input.ts';
+import { factPaths } from './namespace-facts.ts';
+import { statusesOf } from './pod-facts.ts';
 import { derivePodTimeline } from './pod-timeline.ts';
+import { redactObject } from './redact-secrets.ts';
 
 export interface EvidenceOptions {
   connection: KubeConnection;
@@ -19,6 +22,8 @@ export interface EvidenceOptions {
   logsDir: string;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
+  /** Takes out of texts what must not be seen; the values of Secrets and the like are taken out anyway. */
+  mask?: (text: string) => string;
   signal: AbortSignal;
 }
 
@@ -32,8 +37,15 @@ export interface Evidence {
 
 const tailLines = 50;
 const tailBytes = 64 * 1024;
-/** A platform that logs without end must not fill the runner's disk. */
+/** A platform that logs without end must not fill the runner's disk, nor one of many pods. */
 const maxLogBytes = 64 * 1024 * 1024;
+const maxLogBytesTogether = 512 * 1024 * 1024;
+/** So many logs are read at once: more would only make each of them slower. */
+const readers = 6;
+/** What a namespace holds beyond so many objects of a kind is left out. */
+const maxObjects = 2000;
+/** An API server that no longer answers must not keep us from the report. */
+const objectsSeconds = 30;
 
 /**
  * Brings home what tells how the cluster was: its objects as YAML and the logs of all containers, restarted ones
@@ -49,47 +61,51 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
       evidence.troubles.push(toOneLine(`${what} could not be brought home: ${messageOf(error)}`));
     }
   };
-  const ours = `/namespaces/${namespace}`;
-  const kinds: [string, string][] = [
-    ['events', `/api/v1${ours}/events`],
-    ['pods', `/api/v1${ours}/pods`],
-    ['jobs', `/apis/batch/v1${ours}/jobs`],
-    ['pvcs', `/api/v1${ours}/persistentvolumeclaims`],
-    ['nodes', '/api/v1/nodes'],
-  ];
   const lists = new Map<string, { metadata: ObjectMeta }[]>();
+  const hurry = AbortSignal.any([signal, AbortSignal.timeout(objectsSeconds * 1000)]);
   await Promise.all(
-    kinds.map(([name, apiPath]) =>
+    Object.entries(filesOf(namespace)).map(([name, paths]) =>
       attempt(`cluster/${name}.yaml`, async () => {
-        const objects = await listResources<{ metadata: ObjectMeta }>(connection, apiPath, signal);
-        lists.set(name, objects);
-        await writeFile(
-          path.join(options.clusterDir, `${name}.yaml`),
-          dump(objects.map(withoutNoise), { noRefs: true }),
+        const found = await Promise.all(
+          paths.map((apiPath) => listResources<{ metadata: ObjectMeta }>(connection, apiPath, hurry, maxObjects)),
         );
+        const objects = found.flat();
+        lists.set(name, objects);
+        const text = dump(redactObject(objects), { noRefs: true });
+        await writeFile(path.join(options.clusterDir, `${name}.yaml`), options.mask?.(text) ?? text);
+        if (found.some((list) => list.length >= maxObjects))
+          evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
     ),
   );
+  const pods = (lists.get('pods') ?? []) as Pod[];
   const events = (lists.get('events') ?? []) as ClusterEvent[];
-  evidence.pods = derivePodTimeline((lists.get('pods') ?? []) as Pod[], events);
+  evidence.pods = derivePodTimeline(pods, events);
   evidence.events = events.map(toReported).sort((a, b) => a.at.localeCompare(b.at));
-  await Promise.all(
-    ((lists.get('pods') ?? []) as Pod[]).flatMap((pod) =>
-      [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(async ({ name }) => {
-        const file = path.join(pod.metadata.name, `${name}.log`);
-        const isDone = options.alreadyLogged.includes(`${pod.metadata.name}/${name}`);
-        await attempt(`logs/${file}`, async () => {
-          if (!isDone) await saveLog(options, pod, name);
-        });
-      }),
-    ),
-  );
-  evidence.logs = await readTails(options.logsDir);
+  const wanted = pods
+    .flatMap((pod) => [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(({ name }) => ({ pod, name })))
+    .filter(({ pod, name }) => !options.alreadyLogged.includes(`${pod.metadata.name}/${name}`));
+  const room = { bytes: maxLogBytesTogether };
+  const omitted: string[] = [];
+  const readNext = async (): Promise<void> => {
+    for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
+      const { pod, name } = next;
+      const file = `logs/${pod.metadata.name}/${name}.log`;
+      if (room.bytes <= 0) omitted.push(file);
+      else await attempt(file, () => saveLog(options, pod, name, room));
+    }
+  };
+  await Promise.all(Array.from({ length: readers }, readNext));
+  if (omitted.length > 0)
+    evidence.troubles.push(
+      toOneLine(`logs beyond ${maxLogBytesTogether} bytes in all were left out: ${omitted.join(', ')}`),
+    );
+  evidence.logs = await readTails(options.logsDir, options.mask);
   return evidence;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */
-async function readTails(logsDir: string): Promise<ReportedLog[]> {
+async function readTails(logsDir: string, mask: EvidenceOptions['mask']): Promise<ReportedLog[]> {
   const entries = await readdir(logsDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
   return Promise.all(
@@ -97,7 +113,7 @@ async function readTails(logsDir: string): Promise<ReportedLog[]> {
       pod: path.basename(path.dirname(file)),
       container: path.basename(file, '.log'),
       path: path.relative(path.dirname(logsDir), file),
-      lastLines: await readLastLines(file),
+      lastLines: (await readLastLines(file)).map((line) => mask?.(line) ?? line),
     })),
   );
 }
@@ -114,35 +130,48 @@ async function readLastLines(file: string): Promise<string[]> {
   }
 }
 
-/** The log of a container, with that of its former run before it, when it was restarted. */
-async function saveLog(options: EvidenceOptions, pod: Pod, container: string): Promise<void> {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  const status = statuses.find((one) => one.name === container);
-  // A container that never started has no log, and the API server answers 400.
-  if (status?.state?.waiting !== undefined && status.lastState?.terminated === undefined) return;
-  const directory = path.join(options.logsDir, pod.metadata.name);
-  await mkdir(directory, { recursive: true });
-  const request = {
-    namespace: options.namespace,
-    pod: pod.metadata.name,
-    container,
-    maxBytes: maxLogBytes,
-    signal: options.signal,
+/** The files of cluster/ and the lists of the API that each holds. */
+function filesOf(namespace: string): Record<string, string[]> {
+  const { nodes, pods, events, jobs, claims, deployments, replicaSets, statefulSets, daemonSets } =
+    factPaths(namespace);
+  const services = `/api/v1/namespaces/${namespace}/services`;
+  const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
+  return {
+    events: [events],
+    pods: [pods],
+    jobs: [jobs],
+    pvcs: [claims],
+    nodes: [nodes],
+    workloads: [deployments, replicaSets, statefulSets, daemonSets],
+    services: [services, slices],
   };
-  if ((status?.restartCount ?? 0) > 0)
-    await readLog(
-      options.connection,
-      { ...request, previous: true },
-      createWriteStream(path.join(directory, `${container}.previous.log`)),
-    );
-  if (status?.state?.waiting !== undefined) return;
-  await readLog(options.connection, request, createWriteStream(path.join(directory, `${container}.log`)));
 }
 
-/** managedFields are bookkeeping that outweighs all the rest. */
-function withoutNoise(object: { metadata: ObjectMeta }): object {
-  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & { managedFields?: unknown };
-  return { ...object, metadata };
+/**
+ * The log of a container, with that of its former run before it, when it was restarted. What it takes is taken from `room`.
+ */
+async function saveLog(options: EvidenceOptions, pod: Pod, container: string, room: { bytes: number }): Promise<void> {
+  const status = statusesOf(pod).find((one) => one.name === container);
+  const directory = path.join(options.logsDir, pod.metadata.name);
+  const save = async (file: string, previous: boolean) => {
+    await mkdir(directory, { recursive: true });
+    const sink = createWriteStream(path.join(directory, file));
+    const request = {
+      namespace: options.namespace,
+      pod: pod.metadata.name,
+      container,
+      maxBytes: Math.min(maxLogBytes, Math.max(room.bytes, 0)),
+      signal: options.signal,
+    };
+    await readLog(options.connection, previous ? { ...request, previous } : request, sink);
+    room.bytes -= sink.bytesWritten;
+  };
+  // A container that never started has no log, and the API server answers 400.
+  const hasFormer = status?.lastState?.terminated !== undefined;
+  const isWaiting = status?.state?.waiting !== undefined;
+  if (isWaiting && !hasFormer) return;
+  if (isWaiting || (status?.restartCount ?? 0) > 0) await save(`${container}.previous.log`, true);
+  if (!isWaiting) await save(`${container}.log`, false);
 }
 
 function toReported(event: ClusterEvent): ReportedEvent {

@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { ClusterEvent, Pod } from '../kube/objects.ts';
-import { type ResourceWatch, watchResources } from '../kube/watch.ts';
-import { classifyPod, describePod, type PodTrouble } from './classify-pod.ts';
+import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
+import { type Change, type ResourceWatch, watchResources } from '../kube/watch.ts';
+import { checkCause } from './check-cause.ts';
+import { describePod } from './classify-pod.ts';
+import { uidsOfJob } from './find-troubles.ts';
+import { emptyFacts, factPaths, type NamespaceFacts } from './namespace-facts.ts';
+import { Patience } from './patience.ts';
+import { isReady } from './pod-facts.ts';
+import type { Cause, Trouble } from './trouble.ts';
 
 /** How a wait on a namespace ended. */
 export type WaitEnd<R> =
@@ -16,16 +23,30 @@ export const apiLostSeconds = 60;
 
 const tickMilliseconds = 500;
 
+/** The kubelet and the controllers that lacked an object look for it again within this time. */
+const laterSeconds = 30;
+
+/** Without these nothing can be decided; the others only make it more precise, and may be forbidden to us. */
+const indispensable: ReadonlySet<string> = new Set(['pods', 'events']);
+
 /**
- * One set of resuming watches over the pods and events of a namespace, and the waits that are decided on them. It runs
- * until its signal is aborted; a fault in a watch ends every wait by throwing.
+ * One set of resuming watches over a namespace (its pods, what makes them, their claims and events) and the nodes, and the
+ * waits that are decided on them. It runs until its signal is aborted; a fault in a watch ends every wait by throwing.
  */
 export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
-  readonly #events: ResourceWatch<ClusterEvent>;
-  readonly #standing = new Map<string, { what: string; since: number }>();
+  readonly #stores = new Map<keyof NamespaceFacts, ReadonlyMap<string, { metadata: ObjectMeta }>>();
+  readonly #onPod = new Set<(change: Change<Pod>) => void>();
+  readonly #patience = new Patience();
+  readonly #connection: KubeConnection;
+  readonly #signal: AbortSignal;
+  /** Keys of troubles by what we know of their causes: being looked at, standing, and put off for want of an answer. */
+  readonly #asked = new Set<string>();
+  readonly #standing = new Set<string>();
+  readonly #deferred = new Set<string>();
   readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
+  #isSynced = false;
 
   /** @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again. */
   constructor(
@@ -35,16 +56,43 @@ export class NamespaceWatch {
     onTrouble: (text: string) => void,
     onHealed: (text: string) => void = () => undefined,
   ) {
-    const base = `/api/v1/namespaces/${namespace}`;
+    this.#connection = connection;
+    this.#signal = signal;
     const onChange = () => {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers<void>();
     };
-    this.#pods = watchResources<Pod>({ connection, path: `${base}/pods`, signal, onChange, onTrouble, onHealed });
-    this.#events = watchResources<ClusterEvent>({ connection, path: `${base}/events`, signal, onChange });
-    this.#broken = Promise.race([this.#pods.done, this.#events.done]);
+    const { pods: podsPath, ...paths } = factPaths(namespace);
+    this.#pods = watchResources<Pod>({
+      connection,
+      path: podsPath,
+      signal,
+      onChange: (change) => {
+        for (const listener of this.#onPod) listener(change);
+        onChange();
+      },
+      onTrouble,
+      onHealed,
+    });
+    this.#stores.set('pods', this.#pods.store);
+    const ends: Promise<never>[] = [this.#pods.done];
+    const syncs: Promise<void>[] = [this.#pods.synced];
+    for (const [kind, path] of Object.entries(paths) as [keyof NamespaceFacts, string][]) {
+      const watch = watchResources({ connection, path, signal, onChange });
+      this.#stores.set(kind, watch.store);
+      const isOptional = !indispensable.has(kind);
+      ends.push(watch.done.catch((error: unknown) => (isOptional ? unlessRefused(error) : rethrow(error))));
+      syncs.push(watch.synced.catch((error: unknown) => (isOptional ? undefined : rethrow(error))));
+    }
+    this.#broken = Promise.race(ends);
     // It breaks at the latest when the signal ends the watches, and then nobody may be waiting any more.
     this.#broken.catch(() => undefined);
+    void this.#noteSync(syncs, onChange);
+  }
+
+  /** Whether all that may be seen has been listed at least once. */
+  get isSynced(): boolean {
+    return this.#isSynced;
   }
 
   get pods(): Pod[] {
@@ -52,7 +100,27 @@ export class NamespaceWatch {
   }
 
   get events(): ClusterEvent[] {
-    return [...this.#events.store.values()];
+    return [...this.#stores.get('events')!.values()] as ClusterEvent[];
+  }
+
+  /** All that is known at this moment. */
+  get facts(): NamespaceFacts {
+    const facts: Record<string, unknown> = { ...emptyFacts };
+    for (const [kind, store] of this.#stores) facts[kind] = [...store.values()];
+    return facts as unknown as NamespaceFacts;
+  }
+
+  /** Tells of every change of a pod from now on, until the returned function is called. */
+  onPodChange(listener: (change: Change<Pod>) => void): () => void {
+    this.#onPod.add(listener);
+    return () => this.#onPod.delete(listener);
+  }
+
+  async #noteSync(syncs: Promise<void>[], onChange: () => void): Promise<void> {
+    // Whoever waits is told by `#broken` of what went wrong.
+    const lists = await Promise.allSettled(syncs);
+    this.#isSynced = lists.every((list) => list.status === 'fulfilled');
+    onChange();
   }
 
   /**
@@ -84,37 +152,52 @@ export class NamespaceWatch {
   }
 
   /**
-   * The trouble of a pod that is chosen by `isOurs`, once it is certain: at once where nothing can heal it, else when the
-   * same kind of trouble has stood for as long as it deserves patience. Ask at each change, since this is its clock.
+   * The trouble that ends a wait, once it is certain: at once where nothing can heal it, else when it has stood for as long
+   * as it deserves patience. `isOurs` says which count. Ask at each change, since this is its clock.
    */
-  certainTrouble(isOurs: (pod: Pod) => boolean): PodTrouble | undefined {
-    for (const pod of this.pods.filter(isOurs)) {
-      const trouble = classifyPod(pod);
-      if (trouble === undefined || trouble.confidence === 'transient') {
-        this.#standing.delete(pod.metadata.uid);
-        continue;
-      }
-      if (trouble.confidence === 'certain') return trouble;
-      // Its words may change from one attempt to the next: ErrImagePull and ImagePullBackOff alternate.
-      const what = `${trouble.failure.kind} ${trouble.container}`;
-      const before = this.#standing.get(pod.metadata.uid);
-      if (before?.what !== what) this.#standing.set(pod.metadata.uid, { what, since: performance.now() });
-      else if (performance.now() - before.since > trouble.patienceSeconds * 1000) return trouble;
-    }
+  certainTrouble(isOurs: (trouble: Trouble) => boolean): Trouble | undefined {
+    const trouble = this.#patience.judge(this.facts, performance.now() / 1000, isOurs);
+    if (trouble?.cause === undefined || trouble.confidence === 'certain' || this.#standing.has(trouble.key))
+      return trouble;
+    // Only an abort makes it fail, which ends every wait anyway.
+    this.#look(trouble, trouble.cause).catch(() => undefined);
     return undefined;
+  }
+
+  /** Looks ourselves whether the cause of a trouble still stands, and gives it more time if it does not. */
+  async #look(trouble: Trouble, cause: Cause): Promise<void> {
+    if (this.#asked.has(trouble.key)) return;
+    this.#asked.add(trouble.key);
+    const found = await checkCause(this.#connection, cause, this.#signal);
+    this.#asked.delete(trouble.key);
+    // Those who know nothing more of it after a while have to be believed.
+    const isOver = found === 'stands' || (found === 'unknown' && this.#deferred.has(trouble.key));
+    if (isOver) this.#standing.add(trouble.key);
+    else this.#patience.defer(trouble, performance.now() / 1000 + laterSeconds);
+    if (found === 'unknown') this.#deferred.add(trouble.key);
+  }
+
+  /** The same for a Job: for its refusal, its pods, the claims that they mount and the nodes that they are on. */
+  certainTroubleOfJob(jobUid: string): Trouble | undefined {
+    const uids = uidsOfJob(this.facts, jobUid);
+    return this.certainTrouble(({ uid }) => uids.has(uid));
   }
 
   /** What is being waited for: the pods that are not ready, in a line. */
   describe(isOurs: (pod: Pod) => boolean): string {
-    const waiting = this.pods.filter((pod) => isOurs(pod) && !isReady(pod)).map(describePod);
+    const waiting = this.pods
+      .filter((pod) => isOurs(pod) && !isReady(pod) && pod.status?.phase !== 'Succeeded')
+      .map(describePod);
     return waiting.length === 0 ? 'all pods ready' : waiting.join('; ');
   }
 }
 
-/** Whether a pod serves, or has done its work. */
-function isReady(pod: Pod): boolean {
-  if (pod.status?.phase === 'Succeeded') return true;
-  return (
-    pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
-  );
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** A user of an existing cluster may see the pods of a namespace and not its nodes: then there is that much less to say. */
+function unlessRefused(error: unknown): Promise<never> {
+  if (error instanceof ApiError && !error.retryable) return new Promise(() => undefined);
+  throw error;
 }

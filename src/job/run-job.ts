@@ -1,5 +1,9 @@
-import { describeEnd } from '../diagnose/classify-pod.ts';
+import { explainTrouble } from '../diagnose/explain-trouble.ts';
+import { findTroubles, uidsOfJob } from '../diagnose/find-troubles.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
+import { describeEnd } from '../diagnose/pod-facts.ts';
+import { readProof } from '../diagnose/read-proof.ts';
+import type { Trouble } from '../diagnose/trouble.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../kube/objects.ts';
 import { watchResources } from '../kube/watch.ts';
@@ -60,16 +64,10 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
     deadlineSeconds: options.startupTimeoutSeconds,
   });
   if (started.kind === 'api-lost') return apiLost(started.seconds);
-  if (started.kind === 'deadline') {
-    const last = watch.describe((pod) => isOfJob(pod, jobUid));
-    return fail('start', `the test pod did not start within ${options.startupTimeoutSeconds} s; last seen: ${last}`, {
-      hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
-      evidence: eventsOf(options),
-    });
-  }
-  if (!started.value.ok) return { ok: false, failure: { ...started.value.failure, evidence: eventsOf(options) } };
+  if (started.kind === 'deadline') return { ok: false, failure: await explainLate(options, jobUid) };
+  if ('trouble' in started.value) return { ok: false, failure: await explainStart(started.value.trouble, options) };
 
-  let last = started.value.value;
+  let last = started.value.pod;
   options.onStarted(last);
   const node = new NodeHealth(options, last.spec.nodeName ?? '');
   try {
@@ -193,33 +191,43 @@ async function createJob(options: RunJobOptions): Promise<Result<string>> {
   });
 }
 
-/** The pod once its test container runs or has run; a failure once it is certain that it will not. */
-function decideStart(options: RunJobOptions, jobUid: string): Result<Pod> | undefined {
+/** The pod once its test container runs or has run; what keeps it from that once it is certain. */
+function decideStart(options: RunJobOptions, jobUid: string): { pod: Pod } | { trouble: Trouble } | undefined {
   const isOurs = (pod: Pod) => isOfJob(pod, jobUid);
   const pod = options.watch.pods.find(isOurs);
   options.waitingFor(pod === undefined ? 'the test pod' : options.watch.describe(isOurs));
-  if (pod === undefined) {
-    // The Job controller says in an event of the Job why it cannot make the pod: quota, admission, a ServiceAccount.
-    const refusal = options.watch.events.find(
-      (event) =>
-        event.involvedObject.kind === 'Job' && event.involvedObject.uid === jobUid && event.reason === 'FailedCreate',
-    );
-    if (refusal === undefined) return undefined;
-    return fail('start', `the cluster refuses the test pod: ${refusal.message ?? ''}`, {
-      hint: hintForRefusal(refusal.message ?? ''),
-    });
-  }
-  const state = statusOf(pod, options.container)?.state;
-  const trouble = options.watch.certainTrouble(isOurs);
-  if (trouble !== undefined) return { ok: false, failure: trouble.failure };
-  if (state?.running !== undefined || state?.terminated !== undefined) return succeed(pod);
-  // An init container or another container that failed ends the pod before the tests begin.
-  if (pod.status?.phase === 'Failed')
-    return fail(
-      'start',
-      `pod ${pod.metadata.name} failed before its tests began: ${pod.status.message ?? pod.status.reason ?? 'an init container failed'}`,
-    );
-  return undefined;
+  const trouble = options.watch.certainTroubleOfJob(jobUid);
+  const state = pod === undefined ? undefined : statusOf(pod, options.container)?.state;
+  // Tests that were over before anyone looked have begun, however they ended.
+  if (pod !== undefined && (state?.running !== undefined || hasRun(state?.terminated))) return { pod };
+  return trouble === undefined ? undefined : { trouble };
+}
+
+/** Whether a container that ended was ever running: the runtime may have found no program to start. */
+function hasRun(terminated: ContainerStateTerminated | undefined): boolean {
+  return terminated !== undefined && terminated.reason !== 'StartError' && terminated.reason !== 'ContainerCannotRun';
+}
+
+/** Time is over: what stands in the way of the pod, although it might still heal, or where it was seen last. */
+async function explainLate(options: RunJobOptions, jobUid: string): Promise<Failure> {
+  const { watch, startupTimeoutSeconds } = options;
+  const late = `the test pod did not start within ${startupTimeoutSeconds} s`;
+  const uids = uidsOfJob(watch.facts, jobUid);
+  const trouble = findTroubles(watch.facts).find(({ uid }) => uids.has(uid));
+  if (trouble === undefined)
+    return fail('start', `${late}; last seen: ${watch.describe((pod) => isOfJob(pod, jobUid))}`, {
+      hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
+      evidence: eventsOf(options),
+    }).failure;
+  const failure = await explainStart(trouble, options);
+  return { ...failure, reason: toOneLine(`${late}: ${failure.reason}`) };
+}
+
+async function explainStart(standing: Trouble, options: RunJobOptions): Promise<Failure> {
+  const { connection, namespace, watch, signal } = options;
+  const trouble = await explainTrouble(connection, standing, watch.facts, signal);
+  const lines = await readProof(connection, namespace, trouble, signal);
+  return { ...trouble.failure, evidence: [...trouble.failure.evidence, ...lines, ...eventsOf(options)] };
 }
 
 function describeJobEnd(
@@ -254,13 +262,6 @@ function eventsOf(options: RunJobOptions): string[] {
       ),
     )
     .slice(-20);
-}
-
-function hintForRefusal(message: string): string {
-  if (/exceeded quota/.test(message)) return 'Raise the ResourceQuota of the namespace, or lower memory and cpu.';
-  if (/serviceaccount/i.test(message))
-    return 'Create the ServiceAccount, for example in the chart, or leave service-account out.';
-  return 'Admission named what it does not accept.';
 }
 
 function apiLost(seconds: number): Result<never> {

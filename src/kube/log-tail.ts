@@ -6,6 +6,8 @@ export interface ReadTailOptions {
   namespace: string;
   pod: string;
   container: string;
+  /** Of the container's former run. */
+  previous?: boolean;
   /** How many of the last lines. */
   lines: number;
   signal: AbortSignal;
@@ -21,7 +23,12 @@ export async function readLogTail(connection: KubeConnection, options: ReadTailO
     const body = await connection.open(logPath(options), {
       signal: options.signal,
       headDeadlineMilliseconds,
-      query: { container: options.container, tailLines: String(options.lines), limitBytes: String(maxTailBytes) },
+      query: {
+        container: options.container,
+        tailLines: String(options.lines),
+        limitBytes: String(maxTailBytes),
+        ...(options.previous === true ? { previous: 'true' } : {}),
+      },
     });
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);

@@ -11,7 +11,7 @@ export interface ObjectMeta {
   deletionTimestamp?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  ownerReferences?: { kind: string; name: string; uid: string }[];
+  ownerReferences?: { kind: string; name: string; uid: string; controller?: boolean }[];
 }
 
 export interface ContainerStateWaiting {
@@ -51,6 +51,8 @@ export interface Container {
   image?: string;
   restartPolicy?: string;
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
+  ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number }[];
+  readinessProbe?: object;
 }
 
 export interface PodCondition {
@@ -61,9 +63,32 @@ export interface PodCondition {
   lastTransitionTime?: string;
 }
 
+export interface Toleration {
+  key?: string;
+  operator?: string;
+  value?: string;
+  effect?: string;
+}
+
+export interface Taint {
+  key: string;
+  value?: string;
+  effect: string;
+}
+
 export interface Pod {
   metadata: ObjectMeta;
-  spec: { nodeName?: string; containers: Container[]; initContainers?: Container[] };
+  spec: {
+    nodeName?: string;
+    containers: Container[];
+    initContainers?: Container[];
+    restartPolicy?: string;
+    nodeSelector?: Record<string, string>;
+    affinity?: object;
+    tolerations?: Toleration[];
+    overhead?: Record<string, string>;
+    volumes?: { name: string; persistentVolumeClaim?: { claimName: string } }[];
+  };
   status?: {
     phase?: string;
     reason?: string;
@@ -77,11 +102,42 @@ export interface Pod {
 
 export interface Job {
   metadata: ObjectMeta;
+  spec?: { backoffLimit?: number; completions?: number; parallelism?: number };
   status?: { active?: number; succeeded?: number; failed?: number; conditions?: PodCondition[] };
+}
+
+/** What a ReplicaSet, a StatefulSet, a Deployment and a DaemonSet have in common. */
+export interface Workload {
+  metadata: ObjectMeta;
+  spec?: { replicas?: number; template?: { metadata?: { labels?: Record<string, string> } } };
+  status?: { replicas?: number; readyReplicas?: number; conditions?: PodCondition[] };
+}
+
+export interface Claim {
+  metadata: ObjectMeta;
+  spec?: { storageClassName?: string; accessModes?: string[]; resources?: { requests?: Record<string, string> } };
+  status?: { phase?: string };
+}
+
+export interface Service {
+  metadata: ObjectMeta;
+  spec?: {
+    type?: string;
+    clusterIP?: string;
+    selector?: Record<string, string>;
+    ports?: { name?: string; port: number; protocol?: string; targetPort?: number | string }[];
+  };
+}
+
+export interface EndpointSlice {
+  metadata: ObjectMeta;
+  endpoints?: { addresses: string[]; conditions?: { ready?: boolean } }[] | null;
+  ports?: { name?: string; port?: number; protocol?: string }[] | null;
 }
 
 export interface Node {
   metadata: ObjectMeta;
+  spec?: { providerID?: string; taints?: Taint[]; unschedulable?: boolean };
   status?: {
     conditions?: PodCondition[];
     allocatable?: Record<string, string>;

@@ -5,21 +5,26 @@ import type { KubeConnection } from './connection.ts';
 const pageSize = 500;
 
 /**
- * All objects under the path of a list, e.g. `/api/v1/nodes`, fetched in pages.
+ * All objects under the path of a list, e.g. `/api/v1/nodes`, fetched in pages; with `maxItems`, no more than so many.
  * @throws ApiError, or the signal's reason when it is aborted.
  */
-export async function listResources<T>(connection: KubeConnection, path: string, signal: AbortSignal): Promise<T[]> {
+export async function listResources<T>(
+  connection: KubeConnection,
+  path: string,
+  signal: AbortSignal,
+  maxItems = Number.POSITIVE_INFINITY,
+): Promise<T[]> {
   const items: T[] = [];
   let next = '';
   do {
     const page = await connection.call<{ metadata: { continue?: string }; items: T[] }>('GET', path, {
       signal,
-      query: { limit: String(pageSize), ...(next === '' ? {} : { continue: next }) },
+      query: { limit: String(Math.min(pageSize, maxItems)), ...(next === '' ? {} : { continue: next }) },
     });
     items.push(...page.items);
     next = page.metadata.continue ?? '';
-  } while (next !== '');
-  return items;
+  } while (next !== '' && items.length < maxItems);
+  return items.slice(0, maxItems);
 }
 
 /** Creates a ConfigMap from its manifest. */

@@ -1,7 +1,8 @@
 import { loadAll } from 'js-yaml';
 import type { Inputs } from '../inputs.ts';
-import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
-import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
+import { type Result, succeed } from '../outcome.ts';
+import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { explainHelm } from './explain-helm.ts';
 
 export interface Chart {
   /** Path of the helm program. */
@@ -39,7 +40,8 @@ export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Re
   const args = ['template', ...chartArguments(chart), '--skip-tests'];
   const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
   signal.throwIfAborted();
-  if (run.exitCode !== 0) return chartFailure('the chart does not render', run);
+  if (run.exitCode !== 0)
+    return { ok: false, failure: explainHelm('the chart does not render', run.stderr, describeEnd(run)) };
   return succeed(loadAll(run.stdout));
 }
 
@@ -67,23 +69,6 @@ export const helmEnvironment = {
   HELM_KUBEAPISERVER: undefined,
   HELM_KUBETOKEN: undefined,
 };
-
-/** A failure of kind `chart` from a run of helm. Helm says what is wrong in lines that begin with `Error:`. */
-export function chartFailure(what: string, run: ProgramRun, hint?: string): { ok: false; failure: Failure } {
-  const lines = run.stderr.trim().split('\n');
-  const from = lines.findIndex((line) => line.startsWith('Error:'));
-  const said =
-    from === -1
-      ? describeEnd(run)
-      : lines
-          .slice(from)
-          .join(' ')
-          .replace(/^Error: /, '');
-  return fail('chart', `${what}: ${toOneLine(said, 400)}`, {
-    hint: hint ?? 'Try it by hand with "helm template" and the same values.',
-    evidence: lines.slice(-40),
-  });
-}
 
 /** Image names anywhere a pod template may stand: in a list of containers or of init containers. */
 function collectImages(value: unknown, images: Set<string>): void {

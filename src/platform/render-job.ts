@@ -1,7 +1,8 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import { type Result, succeed } from '../outcome.ts';
-import { runProgram } from '../tools/run-program.ts';
-import { type Chart, chartArguments, chartFailure, helmEnvironment } from './chart.ts';
+import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { type Chart, chartArguments, helmEnvironment } from './chart.ts';
+import { explainHelm } from './explain-helm.ts';
 
 /** What a chart may ask of the cluster that it is rendered for. */
 export interface ClusterVersions {
@@ -42,12 +43,16 @@ export async function renderJobTemplates(chart: Chart, options: RenderJobOptions
     maxCapturedBytes: maxRenderedBytes,
   });
   signal.throwIfAborted();
-  if (run.exitCode !== 0)
-    return chartFailure(
+  if (run.exitCode !== 0) {
+    const failure = explainHelm(
       `job-templates ${templates.join(', ')} cannot be rendered`,
-      run,
-      'Names are as in "helm template --show-only"; a template that is off by default is turned on with job-set.',
+      run.stderr,
+      describeEnd(run),
     );
+    const hint =
+      'Names are as in "helm template --show-only"; a template that is off by default is turned on with job-set.';
+    return { ok: false, failure: { ...failure, hint } };
+  }
   return succeed(run.stdout);
 }
 

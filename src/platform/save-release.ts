@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dump, loadAll } from 'js-yaml';
+import { redactObject } from '../diagnose/redact-secrets.ts';
 import { toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironment } from './chart.ts';
@@ -34,23 +35,6 @@ export async function saveRelease(
 export function redactSecrets(manifest: string): string {
   return loadAll(manifest)
     .filter((document) => document !== null && document !== undefined)
-    .map((document) => dump(redact(document), { noRefs: true, lineWidth: -1 }))
+    .map((document) => dump(redactObject(document), { noRefs: true, lineWidth: -1 }))
     .join('---\n');
-}
-
-function redact(document: unknown): unknown {
-  if (typeof document !== 'object' || document === null || !('kind' in document)) return document;
-  if (document.kind === 'List' && 'items' in document && Array.isArray(document.items))
-    return { ...document, items: document.items.map(redact) };
-  if (document.kind !== 'Secret') return document;
-  const hide = (values: unknown) =>
-    typeof values === 'object' && values !== null
-      ? Object.fromEntries(Object.keys(values).map((key) => [key, '***']))
-      : values;
-  const secret = document as { data?: unknown; stringData?: unknown };
-  return {
-    ...secret,
-    ...('data' in secret ? { data: hide(secret.data) } : {}),
-    ...('stringData' in secret ? { stringData: hide(secret.stringData) } : {}),
-  };
 }

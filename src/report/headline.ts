@@ -36,7 +36,8 @@ export function headlineOf(
     const rest = count > names.length && names.length > 0 ? ', …' : '';
     const said = `${count.toLocaleString('en-US')} of ${formatCount(counts.total, 'test')} failed`;
     // A failure of kind test without a failed test is a contradiction, and only its reason can tell of it.
-    const sentence = count === 0 ? failure.reason : names.length > 0 ? `${said}: ${names.join(', ')}${rest}` : said;
+    if (count === 0) return { mark, outcome, sentence: toPlainLine(failure.reason) };
+    const sentence = names.length > 0 ? `${said}: ${names.join(', ')}${rest}` : said;
     return { mark, outcome, sentence: toPlainLine(`${sentence}${nameSuspect(tests, incidents)}`) };
   }
   const kind = failure === null || failure.kind === outcome ? '' : `: ${failure.kind}`;

@@ -1,4 +1,5 @@
 import { signalContainer } from '../cluster/signal-container.ts';
+import { PlatformWatch } from '../diagnose/platform-watch.ts';
 import { runJob } from '../job/run-job.ts';
 import { ResultsSizeWatch } from '../job/watch-results-size.ts';
 import { type Result, succeed } from '../outcome.ts';
@@ -19,6 +20,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   run.job = job;
   run.testsStartedAt = Date.now();
   const size = watchSize(run);
+  const platform = new PlatformWatch(watch);
   run.logs = beginLogs(run, { connection, watch }, job);
   const ended = await runJob({
     ...run.voice,
@@ -38,6 +40,8 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
       run.collection?.start(run.closing.signal);
     },
     signalContainer: (node, id, name) => signalContainer(node, id, name, signal),
+  }).finally(() => {
+    run.incidents = platform.end();
   });
   if (!ended.ok) return ended;
   run.end = ended.value;

@@ -1,5 +1,6 @@
 /** One run on its way: what it was asked for, and what it has learned so far. */
 import path from 'node:path';
+import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
@@ -15,7 +16,7 @@ import type { JobManifest } from '../job-manifest.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Verdict } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
-import type { ReportedLog, ReportInput } from '../report/report-input.ts';
+import type { ReportedIncident, ReportedLog, ReportInput } from '../report/report-input.ts';
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results-limits.ts';
 import { SecretMask } from '../secret-mask.ts';
@@ -102,6 +103,8 @@ export class Run {
   readonly warnings: string[] = [];
   /** Ends what goes on beside the phases: watches and logs. */
   readonly closing = new AbortController();
+  /** The cluster that this run makes, from before its making on. */
+  kindCluster: KindCluster | undefined;
   cluster: ReadyCluster | undefined;
   connection: KubeConnection | undefined;
   /** The chart, once helm was told to install it. */
@@ -126,6 +129,8 @@ export class Run {
   exit: { exitCode: number } | undefined;
   /** The log of tests that ran on the machine itself. */
   ownLog: ReportedLog | undefined;
+  /** What befell the platform while the tests ran. */
+  incidents: readonly ReportedIncident[] = [];
 
   constructor(options: RunOptions) {
     this.inputs = options.inputs;

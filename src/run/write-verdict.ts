@@ -6,6 +6,8 @@ import type { JUnitReport } from '../job/junit-read.ts';
 import { writeJUnit } from '../job/junit-write.ts';
 import { closeRebuilt } from '../job/rebuilt-tests.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
+import { blameIncidents } from '../report/blame-incidents.ts';
+import { tellIncidents } from '../report/incident-story.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -52,7 +54,9 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
   const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
-  const failure = run.mask.maskValue(told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told);
+  const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
+  const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(run.incidents, finished));
+  const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   if (rebuilt !== undefined) reports.push(rebuilt);
@@ -64,6 +68,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],
     usage: run.usage?.report() ?? [],
+    incidents: run.incidents,
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,

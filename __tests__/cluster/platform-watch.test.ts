@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { runChart } from './run-chart.ts';
+import { pytestScript } from './run-on-shared-cluster.ts';
+import { deployment, service, shell, writeChart } from './write-chart.ts';
+
+const python = (source: string) => ['python3', '-u', '-c', source];
+
+/** A web server that ends as it is told: `/eat` takes memory until it is killed, `/sick` makes it unready for good. */
+const server = `
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    sick = False
+    def do_GET(self):
+        if self.path == '/eat':
+            print('eating', flush=True); x = [bytearray(10 << 20) for _ in range(100)]
+        if self.path == '/sick': Handler.sick = True
+        self.send_response(503 if Handler.sick and self.path == '/health' else 200); self.end_headers()
+    def log_message(self, *args): pass
+print('serving', flush=True)
+http.server.ThreadingHTTPServer(('', 8080), Handler).serve_forever()
+`;
+
+const polaris = deployment('polaris', {
+  command: python(server),
+  resources: { limits: { memory: '64Mi' } },
+  readinessProbe: { periodSeconds: 1, failureThreshold: 1, httpGet: { path: '/health', port: 8080 } },
+});
+
+/** Asks the server and fails; the second test fails as well since the server is down by then. */
+const tests = (path: string) =>
+  pytestScript(`
+import urllib.request, time
+def ask(path): return urllib.request.urlopen("http://polaris:8080" + path, timeout=5).status
+def test_well(): assert ask("/health") == 200
+def test_break():
+    try: ask("${path}")
+    except Exception: pass
+    time.sleep(4)
+    assert False, "the catalog went away"
+def test_after(): assert False, "still away"
+`);
+
+describe('a platform that falls over while the tests run', () => {
+  test('is told beside the failed tests: what, when, and why', async () => {
+    const chart = writeChart({ 'a.yaml': polaris, 'b.yaml': service('polaris', 8080) });
+    const [killed, sick, well] = await Promise.all([
+      runChart({ chart, script: tests('/eat') }),
+      runChart({ chart, script: tests('/sick') }),
+      runChart({ chart, script: tests('/health') }),
+    ]);
+
+    expect(killed.report.incidents).toHaveLength(1);
+    expect(killed.report.incidents![0]).toMatchObject({
+      pod: expect.stringMatching(/^polaris-/),
+      container: 'main',
+      what: 'restarted (OOMKilled at its limit of 64Mi)',
+    });
+    expect(killed.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { failed: 2 } });
+    expect(killed.onDisk.failure!.reason).toMatch(
+      /^2 of 3 tests failed: test_break, test_after; meanwhile polaris-\S+\/main restarted \(OOMKilled at its limit of 64Mi\) at \d\d:\d\d:\d\d UTC/,
+    );
+    expect(killed.onDisk.failure!.hint).toMatch(/^The platform was not well while the tests ran/);
+    const startedAt = Date.parse(killed.report.startedAt!);
+    const at = Date.parse(killed.report.incidents![0]!.at);
+    expect(at).toBeGreaterThan(startedAt);
+    expect(at).toBeLessThanOrEqual(killed.endOf('tests'));
+
+    expect(sick.report.incidents).toHaveLength(1);
+    expect(sick.onDisk.failure!.reason).toMatch(
+      /; meanwhile polaris-\S+\/main lost its readiness \(readiness probe: HTTP probe failed with statuscode: 503\) at \S+ UTC/,
+    );
+
+    expect(well.report.incidents).toEqual([]);
+    expect(well.onDisk.failure!.reason).toBe('2 of 3 tests failed: test_break, test_after');
+  });
+});
+
+describe('the network, before the tests begin', () => {
+  test('a Service that leads nowhere is a failure of the chart, named with its port', async () => {
+    const named = { ports: [{ name: 'web', containerPort: 8080 }] };
+    const serving = { command: python(server), ...named };
+    const [mistyped, deaf, noPods] = await Promise.all([
+      runChart({
+        chart: writeChart({
+          'a.yaml': deployment('web', serving),
+          'b.yaml': service('web', 80, { targetPort: 'http' }),
+        }),
+      }),
+      runChart({
+        chart: writeChart({
+          'a.yaml': deployment('web', { command: shell('sleep 3600') }),
+          'b.yaml': service('web', 80),
+        }),
+      }),
+      runChart({
+        chart: writeChart({
+          'a.yaml': deployment('web', serving),
+          'b.yaml': service('web', 80, { selector: { app: 'wbe' } }),
+        }),
+        script: pytestScript('def test_one(): pass'),
+      }),
+    ]);
+    expect(mistyped.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
+    expect(mistyped.onDisk.failure!.reason).toMatch(
+      /^Service web leads nowhere: its port 80 goes to the container port "http", which no container of pod web-\S+ has by that name$/,
+    );
+    expect(deaf.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
+    expect(deaf.onDisk.failure!.reason).toMatch(
+      /^Service web refuses connections \(\d+\.\d+\.\d+\.\d+:80\): its pods are ready, but nothing listens there$/,
+    );
+    // It may be that nobody is meant to be there yet: the tests run, and the warning stands beside them.
+    expect(noPods.onDisk.outcome).toBe('passed');
+    expect(noPods.onDisk.warnings).toContainEqual('Service web selects no pod: none has the labels app=wbe');
+  });
+
+  test('a program that begins to listen late is waited for', async () => {
+    const late = deployment('web', { command: shell('sleep 8; exec python3 -m http.server 8080 --directory /tmp') });
+    const run = await runChart({
+      chart: writeChart({ 'a.yaml': late, 'b.yaml': service('web', 8080) }),
+      script: pytestScript(
+        'import urllib.request\ndef test_it(): assert urllib.request.urlopen("http://web:8080").status == 200\n',
+      ),
+    });
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { passed: 1 }, warnings: [] });
+  });
+});

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { explainHelm } from '../../src/platform/explain-helm.ts';
+
+test.each([
+  [
+    "Error: INSTALLATION FAILED: values don't meet the specifications of the schema(s) in the following chart(s):\nsmall:\n- at '/replicas': got string, want integer\n",
+    /^helm install failed: values don't meet .*at '\/replicas': got string, want integer$/,
+    /values\.schema\.json/,
+  ],
+  [
+    'Error: INSTALLATION FAILED: cannot reuse a name that is still in use\n',
+    /^helm install failed: another release of the same name is in the namespace already$/,
+    /helm uninstall/,
+  ],
+  [
+    'level=WARN msg=x\nError: INSTALLATION FAILED: Unable to continue with install: Service "web" in namespace "n" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
+    /^helm install failed: Unable to continue/,
+    /Another release, or somebody by hand/,
+  ],
+  [
+    'Error: INSTALLATION FAILED: unable to build kubernetes objects from release manifest: resource mapping not found for name: "x" namespace: "" from "": no matches for kind "Widget" in version "example.com/v1"\nensure CRDs are installed first',
+    /no matches for kind "Widget"/,
+    /CRD must be installed first/,
+  ],
+  ['', /^helm install failed: exit status 1$/, /helm template/],
+])('helm says %j', (stderr, reason, hint) => {
+  const failure = explainHelm('helm install failed', stderr, 'exit status 1');
+  expect(failure.kind).toBe('chart');
+  expect(failure.reason).toMatch(reason);
+  expect(failure.hint).toMatch(hint);
+});

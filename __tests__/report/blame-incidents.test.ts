@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import type { Failure, TestCase } from '../../src/outcome.ts';
+import { blameIncidents } from '../../src/report/blame-incidents.ts';
+import { tellIncidents } from '../../src/report/incident-story.ts';
+
+const red = (name: string, time: string): TestCase => ({
+  suite: '',
+  name,
+  classname: '',
+  seconds: 0.1,
+  status: 'failed',
+  message: '',
+  details: '',
+  endedAt: `2026-11-24T${time}Z`,
+});
+const killed = {
+  at: '2026-11-24T12:04:31Z',
+  pod: 'polaris-0',
+  container: 'main',
+  what: 'restarted (OOMKilled at its limit of 512Mi)',
+};
+const failure: Failure = { kind: 'test', reason: '3 of 9 tests failed: a, b, c', hint: 'Read.', evidence: ['x'] };
+
+describe('a failure of the tests while the platform was not well', () => {
+  test('says so in its reason, its hint and first in its evidence', () => {
+    const tests = [red('a', '12:04:32'), red('b', '12:04:33'), red('c', '12:04:34.200')];
+    const blamed = blameIncidents(failure, tellIncidents([killed], tests));
+    expect(blamed.reason).toBe(
+      '3 of 9 tests failed: a, b, c; meanwhile polaris-0/main restarted (OOMKilled at its limit of 512Mi) at 12:04:31 UTC, 3 tests failed within 4 s',
+    );
+    expect(blamed.hint).toBe('The platform was not well while the tests ran: look at its logs first. Read.');
+    expect(blamed.evidence).toEqual([
+      '2026-11-24T12:04:31Z polaris-0/main restarted (OOMKilled at its limit of 512Mi); then failed: a, b, c',
+      'x',
+    ]);
+  });
+
+  test('names the incident that stands nearest to most failures, and counts the others', () => {
+    const before = { ...killed, at: '2026-11-24T12:00:00Z', pod: 'cube-0', what: 'was evicted' };
+    const blamed = blameIncidents(failure, tellIncidents([before, killed], [red('a', '12:04:32')]));
+    expect(blamed.reason).toMatch(
+      /meanwhile polaris-0\/main restarted .* at 12:04:31 UTC, and 1 more incident, 1 test /,
+    );
+    expect(blamed.evidence[0]).toBe('2026-11-24T12:00:00Z cube-0/main was evicted');
+  });
+
+  test('other failures, and runs without incidents, stay as they are', () => {
+    expect(blameIncidents(failure, [])).toBe(failure);
+    const image: Failure = { ...failure, kind: 'image' };
+    expect(blameIncidents(image, tellIncidents([killed], []))).toBe(image);
+  });
+});

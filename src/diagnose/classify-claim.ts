@@ -1,0 +1,81 @@
+/** A PersistentVolumeClaim that is not bound. */
+import type { Claim } from '../kube/objects.ts';
+import type { NamespaceFacts } from './namespace-facts.ts';
+import { describeEvent, eventsOf } from './pod-facts.ts';
+import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
+
+/** A provisioner that is there makes a volume in seconds, a slow cloud in a minute or two. */
+const provisionerPatienceSeconds = 120;
+
+/**
+ * The trouble of a claim, in the words of its last event. One that waits for its first pod is well
+ * (WaitForFirstConsumer), and so is one whose volume is being made.
+ */
+export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | undefined {
+  if (claim.status?.phase === 'Lost')
+    return objectTrouble(claim, {
+      kind: 'schedule',
+      reason: `PersistentVolumeClaim ${claim.metadata.name} has lost its volume`,
+      hint: 'The PersistentVolume was deleted: delete the claim as well.',
+      confidence: 'certain',
+    });
+  if (claim.status?.phase !== 'Pending') return undefined;
+  const events = eventsOf(facts.events, claim);
+  // What says nothing of its own: every claim of a class with an external provisioner gets these as well.
+  const telling = events.findLast((event) => event.reason === 'ProvisioningFailed' || event.reason === 'FailedBinding');
+  const waits = events.findLast((event) => event.reason === 'ExternalProvisioning');
+  const message = telling?.message ?? '';
+  const where = `PersistentVolumeClaim ${claim.metadata.name} is not bound`;
+  const evidence = events.slice(-5).map(describeEvent);
+  const missing = /^storageclass\S* "([^"]+)" not found/i.exec(message)?.[1];
+  if (missing !== undefined)
+    return objectTrouble(claim, {
+      kind: 'schedule',
+      reason: `${where}: the cluster has no StorageClass ${missing}`,
+      cause: { kind: 'missing', path: `/apis/storage.k8s.io/v1/storageclasses/${missing}` },
+      hint: 'Take a class that the cluster has (Kind has standard), or leave storageClassName out.',
+      evidence,
+      confidence: 'likely',
+      patienceWhileOthersStartSeconds: othersPatienceSeconds,
+    });
+  if (telling?.reason === 'FailedBinding')
+    return objectTrouble(claim, {
+      kind: 'schedule',
+      reason: `${where}: ${message}`,
+      hint: 'Name a StorageClass in the values (Kind has standard), or create a PersistentVolume that fits.',
+      evidence,
+      confidence: 'likely',
+      patienceWhileOthersStartSeconds: othersPatienceSeconds,
+    });
+  if (telling !== undefined) {
+    const isRefusal = /only support|not support|unsupported|invalid/i.test(message);
+    return objectTrouble(claim, {
+      kind: 'schedule',
+      reason: `${where}: ${message}`,
+      hint: /access mode/i.test(message)
+        ? 'The provisioner does not know this access mode: use ReadWriteOnce.'
+        : 'The provisioner says why; its own log says more.',
+      evidence,
+      confidence: 'likely',
+      patienceSeconds: isRefusal ? 0 : machineryPatienceSeconds,
+    });
+  }
+  if (waits === undefined) return undefined;
+  const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
+  // A provisioner that is there says "Provisioning" of its own as soon as it begins.
+  const hasBegun = events.some((event) => event.reason === 'Provisioning');
+  return objectTrouble(claim, {
+    kind: 'schedule',
+    reason: hasBegun
+      ? `${where}: ${provisioner} has begun to make its volume and not ended`
+      : `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed, for it does not answer`,
+    hint: 'Install the provisioner, or take a class whose provisioner the cluster has (Kind has standard).',
+    evidence,
+    confidence: 'likely',
+    patienceSeconds: hasBegun ? provisionerPatienceSeconds : absentProvisionerPatienceSeconds,
+    patienceWhileOthersStartSeconds: provisionerPatienceSeconds,
+  });
+}
+
+/** A provisioner that runs takes up a claim at once, one that has to be elected leader again within some 15 s. */
+const absentProvisionerPatienceSeconds = 30;

@@ -1,0 +1,126 @@
+/** A container that ends again and again. */
+import type { ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
+import type { NamespaceFacts } from './namespace-facts.ts';
+import { conditionOf, containerOf, controllerOf, describeEnd, isInitContainer, probeAnswerOf } from './pod-facts.ts';
+import { othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
+
+/**
+ * Restarts after which a crash loop counts as certain, if nothing else is on its way. Slow starters fail once or twice
+ * before what they need is there; the kubelet restarts after 0, 10 and 20 s, so that the fourth crash comes some 35 s
+ * after the first.
+ */
+export const certainRestarts = 3;
+
+/**
+ * The trouble of a container in a crash loop. It stays the same trouble while the container runs for a moment between two
+ * crashes. A crash proves nothing if something else of the namespace became ready after that run had begun: it may be
+ * what the container waits for, and it gets another try.
+ */
+export function classifyCrash(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Trouble | undefined {
+  const { waiting, terminated } = status.state ?? {};
+  const last = terminated ?? status.lastState?.terminated;
+  if (last === undefined || status.ready || hasDoneItsWork(pod, status)) return undefined;
+  const isEnough = status.restartCount >= certainRestarts;
+  // The kubelet first tells of the crash alone, and some seconds later that it backs off.
+  const hasCrashed = waiting?.reason === 'CrashLoopBackOff' || (isEnough && terminated !== undefined);
+  if (!hasCrashed && !isEnough) return undefined;
+  const readyAt = lastReadyAt(pod, facts);
+  const mayHaveWaited = readyAt !== '' && (last.startedAt ?? '') <= readyAt;
+  return podTrouble(pod, status.name, {
+    ...describeCrash(pod, status, last, facts),
+    confidence: hasCrashed && isEnough && !mayHaveWaited ? 'likely' : 'transient',
+    patienceSeconds: 0,
+    patienceWhileOthersStartSeconds: othersPatienceSeconds,
+  });
+}
+
+/** An init container that ended well at last. */
+function hasDoneItsWork(pod: Pod, status: ContainerStatus): boolean {
+  return isInitContainer(pod, status.name) && status.state?.terminated?.exitCode === 0;
+}
+
+function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTerminated, facts: NamespaceFacts) {
+  const what = isInitContainer(pod, status.name) ? 'init container' : 'container';
+  const where = `${what} ${status.name} of pod ${pod.metadata.name}`;
+  const restarts = `${status.restartCount} restart${status.restartCount === 1 ? '' : 's'}`;
+  if (last.reason === 'OOMKilled')
+    return {
+      kind: 'oom' as const,
+      reason: `${where} is killed for memory at its limit of ${memoryLimitOf(pod, status.name)} again and again: ${restarts}`,
+      hint: 'Raise its resources.limits.memory in the values, or let it use less.',
+    };
+  // A probe that kills leaves the exit codes of SIGKILL or SIGTERM behind.
+  const isKilled = last.exitCode === 137 || last.exitCode === 143;
+  const probe = isKilled
+    ? (probeAnswerOf(facts.events, pod, status.name, 'liveness') ??
+      probeAnswerOf(facts.events, pod, status.name, 'startup'))
+    : undefined;
+  if (probe !== undefined)
+    return {
+      kind: 'start' as const,
+      reason: `${where} is restarted again and again by its ${probe.text} (${restarts})`,
+      hint: 'Give the probe more time (initialDelaySeconds, failureThreshold, a startupProbe), or mend what it finds.',
+    };
+  if (last.exitCode === 0)
+    return {
+      kind: 'start' as const,
+      reason: `${where} ends with exit code 0 again and again: ${restarts}`,
+      hint: 'Its command must keep running; what is meant to end belongs into a Job.',
+    };
+  return {
+    kind: 'start' as const,
+    reason: `${where} crashes again and again: ${restarts} (${describeEnd(last)})`,
+    hint: 'Its last lines say why.',
+  };
+}
+
+/** When something else of the namespace than this pod last became ready, by the cluster's clock; empty when nothing did. */
+export function lastReadyAt(pod: Pod, facts: NamespaceFacts): string {
+  let latest = '';
+  for (const other of facts.pods) {
+    if (other.metadata.uid === pod.metadata.uid) continue;
+    const ready = conditionOf(other, 'Ready');
+    // A pod that is over keeps the time at which it ceased to be ready: a Job that has done its work is progress too.
+    const isProgress = ready?.status === 'True' || other.status?.phase === 'Succeeded';
+    if (isProgress && (ready?.lastTransitionTime ?? '') > latest) latest = ready?.lastTransitionTime ?? '';
+  }
+  return latest;
+}
+
+/** Memory limit of a container as its manifest says it. */
+export function memoryLimitOf(pod: Pod, container: string): string {
+  return containerOf(pod, container)?.resources?.limits?.memory ?? 'the node';
+}
+
+/** Most programs that cannot work say so within this time of their start, the kubelet's own word included. */
+const provenSeconds = 5;
+/** One that has crashed before is believed later. */
+const provenAgainSeconds = 12;
+/** A container that crashed after a longer run is not waited for as long again. */
+const maxProvenSeconds = 60;
+
+/**
+ * Whether the containers of a pod that have no readiness probe have run long enough to be believed: some seconds, and
+ * those that have crashed before longer than then. Pods whose probes speak for them, and those that end, are not asked.
+ * @param nowMilliseconds of our clock, which may differ from the cluster's.
+ * @param watchedSeconds for how long we have looked; enough, whatever the clocks say.
+ */
+export function hasStayedUp(pod: Pod, nowMilliseconds: number, watchedSeconds: number): boolean {
+  if (pod.spec.restartPolicy !== 'Always' || controllerOf(pod)?.kind === 'Job') return true;
+  return (pod.status?.containerStatuses ?? []).every((status) => {
+    const last = status.lastState?.terminated;
+    if (containerOf(pod, status.name)?.readinessProbe !== undefined && last === undefined) return true;
+    // helm did not wait for it: a rolling update may leave pods behind that are not ready.
+    if (status.state?.running === undefined) return status.restartCount === 0 && status.state?.terminated === undefined;
+    const former = last === undefined ? 0 : secondsBetween(last.startedAt, last.finishedAt);
+    const neededSeconds =
+      (last === undefined ? provenSeconds : provenAgainSeconds) + Math.min(former, maxProvenSeconds);
+    const ranSeconds = (nowMilliseconds - Date.parse(status.state.running.startedAt ?? '')) / 1000;
+    return ranSeconds >= neededSeconds || (status.ready && watchedSeconds >= neededSeconds + 10);
+  });
+}
+
+function secondsBetween(from: string | undefined, until: string | undefined): number {
+  const seconds = (Date.parse(until ?? '') - Date.parse(from ?? '')) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;
+}

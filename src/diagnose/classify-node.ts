@@ -1,0 +1,31 @@
+/** A node that no longer answers, and the pods on it with it. */
+import type { Node, Pod } from '../kube/objects.ts';
+import { conditionOf } from './pod-facts.ts';
+import { machineryPatienceSeconds, objectTrouble, type Trouble } from './trouble.ts';
+
+/**
+ * The trouble of a node whose kubelet has fallen silent, or that says itself that it is not ready. Kubernetes waits for
+ * some 50 s before it calls a node lost, and a kubelet that restarts is back within another minute.
+ */
+export function classifyNode(node: Node): Trouble | undefined {
+  const ready = conditionOf(node, 'Ready');
+  if (ready === undefined || ready.status === 'True') return undefined;
+  const words = ready.message ?? ready.reason ?? '';
+  const isSilent = ready.status === 'Unknown';
+  return objectTrouble(node, {
+    kind: 'cluster',
+    reason: isSilent
+      ? `node ${node.metadata.name} does not answer since ${ready.lastTransitionTime ?? 'a while'}: ${words}`
+      : `node ${node.metadata.name} is not ready: ${words}`,
+    hint: 'Look whether its container (docker ps) or machine still runs, and at its kubelet.',
+    evidence: (node.status?.conditions ?? []).map((one) => `${one.type} ${one.status}: ${one.message ?? ''}`),
+    confidence: 'likely',
+    patienceSeconds: machineryPatienceSeconds,
+  });
+}
+
+/** The nodes that any of these pods are on. */
+export function nodesOf(pods: readonly Pod[], nodes: readonly Node[]): Node[] {
+  const names = new Set(pods.map((pod) => pod.spec.nodeName));
+  return nodes.filter((node) => names.has(node.metadata.name));
+}

@@ -1,0 +1,70 @@
+/** All that is wrong in a namespace at one moment, and what is still on its way. Pure. */
+import type { Pod } from '../kube/objects.ts';
+import { classifyClaim } from './classify-claim.ts';
+import { classifyNode, nodesOf } from './classify-node.ts';
+import { classifyOwners } from './classify-owner.ts';
+import { classifyPod } from './classify-pod.ts';
+import type { NamespaceFacts } from './namespace-facts.ts';
+import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady, statusesOf } from './pod-facts.ts';
+import type { Trouble } from './trouble.ts';
+
+/** The troubles of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
+export function findTroubles(facts: NamespaceFacts): Trouble[] {
+  return [
+    ...facts.pods.map((pod) => classifyPod(pod, facts)),
+    ...classifyOwners(facts),
+    ...facts.claims.map((claim) => classifyClaim(claim, facts)),
+    ...nodesOf(facts.pods, facts.nodes).map(classifyNode),
+  ].filter((found) => found !== undefined);
+}
+
+/** How far other pods than that of a trouble are: whether some are still on their way, and may yet change it. */
+export type OthersStand = 'settled' | 'initializing' | 'starting' | 'not-begun';
+
+/**
+ * Whether anything but the pods that are in trouble themselves is still on its way: `not-begun` where a container of it has
+ * not even run yet (its image is being pulled), `starting` where it runs and is not ready, or works and will end,
+ * `initializing` where only init containers run.
+ */
+export function findOthersStand(trouble: Trouble, troubles: readonly Trouble[], facts: NamespaceFacts): OthersStand {
+  const grave = troubles.filter((one) => one.confidence !== 'transient');
+  const stuck = new Set(grave.map((one) => one.pod));
+  const uids = new Set(grave.map((one) => one.uid));
+  const claims = new Set(
+    facts.claims.filter(({ metadata }) => uids.has(metadata.uid)).map(({ metadata }) => metadata.name),
+  );
+  const waitsForClaim = (pod: Pod) => claimsOf(pod).some((name) => claims.has(name));
+  let stand: OthersStand = 'settled';
+  for (const pod of facts.pods) {
+    if (pod.metadata.name === trouble.pod || stuck.has(pod.metadata.name) || waitsForClaim(pod)) continue;
+    if (!isOnItsWay(pod)) continue;
+    if (!hasBegun(pod)) return 'not-begun';
+    if (conditionOf(pod, 'Initialized')?.status !== 'False') stand = 'starting';
+    else if (stand === 'settled') stand = 'initializing';
+  }
+  return stand;
+}
+
+function isOnItsWay(pod: Pod): boolean {
+  if (hasEnded(pod) || isBeingDeleted(pod)) return false;
+  // What is meant to end is on its way until it has ended.
+  return !isReady(pod) || pod.spec.restartPolicy !== 'Always';
+}
+
+function hasBegun(pod: Pod): boolean {
+  return statusesOf(pod).some(
+    ({ state, restartCount }) => state?.running !== undefined || state?.terminated !== undefined || restartCount > 0,
+  );
+}
+
+/** The uids of a Job and of all that can keep it from running. */
+export function uidsOfJob(facts: NamespaceFacts, jobUid: string): Set<string> {
+  const jobs = facts.jobs.filter((job) => job.metadata.uid === jobUid);
+  const uids = new Set(jobs.map((job) => job.metadata.uid));
+  const pods = facts.pods.filter((pod) => pod.metadata.labels?.['batch.kubernetes.io/controller-uid'] === jobUid);
+  const claims = new Set(pods.flatMap(claimsOf));
+  for (const pod of pods) uids.add(pod.metadata.uid);
+  for (const claim of facts.claims) if (claims.has(claim.metadata.name)) uids.add(claim.metadata.uid);
+  for (const node of nodesOf(pods, facts.nodes)) uids.add(node.metadata.uid);
+  return uids;
+}

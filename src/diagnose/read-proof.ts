@@ -1,0 +1,25 @@
+import type { KubeConnection } from '../kube/connection.ts';
+import { readLogTail } from '../kube/log-tail.ts';
+
+/** So many of a guilty container's last lines are proof enough; all of them are in logs/. */
+const guiltyLines = 50;
+
+/**
+ * The last lines of the container that a trouble is about, under a line that names it: those of its run before the last
+ * when the last has written nothing yet. Empty when the trouble is not about a container that could have a log.
+ */
+export async function readProof(
+  connection: KubeConnection,
+  namespace: string,
+  guilty: { pod: string; container: string },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { pod, container } = guilty;
+  if (pod === '' || container === '') return [];
+  const request = { namespace, pod, container, lines: guiltyLines, signal };
+  const now = await readLogTail(connection, request);
+  const former = now.length > 0 ? [] : await readLogTail(connection, { ...request, previous: true });
+  const lines = now.length > 0 ? now : former;
+  if (lines.length === 0) return [`container ${container} of pod ${pod} wrote no log`];
+  return [`last lines of container ${container} of pod ${pod}:`, ...lines];
+}

@@ -1,0 +1,33 @@
+import type { KubeConnection } from '../kube/connection.ts';
+import { type Failure, toOneLine } from '../outcome.ts';
+import { NamespaceWatch } from './namespace-watch.ts';
+import type { Trouble } from './trouble.ts';
+
+/**
+ * Watches what Kubernetes itself runs in a cluster that comes up. Its pods wait for nodes, and nodes for its network
+ * plugin: only what no node can mend counts, such as a kube-proxy that crashes for want of inotify instances.
+ */
+export class SystemWatch {
+  readonly #watch: NamespaceWatch;
+
+  constructor(connection: KubeConnection, signal: AbortSignal) {
+    this.#watch = new NamespaceWatch(connection, 'kube-system', signal, () => undefined);
+  }
+
+  /** A failure of kind `cluster` once it is certain that a part of Kubernetes cannot work. Ask again and again. */
+  findFailure(): Failure | undefined {
+    const trouble = this.#watch.certainTrouble(isOfItself);
+    if (trouble === undefined) return undefined;
+    const { reason, evidence } = trouble.failure;
+    return {
+      kind: 'cluster',
+      reason: toOneLine(`a part of Kubernetes itself cannot work: ${reason}`),
+      hint: 'Too few inotify instances are the usual cause (sysctl fs.inotify.max_user_instances=512); cluster/kind-logs has its log.',
+      evidence,
+    };
+  }
+}
+
+function isOfItself({ failure }: Trouble): boolean {
+  return failure.kind === 'start' || failure.kind === 'oom' || failure.kind === 'image';
+}

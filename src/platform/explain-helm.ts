@@ -1,0 +1,76 @@
+/** What helm's own words mean for whoever wrote the chart and its values. Pure. */
+import { type Failure, toOneLine } from '../outcome.ts';
+
+/**
+ * A failure of kind `chart` from what helm wrote to stderr, with a hint for what is known; `what` says what helm was to do.
+ */
+export function explainHelm(what: string, stderr: string, end: string): Failure {
+  const lines = stderr.trim().split('\n');
+  const from = lines.findIndex((line) => /^(Error|ERROR):/.test(line));
+  const said =
+    from === -1
+      ? end
+      : lines
+          .slice(from)
+          .join(' ')
+          .replace(/^error: (INSTALLATION FAILED: )?/i, '');
+  const known = explanations.find(({ words }) => words.test(said));
+  return {
+    kind: 'chart',
+    reason: toOneLine(`${what}: ${known?.say?.(said) ?? said}`, 500),
+    hint: known?.hint ?? 'Try it by hand with "helm template" and the same values.',
+    evidence: lines.slice(-40),
+  };
+}
+
+interface Explanation {
+  words: RegExp;
+  hint: string;
+  /** In place of helm's own words, where those are a riddle. */
+  say?: (said: string) => string;
+}
+
+const explanations: Explanation[] = [
+  {
+    words: /values don't meet the specifications of the schema|additional properties .* not allowed/i,
+    hint: "Mend the value that is named (values, set), or the chart's values.schema.json.",
+  },
+  {
+    words: /cannot re-use a name that is still in use|cannot reuse a name that is still in use/i,
+    hint: 'A release of this name is in the namespace: give another release or namespace, or take the old one away with helm uninstall.',
+    say: () => 'another release of the same name is in the namespace already',
+  },
+  {
+    words: /invalid ownership metadata/i,
+    hint: 'Another release, or somebody by hand, made this object: give another release name or namespace, or delete the object.',
+  },
+  {
+    words:
+      /field is immutable|spec is immutable|updates to statefulset spec .* are forbidden|is immutable after creation/i,
+    hint: 'The object is there from before with another value in a field that cannot change: delete it, or install into a new namespace.',
+  },
+  {
+    words: /conflict occurred|Apply failed with \d+ conflict/i,
+    hint: 'The object is there already and somebody else keeps the field that is named: delete the object, or install into a new namespace.',
+  },
+  {
+    words: /no matches for kind|resource mapping not found|ensure CRDs are installed/i,
+    hint: "The cluster does not know this kind: its CRD must be installed first, for example in the chart's crds/.",
+  },
+  {
+    words: /admission webhook .* denied|is forbidden/i,
+    hint: 'The cluster refuses what it names: change it in the chart, or the policy.',
+  },
+  {
+    words: /execution error|parse error|YAML parse error|nil pointer|function .* not defined|render/i,
+    hint: 'Mend the template at the file and line named; "helm template" shows the same by hand.',
+  },
+  {
+    words: /is invalid:|unknown field|strict decoding/i,
+    hint: "Mend the field that is named in the chart's template or values.",
+  },
+  {
+    words: /Chart\.yaml|chart not found|path .* not found|missing in charts\/|dependencies/i,
+    hint: 'Check the input chart; a chart with dependencies needs helm dependency build.',
+  },
+];
