@@ -88,6 +88,16 @@ describe('results that are not on the runner’s disk', () => {
     expect(run.onDisk.warnings.join('\n')).toMatch(/the last results could not be brought home, those that are here/);
   });
 
+  test('are those of the last moment when the tests run out of time', async () => {
+    const run = await runOnSharedCluster({
+      forceCollector: true,
+      script: `trap "echo '<testsuite' > /results/partial; exit 3" TERM; echo begun; sleep 600 & wait`,
+      given: { ...collector, timeout: '3s', grace: '10s' },
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'failed', failure: { kind: 'timeout' } });
+    expect(readFileSync(path.join(run.dir.results, 'partial'), 'utf8')).toBe('<testsuite\n');
+  });
+
   test('on a claim are read by another pod when theirs is deleted', async () => {
     const namespace = `rescued-${Date.now()}`;
     const job = manifestOf(
