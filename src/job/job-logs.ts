@@ -226,10 +226,9 @@ function unwritable(error: unknown): LogCapture {
 }
 
 /** Whether the run that `restartCount` counts has begun: there is a log to follow. */
-function hasBegun(status: ContainerStatus): boolean {
-  return (
-    status.state?.running !== undefined ||
-    status.state?.terminated !== undefined ||
-    status.lastState?.terminated !== undefined
-  );
+function hasBegun({ state, lastState }: ContainerStatus): boolean {
+  if (state?.running !== undefined) return true;
+  const ended = state?.terminated ?? lastState?.terminated;
+  // The kubelet counts a restart that never was when it finds the container of an evicted pod gone.
+  return ended !== undefined && ended.reason !== 'ContainerStatusUnknown';
 }
