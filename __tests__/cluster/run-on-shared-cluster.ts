@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import { connect } from '../../src/kube/connection.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { runTests } from '../../src/pipeline.ts';
 import type { RunEnd } from '../../src/run/run.ts';
@@ -25,6 +26,8 @@ export async function runOnSharedCluster(options: {
   script?: string;
   given?: RawInputs;
   signal?: AbortSignal;
+  /** Told of each line that is printed. */
+  onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
   const cluster = inject('cluster');
   const runId = newRunId();
@@ -42,13 +45,17 @@ export async function runOnSharedCluster(options: {
   const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const printed: string[] = [];
+  const print = (line: string) => {
+    printed.push(line);
+    options.onPrinted?.(line);
+  };
   const door: Door = {
-    phaseStarted: (name) => printed.push(`phase ${name}`),
+    phaseStarted: (name) => print(`phase ${name}`),
     phaseEnded: () => {},
-    say: (line) => printed.push(line),
-    warn: (line) => printed.push(line),
+    say: (line) => print(line),
+    warn: (line) => print(line),
     waitingFor: () => {},
-    quote: (line) => printed.push(line),
+    quote: (line) => print(line),
     mask: () => {},
   };
   const record = RunRecord.begin(path.join(root, 'records'), runId);
@@ -56,6 +63,18 @@ export async function runOnSharedCluster(options: {
   const end = await runTests({ inputs: read.inputs, door, signal, record, workDir, cluster });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, onDisk };
+}
+
+/**
+ * Has the namespace of a run removed, without waiting for it: for runs that leave pods behind which take from the next test what
+ * they ask for.
+ */
+export async function removeNamespace(run: SharedRun): Promise<void> {
+  const namespace = run.onDisk.cluster?.namespace;
+  if (namespace === undefined) return;
+  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
+  await connection.call('DELETE', `/api/v1/namespaces/${namespace}`, { signal: AbortSignal.timeout(60_000) });
+  await connection.close();
 }
 
 /** A script that writes a test file and runs pytest on it. */
