@@ -11,11 +11,18 @@ const images = new Map([
   ['dagster/dagster-k8s:1.13.27', 'dagster/dagster-k8s:1.13.27'],
 ]);
 
-/** What makes the bundled chart with the example on it take these images; lines for the input `set`. */
+/**
+ * What makes the bundled chart with the example on it take these images, and ask for little of a node that it shares with
+ * other tests; lines for the input `set`.
+ */
 export const sharedPlatform = [
   `images.registry=${sharedRegistry}`,
   `codeLocations[0].image.registry=${sharedRegistry}`,
   'codeLocations[0].image.repository=shared-example',
+  'dagster.webserver.resources.requests.cpu=10m',
+  'dagster.daemon.resources.requests.cpu=10m',
+  'codeLocationResources.requests.cpu=10m',
+  'postgres.resources.requests.cpu=10m',
 ].join('\n');
 
 /** Brings the images of the platform, profile minimal, and of the example into the nodes of the shared cluster, once. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadPlatformImages, sharedPlatform } from './platform-images.ts';
-import { removeNamespace, runOnSharedCluster } from './run-on-shared-cluster.ts';
+import { runOnSharedCluster } from './run-on-shared-cluster.ts';
 
 /** The example as its own .k8s-test.yaml has it, with the images that the shared cluster holds. */
 const example = {
@@ -18,7 +18,6 @@ beforeAll(() => loadPlatformImages(inject('cluster')));
 describe('the example on the real platform', () => {
   test('with a broken asset is red: its tests can fail', async () => {
     const run = await runOnSharedCluster({ given: { ...example, env: `${env}\nFLOE_DEMO_FAIL=1` } });
-    onTestFinished(() => removeNamespace(run));
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' } });
     expect(run.onDisk.tests.failed).toBeGreaterThan(0);
     expect(run.onDisk.tests.passed).toBeGreaterThan(0);
@@ -28,7 +27,6 @@ describe('the example on the real platform', () => {
   test('with a chart that cannot start is broken in seconds, and names the image', async () => {
     const set = `${sharedPlatform}\npostgres.image.tag=no-such-tag`;
     const run = await runOnSharedCluster({ given: { ...example, env, set } });
-    onTestFinished(() => removeNamespace(run));
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     expect(run.onDisk.failure?.reason).toContain('no-such-tag');
     // 40 s of patience, and the rest; helm alone would wait for its 600 s.
