@@ -2,8 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Two projects: `quick` needs nothing but Node and finishes within a minute; `cluster` needs the lab and runs its files
- * one after another, since each of them loads the whole machine.
+ * one after another, since some of them load the whole machine; scripts/run-tests.ts tells which may run beside others.
  */
+const workers = Number(process.env.FLOE_TEST_WORKERS ?? '1');
+
 export default defineConfig({
   test: {
     projects: [
@@ -20,7 +22,8 @@ export default defineConfig({
           name: 'cluster',
           include: ['__tests__/cluster/**/*.test.ts'],
           globalSetup: ['__tests__/cluster/global-setup.ts'],
-          fileParallelism: false,
+          fileParallelism: workers > 1,
+          maxWorkers: workers,
           testTimeout: 10 * 60_000,
           hookTimeout: 10 * 60_000,
         },

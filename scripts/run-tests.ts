@@ -1,50 +1,97 @@
 /**
- * Runs the tests (all of them, or the vitest project that is named) and closes with their count:
+ * Runs the tests (all of them, or the part that is named: quick, cluster) and closes with their count:
  * `N passed, N failed`, and `, N skipped` when there are any. No test at all is a failure.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
 import { messageOf } from '../src/outcome.ts';
 
 interface Counts {
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
+  testResults: { name: string; startTime: number; endTime: number }[];
 }
 
-/** One project after the other: clusters take the whole machine, and tests of time limits beside them would only wait. */
-const projects = process.argv[2] === undefined ? ['quick', 'cluster'] : [process.argv[2]];
 const directory = mkdtempSync(path.join(tmpdir(), 'count-'));
-let [passed, failed, skipped] = [0, 0, 0];
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const files: { name: string; seconds: number }[] = [];
 let isGreen = true;
-for (const project of projects) {
-  const outputFile = path.join(directory, `${project}.json`);
-  const args = [
-    'run',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${outputFile}`,
-  ];
-  const run = spawnSync(path.join('node_modules', '.bin', 'vitest'), args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const counts = readCounts(outputFile);
-  passed += counts.numPassedTests;
-  failed += counts.numFailedTests;
-  skipped += counts.numPendingTests;
-  isGreen &&= run.status === 0 && counts.numPassedTests > 0 && counts.numFailedTests === 0;
-}
+// Ctrl-C ends vitest, which has it from the terminal too; what was made here is then removed, and the count told.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+
+const part = process.argv[2];
+// One part after the other: clusters take the whole machine, and tests of time limits beside them would only wait.
+if (part !== 'cluster') await runVitest('quick', []);
+if (part !== 'quick')
+  await runClusterTests().catch((error: unknown) => {
+    process.stderr.write(`the shared cluster: ${messageOf(error)}\n`);
+    totals.failed++;
+    isGreen = false;
+  });
+
 rmSync(directory, { recursive: true });
+const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
+for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${name}\n`);
+const { passed, failed, skipped } = totals;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = isGreen ? 0 : 1;
+
+/**
+ * On one shared cluster, whose tests mostly wait and so run two files at once; then, one after another, those that need the
+ * machine for themselves, since they make clusters of their own or look at all that the machine has.
+ */
+async function runClusterTests(): Promise<void> {
+  const { cluster, remove } = await makeSharedCluster();
+  try {
+    const described = path.join(directory, 'cluster.json');
+    writeFileSync(described, JSON.stringify(cluster));
+    const all = readdirSync('__tests__/cluster')
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => path.join('__tests__/cluster', name));
+    const needsMachine = (file: string) => /command-line\.ts'|makeSharedCluster/.test(readFileSync(file, 'utf8'));
+    const env = { FLOE_TEST_CLUSTER: described };
+    await runVitest(
+      'cluster',
+      all.filter((file) => !needsMachine(file)),
+      { ...env, FLOE_TEST_WORKERS: '2' },
+    );
+    await runVitest('cluster', all.filter(needsMachine), env);
+  } finally {
+    await remove();
+  }
+}
+
+async function runVitest(project: string, filter: string[], env: Record<string, string> = {}): Promise<void> {
+  const outputFile = path.join(directory, 'count.json');
+  rmSync(outputFile, { force: true });
+  const args = ['run', '--project', project, '--reporter=default', '--reporter=json'];
+  args.push(`--outputFile.json=${outputFile}`, ...filter);
+  const vitest = spawn(path.join('node_modules', '.bin', 'vitest'), args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    vitest.once('error', reject);
+    vitest.once('close', resolve);
+  });
+  const counts = readCounts(outputFile);
+  totals.passed += counts.numPassedTests;
+  totals.failed += counts.numFailedTests;
+  totals.skipped += counts.numPendingTests;
+  for (const { name, startTime, endTime } of counts.testResults)
+    files.push({ name: path.relative('.', name), seconds: (endTime - startTime) / 1000 });
+  isGreen &&= status === 0 && counts.numPassedTests > 0 && counts.numFailedTests === 0;
+}
 
 function readCounts(file: string): Counts {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Counts;
   } catch (error) {
     process.stderr.write(`the tests left no count: ${messageOf(error)}\n`);
-    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
+    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, testResults: [] };
   }
 }

@@ -91,13 +91,13 @@ async function down(): Promise<number> {
   const [alive, over] = [records.filter((record) => record.isAlive), records.filter((record) => !record.isAlive)];
   for (const record of alive)
     say(`run ${record.content.runId} is still going on (process ${record.content.pid}); it removes its own`);
+  const signal = abortOnSignals();
   let status = 0;
   for (const record of over) {
-    for (const trouble of await tearDown(record, abortOnSignals(), say)) {
-      process.stderr.write(`not removed: ${trouble}\n`);
-      status = 2;
-    }
-    if (status === 0) say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
+    const troubles = await tearDown(record, signal, say);
+    for (const trouble of troubles) process.stderr.write(`not removed: ${trouble}\n`);
+    if (troubles.length > 0) status = 2;
+    else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
   }
   if (over.length === 0) say('nothing to remove');
   return status;

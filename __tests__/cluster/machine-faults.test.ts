@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -72,6 +74,38 @@ describe('fault 13: creating the cluster', () => {
 });
 
 describe('fault 13: the machine', () => {
+  const told = async (flags: string[]) => {
+    const end = await startCommand(['run', ...quickTests, ...flags]).ended;
+    expect(end.status, end.output).toBe(2);
+    expect(end.verdict?.phases.map((phase) => phase.name)).not.toContain('cluster');
+    expect(end.seconds).toBeLessThan(30);
+    return end.verdict?.failure;
+  };
+
+  test('that is smaller than what the tests ask for is told before a cluster is made, with the numbers', async () => {
+    const failure = await told(['--memory', '900Gi']);
+    expect(failure?.kind).toBe('schedule');
+    expect(failure?.reason).toMatch(
+      /memory requests: 900\.3 GiB asked for .*integration-tests.*needed: at most [\d.]+ GiB/,
+    );
+  });
+
+  test('whose port is taken is told who has it, before a cluster is made', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const config = path.join(mkdtempSync(path.join(tmpdir(), 'taken-port-')), 'kind.yaml');
+    writeFileSync(
+      config,
+      `kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- extraPortMappings: [{containerPort: 80, hostPort: ${port}}]\n`,
+    );
+    const failure = await told(['--kind-config', config]);
+    server.close();
+    expect(failure?.kind).toBe('cluster');
+    expect(failure?.reason).toContain(`ports: ${port}/tcp is taken by`);
+    expect(failure?.reason).toContain(`(process ${process.pid})`);
+  });
+
   test('without docker is told in preflight, before anything is made', async () => {
     const end = await startCommand(['run', ...quickTests], { env: { DOCKER_HOST: 'unix:///no/such/docker.sock' } })
       .ended;

@@ -47,36 +47,6 @@ describe('the main job', () => {
     expect(existsSync(at('.running'))).toBe(false);
     expect(takeInventory()).toEqual(before);
   });
-
-  test('with a broken asset is red: the tests of the example can fail', async () => {
-    const before = takeInventory();
-    const end = await startCommand(
-      [
-        'run',
-        ...nodeImageFlags,
-        '--env',
-        'DAGSTER_HOST=dagster-webserver\nDUCKDB_PATH=/data/floe.duckdb\nFLOE_DEMO_FAIL=1',
-      ],
-      { cwd: example },
-    ).ended;
-    expect(end.status, end.output).toBe(1);
-    expect(end.verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' } });
-    expect(end.verdict?.tests.failed).toBeGreaterThan(0);
-    expect(takeInventory()).toEqual(before);
-  });
-
-  test('with a chart that cannot start is broken in seconds, and names the image', async () => {
-    const before = takeInventory();
-    const flags = [...nodeImageFlags, '--set', 'postgres.image.tag=no-such-tag'];
-    const end = await startCommand(['run', ...flags], { cwd: example }).ended;
-    expect(end.status, end.output).toBe(2);
-    expect(end.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
-    expect(end.verdict?.failure?.reason).toContain('no-such-tag');
-    const platform = end.verdict?.phases.find((phase) => phase.name === 'platform');
-    // 40 s of patience, and the rest; helm alone would wait for its 600 s.
-    expect(platform?.seconds).toBeLessThan(240);
-    expect(takeInventory()).toEqual(before);
-  });
 });
 
 describe('wrong input', () => {

@@ -46,24 +46,23 @@ afterAll(() => {
   rmSync(home, { recursive: true });
 });
 
-test("two runs at once pass, and the user's cluster, registry and kubeconfig are as before, byte for byte", async () => {
-  const script = pytestScript('def test_one(): pass\n');
-  const args = [
-    'run',
-    ...nodeImageFlags,
-    '--profile',
-    'none',
-    '--image',
-    testImage,
-    '--command',
-    JSON.stringify(['sh', '-c', script]),
-  ];
-  const env = { HOME: home, KUBECONFIG: kubeconfig };
-  const ends = await Promise.all([startCommand(args, { env }).ended, startCommand(args, { env }).ended]);
-  for (const end of ends) {
-    expect(end.status, end.output).toBe(0);
-    expect(end.verdict).toMatchObject({ outcome: 'passed', tests: { passed: 1 } });
-  }
-  expect(ends[0]?.verdict?.cluster?.name).not.toBe(ends[1]?.verdict?.cluster?.name);
+test("two runs at once end as their tests do, and the user's cluster, registry and kubeconfig are as before, byte for byte", async () => {
+  const start = (source: string) => {
+    const command = JSON.stringify(['sh', '-c', pytestScript(source)]);
+    const args = ['run', ...nodeImageFlags, '--profile', 'none', '--image', testImage, '--command', command];
+    return startCommand(args, { env: { HOME: home, KUBECONFIG: kubeconfig } });
+  };
+  const passing = start('def test_one(): pass\n');
+  const failing = start('def test_one(): assert False\n');
+  // Once the verdict is known, Ctrl-C changes nothing of it, nor of the teardown.
+  await passing.untilPrinted('▶ teardown');
+  passing.process.kill('SIGINT');
+  const ends = await Promise.all([passing.ended, failing.ended]);
+  expect(ends[0].status, ends[0].output).toBe(0);
+  expect(ends[0].verdict).toMatchObject({ outcome: 'passed', tests: { passed: 1 } });
+  expect(ends[0].verdict?.phases.map((phase) => phase.name)).toContain('teardown');
+  expect(ends[1].status, ends[1].output).toBe(1);
+  expect(ends[1].verdict).toMatchObject({ outcome: 'failed', tests: { failed: 1 } });
+  expect(ends[0].verdict?.cluster?.name).not.toBe(ends[1].verdict?.cluster?.name);
   expect(describeNeighbours()).toBe(before);
 });

@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inject } from 'vitest';
+import { inject, onTestFinished, TestRunner } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
+import { connect } from '../../src/kube/connection.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { runTests } from '../../src/pipeline.ts';
 import type { RunEnd } from '../../src/run/run.ts';
@@ -19,7 +21,7 @@ export interface SharedRun extends RunEnd {
 }
 
 /**
- * Runs the pipeline, chart and all, on the shared cluster in a namespace of its own. Without a chart unless one is given.
+ * Runs the pipeline, chart and all, on the shared cluster in a namespace of its own, which goes when the test is over. Without a chart unless one is given.
  * `script` is run by a shell in the test image.
  */
 export async function runOnSharedCluster(options: {
@@ -65,6 +67,8 @@ export async function runOnSharedCluster(options: {
     quote: (line) => print(line),
     mask: () => {},
   };
+  // A run of a hook is looked at by several tests; its namespace stays.
+  if (TestRunner.getCurrentTest() !== undefined) onTestFinished(() => removeNamespace(cluster, read.inputs.namespace));
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({
@@ -78,6 +82,19 @@ export async function runOnSharedCluster(options: {
   });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, onDisk };
+}
+
+/** Without waiting for it. A pod that waits or crashes for ever would take from the next test what it asks for. */
+async function removeNamespace(cluster: ReadyCluster, namespace: string): Promise<void> {
+  const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+  try {
+    await connection.call('DELETE', `/api/v1/namespaces/${namespace}`, { signal: AbortSignal.timeout(60_000) });
+  } catch (error) {
+    // It is gone already, or was never made.
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+  } finally {
+    await connection.close();
+  }
 }
 
 /** A script that writes a test file and runs pytest on it. */

@@ -22,8 +22,6 @@ export interface EvidenceOptions {
   logsDir: string;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
-  /** Takes out of texts what must not be seen; the values of Secrets and the like are taken out anyway. */
-  mask?: (text: string) => string;
   signal: AbortSignal;
 }
 
@@ -72,7 +70,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         const objects = found.flat();
         lists.set(name, objects);
         const text = dump(redactObject(objects), { noRefs: true });
-        await writeFile(path.join(options.clusterDir, `${name}.yaml`), options.mask?.(text) ?? text);
+        await writeFile(path.join(options.clusterDir, `${name}.yaml`), text);
         if (found.some((list) => list.length >= maxObjects))
           evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
@@ -100,12 +98,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     evidence.troubles.push(
       toOneLine(`logs beyond ${maxLogBytesTogether} bytes in all were left out: ${omitted.join(', ')}`),
     );
-  evidence.logs = await readTails(options.logsDir, options.mask);
+  evidence.logs = await readTails(options.logsDir);
   return evidence;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */
-async function readTails(logsDir: string, mask: EvidenceOptions['mask']): Promise<ReportedLog[]> {
+async function readTails(logsDir: string): Promise<ReportedLog[]> {
   const entries = await readdir(logsDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
   return Promise.all(
@@ -113,7 +111,7 @@ async function readTails(logsDir: string, mask: EvidenceOptions['mask']): Promis
       pod: path.basename(path.dirname(file)),
       container: path.basename(file, '.log'),
       path: path.relative(path.dirname(logsDir), file),
-      lastLines: (await readLastLines(file)).map((line) => mask?.(line) ?? line),
+      lastLines: await readLastLines(file),
     })),
   );
 }

@@ -47,8 +47,15 @@ const collectSeconds = 120;
  * put into `home` as soon as it is there.
  */
 export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolean): Promise<Result<undefined>> {
-  const seconds = isCancelled ? rescueSeconds : collectSeconds;
-  const patience = AbortSignal.timeout(seconds * 1000);
+  const over = new AbortController();
+  const patience = AbortSignal.any([over.signal, AbortSignal.timeout(collectSeconds * 1000)]);
+  let timer: NodeJS.Timeout | undefined;
+  const hurry = () => {
+    timer = setTimeout(() => over.abort(), rescueSeconds * 1000);
+  };
+  // A cancel may also come while this goes on.
+  if (isCancelled) hurry();
+  else run.signal.addEventListener('abort', hurry, { once: true });
   try {
     // Logs that are still followed (after a cancel) end with what there is.
     await run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), patience);
@@ -69,9 +76,13 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   } catch (error) {
     await hideSecrets(run);
     if (!patience.aborted) throw error;
+    const seconds = over.signal.aborted ? rescueSeconds : collectSeconds;
     return fail('results', `not all results could be brought home within ${seconds} s`, {
       hint: 'What came home lies in the results directory.',
     });
+  } finally {
+    run.signal.removeEventListener('abort', hurry);
+    clearTimeout(timer);
   }
 }
 

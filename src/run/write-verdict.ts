@@ -84,7 +84,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
 export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
   const trouble = await orNothing(dir.reportHtml, () => writeReport(report, dir));
   if (trouble !== undefined)
-    await orNothing(dir.resultJson, () => writeFile(dir.resultJson, renderResultJson(report.verdict)));
+    await orNothing(dir.resultJson, () => writeFile(dir.resultJson, renderResultJson(report.verdict, report)));
   return trouble;
 }
 
