@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
 import type { Door } from '../../src/door.ts';
 import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import { connect } from '../../src/kube/connection.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { runTests } from '../../src/pipeline.ts';
 import type { RunEnd } from '../../src/run/run.ts';
@@ -13,6 +14,8 @@ import { sharedImage } from './global-setup.ts';
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
   printed: string[];
+  /** What must never be printed, as the door was told. */
+  masked: string[];
   /** result.json, as it lies on the disk. */
   onDisk: Verdict;
 }
@@ -42,6 +45,7 @@ export async function runOnSharedCluster(options: {
   const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const printed: string[] = [];
+  const masked: string[] = [];
   const door: Door = {
     phaseStarted: (name) => printed.push(`phase ${name}`),
     phaseEnded: () => {},
@@ -49,13 +53,26 @@ export async function runOnSharedCluster(options: {
     warn: (line) => printed.push(line),
     waitingFor: () => {},
     quote: (line) => printed.push(line),
-    mask: () => {},
+    mask: (secret) => masked.push(secret),
   };
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({ inputs: read.inputs, door, signal, record, workDir, cluster });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
-  return { ...end, printed, onDisk };
+  return { ...end, printed, masked, onDisk };
+}
+
+/**
+ * The same, and takes the namespace away: a pod that waits for its image holds its share of the node's CPU for ever, and
+ * asks registries again and again.
+ */
+export async function runAndLeave(options: Parameters<typeof runOnSharedCluster>[0]): Promise<SharedRun> {
+  const run = await runOnSharedCluster(options);
+  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
+  const signal = AbortSignal.timeout(30_000);
+  await connection.call('DELETE', `/api/v1/namespaces/${run.onDisk.cluster!.namespace}`, { signal });
+  await connection.close();
+  return run;
 }
 
 /** A script that writes a test file and runs pytest on it. */

@@ -4,6 +4,7 @@
  */
 import type { ContainerStatus, Pod } from '../kube/objects.ts';
 import { type Failure, type FailureKind, toOneLine } from '../outcome.ts';
+import { classifyImage } from './classify-image.ts';
 
 /** What keeps a pod from running, and whether it can still heal by itself. */
 export interface PodTrouble {
@@ -23,11 +24,6 @@ const certainRestarts = 3;
 
 /** What only an outside change could heal: a missing Secret that is on its way, a node that is still to come. */
 const patienceSeconds = 12;
-/** The kubelet tries again after 10, 20 and 40 s: a registry that is away for a moment gets three attempts. */
-const unreachablePatienceSeconds = 40;
-/** A registry that limits or fails is waited for through four attempts. */
-const overloadedPatienceSeconds = 120;
-
 /** The worst trouble of a pod; undefined when it runs, or is merely on its way. */
 export function classifyPod(pod: Pod): PodTrouble | undefined {
   const name = pod.metadata.name;
@@ -62,7 +58,11 @@ function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | unde
     case 'ImagePullBackOff':
     case 'ImageInspectError':
     case 'RegistryUnavailable':
-      return classifyImage(pod, status, waiting.reason, waiting.message ?? '');
+      return {
+        ...classifyImage(pod, status, waiting.reason, waiting.message ?? ''),
+        pod: pod.metadata.name,
+        container: status.name,
+      };
     case 'CreateContainerConfigError':
       return trouble(pod, status.name, 'likely', 'start', `${where} cannot be created: ${waiting.message ?? ''}`, {
         hint: 'A Secret, ConfigMap or key that the pod names is not there, or its security context is refused.',
@@ -85,26 +85,6 @@ function classifyContainer(pod: Pod, status: ContainerStatus): PodTrouble | unde
       hint: hintForStart(terminated.message ?? ''),
     });
   return undefined;
-}
-
-/** What registries and containerd say of an image that will not be there however often it is asked for. */
-const permanentPullErrors =
-  /not found|manifest unknown|invalid reference format|repository does not exist|unauthorized|denied|forbidden|\b40[134]\b|no match for platform|InvalidImageName|ErrImageNeverPull/i;
-
-const unreachablePullErrors = /no such host|dial tcp|connection refused|i\/o timeout|server misbehaving/i;
-
-function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PodTrouble {
-  const image = findImage(pod, status.name) || status.image;
-  const found = trouble(
-    pod,
-    status.name,
-    permanentPullErrors.test(`${reason} ${message}`) ? 'certain' : 'likely',
-    'image',
-    `image ${image} cannot be pulled for container ${status.name} of pod ${pod.metadata.name}: ${message || reason}`,
-    { hint: hintForPull(message) },
-  );
-  const isUnreachable = unreachablePullErrors.test(message);
-  return { ...found, patienceSeconds: isUnreachable ? unreachablePatienceSeconds : overloadedPatienceSeconds };
 }
 
 function classifyScheduling(pod: Pod): PodTrouble | undefined {
@@ -135,21 +115,6 @@ function trouble(
 ): PodTrouble {
   const failure: Failure = { kind, reason: toOneLine(reason), hint: details.hint, evidence: [] };
   return { failure, confidence, patienceSeconds, pod: pod.metadata.name, container };
-}
-
-function findImage(pod: Pod, container: string): string {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  return all.find((one) => one.name === container)?.image ?? '';
-}
-
-function hintForPull(message: string): string {
-  if (/unauthorized|denied|forbidden|\b40[13]\b/i.test(message))
-    return 'The registry refuses: check the name, and give credentials, or load the image with load-images.';
-  if (/not found|manifest unknown|\b404\b/i.test(message))
-    return 'Check the name and the tag; an image that only your docker has goes in by load-images.';
-  if (/no such host|dial tcp|timeout|lookup/i.test(message))
-    return 'The nodes cannot reach the registry: load the image with load-images, or check the network.';
-  return 'Check the image name, or load the image with load-images.';
 }
 
 function hintForStart(message: string): string {

@@ -1,3 +1,4 @@
+import { describeStuckPull } from '../diagnose/classify-image.ts';
 import { describeEnd } from '../diagnose/classify-pod.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -48,6 +49,9 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   if (started.kind === 'api-lost') return apiLost(started.seconds);
   if (started.kind === 'deadline') {
     const last = watch.describe((pod) => isOfJob(pod, options.jobName));
+    const own = watch.pods.filter((pod) => isOfJob(pod, options.jobName));
+    const stuck = describeStuckPull(own, watch.events, options.startupTimeoutSeconds);
+    if (stuck !== undefined) return { ok: false, failure: stuck };
     return fail('start', `the test pod did not start within ${options.startupTimeoutSeconds} s; last seen: ${last}`, {
       hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
       evidence: eventsOf(options),

@@ -1,5 +1,6 @@
 /** One run on its way: what it was asked for, and what it has learned so far. */
 import path from 'node:path';
+import { builtImageName } from '../cluster/build-image.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
@@ -76,6 +77,10 @@ export class Run {
   release: Chart | undefined;
   /** The test image, as far as the local docker has it. */
   image: LocalImage | undefined;
+  /** Images that the nodes must pull: those of the tests and the chart that nobody loads. */
+  pulledImages: string[] = [];
+  /** Whether the namespace holds credentials for registries. */
+  hasPullSecret = false;
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
   log: Promise<LogCapture> | undefined;
@@ -88,7 +93,8 @@ export class Run {
   ownLog: ReportedLog | undefined;
 
   constructor(options: RunOptions) {
-    this.inputs = options.inputs;
+    const { inputs, record } = options;
+    this.inputs = inputs.image === '' ? { ...inputs, image: builtImageName(record.content.runId) } : inputs;
     this.door = options.door;
     this.signal = options.signal;
     this.record = options.record;

@@ -1,0 +1,43 @@
+import { buildImage, isNamedByUs } from '../cluster/build-image.ts';
+import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
+import { findSimilar, listLocalNames } from '../cluster/similar-images.ts';
+import { type Failure, type Result, succeed } from '../outcome.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The images that go into the nodes: the test image and those of the chart, as far as the local docker has them, and all
+ * that `load-images` names. Those that the nodes must pull are noted in `run`.
+ */
+export async function chooseImages(run: Run, ofChart: string[]): Promise<string[]> {
+  const { inputs, signal } = run;
+  const isBuilt = inputs.build !== undefined;
+  run.image = isBuilt ? undefined : await inspectLocalImage(inputs.image, signal);
+  const isOurs = isBuilt || run.image !== undefined;
+  const local = await listLocalImages(ofChart, signal);
+  const loaded = new Set([...inputs.loadImages, ...(isOurs ? [inputs.image] : []), ...local]);
+  run.pulledImages = [...new Set([inputs.image, ...ofChart])].filter((name) => !loaded.has(name));
+  return [...loaded];
+}
+
+/** Builds the test image where the user wants that; once, however often a cluster is tried. */
+export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+  const { build, image } = run.inputs;
+  if (build === undefined || run.image !== undefined) return succeed(undefined);
+  if (isNamedByUs(image)) run.record.note({ kind: 'image', name: image });
+  run.door.say(`docker build of ${build.context}: ${image}`);
+  const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
+  if (built.ok) run.image = await inspectLocalImage(image, signal);
+  return built;
+}
+
+/** Adds to the hint of a failure what the local docker has instead of an image that the failure names. */
+export async function nameSimilarImages<T>(run: Run, result: Result<T>): Promise<Result<T>> {
+  if (result.ok) return result;
+  const { failure } = result;
+  const missing = run.pulledImages.find((image) => failure.reason.includes(`image ${image} `));
+  if (missing === undefined || run.signal.aborted) return result;
+  const similar = findSimilar(missing, await listLocalNames(run.signal));
+  if (similar.length === 0) return result;
+  const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
+  return { ok: false, failure: { ...failure, hint } satisfies Failure };
+}
