@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import { Registry } from '../registry/registry.ts';
 import { testImage } from './global-setup.ts';
-import { runAndLeave } from './run-on-shared-cluster.ts';
+import { runAndLeave, runOnSharedCluster } from './run-on-shared-cluster.ts';
 
 const greenScript = `echo '<testsuite tests="1"><testcase name="one"/></testsuite>' > /results/junit.xml`;
 const builtImage = 'k8s-test-local-images:1';
@@ -34,12 +35,18 @@ describe('a test image that is built first', () => {
 
   test('and does not build is broken with kind image and the last words of the builder', async () => {
     const dockerfile = path.join(directory, 'bad.Dockerfile');
-    writeFileSync(dockerfile, `FROM ${testImage}\nRUN echo nearly there && exit 3\n`);
-    const run = await runAndLeave({ script: greenScript, given: { build: directory, dockerfile } });
+    const word = `nearly-there-${randomBytes(4).toString('hex')}`;
+    writeFileSync(dockerfile, `FROM ${testImage}\nRUN echo ${word} && exit 3\n`);
+    // Nothing is made in the cluster when the image is not there.
+    const run = await runOnSharedCluster({ script: greenScript, given: { build: directory, dockerfile } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.reason).toMatch(/^docker build of .* failed: .*(returned a non-zero code|exit code): 3/);
-    expect(run.onDisk.failure?.evidence.join('\n')).toContain('nearly there');
+    expect(run.onDisk.failure?.evidence.join('\n')).toContain(word);
     expect(run.onDisk.failure?.hint).toContain(`--file ${dockerfile}`);
+    const containers = execFileSync('docker', ['ps', '--all', '--no-trunc', '--format', '{{.Command}}'], {
+      encoding: 'utf8',
+    });
+    expect(containers).not.toContain(word);
   });
 });
 

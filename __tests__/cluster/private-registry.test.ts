@@ -77,21 +77,27 @@ describe('a private registry', () => {
   });
 });
 
-test('an air-gapped run: the test image is built here, the chart pulls from a mirror that wants a password', async () => {
+test('an air-gapped run: the test image is built here, the chart comes from an archive and a mirror that wants a password', async () => {
   const images = () =>
     execFileSync('docker', ['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}'], { encoding: 'utf8' });
   const chart = path.join(directory, 'chart');
   mkdirSync(path.join(chart, 'templates'), { recursive: true });
   writeFileSync(path.join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: platform\nversion: 1.0.0\n');
-  writeFileSync(path.join(chart, 'templates', 'web.yaml'), renderDeployment('floe/private:1'));
+  writeFileSync(path.join(chart, 'templates', 'pulled.yaml'), renderDeployment('pulled', 'floe/private:1'));
+  writeFileSync(path.join(chart, 'templates', 'archived.yaml'), renderDeployment('archived', 'k8s-test-archived:1'));
+  const archive = path.join(directory, 'images.tar');
+  execFileSync('docker', ['tag', baseImage, 'k8s-test-archived:1']);
+  execFileSync('docker', ['save', '--output', archive, 'k8s-test-archived:1']);
+  execFileSync('docker', ['image', 'rm', '--no-prune', 'k8s-test-archived:1'], { stdio: 'ignore' });
   const context = path.join(directory, 'context');
   mkdirSync(context);
   writeFileSync(path.join(context, 'Dockerfile'), `FROM ${testImage}\nENV BUILT=here\n`);
   const script = pytestScript('import os\ndef test_built(): assert os.environ["BUILT"] == "here"\n');
-  const flags = ['--chart', chart, '--build', context, '--registry-mirrors', `docker.io=http://${proxy.address}`];
+  const flags = ['--chart', chart, '--build', context, '--image-archives', archive];
+  const mirrors = ['--registry-mirrors', `docker.io=http://${proxy.address}`];
   const env = { DOCKER_CONFIG: writeDockerConfig({ [proxy.address]: { auth } }) };
   const command = ['--command', JSON.stringify(['sh', '-c', script])];
-  const end = await startCommand(['run', ...nodeImageFlags, ...flags, ...command], { env }).ended;
+  const end = await startCommand(['run', ...nodeImageFlags, ...flags, ...mirrors, ...command], { env }).ended;
   expect(end.status, end.output).toBe(0);
   expect(end.verdict).toMatchObject({ outcome: 'passed', tests: { passed: 1 } });
   expect(end.verdict?.image?.name).toMatch(/^k8s-test-build:[0-9a-f]{8}$/);
@@ -102,15 +108,15 @@ test('an air-gapped run: the test image is built here, the chart pulls from a mi
   expect(images()).not.toContain(end.verdict!.image!.name);
 });
 
-/** A platform of one pod. */
-function renderDeployment(image: string): string {
+/** A part of a platform: one pod. */
+function renderDeployment(name: string, image: string): string {
   return `apiVersion: apps/v1
 kind: Deployment
-metadata: {name: web}
+metadata: {name: ${name}}
 spec:
-  selector: {matchLabels: {app: web}}
+  selector: {matchLabels: {app: ${name}}}
   template:
-    metadata: {labels: {app: web}}
+    metadata: {labels: {app: ${name}}}
     spec:
       containers: [{name: web, image: "${image}", command: [sh, -c, "trap exit TERM; sleep infinity & wait"]}]
 `;

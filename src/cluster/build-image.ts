@@ -35,9 +35,10 @@ export async function buildImage(
   const { signal } = options;
   const lines: string[] = [];
   const file = build.dockerfile === undefined ? [] : ['--file', build.dockerfile];
-  const run = await runProgram('docker', ['build', '--tag', build.tag, ...file, build.context], {
+  const { env, flags } = await chooseBuilder(signal);
+  const run = await runProgram('docker', ['build', ...flags, '--tag', build.tag, ...file, build.context], {
     signal,
-    env: await chooseBuilder(signal),
+    env,
     onLine: (line) => {
       options.quote(line);
       const step = toOneLine(line, 120);
@@ -63,9 +64,14 @@ export async function removeImage(name: string, signal: AbortSignal): Promise<vo
     throw new Error(`docker image rm: ${toOneLine(run.stderr || describeEnd(run))}`);
 }
 
-/** A docker whose BuildKit is not installed refuses to build until it is told to use the classic builder. */
-async function chooseBuilder(signal: AbortSignal): Promise<Record<string, string>> {
-  if (process.env.DOCKER_BUILDKIT !== undefined) return {};
+/**
+ * A docker whose BuildKit is not installed refuses to build until it is told to use the classic builder; and that one
+ * leaves the container of a step that failed behind, unless it is told not to.
+ */
+async function chooseBuilder(signal: AbortSignal): Promise<{ env: Record<string, string>; flags: string[] }> {
+  const classic = { env: { DOCKER_BUILDKIT: '0' }, flags: ['--force-rm'] };
+  if (process.env.DOCKER_BUILDKIT !== undefined)
+    return process.env.DOCKER_BUILDKIT === '0' ? classic : { env: {}, flags: [] };
   const probe = await runProgram('docker', ['buildx', 'version'], { signal, timeoutSeconds: 30 });
-  return probe.exitCode === 0 ? {} : { DOCKER_BUILDKIT: '0' };
+  return probe.exitCode === 0 ? { env: {}, flags: [] } : classic;
 }
