@@ -16,7 +16,7 @@ let proxy: FaultProxy;
 const patient: Record<string, Promise<SharedRun>> = {};
 
 beforeAll(async () => {
-  makeForeignImage();
+  await makeForeignImage();
   registry = await Registry.start();
   proxy = await FaultProxy.start(registry.address);
   await writeHosts(hostsDirectory(inject('cluster')), [

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import * as tar from 'tar-stream';
 
 /** An image, named so in the local docker, whose one program is for an architecture that is not this machine's. */
 export const foreignTestImage = 'k8s-test-foreign:1';
@@ -9,19 +9,30 @@ export const foreignTestImage = 'k8s-test-foreign:1';
 /** The machine numbers of ELF (elf.h). */
 const elfMachines = { x64: 62, arm64: 183 };
 
-/** Makes the image from nothing but the header of a program. */
-export function makeForeignImage(): void {
-  const directory = mkdtempSync(path.join(tmpdir(), 'foreign-'));
+/** Makes the image from nothing but the header of a program, as an archive that `docker save` might have written. */
+export async function makeForeignImage(): Promise<void> {
   const other = process.arch === 'arm64' ? 'x64' : 'arm64';
-  writeFileSync(path.join(directory, 'program'), renderElf(elfMachines[other]), { mode: 0o755 });
-  const archive = execFileSync('tar', ['-C', directory, '-c', 'program']);
-  const platform = `linux/${other === 'x64' ? 'amd64' : 'arm64'}`;
-  const change = 'CMD ["/program"]';
-  execFileSync('docker', ['import', '--platform', platform, '--change', change, '-', foreignTestImage], {
-    input: archive,
-    stdio: ['pipe', 'ignore', 'pipe'],
+  const layer = await archive({ program: renderElf(elfMachines[other]) });
+  const config = {
+    architecture: other === 'x64' ? 'amd64' : other,
+    os: 'linux',
+    config: { Cmd: ['/program'] },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${createHash('sha256').update(layer).digest('hex')}`] },
+  };
+  const manifest = [{ Config: 'config.json', RepoTags: [foreignTestImage], Layers: ['layer.tar'] }];
+  const image = await archive({
+    'layer.tar': layer,
+    'config.json': Buffer.from(JSON.stringify(config)),
+    'manifest.json': Buffer.from(JSON.stringify(manifest)),
   });
-  rmSync(directory, { recursive: true });
+  execFileSync('docker', ['load', '--quiet'], { input: image, stdio: ['pipe', 'ignore', 'pipe'] });
+}
+
+async function archive(files: Record<string, Buffer>): Promise<Buffer> {
+  const pack = tar.pack();
+  for (const [name, content] of Object.entries(files)) pack.entry({ name, mode: 0o755 }, content);
+  pack.finalize();
+  return buffer(pack);
 }
 
 export function removeForeignImage(): void {
