@@ -11,7 +11,6 @@ import { fillNodes, loadImages } from './cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { mountMirrors } from './cluster/registry-mirrors.ts';
-import { describeHealedPulls } from './diagnose/classify-image.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
@@ -26,7 +25,8 @@ import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { carryCredentials } from './run/carry-credentials.ts';
-import { buildTestImage, chooseImages, nameSimilarImages } from './run/choose-images.ts';
+import { buildTestImage, chooseImages } from './run/choose-images.ts';
+import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
@@ -84,8 +84,7 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
-  for (const line of describeHealedPulls(platform.value.watch.events)) run.warn(line);
-  return nameSimilarImages(run, tests);
+  return explainEnd(run, tests, platform.value.watch.events);
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {

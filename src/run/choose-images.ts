@@ -1,7 +1,6 @@
 import { buildImage, isNamedByUs } from '../cluster/build-image.ts';
 import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
-import { findSimilar, listLocalNames } from '../cluster/similar-images.ts';
-import { type Failure, type Result, succeed } from '../outcome.ts';
+import { type Result, succeed } from '../outcome.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -28,16 +27,4 @@ export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Res
   const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
   if (built.ok) run.image = await inspectLocalImage(image, signal);
   return built;
-}
-
-/** Adds to the hint of a failure what the local docker has instead of an image that the failure names. */
-export async function nameSimilarImages<T>(run: Run, result: Result<T>): Promise<Result<T>> {
-  if (result.ok) return result;
-  const { failure } = result;
-  const missing = run.pulledImages.find((image) => failure.reason.includes(`image ${image} `));
-  if (missing === undefined || run.signal.aborted) return result;
-  const similar = findSimilar(missing, await listLocalNames(run.signal));
-  if (similar.length === 0) return result;
-  const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
-  return { ok: false, failure: { ...failure, hint } satisfies Failure };
 }

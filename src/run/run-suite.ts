@@ -1,7 +1,5 @@
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { pullSecretName } from '../cluster/pull-secret.ts';
-import { foreignImageFailure, isForeignProgram } from '../diagnose/classify-image.ts';
 import { buildJob, jobName, testContainerName } from '../job/build-job.ts';
 import { captureLog } from '../job/capture-log.ts';
 import { runJob } from '../job/run-job.ts';
@@ -41,7 +39,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
         namespace: inputs.namespace,
         pod: pod.metadata.name,
         container: testContainerName,
-        file: logFile(run, pod.metadata.name),
+        file: path.join(run.dir.logs, pod.metadata.name, `${testContainerName}.log`),
         quote: (line) => door.quote(line),
         warn: (text) => run.warn(text),
         signal: run.closing.signal,
@@ -54,33 +52,5 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   if (!ended.ok) return ended;
   run.end = ended.value;
   await run.log;
-  const { failure, terminated, pod } = ended.value;
-  if (failure !== null) return { ok: false, failure };
-  const lines = terminated?.exitCode === 0 ? [] : await readWholeOfShortLog(logFile(run, pod.metadata.name));
-  return isForeignProgram(lines)
-    ? { ok: false, failure: foreignImageFailure(inputs.image, lines) }
-    : succeed(undefined);
-}
-
-function logFile(run: Run, pod: string): string {
-  return path.join(run.dir.logs, pod, `${testContainerName}.log`);
-}
-
-const shortBytes = 1024;
-
-/** The lines of a log that says next to nothing; none of a longer one, or of one that is not there. */
-async function readWholeOfShortLog(file: string): Promise<string[]> {
-  try {
-    const handle = await open(file);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(shortBytes), 0, shortBytes, 0);
-      const text = buffer.toString('utf8', 0, bytesRead);
-      return bytesRead === shortBytes ? [] : text.split('\n').filter((line) => line !== '');
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
 }
