@@ -68,7 +68,7 @@ export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], contr
 }
 
 /**
- * Loads images of the local docker into nodes, into all of them at once. An image that a node has already, be it from an
+ * Loads images of the local docker into nodes. An image that a node has already, be it from an
  * earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
  * @returns a failure of kind `image` naming the node and what docker or containerd said.
  */
@@ -76,9 +76,9 @@ export async function loadImages(images: string[], nodes: string[], signal: Abor
   if (images.length === 0) return succeed(undefined);
   const local = await Promise.all(images.map((name) => inspectLocalImage(name, signal)));
   const ids = new Map(images.map((name, i) => [name, local[i]?.id ?? '']));
-  return inEveryNode(nodes, signal, async (node, together) => {
+  return inEveryNode(nodes, signal, async (node) => {
     const listed = await runProgram('docker', ['exec', node, ...ctrImages, 'ls'], {
-      signal: together,
+      signal,
       timeoutSeconds: 60,
     });
     const there = listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
@@ -97,9 +97,9 @@ export async function loadImages(images: string[], nodes: string[], signal: Abor
           { command: 'docker', args: ['save', ...names] },
           { command: 'docker', args: ['exec', '--interactive', '--privileged', node, ...command] },
         ],
-        { signal: together, timeoutSeconds: importDeadlineSeconds },
+        { signal, timeoutSeconds: importDeadlineSeconds },
       );
-      together.throwIfAborted();
+      signal.throwIfAborted();
       if (run.culprit !== null) return importFailure(names.join(', '), node, run.culprit.run);
     }
     return succeed(undefined);
@@ -108,37 +108,28 @@ export async function loadImages(images: string[], nodes: string[], signal: Abor
 
 /** Loads the images of a tar archive, as `docker save` or an OCI build writes it, into nodes. */
 function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
-  return inEveryNode(nodes, signal, async (node, together) => {
+  return inEveryNode(nodes, signal, async (node) => {
     const run = await runProgram('docker', ['exec', '--interactive', '--privileged', node, ...importCommand], {
-      signal: together,
+      signal,
       timeoutSeconds: importDeadlineSeconds,
       stdin: createReadStream(archive),
     });
-    together.throwIfAborted();
+    signal.throwIfAborted();
     return run.exitCode === 0 ? succeed(undefined) : importFailure(archive, node, run);
   });
 }
 
-/** Works on all nodes at once. The first that fails ends the others; all have ended when this returns. */
+/** Works on one node after the other: on two cores, streams into two nodes at once took longer than one after the other. */
 async function inEveryNode(
   nodes: string[],
   signal: AbortSignal,
-  work: (node: string, signal: AbortSignal) => Promise<Result<undefined>>,
+  work: (node: string) => Promise<Result<undefined>>,
 ): Promise<Result<undefined>> {
-  const broken = new AbortController();
-  const together = AbortSignal.any([signal, broken.signal]);
-  let failed: Result<undefined> | undefined;
-  const ends = await Promise.allSettled(
-    nodes.map(async (node) => {
-      const result = await work(node, together);
-      if (result.ok) return;
-      failed ??= result;
-      broken.abort('another node has failed');
-    }),
-  );
-  signal.throwIfAborted();
-  if (failed !== undefined) return failed;
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  for (const node of nodes) {
+    const result = await work(node);
+    signal.throwIfAborted();
+    if (!result.ok) return result;
+  }
   return succeed(undefined);
 }
 
