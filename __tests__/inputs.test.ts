@@ -41,7 +41,7 @@ describe('wrong inputs', () => {
       'no-such-input: "1" is not an input',
       'tier: "integrations" is not known; choose one of unit, integration, e2e, staging',
       'nodes: "two" is not a whole number from 1 to 20',
-      'image: "a b" is not an image name; write it as registry/name:tag or name@sha256:…',
+      'image: "a b" is not an image name; write it in small letters as registry/name:tag or name@sha256:…',
       'timeout: "20x" is not a duration; write it as 90s, 20m or 1h30m',
     ]);
   });
@@ -300,3 +300,86 @@ describe('a Job of the user’s own', () => {
     ]);
   });
 });
+describe('registry-mirrors', () => {
+  test('are lines, of which * stands for every other registry', () => {
+    const lines = 'docker.io = http://10.0.0.5:5000/\nregistry-1.docker.io=https://b\n*=https://harbor/v2/all\n';
+    expect(read({ 'registry-mirrors': lines }).inputs?.registryMirrors).toEqual([
+      { registry: 'docker.io', address: 'http://10.0.0.5:5000' },
+      { registry: 'docker.io', address: 'https://b' },
+      { registry: '*', address: 'https://harbor/v2/all' },
+    ]);
+  });
+
+  test.each([
+    ['http://mirror', /is not registry=address/],
+    ['https://docker.io=http://mirror', /is not registry=address/],
+    ['docker.io=mirror:5000', /gives docker\.io a mirror that is no http\(s\) address; write it as docker\.io=http/],
+    ['docker.io=http://me:secret@mirror', /a password in its address; "docker login mirror"/],
+    ['docker.io=http://mirror/?a=1', /holds \? or #/],
+  ])('%s is refused', (line, problem) => {
+    expect(errorsOf({ 'registry-mirrors': line })).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test.each([
+    [
+      'containerdConfigPatches',
+      'containerdConfigPatches: ["[plugins.\\"io.containerd.grpc.v1.cri\\".registry.mirrors.\\"r\\"]"]',
+    ],
+    [
+      'extraMounts',
+      'nodes: [{role: control-plane, extraMounts: [{hostPath: /x, containerPath: /etc/containerd/certs.d}]}]',
+    ],
+  ])('beside mirrors in the %s of a kind-config are a contradiction', (where, text) => {
+    writeFileSync(path.join(directory, 'kind.yaml'), `kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n${text}\n`);
+    expect(errorsOf({ 'kind-config': 'kind.yaml', 'registry-mirrors': 'r=http://m' })).toEqual([
+      expect.stringMatching(new RegExp(`^registry-mirrors: .* contradicts kind-config, whose ${where}`)),
+    ]);
+    expect(errorsOf({ 'kind-config': 'kind.yaml' })).toEqual([]);
+  });
+});
+
+describe('build', () => {
+  beforeEach(() => {
+    mkdirSync(path.join(directory, 'app'));
+    writeFileSync(path.join(directory, 'app/Dockerfile'), '');
+    writeFileSync(path.join(directory, 'app/tests.Dockerfile'), '');
+  });
+
+  test('names what is built, and leaves the name to the run', () => {
+    expect(read({ build: 'app' }).inputs).toMatchObject({
+      build: { context: path.join(directory, 'app'), dockerfile: undefined },
+      image: '',
+    });
+  });
+
+  test('gives it the name that image says', () => {
+    expect(read({ build: 'app', image: 'mine:1', dockerfile: 'app/tests.Dockerfile' }).inputs).toMatchObject({
+      build: { dockerfile: path.join(directory, 'app/tests.Dockerfile') },
+      image: 'mine:1',
+    });
+  });
+
+  test.each<[string, RawInputs, RegExp]>([
+    ['a directory that is not there', { build: 'no' }, /^build: "no" does not exist/],
+    ['a file', { build: 'app/Dockerfile' }, /^build: .* is not a directory/],
+    ['a directory without a Dockerfile', { build: '.' }, /^build: "\." holds no Dockerfile; name it with dockerfile/],
+    ['a Dockerfile that is not there', { build: 'app', dockerfile: 'app/no' }, /^dockerfile: "app\/no" does not exist/],
+    ['a Dockerfile and nothing to build', { dockerfile: 'app/Dockerfile' }, /^dockerfile: .* build does not say what/],
+    ['a digest for a name', { build: 'app', image: `x@sha256:${'0'.repeat(64)}` }, /^image: .* holds a digest/],
+  ])('%s is refused', (_, given, problem) => {
+    expect(errorsOf(given)).toEqual([expect.stringMatching(problem)]);
+  });
+});
+
+test.each(['x/Upper:1', 'x:', 'x@sha256:12', 'a//b:1', 'r.example/:1'])(
+  'the image name %s is refused at once',
+  (image) => {
+    expect(errorsOf({ image })).toEqual([expect.stringMatching(/^image: .* is not an image name/)]);
+  },
+);
+test.each(['x', 'x:V1.0-rc', 'r:5000/a_b/c--d:1', 'GHCR.example/x', `a/b:1@sha256:${'0'.repeat(64)}`])(
+  'the image name %s is taken',
+  (image) => {
+    expect(errorsOf({ image })).toEqual([]);
+  },
+);

@@ -29,6 +29,7 @@ list_missing_tools() {
   ((${major:-0} >= 24)) || missing_tools+=(node24)
   command -v kubectl >/dev/null || missing_tools+=(kubectl)
   command -v act >/dev/null || missing_tools+=(act)
+  command -v registry >/dev/null || missing_tools+=(registry)
 }
 
 # prepare_docker: a docker that runs containers of nodes, and what building images needs of the machine.

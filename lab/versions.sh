@@ -7,6 +7,8 @@ KIND_VERSION=0.32.0
 # Its node image nearest to KUBERNETES_VERSION; asked for to learn whether a registry answers.
 KIND_NODE_RELEASE=docker.io/kindest/node:v1.34.8
 ACT_VERSION=0.2.89
+# The registry that image tests put faults in front of.
+REGISTRY_VERSION=3.1.2
 ETCD_VERSION=3.6.5
 COREDNS_VERSION=1.12.1
 LOCAL_PATH_PROVISIONER_VERSION=0.0.30

@@ -23,5 +23,5 @@ else {
 }
 
 function describeMade(made: RunRecord['content']['made'][number]): string {
-  return made.kind === 'cluster' ? `cluster ${made.name}` : made.path;
+  return made.kind === 'directory' ? made.path : `${made.kind} ${made.name}`;
 }

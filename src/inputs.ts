@@ -13,7 +13,7 @@ import { readJobManifest, type TestJob } from './job-manifest.ts';
 import { messageOf } from './outcome.ts';
 import { shortestSecret } from './secret-mask.ts';
 import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
-import { readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
+import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 
 /** What an input is for, as users read it in action.yml and `--help`. */
 interface InputDoc {
@@ -41,6 +41,13 @@ export type OwnJob =
   | { kind: 'file'; path: string; testJob: TestJob }
   /** Templates of the chart, which are rendered when the cluster is known; `set` counts for them alone. */
   | { kind: 'templates'; templates: string[]; set: string[]; container: string | undefined };
+/** Where images of a registry come from instead. */
+export interface RegistryMirror {
+  /** Host, with its port if it has one, as image names begin; `docker.io` for Docker Hub, `*` for every other registry. */
+  registry: string;
+  /** http(s) address without a final slash. */
+  address: string;
+}
 
 // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,11 +173,17 @@ const quantity = matching(
   /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/,
   'is not a Kubernetes quantity; write memory as 512Mi or 2Gi, cpu as 500m or 2',
 );
+/** An image's name as containers' runtimes take it (the grammar of github.com/distribution/reference). */
+const imageNamePattern =
+  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 const imageName = matching(
-  /^[a-zA-Z0-9][\w.:/@-]*$/,
-  'is not an image name; write it as registry/name:tag or name@sha256:…',
+  imageNamePattern,
+  'is not an image name; write it in small letters as registry/name:tag or name@sha256:…',
 );
-const imageNames = linesMatching(/^[a-zA-Z0-9][\w.:/@-]*$/, 'holds a line that is not an image name; write one a line');
+const imageNames = linesMatching(
+  imageNamePattern,
+  'holds a line that is not an image name; write one a line, in small letters',
+);
 const version = matching(/^v?\d+\.\d+\.\d+$/, 'is not a version; write it as v1.2.3');
 const words = v.pipe(
   v.string(),
@@ -247,6 +260,32 @@ function readJobResults(text: string): Record<string, { result: string }> | unde
   }
 }
 
+const mirrorLines = v.pipe(
+  lines,
+  v.rawTransform(({ dataset, addIssue, NEVER }): RegistryMirror[] => {
+    const mirrors = dataset.value.map(readMirror);
+    const wrong = mirrors.find((mirror) => typeof mirror === 'string');
+    if (wrong === undefined) return mirrors as RegistryMirror[];
+    addIssue({ message: wrong });
+    return NEVER;
+  }),
+);
+
+/** One line `registry=address`, or what is wrong with it. */
+function readMirror(line: string): RegistryMirror | string {
+  const [name, address] = [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1).trim()];
+  const registry = /^(index\.docker\.io|registry-1\.docker\.io)$/.test(name) ? 'docker.io' : name;
+  if (!/^(\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?)$/.test(registry))
+    return 'is not registry=address, one a line, as in docker.io=http://10.0.0.5:5000; * stands for every other registry';
+  if (!/^https?:\/\/[^\s"\\]+$/.test(address) || !URL.canParse(address))
+    return `gives ${registry} a mirror that is no http(s) address; write it as ${registry}=http://10.0.0.5:5000`;
+  const url = new URL(address);
+  if (url.username !== '' || url.password !== '')
+    return `gives ${registry} a mirror with a password in its address; "docker login ${url.host}" is the place for that`;
+  if (url.search !== '' || url.hash !== '') return `gives ${registry} a mirror whose address holds ? or #`;
+  return { registry, address: address.replace(/\/+$/, '') };
+}
+
 /** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
 function readWords(text: string): string[] | undefined {
   try {
@@ -288,7 +327,7 @@ const schema = v.object({
   'helm-version': optional(version),
   'tools-mirror': optional(matching(/^https?:\/\/\S+$/, 'is not an http(s) address')),
   'tools-checksums': optional(v.string()),
-  'registry-mirrors': optional(v.string()),
+  'registry-mirrors': v.optional(mirrorLines, ''),
   image: v.optional(imageName, 'ghcr.io/floe/test-runner'),
   build: optional(v.string()),
   dockerfile: optional(v.string()),
@@ -362,13 +401,21 @@ export const inputDocs: Record<InputName, InputDoc> = {
     default: '',
     description: 'File of "<sha256>  <file name>" lines for tools whose checksum is not pinned here',
   },
-  'registry-mirrors': { default: '', description: 'Registries that the nodes pull from instead' },
+  'registry-mirrors': {
+    default: '',
+    description:
+      'registry=address lines (docker.io=http://10.0.0.5:5000; * for every other): where the nodes pull its images from instead',
+  },
   image: {
     default: 'ghcr.io/floe/test-runner',
     description: 'Test image. One that the local docker has is loaded into the nodes, any other is pulled by them',
   },
-  build: { default: '', description: 'Build context from which the test image is built first' },
-  dockerfile: { default: '', description: 'Dockerfile of that build' },
+  build: {
+    default: '',
+    description:
+      'Directory from which the test image is built first (docker build); image, if given, is the name it gets',
+  },
+  dockerfile: { default: '', description: 'Dockerfile of that build. The one in the directory by default' },
   'load-images': { default: '', description: 'More images of the local docker to load into the nodes, one a line' },
   'image-archives': { default: '', description: 'Tar files of images to load into the nodes, one a line' },
   command: {
@@ -468,9 +515,6 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
   { input: 'kubeconfig' },
   { input: 'context' },
   { input: 'chart-version' },
-  { input: 'registry-mirrors' },
-  { input: 'build' },
-  { input: 'dockerfile' },
 ];
 
 /** What `mode: report` reads, and of this what a test does too. */
@@ -486,6 +530,8 @@ const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifa
 /** Inputs that only the built-in Job knows, whose container is made from them; a Job of the user's own says it itself. */
 const ofBuiltInJob: InputName[] = [
   'image',
+  'build',
+  'dockerfile',
   'command',
   'args',
   'memory',
@@ -518,7 +564,11 @@ export interface Inputs {
   helmVersion: string | undefined;
   toolsMirror: string | undefined;
   toolsChecksumsPath: string | undefined;
+  registryMirrors: RegistryMirror[];
+  /** Empty: the one that is built, under a name that the run gives it. */
   image: string;
+  /** What the test image is built from first; `image` is its name. */
+  build: { context: string; dockerfile: string | undefined } | undefined;
   loadImages: string[];
   imageArchives: string[];
   /** Undefined: the default of the tier; empty: the image's own. */
@@ -647,11 +697,20 @@ export function readInputs(
   for (const file of value.values) valuesFiles.push(existing('values', file, 'file'));
   for (const file of value['image-archives']) existing('image-archives', file, 'file');
   if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
+  checkBuild(value, existing, errors);
   const kindConfigFile = value['kind-config'];
   const kindConfig =
     kindConfigFile === undefined
       ? undefined
       : readKindConfig(kindConfigFile, existing('kind-config', kindConfigFile, 'file'), errors);
+  const clash =
+    kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
+  if (clash !== undefined)
+    errors.push({
+      input: 'registry-mirrors',
+      value: raw['registry-mirrors'] ?? '',
+      problem: `contradicts kind-config, ${clash}`,
+    });
   if (value['kind-config'] !== undefined && value.nodes !== undefined)
     errors.push({
       input: 'nodes',
@@ -705,7 +764,15 @@ export function readInputs(
       helmVersion: value['helm-version'],
       toolsMirror: value['tools-mirror'],
       toolsChecksumsPath: value['tools-checksums'] === undefined ? undefined : resolve(value['tools-checksums']),
-      image: value.image,
+      registryMirrors: value['registry-mirrors'],
+      image: value.build !== undefined && raw.image === undefined ? '' : value.image,
+      build:
+        value.build === undefined
+          ? undefined
+          : {
+              context: resolve(value.build),
+              dockerfile: value.dockerfile === undefined ? undefined : resolve(value.dockerfile),
+            },
       loadImages: value['load-images'],
       imageArchives: value['image-archives'].map(resolve),
       command: value.command,
@@ -839,6 +906,33 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
     else raw[name] = text;
   }
   return raw;
+}
+
+/** A build needs its directory and its Dockerfile, and a name that can be given to it. */
+function checkBuild(
+  value: { build?: string | undefined; dockerfile?: string | undefined; image: string },
+  existing: (input: InputName, file: string, kind: 'file' | 'directory or .tgz file' | 'directory') => string,
+  errors: InputError[],
+): void {
+  const { build, dockerfile, image } = value;
+  if (build === undefined) {
+    if (dockerfile !== undefined)
+      errors.push({
+        input: 'dockerfile',
+        value: dockerfile,
+        problem: 'says how to build, but build does not say what',
+      });
+    return;
+  }
+  const context = existing('build', build, 'directory');
+  if (dockerfile !== undefined) existing('dockerfile', dockerfile, 'file');
+  else if (
+    statSync(context, { throwIfNoEntry: false })?.isDirectory() === true &&
+    !existsSync(path.join(context, 'Dockerfile'))
+  )
+    errors.push({ input: 'build', value: build, problem: 'holds no Dockerfile; name it with dockerfile' });
+  if (image.includes('@'))
+    errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
 }
 
 function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {

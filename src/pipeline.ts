@@ -6,18 +6,17 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportClusterLogs, type KindCluster } from './cluster/create-cluster.ts';
-import { inspectLocalImage, listLocalImages } from './cluster/docker.ts';
 import { renderKindConfig } from './cluster/kind-config.ts';
 import { fillNodes, loadImages } from './cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
+import { mountMirrors } from './cluster/registry-mirrors.ts';
 import { UsageMeter } from './diagnose/measure-usage.ts';
 import { NamespaceWatch } from './diagnose/namespace-watch.ts';
 import { SystemWatch } from './diagnose/system-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
-import { listJobImages, type TestJob, testImageOf } from './job-manifest.ts';
 import { connect, type KubeConnection } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
@@ -27,8 +26,11 @@ import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
+import { carryCredentials } from './run/carry-credentials.ts';
+import { buildTestImage, chooseImages } from './run/choose-images.ts';
+import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
-import { needsCollector, readOwnJob } from './run/prepare-job.ts';
+import { readOwnJob } from './run/prepare-job.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
 import { runSuite } from './run/run-suite.ts';
@@ -83,10 +85,11 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
       : await enterCluster(run, standing, images);
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
-  if (!platform.ok) return platform;
+  if (!platform.ok) return nameSimilarImages(run, platform);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
-  return clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
+  const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
+  return explainEnd(run, tests, platform.value.watch.events);
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
@@ -135,18 +138,6 @@ export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): P
 
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The images of the tests and of the chart, as far as the local docker has them, and all that `load-images` names. */
-async function chooseImages(run: Run, ofChart: string[], own: TestJob | undefined): Promise<string[]> {
-  const { inputs, signal } = run;
-  run.image = await inspectLocalImage(own === undefined ? inputs.image : testImageOf(own), signal);
-  const ofJob = own === undefined ? [] : listJobImages(own);
-  const collector = needsCollector(run, own) ? [inputs.collectorImage] : [];
-  const ours = run.image === undefined ? [] : [run.image.name];
-  const local = await listLocalImages([...ofChart, ...ofJob, ...collector], signal);
-  run.loadedImages = new Set([...inputs.loadImages, ...ours, ...local]);
-  return [...run.loadedImages];
-}
-
 interface ClusterImages {
   images: string[];
   /** Whether pods may run on the control plane beside workers, and need the images there. */
@@ -163,6 +154,7 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
       userConfig: inputs.kindConfig,
       nodes: inputs.nodes,
       resultsHostPath: dir.results,
+      mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
     }),
     nodeImage: inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined),
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
@@ -197,13 +189,15 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
         return made;
       }),
     (signal) =>
-      clock.phase('images', () =>
-        fillNodes(
+      clock.phase('images', async () => {
+        const built = await buildTestImage(run, signal);
+        if (!built.ok) return built;
+        return fillNodes(
           { name: cluster.name, nodes: inputs.nodes },
           { ...images, archives: inputs.imageArchives },
           { ...run.voice, signal },
-        ),
-      ),
+        );
+      }),
   ]);
 }
 
@@ -212,7 +206,10 @@ async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): 
     run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
     run.cluster = cluster;
   });
-  return run.clock.phase('images', () => loadImages(images, cluster.nodes, run.signal));
+  return run.clock.phase('images', async () => {
+    const built = await buildTestImage(run, run.signal);
+    return built.ok ? loadImages(images, cluster.nodes, run.signal) : built;
+  });
 }
 
 // ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,6 +219,8 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
   const connection = run.connection!;
   const made = await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
   if (!made.ok) return made;
+  const carried = await carryCredentials(run, connection);
+  if (!carried.ok) return carried;
   // An outage is told while it lasts, and is one warning once it is over; one that does not end is the run's failure.
   const watch = new NamespaceWatch(
     connection,

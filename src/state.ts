@@ -22,6 +22,8 @@ import { identifySelf, isAlive } from './tools/is-alive.ts';
 const madeSchema = v.variant('kind', [
   /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
   v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
+  /** An image of the local docker under a name of ours. */
+  v.object({ kind: v.literal('image'), name: v.string() }),
   /** A directory of ours alone, with all that is in it. */
   v.object({ kind: v.literal('directory'), path: v.string() }),
 ]);

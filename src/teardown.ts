@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { removeImage } from './cluster/build-image.ts';
 import { deleteCluster } from './cluster/create-cluster.ts';
 import { messageOf } from './outcome.ts';
 import type { RunRecord } from './state.ts';
@@ -18,10 +19,11 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
       if (made.kind === 'cluster') {
         const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
         if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
-      } else await rm(made.path, { recursive: true, force: true });
+      } else if (made.kind === 'image') await removeImage(made.name, signal);
+      else await rm(made.path, { recursive: true, force: true });
       record.forget(made);
     } catch (error) {
-      troubles.push(`${made.kind === 'cluster' ? made.name : made.path}: ${messageOf(error)}`);
+      troubles.push(`${made.kind === 'directory' ? made.path : made.name}: ${messageOf(error)}`);
     }
   }
   if (troubles.length === 0) record.remove();

@@ -32,3 +32,17 @@ export function readUserKindConfig(text: string): UserKindConfig {
   }
   return { rest, nodes: nodes as KindNode[] };
 }
+
+/**
+ * What of a Kind config stands in the way of mirrors that we write; undefined when nothing does. Two lists of mirrors
+ * cannot be merged: containerd refuses the one beside the other.
+ */
+export function findOwnMirrors({ rest, nodes }: UserKindConfig): string | undefined {
+  if (/registry\S*\.(mirrors|configs)\b/.test(JSON.stringify(rest.containerdConfigPatches ?? '')))
+    return 'whose containerdConfigPatches name mirrors of registries; write all of them in one place';
+  const isOnHosts = (mount: unknown) =>
+    (mount as { containerPath?: unknown } | null)?.containerPath === '/etc/containerd/certs.d';
+  if (nodes.some((node) => node.extraMounts?.some(isOnHosts)))
+    return 'whose extraMounts name /etc/containerd/certs.d; write all mirrors in one place';
+  return undefined;
+}

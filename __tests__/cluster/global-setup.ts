@@ -7,6 +7,7 @@ import { createCluster, deleteCluster } from '../../src/cluster/create-cluster.t
 import { renderKindConfig } from '../../src/cluster/kind-config.ts';
 import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
+import { hostsMounts, writeHosts } from '../../src/cluster/registry-mirrors.ts';
 import { waitForNodes } from '../../src/cluster/wait-for-nodes.ts';
 import { connect } from '../../src/kube/connection.ts';
 import type { Result } from '../../src/outcome.ts';
@@ -39,6 +40,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   return remove;
 }
 
+/** Where a test may name the mirrors of a registry to the shared cluster (`writeHosts`). */
+export function hostsDirectory(cluster: Pick<ReadyCluster, 'kubeconfigPath'>): string {
+  return path.join(path.dirname(cluster.kubeconfigPath), 'registries');
+}
+
 /**
  * Makes the cluster, with the test image in its nodes. What `remove` removes is all of it.
  * @param kindConfig for tests that need more than a node, or nodes of their own kind; they then have it for themselves.
@@ -51,7 +57,10 @@ export async function makeSharedCluster(
   const mountedHostPath = path.join(workDir, 'results');
   mkdirSync(mountedHostPath);
   const kubeconfigPath = path.join(workDir, 'kubeconfig');
-  const configYaml = renderKindConfig({ userConfig: kindConfig, nodes: 1, resultsHostPath: mountedHostPath });
+  const hosts = hostsDirectory({ kubeconfigPath });
+  await writeHosts(hosts, []);
+  const mounts = hostsMounts(hosts);
+  const configYaml = renderKindConfig({ userConfig: kindConfig, nodes: 1, resultsHostPath: mountedHostPath, mounts });
   const nodeCount = kindConfig?.nodes.length ?? 1;
   const nodeImage = process.env.FLOE_LAB_NODE_IMAGE || undefined;
   const options = { signal: AbortSignal.timeout(8 * 60_000), waitingFor: () => {}, quote: () => {} };

@@ -16,6 +16,8 @@ import { sharedImage } from './global-setup.ts';
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
   printed: string[];
+  /** What must never be printed, as the door was told. */
+  masked: string[];
   /** result.json, as it lies on the disk. */
   onDisk: Verdict;
 }
@@ -54,6 +56,7 @@ export async function runOnSharedCluster(options: {
   const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const printed: string[] = [];
+  const masked: string[] = [];
   const print = (line: string) => {
     printed.push(line);
     options.onPrinted?.(line);
@@ -65,7 +68,7 @@ export async function runOnSharedCluster(options: {
     warn: (line) => print(line),
     waitingFor: () => {},
     quote: (line) => print(line),
-    mask: () => {},
+    mask: (secret) => masked.push(secret),
   };
   // A run of a hook is looked at by several tests; its namespace stays.
   if (TestRunner.getCurrentTest() !== undefined) onTestFinished(() => removeNamespace(cluster, read.inputs.namespace));
@@ -81,7 +84,20 @@ export async function runOnSharedCluster(options: {
     forceCollector: options.forceCollector ?? false,
   });
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
-  return { ...end, printed, onDisk };
+  return { ...end, printed, masked, onDisk };
+}
+
+/**
+ * The same, and takes the namespace away: a pod that waits for its image holds its share of the node's CPU for ever, and
+ * asks registries again and again.
+ */
+export async function runAndLeave(options: Parameters<typeof runOnSharedCluster>[0]): Promise<SharedRun> {
+  const run = await runOnSharedCluster(options);
+  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
+  const signal = AbortSignal.timeout(30_000);
+  await connection.call('DELETE', `/api/v1/namespaces/${run.onDisk.cluster!.namespace}`, { signal });
+  await connection.close();
+  return run;
 }
 
 /** Without waiting for it. A pod that waits or crashes for ever would take from the next test what it asks for. */

@@ -1,5 +1,6 @@
 import { dump } from 'js-yaml';
 import type { KindNode, UserKindConfig } from '../user-kind-config.ts';
+import type { NodeMount } from './registry-mirrors.ts';
 
 /** Where in every node the runner's results directory appears. */
 export const nodeResultsPath = '/k8s-test/results';
@@ -11,6 +12,8 @@ export interface KindConfigOptions {
   nodes: number;
   /** Directory of the runner that every node mounts at `nodeResultsPath`. */
   resultsHostPath: string;
+  /** What else every node mounts: the mirrors of registries. */
+  mounts?: NodeMount[];
 }
 
 /**
@@ -23,12 +26,12 @@ export function renderKindConfig(options: KindConfigOptions): string {
     listed.length > 0
       ? listed
       : Array.from({ length: options.nodes }, (_, i) => ({ role: i === 0 ? 'control-plane' : 'worker' }));
-  const mount = { hostPath: options.resultsHostPath, containerPath: nodeResultsPath };
+  const mounts = [{ hostPath: options.resultsHostPath, containerPath: nodeResultsPath }, ...(options.mounts ?? [])];
   const { name: _, ...rest } = given;
   return dump({
     ...rest,
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',
-    nodes: nodes.map((node) => ({ ...node, extraMounts: [...(node.extraMounts ?? []), mount] })),
+    nodes: nodes.map((node) => ({ ...node, extraMounts: [...(node.extraMounts ?? []), ...mounts] })),
   });
 }

@@ -2,13 +2,15 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, type ProgramRun, pipePrograms, runProgram } from '../tools/run-program.ts';
-import { listNodeContainers, type NodeContainer } from './docker.ts';
+import { inspectLocalImage, listNodeContainers, type NodeContainer } from './docker.ts';
+import { registryOf } from './registry-credentials.ts';
 
 const importDeadlineSeconds = 10 * 60;
 const pollMilliseconds = 250;
 
+const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 /** As `kind load` calls it (pkg/cluster/nodeutils: LoadImageArchive). */
-const importCommand = ['ctr', '--namespace=k8s.io', 'images', 'import', '--all-platforms', '--digests', '-'];
+const importCommand = [...ctrImages, 'import', '--all-platforms', '--digests', '-'];
 
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before
@@ -66,37 +68,103 @@ export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], contr
 }
 
 /**
- * Loads images of the local docker into nodes. One stream for all images, since they share layers.
+ * Loads images of the local docker into nodes. An image that a node has already, be it from an
+ * earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
  * @returns a failure of kind `image` naming the node and what docker or containerd said.
  */
 export async function loadImages(images: string[], nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
   if (images.length === 0) return succeed(undefined);
-  for (const node of nodes) {
-    const run = await pipePrograms(
-      [
-        { command: 'docker', args: ['save', ...images] },
-        { command: 'docker', args: ['exec', '--interactive', '--privileged', node, ...importCommand] },
-      ],
-      { signal, timeoutSeconds: importDeadlineSeconds },
-    );
-    signal.throwIfAborted();
-    if (run.culprit !== null) return importFailure(images.join(', '), node, run.culprit.run);
-  }
-  return succeed(undefined);
+  const local = await Promise.all(images.map((name) => inspectLocalImage(name, signal)));
+  const ids = new Map(images.map((name, i) => [name, local[i]?.id ?? '']));
+  return inEveryNode(nodes, signal, async (node) => {
+    const listed = await runProgram('docker', ['exec', node, ...ctrImages, 'ls'], {
+      signal,
+      timeoutSeconds: 60,
+    });
+    const there = listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
+    const missing = images.filter((name) => !isInNode(name, ids.get(name)!, there));
+    const [digested, tagged] = [missing.filter(hasDigest), missing.filter((name) => !hasDigest(name))];
+    const streams = tagged.length === 0 ? [] : [{ names: tagged, command: importCommand }];
+    // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
+    for (const name of digested)
+      streams.push({
+        names: [name],
+        command: [...ctrImages, 'import', '--all-platforms', '--index-name', nameInNode(name), '-'],
+      });
+    for (const { names, command } of streams) {
+      const run = await pipePrograms(
+        [
+          { command: 'docker', args: ['save', ...names] },
+          { command: 'docker', args: ['exec', '--interactive', '--privileged', node, ...command] },
+        ],
+        { signal, timeoutSeconds: importDeadlineSeconds },
+      );
+      signal.throwIfAborted();
+      if (run.culprit !== null) return importFailure(names.join(', '), node, run.culprit.run);
+    }
+    return succeed(undefined);
+  });
 }
 
 /** Loads the images of a tar archive, as `docker save` or an OCI build writes it, into nodes. */
-async function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
-  for (const node of nodes) {
+function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
+  return inEveryNode(nodes, signal, async (node) => {
     const run = await runProgram('docker', ['exec', '--interactive', '--privileged', node, ...importCommand], {
       signal,
       timeoutSeconds: importDeadlineSeconds,
       stdin: createReadStream(archive),
     });
     signal.throwIfAborted();
-    if (run.exitCode !== 0) return importFailure(archive, node, run);
+    return run.exitCode === 0 ? succeed(undefined) : importFailure(archive, node, run);
+  });
+}
+
+/** Works on one node after the other: on two cores, streams into two nodes at once took longer than one after the other. */
+async function inEveryNode(
+  nodes: string[],
+  signal: AbortSignal,
+  work: (node: string) => Promise<Result<undefined>>,
+): Promise<Result<undefined>> {
+  for (const node of nodes) {
+    const result = await work(node);
+    signal.throwIfAborted();
+    if (!result.ok) return result;
   }
   return succeed(undefined);
+}
+
+/** What `ctr images ls` prints: the digest of each name's manifest. */
+export function listImagesOfNode(printed: string): Map<string, string> {
+  const rows = printed.split('\n').slice(1);
+  return new Map(
+    rows.flatMap((row) => {
+      const [name, , digest] = row.split(/\s+/);
+      return name === undefined || digest === undefined || name === '' ? [] : [[name, digest] as const];
+    }),
+  );
+}
+
+/**
+ * Whether a node has an image under this name with this ID. The kubelet's part of containerd keeps a second name for each
+ * image, its ID; both lead to the same manifest. A name with a digest can mean nothing else.
+ */
+export function isInNode(name: string, id: string, there: Map<string, string>): boolean {
+  const digest = there.get(nameInNode(name));
+  if (digest === undefined) return false;
+  return hasDigest(name) || (id !== '' && (there.get(id) === digest || digest === id));
+}
+
+function hasDigest(name: string): boolean {
+  return name.includes('@');
+}
+
+/** The name under which the kubelet looks for an image: whole, with a digest in place of the tag where there is one. */
+export function nameInNode(name: string): string {
+  const registry = registryOf(name);
+  const bare = name.replace(/^(index\.)?docker\.io\//, '');
+  const whole = registry === 'docker.io' ? `docker.io/${bare.includes('/') ? '' : 'library/'}${bare}` : bare;
+  if (hasDigest(whole)) return whole.replace(/:[^/:@]*@/, '@');
+  return /:[^/]*$/.test(whole) ? whole : `${whole}:latest`;
 }
 
 function importFailure(what: string, node: string, run: ProgramRun): Result<undefined> {

@@ -5,10 +5,10 @@
 import type { ContainerStatus, Pod } from '../kube/objects.ts';
 import { toOneLine } from '../outcome.ts';
 import { classifyCrash } from './classify-crash.ts';
+import { classifyImage } from './classify-image.ts';
 import { classifySchedule } from './classify-schedule.ts';
 import { emptyFacts, type NamespaceFacts } from './namespace-facts.ts';
 import {
-  containerOf,
   controllerOf,
   describeEvent,
   eventsOf,
@@ -20,11 +20,6 @@ import {
   tailOfError,
 } from './pod-facts.ts';
 import { type Cause, machineryPatienceSeconds, othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
-
-/** The kubelet tries again after 10, 20 and 40 s: a registry that is away for a moment gets three attempts. */
-const unreachablePatienceSeconds = 40;
-/** A registry that limits or fails is waited for through four attempts. */
-const overloadedPatienceSeconds = 120;
 
 const ranks = { certain: 0, likely: 1, transient: 2 };
 
@@ -99,7 +94,7 @@ function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFa
     case 'ImagePullBackOff':
     case 'ImageInspectError':
     case 'RegistryUnavailable':
-      return classifyImage(pod, status, waiting.reason, waiting.message ?? '');
+      return imageTrouble(pod, status, waiting.reason, waiting.message ?? '');
     case 'CreateContainerConfigError':
       return classifyConfig(pod, status.name, waiting.message ?? '');
     case 'CreateContainerError':
@@ -260,34 +255,15 @@ export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | und
   return undefined;
 }
 
-/** What registries and containerd say of an image that will not be there however often it is asked for. */
-const permanentPullErrors =
-  /not found|manifest unknown|invalid reference format|repository does not exist|unauthorized|denied|forbidden|\b40[134]\b|no match for platform|InvalidImageName|ErrImageNeverPull/i;
-
-const unreachablePullErrors = /no such host|dial tcp|connection refused|i\/o timeout|server misbehaving/i;
-
-function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): Trouble {
-  const image = containerOf(pod, status.name)?.image || status.image;
-  return podTrouble(pod, status.name, {
-    kind: 'image',
-    reason: `image ${image} cannot be pulled for container ${status.name} of pod ${pod.metadata.name}: ${message || reason}`,
-    hint: hintForPull(message),
-    confidence: permanentPullErrors.test(`${reason} ${message}`) ? 'certain' : 'likely',
-    patienceSeconds: unreachablePullErrors.test(message) ? unreachablePatienceSeconds : overloadedPatienceSeconds,
-  });
-}
-
-function hintForPull(message: string): string {
-  if (/unauthorized|denied|forbidden|\b40[13]\b/i.test(message))
-    return 'The registry refuses: check the name, and give credentials, or load the image with load-images.';
-  if (/not found|manifest unknown|\b404\b/i.test(message))
-    return 'Check the name and the tag; an image that only your docker has goes in by load-images.';
-  if (/no such host|dial tcp|timeout|lookup/i.test(message))
-    return 'The nodes cannot reach the registry: load the image with load-images, or check the network.';
-  return 'Check the image name, or load the image with load-images.';
+/** An image that cannot be had, as a trouble of its pod. */
+function imageTrouble(pod: Pod, status: ContainerStatus, reason: string, message: string): Trouble {
+  const { failure, confidence, patienceSeconds } = classifyImage(pod, status, reason, message);
+  return podTrouble(pod, status.name, { ...failure, confidence, patienceSeconds });
 }
 
 function hintForStart(message: string): string {
+  if (/non-numeric user/.test(message))
+    return 'The image names its user, which Kubernetes cannot tell from root: give it a numeric USER, or the pod a runAsUser.';
   if (/non-?root|runAsUser/i.test(message))
     return 'It would run as root where runAsNonRoot forbids it: give the image a USER, or set runAsUser to another number than 0.';
   if (/error mounting|not a directory/i.test(message))
@@ -297,8 +273,6 @@ function hintForStart(message: string): string {
     return 'The program is not executable for the user that the container runs as.';
   if (/executable file not found|no such file or directory/i.test(message))
     return 'The image has no such program: check command, and whether the image is meant for this platform.';
-  if (/non-numeric user/.test(message))
-    return 'The image names its user, which Kubernetes cannot tell from root: give it a numeric USER, or the pod a runAsUser.';
   return '';
 }
 

@@ -18,6 +18,8 @@ export interface JobOptions {
   image: string;
   /** Whether the image is in the nodes already, so that nobody is asked for it. */
   isLoaded: boolean;
+  /** Secrets with the credentials to pull it with. */
+  imagePullSecrets?: string[];
   /** The image's own entry point, as far as it is known. */
   entrypoint: string[] | undefined;
   /** As the user gave them: undefined keeps the default, empty the image's own. */
@@ -88,6 +90,9 @@ export function buildJob(options: JobOptions): JobManifest {
           terminationGracePeriodSeconds: options.graceSeconds,
           automountServiceAccountToken: options.serviceAccount !== undefined,
           ...(options.serviceAccount === undefined ? {} : { serviceAccountName: options.serviceAccount }),
+          ...(options.imagePullSecrets === undefined || options.imagePullSecrets.length === 0
+            ? {}
+            : { imagePullSecrets: options.imagePullSecrets.map((name) => ({ name })) }),
           ...(options.nodeSelector.length === 0 ? {} : { nodeSelector: Object.fromEntries(options.nodeSelector) }),
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           containers: [

@@ -1,3 +1,4 @@
+import { describeStuckPull } from '../diagnose/classify-image.ts';
 import { explainTrouble } from '../diagnose/explain-trouble.ts';
 import { findTroubles, uidsOfJob } from '../diagnose/find-troubles.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
@@ -212,6 +213,9 @@ function hasRun(terminated: ContainerStateTerminated | undefined): boolean {
 async function explainLate(options: RunJobOptions, jobUid: string): Promise<Failure> {
   const { watch, startupTimeoutSeconds } = options;
   const late = `the test pod did not start within ${startupTimeoutSeconds} s`;
+  const own = watch.pods.filter((pod) => isOfJob(pod, jobUid));
+  const stuck = describeStuckPull(own, watch.events, startupTimeoutSeconds);
+  if (stuck !== undefined) return stuck;
   const uids = uidsOfJob(watch.facts, jobUid);
   const trouble = findTroubles(watch.facts).find(({ uid }) => uids.has(uid));
   if (trouble === undefined)

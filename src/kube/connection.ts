@@ -78,7 +78,7 @@ export class KubeConnection {
    * deadline, as far as a second attempt cannot do harm.
    * @throws ApiError, or the signal's reason when it is aborted.
    */
-  async call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, options: CallOptions): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: CallOptions): Promise<T> {
     const seconds = options.deadlineSeconds ?? this.#deadlineSeconds;
     const deadline = AbortSignal.timeout(seconds * 1000);
     const signal = AbortSignal.any([options.signal, deadline]);

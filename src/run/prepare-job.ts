@@ -1,3 +1,4 @@
+import { pullSecretName } from '../cluster/pull-secret.ts';
 import { adaptJob, buildSecret, giveSecrets } from '../job/adapt-job.ts';
 import { buildJob, netSecondsOf, runLabel, testContainerName } from '../job/build-job.ts';
 import { type CompanionOptions, clearFormerJob, createCompanions } from '../job/create-companions.ts';
@@ -74,6 +75,7 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   const secretName = `k8s-test-secrets-${runId}`;
   const names = inputs.secrets.map(([name]) => name);
   changes.push(...routing, ...giveSecrets(job, container, secretName, names));
+  if (own.value !== undefined && run.hasPullSecret) addPullSecret(job);
   // Of the built-in Job nobody wrote a line that could have been changed.
   if (own.value !== undefined) for (const change of changes) run.door.say(`Job/${job.metadata.name}: ${change}`);
   const needed: Manifest[] = [...companions];
@@ -103,6 +105,7 @@ async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobMa
     runId: run.record.content.runId,
     isLoaded: run.image !== undefined,
     entrypoint: run.image?.entrypoint,
+    imagePullSecrets: run.hasPullSecret ? [pullSecretName] : [],
     helper: await provideHelper(run, connection),
   });
 }
@@ -111,4 +114,11 @@ async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobMa
 function numericUser(user: string | undefined): number | undefined {
   const [, id] = /^(\d+)(:|$)/.exec(user ?? '') ?? [];
   return id === undefined ? undefined : Number(id);
+}
+
+/** A Job with a ServiceAccount of its own does not get the credentials of the default one. */
+function addPullSecret(job: JobManifest): void {
+  const { spec } = job.spec.template;
+  const named = Array.isArray(spec.imagePullSecrets) ? (spec.imagePullSecrets as { name: string }[]) : [];
+  spec.imagePullSecrets = [...named.filter((one) => one.name !== pullSecretName), { name: pullSecretName }];
 }

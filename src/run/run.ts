@@ -1,5 +1,6 @@
 /** One run on its way: what it was asked for, and what it has learned so far. */
 import path from 'node:path';
+import { builtImageName } from '../cluster/build-image.ts';
 import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
@@ -113,6 +114,10 @@ export class Run {
   image: LocalImage | undefined;
   /** Images that went from the local docker into the nodes. */
   loadedImages: ReadonlySet<string> = new Set();
+  /** Images that the nodes must pull: those of the tests and the chart that nobody loads. */
+  pulledImages: string[] = [];
+  /** Whether the namespace holds credentials for registries. */
+  hasPullSecret = false;
   /** The Job, once it is decided. */
   job: PreparedJob | undefined;
   /** Brings home results that are not written to the runner's disk. */
@@ -133,8 +138,9 @@ export class Run {
   incidents: readonly ReportedIncident[] = [];
 
   constructor(options: RunOptions) {
-    this.inputs = options.inputs;
-    this.mask = new SecretMask(options.inputs.secrets.map(([, value]) => value));
+    const { inputs, record } = options;
+    this.inputs = inputs.image === '' ? { ...inputs, image: builtImageName(record.content.runId) } : inputs;
+    this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));
     this.door = this.mask.isEmpty ? options.door : new MaskedDoor(options.door, this.mask);
     this.forceCollector = options.forceCollector ?? false;
     this.signal = options.signal;

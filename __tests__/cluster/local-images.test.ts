@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { loadImages } from '../../src/cluster/load-images.ts';
+import { Registry } from '../registry/registry.ts';
+import { testImage } from './global-setup.ts';
+import { runAndLeave, runOnSharedCluster } from './run-on-shared-cluster.ts';
+
+const greenScript = `echo '<testsuite tests="1"><testcase name="one"/></testsuite>' > /results/junit.xml`;
+const builtImage = 'k8s-test-local-images:1';
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'local-images-'));
+});
+afterAll(() => {
+  execFileSync('docker', ['image', 'rm', '--force', builtImage], { stdio: 'ignore' });
+  rmSync(directory, { recursive: true });
+});
+
+describe('a test image that is built first', () => {
+  test('is what the tests run in, under the name that image gives it', async () => {
+    const dockerfile = path.join(directory, 'good.Dockerfile');
+    writeFileSync(dockerfile, `FROM ${testImage}\nENV BUILT=here\n`);
+    const run = await runAndLeave({
+      script: `test "$BUILT" = here && ${greenScript}`,
+      given: { build: directory, dockerfile, image: builtImage },
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: builtImage } });
+    expect(run.printed.join('\n')).toMatch(/ENV BUILT=here/);
+  });
+
+  test('and does not build is broken with kind image and the last words of the builder', async () => {
+    const dockerfile = path.join(directory, 'bad.Dockerfile');
+    const word = `nearly-there-${randomBytes(4).toString('hex')}`;
+    writeFileSync(dockerfile, `FROM ${testImage}\nRUN echo ${word} && exit 3\n`);
+    // Nothing is made in the cluster when the image is not there.
+    const run = await runOnSharedCluster({ script: greenScript, given: { build: directory, dockerfile } });
+    expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
+    expect(run.onDisk.failure?.reason).toMatch(/^docker build of .* failed: .*(returned a non-zero code|exit code): 3/);
+    expect(run.onDisk.failure?.evidence.join('\n')).toContain(word);
+    expect(run.onDisk.failure?.hint).toContain(`--file ${dockerfile}`);
+    const containers = execFileSync('docker', ['ps', '--all', '--no-trunc', '--format', '{{.Command}}'], {
+      encoding: 'utf8',
+    });
+    expect(containers).not.toContain(word);
+  });
+});
+
+test('an image that is named by its digest is loaded under that very name', async () => {
+  const registry = await Registry.start();
+  try {
+    registry.push('debian:bookworm-slim', 'by-digest:1');
+    const { digest } = await registry.manifest('by-digest', '1');
+    const image = `${registry.address}/by-digest@${digest}`;
+    execFileSync('docker', ['pull', '--quiet', image], { stdio: 'ignore' });
+    try {
+      // The nodes cannot reach a registry on this machine's loopback: what runs there was loaded.
+      const run = await runAndLeave({ script: greenScript, given: { image } });
+      expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: image } });
+    } finally {
+      execFileSync('docker', ['image', 'rm', '--no-prune', image], { stdio: 'ignore' });
+    }
+  } finally {
+    registry.stop();
+  }
+});
+
+test('an image that a node has already is not loaded again', async () => {
+  const { nodes } = inject('cluster');
+  const signal = AbortSignal.timeout(60_000);
+  expect(await loadImages([testImage], nodes, signal)).toEqual({ ok: true, value: undefined });
+  const start = performance.now();
+  expect(await loadImages([testImage], nodes, signal)).toEqual({ ok: true, value: undefined });
+  // Loading it takes ten seconds and more; a look takes some tenths.
+  expect(performance.now() - start).toBeLessThan(4000);
+});

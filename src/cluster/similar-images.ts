@@ -1,0 +1,42 @@
+import leven from 'leven';
+import { runProgram } from '../tools/run-program.ts';
+
+const mostNames = 3;
+
+/** The names of all images that the local docker has. */
+export async function listLocalNames(signal: AbortSignal): Promise<string[]> {
+  const format = '{{.Repository}}:{{.Tag}}';
+  const run = await runProgram('docker', ['image', 'ls', '--format', format], { signal, timeoutSeconds: 60 });
+  signal.throwIfAborted();
+  return run.exitCode === 0 ? run.stdout.split('\n').filter((name) => name !== '' && !name.includes('<none>')) : [];
+}
+
+/**
+ * Of names that are there, those that may have been meant by one that is not: other tags of the same image, then the same
+ * last part elsewhere, then names that differ by a slip of the finger. Pure; the likeliest first, three at most.
+ */
+export function findSimilar(name: string, there: string[]): string[] {
+  const wanted = splitName(name);
+  const rank = (other: string): number | undefined => {
+    const { repository, last } = splitName(other);
+    if (repository === wanted.repository) return 0;
+    if (last === wanted.last) return 1;
+    const distance = leven(repository, wanted.repository);
+    return distance <= Math.min(2, Math.floor(wanted.last.length / 3)) ? 1 + distance : undefined;
+  };
+  return there
+    .map((other) => ({ other, rank: rank(other) }))
+    .filter((one): one is { other: string; rank: number } => one.rank !== undefined && one.other !== name)
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, mostNames)
+    .map(({ other }) => other);
+}
+
+function splitName(name: string): { repository: string; last: string } {
+  const repository = name
+    .replace(/@.*$/, '')
+    .replace(/:[^/:]*$/, '')
+    .replace(/^(index\.)?docker\.io\//, '')
+    .replace(/^library\//, '');
+  return { repository, last: repository.slice(repository.lastIndexOf('/') + 1) };
+}

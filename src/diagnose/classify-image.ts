@@ -1,0 +1,259 @@
+/**
+ * From what the kubelet and containerd say of an image to one named cause: what is wrong, what to do, and whether it can
+ * still heal. Pure. The words are those of containerd 1.6 to 2.x and of registries behind it; `pull-words.json` of the tests
+ * holds what a real cluster said.
+ */
+import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
+import { type Failure, toOneLine } from '../outcome.ts';
+
+export interface PullTrouble {
+  failure: Failure;
+  /** `certain`: no further attempt can change it. `likely`: it may heal within `patienceSeconds`. `transient`: it will. */
+  confidence: 'certain' | 'likely' | 'transient';
+  patienceSeconds: number;
+}
+
+/** The kubelet tries again after 10, 20 and 40 s, each plus up to its ten-second rounds: this is three attempts. */
+const threeAttemptsSeconds = 60;
+/** Four attempts. */
+const fourAttemptsSeconds = 120;
+
+interface Cause {
+  /** Of the words of registry and runtime, with the names of images taken out. */
+  words: RegExp;
+  what: string;
+  hint: (place: { registry: string; image: string }) => string;
+  /** 0: certain. */
+  patienceSeconds: number;
+}
+
+/** The first whose words are found is the cause: what may heal comes first, since its words often quote a refusal. */
+const causes: Cause[] = [
+  {
+    words: /\b429\b|too ?many ?requests|rate limit|increase-rate-limit/i,
+    what: 'cannot be pulled: the registry limits how often it is asked',
+    hint: ({ registry }) =>
+      `Log in before the run (docker login ${registry}): its limit is higher; or name a mirror with registry-mirrors, or load the image with load-images.`,
+    patienceSeconds: fourAttemptsSeconds,
+  },
+  {
+    words:
+      /\b5\d\d (internal|bad gateway|service|gateway|http version)|status(?: code)?[^:]*: 5\d\d\b|unexpected status.* 5\d\d\b/i,
+    what: 'cannot be pulled: the registry itself fails',
+    hint: ({ registry }) =>
+      `Look whether ${registry} is well; or name a mirror with registry-mirrors, or load the image with load-images.`,
+    patienceSeconds: fourAttemptsSeconds,
+  },
+  {
+    // A resolver that is away says "server misbehaving" or times out; this is the answer of one that works.
+    words: /no such host/i,
+    what: 'cannot be pulled: there is no such registry',
+    hint: ({ registry }) =>
+      `Check the name of the registry, ${registry}; where only this machine can resolve it, load the image with load-images.`,
+    patienceSeconds: 0,
+  },
+  {
+    words: /server gave HTTP response to HTTPS client/i,
+    what: 'cannot be pulled: the registry speaks http, and was asked by https',
+    hint: ({ registry }) => `Say so with registry-mirrors: ${registry}=http://${registry}`,
+    patienceSeconds: 0,
+  },
+  {
+    words: /x509:|tls: failed to verify|certificate (signed by unknown|has expired|is not)/i,
+    what: 'cannot be pulled: the nodes do not trust the certificate of the registry',
+    hint: () => 'Load the image with load-images, or name a mirror that the nodes trust with registry-mirrors.',
+    patienceSeconds: 0,
+  },
+  {
+    words: /no space left on device/i,
+    what: "cannot be pulled: the node's disk is full",
+    hint: () => 'Free some, for example with docker system df.',
+    patienceSeconds: threeAttemptsSeconds,
+  },
+  {
+    words:
+      /dial tcp|connection (refused|reset)|i\/o timeout|TLS handshake timeout|no route to host|network is unreachable|server misbehaving|broken pipe|\bEOF\b|deadline exceeded|context canceled|failed to do request/i,
+    what: 'cannot be pulled: the nodes do not reach the registry',
+    hint: ({ registry }) =>
+      `Check that ${registry} answers from this machine and that a proxy or firewall lets the nodes through; or name a mirror with registry-mirrors, or load the image with load-images.`,
+    patienceSeconds: threeAttemptsSeconds,
+  },
+  {
+    words: /unexpected commit digest|failed size validation|failed precondition|digest mismatch|invalid checksum/i,
+    what: 'cannot be pulled: what the registry sends is not what it announced',
+    hint: () => 'A proxy or a mirror on the way damages the layers, or the push was cut short: push the image again.',
+    patienceSeconds: threeAttemptsSeconds,
+  },
+  {
+    words: /no match for platform/i,
+    what: 'is not there for the platform of the nodes',
+    hint: ({ image }) =>
+      `Build it for the platform of this machine too (docker buildx build --platform …); docker manifest inspect ${image} shows what there is.`,
+    patienceSeconds: 0,
+  },
+  {
+    words: /invalid reference format|couldn't parse image name|InvalidImageName/i,
+    what: 'has a name that is none',
+    hint: () =>
+      'Write it in small letters as registry/name:tag; an empty value in the chart often leaves ":" or "/" alone.',
+    patienceSeconds: 0,
+  },
+  {
+    words: /pull policy of Never|ErrImageNeverPull/i,
+    what: 'is not in the node, and its pull policy is Never',
+    hint: () => 'Load it with load-images, under exactly this name, or let it be pulled: imagePullPolicy IfNotPresent.',
+    patienceSeconds: 0,
+  },
+  {
+    // The same words for a name with a typo and for missing credentials: a registry tells strangers nothing of what is there.
+    words:
+      /unauthorized|authorization (failed|required)|require authorization|authentication required|no basic auth|access denied|\bdenied\b|forbidden|\b40[13]\b/i,
+    what: 'is refused by the registry: there is none of this name, or it may not be read with these credentials',
+    hint: ({ registry }) =>
+      `Check the name; if it is right, log in before the run (docker login ${registry}), which is carried to the pods; or load the image with load-images.`,
+    patienceSeconds: 0,
+  },
+  {
+    words: /not found|manifest unknown|name unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|\b404\b/i,
+    what: 'is not there: the registry knows no such name or tag',
+    hint: () =>
+      "Check the name and the tag; an image of this machine's docker is loaded when it has exactly this name, or by load-images.",
+    patienceSeconds: 0,
+  },
+];
+
+const unknownCause: Omit<Cause, 'words'> = {
+  what: 'cannot be pulled',
+  hint: () => 'Check the image name, or load the image with load-images.',
+  patienceSeconds: fourAttemptsSeconds,
+};
+
+/** What a container says that waits for its image. */
+export function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PullTrouble {
+  const image = imageOf(pod, status.name) || status.image;
+  const where = `container ${status.name} of pod ${pod.metadata.name}`;
+  const words = withoutNames(message, image);
+  // The kubelet's own limit on pulls, of which every pod in a crowd gets its turn.
+  if (/pull QPS exceeded/i.test(words))
+    return {
+      failure: imageFailure(`image ${image} waits for its turn to be pulled for ${where}`, '', [message]),
+      confidence: 'transient',
+      patienceSeconds: fourAttemptsSeconds,
+    };
+  const cause = causes.find((one) => one.words.test(`${reason} ${words}`)) ?? unknownCause;
+  const said = registryWords(message);
+  const quoted = said === '' ? '' : `: ${said}`;
+  return {
+    failure: imageFailure(
+      `image ${image} ${cause.what} (${where})${quoted}`,
+      cause.hint({ image, registry: registryIn(image) }),
+      message === '' ? [] : [message],
+    ),
+    confidence: cause.patienceSeconds === 0 ? 'certain' : 'likely',
+    patienceSeconds: cause.patienceSeconds,
+  };
+}
+
+/**
+ * Of a pod that has not started: the pull that its node still works on, if there is one. A registry that takes the question
+ * and never answers gives no error at all, and holds up every other pull of the node.
+ */
+export function describeStuckPull(pods: Pod[], events: ClusterEvent[], seconds: number): Failure | undefined {
+  for (const pod of pods) {
+    const own = events
+      .filter((event) => event.involvedObject.uid === pod.metadata.uid)
+      .sort((a, b) => timeOf(a).localeCompare(timeOf(b)));
+    const last = own.findLast((event) => ['Pulling', 'Pulled', 'Failed', 'BackOff'].includes(event.reason ?? ''));
+    const image = /^Pulling image "(.+)"$/.exec(last?.message ?? '')?.[1];
+    if (last?.reason !== 'Pulling' || image === undefined) continue;
+    return imageFailure(
+      `image ${image} is still being pulled for pod ${pod.metadata.name} after ${seconds} s: ${registryIn(image)} has neither sent it nor refused`,
+      'If the registry is only slow, raise startup-timeout or load the image with load-images; else name a mirror with registry-mirrors.',
+      own.map((event) => toOneLine(`${event.reason ?? ''}: ${event.message ?? ''}`)),
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Images that were pulled after all, a line each: which, at which attempt, and what was said before. Nobody has to act on
+ * one, but a registry that begins to fail is worth knowing.
+ */
+export function describeHealedPulls(events: ClusterEvent[]): string[] {
+  const healed = new Map<string, { attempts: number; last: string }>();
+  const pulls = events.filter((event) => event.reason === 'Pulled');
+  for (const pulled of pulls) {
+    const image = /^(?:Successfully pulled image|Container image) "(.+?)"/.exec(pulled.message ?? '')?.[1];
+    if (image === undefined) continue;
+    const own = events.filter((event) => event.involvedObject.uid === pulled.involvedObject.uid);
+    const failed = own
+      .filter((event) => event.reason === 'Failed' && event.message?.startsWith(`Failed to pull image "${image}"`))
+      .filter((event) => !/pull QPS exceeded/.test(event.message ?? ''));
+    if (failed.length === 0) continue;
+    const attempts = failed.reduce((sum, event) => sum + (event.count ?? 1), 1);
+    const last = failed.reduce((a, b) => (timeOf(a) > timeOf(b) ? a : b)).message ?? '';
+    if (attempts > (healed.get(image)?.attempts ?? 0)) healed.set(image, { attempts, last });
+  }
+  return [...healed].map(
+    ([image, { attempts, last }]) =>
+      `image ${image} was pulled only at attempt ${attempts}; before, it was said: ${registryWords(last)}`,
+  );
+}
+
+/**
+ * Whether a container's only words are those of a kernel that cannot run the program of its image. runc says it in the
+ * container's log, and the container ends as if its program had.
+ */
+export function isForeignProgram(lastLines: string[]): boolean {
+  return lastLines.length === 1 && /exec format error\s*$/.test(lastLines[0]!);
+}
+
+/** The failure of an image that was built for another architecture. */
+export function foreignImageFailure(image: string, lastLines: string[]): Failure {
+  return imageFailure(
+    `image ${image} cannot run on the nodes: its program is for another architecture (exec format error)`,
+    "Build it for the nodes' platform (docker build --platform linux/amd64, or arm64); a script without a first line such as #!/bin/sh gives the same error.",
+    lastLines,
+  );
+}
+
+function imageFailure(reason: string, hint: string, evidence: string[]): Failure {
+  return { kind: 'image', reason: toOneLine(reason), hint: toOneLine(hint), evidence };
+}
+
+/** Registries' own words: without what the kubelet and containerd say before them at each level. */
+function registryWords(message: string): string {
+  const words = message
+    .replace(/^Back-off pulling image "[^"]*":?\s*(?:ErrImagePull:\s*)?/, '')
+    .replace(/^Failed to pull image "[^"]*":\s*/, '')
+    .replace(/^rpc error: code = \w+ desc = /, '')
+    .replace(/^failed to pull and unpack image "[^"]*":\s*/, '')
+    .replace(/^failed to resolve reference "[^"]*":\s*/, '');
+  return toOneLine(words, 240);
+}
+
+/** Without whatever may hold a name: an image called "denied" is not denied, and 404 may be a port. */
+function withoutNames(message: string, image: string): string {
+  const path = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  return message
+    .replace(/"[^"]*"/g, '""')
+    .split(/\s+/)
+    .filter((word) => path === '' || !word.includes(path))
+    .map((word) => word.replace(/(^|[/@])[^\s/@]+:\d+(?=[/:]|$)/g, '$1host'))
+    .join(' ');
+}
+
+function imageOf(pod: Pod, container: string): string {
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  return all.find((one) => one.name === container)?.image ?? '';
+}
+
+/** The registry in an image's name, as `docker login` takes it. */
+function registryIn(image: string): string {
+  const [first, ...rest] = image.split('/');
+  return rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost') ? first! : 'docker.io';
+}
+
+function timeOf(event: ClusterEvent): string {
+  return event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp ?? '';
+}

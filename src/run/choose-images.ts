@@ -1,0 +1,37 @@
+import { buildImage, isNamedByUs } from '../cluster/build-image.ts';
+import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
+import { listJobImages, type TestJob, testImageOf } from '../job-manifest.ts';
+import { type Result, succeed } from '../outcome.ts';
+import { needsCollector } from './prepare-job.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The images that go into the nodes: those of the tests and of the chart, as far as the local docker has them, and all
+ * that `load-images` names. Those that the nodes must pull are noted in `run`.
+ */
+export async function chooseImages(run: Run, ofChart: string[], own: TestJob | undefined): Promise<string[]> {
+  const { inputs, signal } = run;
+  const isBuilt = inputs.build !== undefined;
+  const testImage = own === undefined ? inputs.image : testImageOf(own);
+  run.image = isBuilt ? undefined : await inspectLocalImage(testImage, signal);
+  const isOurs = isBuilt || run.image !== undefined;
+  const ofJob = own === undefined ? [] : listJobImages(own);
+  const collector = needsCollector(run, own) ? [inputs.collectorImage] : [];
+  const others = [...ofChart, ...ofJob, ...collector];
+  const local = await listLocalImages(others, signal);
+  const loaded = new Set([...inputs.loadImages, ...(isOurs ? [testImage] : []), ...local]);
+  run.loadedImages = loaded;
+  run.pulledImages = [...new Set([testImage, ...others])].filter((name) => !loaded.has(name));
+  return [...loaded];
+}
+
+/** Builds the test image where the user wants that; once, however often a cluster is tried. */
+export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+  const { build, image } = run.inputs;
+  if (build === undefined || run.image !== undefined) return succeed(undefined);
+  if (isNamedByUs(image)) run.record.note({ kind: 'image', name: image });
+  run.door.say(`docker build of ${build.context}: ${image}`);
+  const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
+  if (built.ok) run.image = await inspectLocalImage(image, signal);
+  return built;
+}
