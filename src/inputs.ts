@@ -242,6 +242,7 @@ const schema = v.object({
   'platform-timeout': v.optional(duration, '10m'),
   'startup-timeout': v.optional(duration, '3m'),
   grace: v.optional(duration, '30s'),
+  'test-helper': v.optional(oneOf(['auto', 'on', 'off']), 'auto'),
   shards: v.optional(integer(1, 100), '1'),
   retries: v.optional(integer(0, 2), '0'),
   'artifact-name': optional(
@@ -329,6 +330,11 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
   'startup-timeout': { default: '3m', description: 'Time limit of the start of the test pod' },
   grace: { default: '30s', description: 'Time between SIGTERM and SIGKILL when the tests run out of time' },
+  'test-helper': {
+    default: 'auto',
+    description:
+      'Whether a pytest plugin in the test container notes each test as it ends, for runs that are killed: auto (where the local docker knows the PYTHONPATH of the image), on or off',
+  },
   shards: { default: '1', description: 'Parallel Jobs of one suite' },
   retries: { default: '0', description: 'Reruns of failed tests, 2 at most' },
   'artifact-name': { default: '', description: 'Name of the artifact. Unique in the workflow run by default' },
@@ -436,6 +442,7 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** Undefined outside of a workflow. */
   leg: LegOfMatrix | undefined;
+  testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
@@ -608,6 +615,7 @@ export function readInputs(
       expected: value.expect,
       jobResults: value.needs ?? {},
       leg: value.leg,
+      testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
       upload: value.upload,

@@ -80,8 +80,10 @@ export interface TestCounts {
   skipped: number;
   /** Of the passed ones, those that failed before in the same run. */
   flaky: number;
-  /** Of the total, those that come from the log because the run ended before it wrote its report. */
+  /** Of the total, those that come from elsewhere because the run ended before it wrote its report. */
   rebuilt: number;
+  /** Beside the total: tests that were to run and never began. Absent where nothing of the kind is known. */
+  notRun?: number;
 }
 
 export const noTests: Readonly<TestCounts> = {

@@ -11,6 +11,8 @@ export interface LocalImage {
   architecture: string;
   user: string;
   entrypoint: string[];
+  /** The image's own PYTHONPATH; undefined when it has none. */
+  pythonPath?: string;
   sizeBytes: number;
 }
 
@@ -24,9 +26,10 @@ export async function inspectLocalImage(name: string, signal: AbortSignal): Prom
       RepoDigests?: string[] | null;
       Architecture: string;
       Size: number;
-      Config?: { User?: string; Entrypoint?: string[] | null } | null;
+      Config?: { User?: string; Entrypoint?: string[] | null; Env?: string[] | null } | null;
     },
   ];
+  const pythonPath = image.Config?.Env?.find((one) => one.startsWith('PYTHONPATH='))?.slice('PYTHONPATH='.length);
   return {
     name,
     id: image.Id,
@@ -34,6 +37,7 @@ export async function inspectLocalImage(name: string, signal: AbortSignal): Prom
     architecture: image.Architecture,
     user: image.Config?.User ?? '',
     entrypoint: image.Config?.Entrypoint ?? [],
+    ...(pythonPath === undefined ? {} : { pythonPath }),
     sizeBytes: image.Size,
   };
 }

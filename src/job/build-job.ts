@@ -1,5 +1,6 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
 import type { VolumeMount } from '../inputs.ts';
+import type { TestHelper } from './test-helper.ts';
 
 /** Name of the Job and of its only container. */
 export const jobName = 'integration-tests';
@@ -33,6 +34,8 @@ export interface JobOptions {
   timeoutSeconds: number;
   startupTimeoutSeconds: number;
   graceSeconds: number;
+  /** The helper in the test image, when there is to be one. */
+  helper?: TestHelper | undefined;
 }
 
 /**
@@ -87,7 +90,7 @@ export function buildJob(options: JobOptions): object {
               imagePullPolicy: options.isLoaded ? 'Never' : 'IfNotPresent',
               ...(command === undefined ? {} : { command }),
               ...(args === undefined ? {} : { args }),
-              env: options.env.map(([name, value]) => ({ name, value })),
+              env: (options.helper?.env ?? options.env).map(([name, value]) => ({ name, value })),
               resources: {
                 requests: { cpu: '100m', memory: options.memory },
                 limits: { cpu: options.cpu, memory: options.memory },
@@ -96,6 +99,7 @@ export function buildJob(options: JobOptions): object {
               volumeMounts: [
                 { name: 'results', mountPath: options.resultsPath },
                 ...claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
+                ...(options.helper === undefined ? [] : [options.helper.volumeMount]),
               ],
             },
           ],
@@ -105,6 +109,7 @@ export function buildJob(options: JobOptions): object {
               name,
               persistentVolumeClaim: { claimName, readOnly },
             })),
+            ...(options.helper === undefined ? [] : [options.helper.volume]),
           ],
         },
       },

@@ -7,7 +7,8 @@ import { type JUnitReport, readJUnit } from './junit-read.ts';
 /** Files of the results, told apart. All paths are relative to the results directory. */
 export interface CollectedResults {
   reports: JUnitReport[];
-  unreadable: { file: string; reason: string }[];
+  /** Of one whose writer was killed, `partial` is what stood before its end. */
+  unreadable: { file: string; reason: string; partial?: JUnitReport }[];
   /** Reports older than the run. */
   stale: string[];
   /** Everything else that the tests wrote. */
@@ -57,9 +58,13 @@ export async function collectResults(options: CollectOptions): Promise<Collected
     else if (reading.ok) {
       results.reports.push(reading.value);
       results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
-    } else results.unreadable.push({ file, reason: reading.failure.reason });
+    } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
   }
   return results;
+}
+
+function withPartial(partial: JUnitReport | undefined): { partial?: JUnitReport } {
+  return partial === undefined ? {} : { partial };
 }
 
 /** All regular files below a directory, sorted; what is neither file nor directory is removed and named. */

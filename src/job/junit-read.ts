@@ -34,6 +34,8 @@ export interface JUnitReport {
    * that a verdict should not pass over.
    */
   claimedFailures: number;
+  /** Failed runs that the cases show, those that a later run of the same test replaced included. */
+  failedRuns: number;
   /** What was tolerated: filtered characters, counts that lie, times that are none, cuts. One line each. */
   warnings: string[];
 }
@@ -48,7 +50,7 @@ export interface JUnitLimits {
   messageChars: number;
   /** The details of one case. */
   detailsChars: number;
-  /** The details of all cases together; what comes after keeps at most `messageChars` of details each. */
+  /** The details of all cases together; what comes after keeps at most a quarter of `messageChars` each. */
   totalDetailsChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
@@ -62,8 +64,8 @@ const defaultJUnitLimits: Readonly<JUnitLimits> = {
   nameChars: 1000,
   messageChars: 4000,
   detailsChars: 64 * 1024,
-  totalDetailsChars: 32 * 1024 * 1024,
-  keptCases: 50_000,
+  totalDetailsChars: 8 * 1024 * 1024,
+  keptCases: 30_000,
   keptFailures: 20_000,
   keptSuites: 10_000,
 };
@@ -78,9 +80,12 @@ export interface ReadJUnitOptions {
 
 /**
  * A report, or a failure of kind `report` with file and line. `foreignRoot` names the root element of a file that is
- * XML but no JUnit report at all (`coverage`, say), so that a caller who took all `*.xml` may leave it aside.
+ * XML but no JUnit report at all (`coverage`, say), so that a caller who took all `*.xml` may leave it aside. `partial` is
+ * what stood before the end of a file whose writer was killed: good for telling which tests had finished, and for no more.
  */
-export type JUnitReading = { ok: true; value: JUnitReport } | { ok: false; failure: Failure; foreignRoot?: string };
+export type JUnitReading =
+  | { ok: true; value: JUnitReport }
+  | { ok: false; failure: Failure; foreignRoot?: string; partial?: JUnitReport };
 
 /**
  * Reads one JUnit report in memory that does not grow with its size.
@@ -106,14 +111,16 @@ export async function readJUnit(
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
   const bytes = typeof source === 'string' ? createReadStream(source) : source;
+  const builder = new ReportBuilder(file, limits);
   try {
-    return succeed(await parseReport(bytes, file, limits, signal));
+    return succeed(await parseReport(bytes, builder, limits, signal));
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MalformedReport) {
       const at = error.line === undefined ? '' : ` (line ${error.line})`;
       const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
-      return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
+      if (error.foreignRoot !== undefined) return { ...failed, foreignRoot: error.foreignRoot };
+      return wasCutOff(error) ? { ...failed, partial: builder.tell() } : failed;
     }
     if (error instanceof Error && 'code' in error && 'syscall' in error) {
       return fail('report', `${file} cannot be read: ${error.message}`);
@@ -122,8 +129,12 @@ export async function readJUnit(
   }
 }
 
+function wasCutOff(error: MalformedReport): boolean {
+  return /is cut off|ends in the middle/.test(error.message);
+}
+
 function hintFor(error: MalformedReport): string {
-  return /is empty|is cut off|ends in the middle/.test(error.message)
+  return error.message === emptyReport || wasCutOff(error)
     ? 'The test process ended before it had written its report; see the end of its log for the reason'
     : '';
 }
@@ -132,11 +143,10 @@ const emptyReport = 'is empty';
 
 async function parseReport(
   bytes: AsyncIterable<Uint8Array>,
-  file: string,
+  builder: ReportBuilder,
   limits: JUnitLimits,
   signal: AbortSignal | undefined,
 ): Promise<JUnitReport> {
-  const builder = new ReportBuilder(file, limits);
   const parser = new SaxesParser<{ xmlns: false }>();
   let pieceLine = 1;
   let parserLine = 1;
@@ -262,6 +272,7 @@ class ReportBuilder {
   readonly #counts: TestCounts = { ...noTests };
   #casesLeftOut = 0;
   #claimedFailures = 0;
+  #failedRuns = 0;
   #detailsChars = 0;
   #detailsSaved = 0;
   #oddTimes = 0;
@@ -355,6 +366,11 @@ class ReportBuilder {
       this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
     if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
     if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
+    return this.tell();
+  }
+
+  /** All that was read so far. */
+  tell(): JUnitReport {
     return {
       file: this.#file,
       suites: this.#endedSuites,
@@ -362,6 +378,7 @@ class ReportBuilder {
       counts: this.#counts,
       casesLeftOut: this.#casesLeftOut,
       claimedFailures: this.#claimedFailures,
+      failedRuns: this.#failedRuns,
       warnings: this.#warnings,
     };
   }
@@ -456,6 +473,7 @@ class ReportBuilder {
     suite.tests++;
     suite.ownSeconds += seconds;
     if (isFailure) suite.failed++;
+    this.#failedRuns += earlierRuns.length + (isFailure ? 1 : 0);
 
     let flakyRuns = earlierRuns.length;
     const replaceable = isFailure || suite.hasUniqueNames;
@@ -554,8 +572,9 @@ class ReportBuilder {
       .map(({ details: text }) => trimLines(text))
       .filter(Boolean)
       .join('\n\n');
-    if (details.length > this.#limits.messageChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
-      details = cut(details, this.#limits.messageChars);
+    const shortChars = Math.floor(this.#limits.messageChars / 4);
+    if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+      details = cut(details, shortChars);
       this.#detailsSaved++;
     }
     details = cut(details, this.#limits.detailsChars + cutNoteChars);
@@ -614,8 +633,16 @@ function cut(text: string, maxChars: number): string {
 
 /** A copy of a text that does not keep the whole chunk of the file in memory of which V8 made it a slice. */
 function detach(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'utf16le').toString('utf16le');
+  if (text.length < 13) return text;
+  // A text of small code points takes one byte for each, which V8 does not see by itself.
+  const encoding = beyondLatin1.test(text) ? 'utf16le' : 'latin1';
+  // One buffer for all: a buffer for each would be garbage that V8 does not count.
+  if (scratch.length < 2 * text.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
+  return scratch.toString(encoding, 0, scratch.write(text, encoding));
 }
+
+let scratch = Buffer.allocUnsafeSlow(256 * 1024);
+const beyondLatin1 = /[\u0100-\uffff]/;
 
 function parseCount(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;

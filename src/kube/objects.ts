@@ -40,6 +40,8 @@ export interface ContainerStatus {
   restartCount: number;
   image: string;
   imageID: string;
+  /** `containerd://…`. */
+  containerID?: string;
   state?: ContainerState;
   lastState?: ContainerState;
 }

@@ -22,6 +22,22 @@ export async function listResources<T>(connection: KubeConnection, path: string,
   return items;
 }
 
+/** Creates a ConfigMap from its manifest. */
+export async function createConfigMap(
+  connection: KubeConnection,
+  namespace: string,
+  manifest: { metadata: { name: string } },
+  signal: AbortSignal,
+): Promise<Result<undefined>> {
+  try {
+    await connection.call('POST', `/api/v1/namespaces/${namespace}/configmaps`, { body: manifest, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return fail('api', `the ConfigMap ${manifest.metadata.name} could not be created: ${error.message}`);
+  }
+  return succeed(undefined);
+}
+
 /** Creates a namespace, or takes the one that is there as it is. */
 export async function createNamespace(
   connection: KubeConnection,

@@ -27,6 +27,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       skipped: tests.skipped,
       flaky: tests.flaky,
       rebuilt: tests.rebuilt,
+      ...(tests.notRun === undefined ? {} : { notRun: tests.notRun }),
     },
     phases: phases.map(({ name, outcome: phaseOutcome, seconds }) => ({ name, outcome: phaseOutcome, seconds })),
     durationSeconds,

@@ -32,6 +32,7 @@ export function formatCounts(counts: TestCounts): string {
     counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
     counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
     counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt from the log` : '',
+    (counts.notRun ?? 0) > 0 ? `${counts.notRun!.toLocaleString('en-US')} not run` : '',
   ];
   return parts.filter(Boolean).join(', ') || 'no tests';
 }

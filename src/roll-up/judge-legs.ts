@@ -58,7 +58,8 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
 function sumUp(legs: readonly Leg[]): Verdict {
   const tests: TestCounts = { ...noTests };
   for (const { verdict } of legs)
-    for (const key of Object.keys(tests) as (keyof typeof noTests)[]) tests[key] += verdict.tests[key];
+    for (const [key, count] of Object.entries(verdict.tests) as [keyof TestCounts, number][])
+      tests[key] = (tests[key] ?? 0) + count;
   const failure = causeOf(legs);
   return {
     schema: 1,

@@ -1,8 +1,13 @@
+import path from 'node:path';
 import { adoptResults } from '../cluster/adopt-results.ts';
+import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
 import { isDiskFull } from '../disk-trouble.ts';
 import { testContainerName } from '../job/build-job.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
+import type { ProgressNotes } from '../job/progress-notes.ts';
+import { addEndings, readHelperNotes, rebuildRun, takeHelperFiles } from '../job/rebuild-run.ts';
+import type { RebuiltRun } from '../job/rebuilt-tests.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { Run } from './run.ts';
@@ -13,6 +18,14 @@ export interface BroughtHome {
   evidence?: Evidence | undefined;
   /** Whether the results directory can take no more. */
   isDiskFull?: boolean;
+  /** What the helper in the test image noted. */
+  notes?: ProgressNotes | undefined;
+  /** What is known of the tests beyond their reports. */
+  rebuilt?: RebuiltRun | undefined;
+  /** Kills for memory in the test container. */
+  kernelKills?: KernelKill[];
+  /** What is missing from the log of the test container. */
+  logGaps?: string[];
 }
 
 /** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
@@ -30,10 +43,11 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   const seconds = isCancelled ? rescueSeconds : collectSeconds;
   const patience = AbortSignal.timeout(seconds * 1000);
   try {
-    await finishLog(run);
+    home.logGaps = await finishLog(run);
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
     home.results = await sortResults(run, patience);
+    await tellWhatFinished(run, home, patience);
     home.evidence = await gatherEvidence(run, patience);
     return succeed(undefined);
   } catch (error) {
@@ -45,13 +59,15 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
 }
 
 /** A log that is still followed when its run is over (a cancel, a lost API server) ends with what there is. */
-async function finishLog(run: Run): Promise<void> {
+async function finishLog(run: Run): Promise<string[]> {
   const { log } = run;
-  if (log === undefined) return;
+  if (log === undefined) return [];
   run.log = undefined;
   const timer = setTimeout(() => run.closing.abort(), logRescueMilliseconds);
   try {
-    for (const gap of (await log).gaps) run.warn(gap);
+    const { gaps } = await log;
+    for (const gap of gaps) run.warn(gap);
+    return gaps;
   } finally {
     clearTimeout(timer);
   }
@@ -62,16 +78,49 @@ async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResu
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }
+  await takeHelperFiles(run.dir.results, helperFilesDir(run));
   const collected = await collectResults({
     writtenDir: run.dir.results,
     junitDir: run.dir.junit,
     junitGlobs: run.inputs.junitGlobs,
-    // File systems and clocks differ by a second or so; a report of another run is minutes old.
-    notBefore: (run.testsStartedAt ?? 0) - 2000,
+    notBefore: notBefore(run),
     signal,
   });
   for (const warning of collected.warnings) run.warn(warning);
   return collected;
+}
+
+/** Where the notes of the helper in the test image are kept. */
+function helperFilesDir(run: Run): string {
+  return path.join(run.dir.cluster, 'test-helper');
+}
+
+/** File systems and clocks differ by a second or so; a report of another run is minutes old. */
+function notBefore(run: Run): number {
+  return (run.testsStartedAt ?? 0) - 2000;
+}
+
+/** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
+async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+  if (run.testsStartedAt === undefined) return;
+  const { reports = [], unreadable = [] } = home.results ?? {};
+  home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
+  if (home.notes !== undefined) addEndings(reports, home.notes);
+  home.rebuilt = await rebuildRun({
+    reports,
+    unreadable,
+    notes: home.notes,
+    resultsDir: run.dir.results,
+    notBefore: notBefore(run),
+    logFile: run.logFile,
+    isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
+    signal,
+  });
+  const { nodeName } = run.end?.pod.spec ?? {};
+  const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === testContainerName);
+  const containerId = container?.containerID?.replace(/^.*:\/\//, '') ?? '';
+  if (nodeName !== undefined && containerId !== '' && run.cluster?.nodes.includes(nodeName) === true)
+    home.kernelKills = await readKernelKills(nodeName, containerId, signal);
 }
 
 async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence | undefined> {

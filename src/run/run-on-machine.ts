@@ -41,6 +41,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   run.testsStartedAt = Date.now();
   const file = path.join(dir.logs, logName.pod, `${logName.container}.log`);
   await mkdir(path.dirname(file), { recursive: true });
+  run.logFile = file;
   const log = openSync(file, 'w');
   let logProblem = '';
   // Written at once: a program that prints faster than the disk takes it waits, and nothing piles up in memory.

@@ -3,6 +3,7 @@ import { buildJob, jobName, testContainerName } from '../job/build-job.ts';
 import { captureLog } from '../job/capture-log.ts';
 import { runJob } from '../job/run-job.ts';
 import { type Result, succeed } from '../outcome.ts';
+import { provideHelper } from './provide-helper.ts';
 import type { Platform, Run } from './run.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     isLoaded: run.image !== undefined,
     entrypoint: run.image?.entrypoint,
     resultsNodePath: run.resultsNodePath,
+    helper: await provideHelper(run, connection),
   });
   run.testsStartedAt = Date.now();
   const ended = await runJob({
@@ -32,12 +34,13 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
     graceSeconds: inputs.graceSeconds,
     onStarted: (pod) => {
       door.waitingFor('the test container to end');
+      run.logFile = path.join(run.dir.logs, pod.metadata.name, `${testContainerName}.log`);
       run.log = captureLog({
         connection,
         namespace: inputs.namespace,
         pod: pod.metadata.name,
         container: testContainerName,
-        file: path.join(run.dir.logs, pod.metadata.name, `${testContainerName}.log`),
+        file: run.logFile,
         quote: (line) => door.quote(line),
         warn: (text) => run.warn(text),
         signal: run.closing.signal,

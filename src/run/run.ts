@@ -79,6 +79,8 @@ export class Run {
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
   log: Promise<LogCapture> | undefined;
+  /** Where the log of the test container is written. */
+  logFile: string | undefined;
   end: JobEnd | undefined;
   /** What containers use, measured beside the platform and the tests. */
   usage: UsageMeter | undefined;

@@ -1,7 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { describeDiskTrouble } from '../disk-trouble.ts';
-import { decideVerdict } from '../job/decide-verdict.ts';
+import { causeOfEnd, decideVerdict } from '../job/decide-verdict.ts';
+import type { JUnitReport } from '../job/junit-read.ts';
 import { writeJUnit } from '../job/junit-write.ts';
+import { closeRebuilt } from '../job/rebuilt-tests.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { renderResultJson } from '../report/result-json.ts';
@@ -10,12 +12,8 @@ import { type ResultsDir, releaseReserve } from '../results-dir.ts';
 import type { BroughtHome } from './bring-home.ts';
 import type { Run, RunEnd } from './run.ts';
 
-const unexplained: Failure = {
-  kind: 'internal',
-  reason: 'the run ended without a word on its tests',
-  hint: 'Please report it with the log.',
-  evidence: [],
-};
+/** A report of the tests, or what stands in for one. */
+type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
 
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
@@ -23,26 +21,41 @@ const unexplained: Failure = {
  */
 export async function writeVerdict(run: Run, before: Failure | null, home: BroughtHome): Promise<RunEnd> {
   const { inputs, dir } = run;
-  const reports = home.results?.reports ?? [];
-  const tests = reports.flatMap((report) => report.cases);
-  const decided = decideVerdict({
-    end: run.end?.terminated ?? run.exit ?? { exitCode: -1 },
+  const reports: VerdictReport[] = [...(home.results?.reports ?? [])];
+  const finished = [...reports.flatMap((report) => report.cases), ...(home.rebuilt?.cases ?? [])];
+  const ending = {
+    interruption: before,
+    end: run.end?.terminated ?? run.exit,
     memoryLimit: inputs.memory,
+    memory: {
+      kills: home.kernelKills ?? [],
+      ...(home.notes?.peakBytes === undefined ? {} : { peakBytes: home.notes.peakBytes }),
+    },
+  };
+  const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
+  const decided = decideVerdict({
+    ...ending,
     reports,
     unreadable: home.results?.unreadable ?? [],
     stale: home.results?.stale ?? [],
-    failedNames: tests.filter((test) => test.status === 'failed' || test.status === 'error').map((test) => test.name),
+    rebuilt:
+      home.rebuilt === undefined || rebuilt === undefined
+        ? undefined
+        : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
+    failedNames: finished.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
+    logGaps: home.logGaps ?? [],
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const said = before ?? (run.end === undefined && run.exit === undefined ? unexplained : decided.failure);
+  const said = decided.failure;
   const failure = said !== null && home.isDiskFull === true ? blameDisk(said, dir) : said;
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
+  if (rebuilt !== undefined) reports.push(rebuilt);
   const verdict = assembleVerdict(run, failure, decided.counts);
   const report: ReportInput = {
     verdict,
-    tests,
+    tests: reports.flatMap(({ cases }) => cases),
     logs: home.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],

@@ -1,0 +1,319 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type JUnitReport, readJUnit } from '../../src/job/junit-read.ts';
+import {
+  addEndings,
+  type RebuildOptions,
+  readHelperNotes,
+  rebuildRun,
+  takeHelperFiles,
+} from '../../src/job/rebuild-run.ts';
+import type { RebuiltRun } from '../../src/job/rebuilt-tests.ts';
+import { buildTestHelper } from '../../src/job/test-helper.ts';
+import type { TestCase } from '../../src/outcome.ts';
+import { type Python, providePython } from '../python/python-packages.ts';
+
+const source = readFileSync(new URL('../../image-helper/k8s_test_progress.py', import.meta.url), 'utf8');
+const runId = 'run-1';
+const signal = new AbortController().signal;
+
+let python: Python;
+let root: string;
+/** The helper, as the Job's volume would show it. */
+let helperDir: string;
+beforeAll(() => {
+  python = providePython();
+  root = mkdtempSync(path.join(tmpdir(), 'pytest-runs-'));
+  helperDir = path.join(root, 'helper');
+  const { configMap, volume } = buildTestHelper({
+    runId,
+    namespace: 'n',
+    labels: {},
+    resultsPath: '/results',
+    source,
+    imagePythonPath: undefined,
+    env: [],
+  });
+  const { items } = (volume as { configMap: { items: { key: string; path: string }[] } }).configMap;
+  for (const item of items) {
+    const file = path.join(helperDir, item.path);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, configMap.data[item.key]!);
+  }
+}, 150_000);
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** Everything that can become of a test, under names that are hard to tell from results. */
+const allKinds = `
+import pytest, sys
+def test_one(): print("tests/test_all.py::test_no PASSED [ 10%]")
+@pytest.mark.parametrize("x", ["a b", "x PASSED y", "é\\x1b[31m", "p::q", "[z] FAILED [ 10%]"])
+def test_p(x): assert x != "a b", "no - " + x
+@pytest.mark.skip(reason="no polaris (was PASSED)")
+def test_skipped(): pass
+@pytest.mark.xfail(reason="known")
+def test_xfail(): assert 0
+@pytest.mark.xfail
+def test_xpass(): pass
+@pytest.fixture
+def bad_setup(): raise RuntimeError("set up")
+def test_setup(bad_setup): pass
+class TestClass:
+    def test_method(self): pass
+def test_two(): pass
+`;
+const killed = (deed: string) => `
+import os, pytest, signal, time
+@pytest.mark.parametrize("i", range(4))
+def test_before(i): assert i != 2
+def test_deed(): ${deed}
+@pytest.mark.parametrize("i", range(3))
+def test_after(i): pass
+`;
+
+interface PytestRun {
+  status: number | null;
+  signal: string | null;
+  resultsDir: string;
+  logFile: string;
+  junit: string;
+  log: string;
+}
+
+/** Runs pytest as the test container would: results in a directory of its own, the log in a file. */
+function runPytest(
+  content: string,
+  flags: string[],
+  options: { helper?: boolean; env?: Record<string, string> } = {},
+): PytestRun {
+  const dir = mkdtempSync(path.join(root, 'run-'));
+  const resultsDir = path.join(dir, 'results');
+  mkdirSync(path.join(dir, 'tests'));
+  mkdirSync(resultsDir);
+  writeFileSync(path.join(dir, 'tests/test_all.py'), content);
+  const junit = path.join(resultsDir, 'junit.xml');
+  const helperEnv = { K8S_TEST_PROGRESS_DIR: path.join(resultsDir, '.k8s-test'), K8S_TEST_PROGRESS_RUN: runId };
+  const run = spawnSync(
+    python.program,
+    ['-m', 'pytest', '-p', 'no:cacheprovider', `--junitxml=${junit}`, ...flags, 'tests'],
+    {
+      cwd: dir,
+      env: {
+        PATH: process.env.PATH,
+        PYTHONDONTWRITEBYTECODE: '1',
+        PYTHONPATH: [python.packagesDir, ...(options.helper === false ? [] : [helperDir])].join(':'),
+        ...(options.helper === false ? {} : helperEnv),
+        ...options.env,
+      },
+      encoding: 'utf8',
+      timeout: 25_000,
+    },
+  );
+  const log = `${run.stdout}${run.stderr}`;
+  const logFile = path.join(dir, 'log');
+  writeFileSync(logFile, log);
+  return { status: run.status, signal: run.signal, resultsDir, logFile, junit, log };
+}
+
+async function rebuild(run: PytestRun, over: Partial<RebuildOptions> = {}): Promise<RebuiltRun | undefined> {
+  const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
+  await takeHelperFiles(run.resultsDir, helperFiles);
+  return rebuildRun({
+    reports: [],
+    unreadable: [],
+    notes: await readHelperNotes(helperFiles, runId, signal),
+    resultsDir: run.resultsDir,
+    notBefore: 0,
+    logFile: run.logFile,
+    isInterrupted: false,
+    signal,
+    ...over,
+  });
+}
+
+async function reportOf(run: PytestRun): Promise<JUnitReport> {
+  const reading = await readJUnit(run.junit);
+  if (!reading.ok) throw new Error(reading.failure.reason);
+  return reading.value;
+}
+
+const told = (cases: readonly TestCase[]) =>
+  cases.map(({ classname, name, status }) => `${classname} ${name} ${status}`).sort();
+const finished = [
+  'test_before[0] passed',
+  'test_before[1] passed',
+  'test_before[2] failed',
+  'test_before[3] passed',
+].map((name) => `tests.test_all ${name}`);
+
+describe('pytest itself says in its report what we rebuild', () => {
+  test('from the notes of the helper, which changes neither result nor exit code', async () => {
+    const [plain, helped] = [runPytest(allKinds, ['-v'], { helper: false }), runPytest(allKinds, ['-v'])];
+    expect(helped.status).toBe(plain.status);
+    const report = await reportOf(helped);
+    expect(told(report.cases)).toEqual(told((await reportOf(plain)).cases));
+    const run = (await rebuild(helped))!;
+    expect(run.source).toBe('the notes of the test helper');
+    expect(told(run.cases)).toEqual(told(report.cases));
+    expect(run).toMatchObject({ inFlight: [], collected: 12, notRun: 0 });
+    const failed = run.cases.find(({ status }) => status === 'failed');
+    expect(failed).toMatchObject({ file: 'tests/test_all.py', line: 4, message: expect.stringContaining('no - a b') });
+    expect(failed!.details).toContain('test_all.py:5: AssertionError');
+  });
+
+  test('from the verbose output', async () => {
+    const run = runPytest(allKinds, ['-v'], { helper: false });
+    const rebuilt = (await rebuild(run))!;
+    expect(rebuilt.source).toBe('the verbose output of pytest');
+    expect(told(rebuilt.cases)).toEqual(told((await reportOf(run)).cases));
+    expect(rebuilt).toMatchObject({ inFlight: [], collected: 12, notRun: 0 });
+    expect(rebuilt.cases.find(({ status }) => status === 'failed')?.message).toContain('no - a b');
+  });
+
+  test('from the verbose output of xdist, and from the notes under it', async () => {
+    const run = runPytest(allKinds, ['-v', '-n', '2', '--color=yes']);
+    const expected = told((await reportOf(run)).cases);
+    const fromLog = await rebuild(run, { notes: undefined });
+    expect(fromLog).toMatchObject({ source: 'the verbose output of pytest', collected: 12, notRun: 0 });
+    expect(told(fromLog!.cases)).toEqual(expected);
+    const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
+    const fromNotes = await rebuild(run, { notes: await readHelperNotes(helperFiles, runId, signal) });
+    expect(fromNotes).toMatchObject({ source: 'the notes of the test helper', collected: 12, notRun: 0, inFlight: [] });
+    expect(told(fromNotes!.cases)).toEqual(expected);
+  });
+
+  test('from a report log', async () => {
+    const run = runPytest(allKinds, ['-q', '--report-log=results/deep/log.jsonl'], { helper: false });
+    const rebuilt = (await rebuild(run))!;
+    expect(rebuilt.source).toBe('deep/log.jsonl');
+    expect(told(rebuilt.cases)).toEqual(told((await reportOf(run)).cases));
+    expect(rebuilt.cases.find(({ status }) => status === 'failed')).toMatchObject({
+      message: expect.stringContaining('no - a b'),
+      details: expect.stringContaining('AssertionError'),
+    });
+  });
+
+  test('with the reruns of a flaky test', async () => {
+    const flaky = 'n = 0\ndef test_flaky():\n  global n\n  n += 1\n  assert n > 2\ndef test_other(): pass\n';
+    const run = runPytest(flaky, ['-v', '--reruns=3', '--report-log=results/log.jsonl']);
+    expect(run.status).toBe(0);
+    for (const notes of [undefined, await readNotes(run)]) {
+      const rebuilt = (await rebuild(run, { notes }))!;
+      expect(rebuilt.counts).toMatchObject({ total: 2, passed: 2, flaky: 1 });
+      expect(rebuilt.cases.find(({ name }) => name === 'test_flaky')?.flakyRuns).toBe(2);
+    }
+  });
+});
+
+async function readNotes(run: PytestRun) {
+  const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
+  await takeHelperFiles(run.resultsDir, helperFiles);
+  return readHelperNotes(helperFiles, runId, signal);
+}
+
+describe('a run that is killed', () => {
+  const kill = killed('os.kill(os.getpid(), signal.SIGKILL)');
+
+  test.each<[string, string[], boolean]>([
+    ['the notes of the test helper', ['-q'], true],
+    ['log.jsonl', ['-q', '--report-log=results/log.jsonl'], false],
+    ['the verbose output of pytest', ['-v'], false],
+    ['the verbose output of pytest', ['-v', '-s'], false],
+  ])('is told from %s (%s)', async (from, flags, helper) => {
+    const run = runPytest(kill, flags, { helper });
+    expect(run.signal).toBe('SIGKILL');
+    expect(existsSync(run.junit)).toBe(false);
+    const rebuilt = (await rebuild(run))!;
+    expect(rebuilt.source).toBe(from);
+    expect(told(rebuilt.cases)).toEqual(finished);
+    expect(rebuilt.inFlight).toMatchObject([{ classname: 'tests.test_all', name: 'test_deed' }]);
+    expect(rebuilt.notRun).toBe(from === 'log.jsonl' ? undefined : 3);
+    expect(rebuilt.notRunNames.length).toBe(helper ? 3 : 0);
+  });
+
+  test('by os._exit(0) beside a green report is a session that no report tells of', async () => {
+    const green = await reportOf(runPytest('def test_ok(): pass', ['-q']));
+    const run = runPytest(killed('os._exit(0)'), ['-q']);
+    expect(run.status).toBe(0);
+    const rebuilt = await rebuild(run, { reports: [green] });
+    expect(told(rebuilt!.cases)).toEqual(finished);
+    expect(rebuilt!.inFlight).toMatchObject([{ name: 'test_deed' }]);
+  });
+
+  test('under xdist, whose controller lives on, is told by pytest itself', async () => {
+    const run = runPytest(kill, ['-v', '-n', '1']);
+    const notes = (await rebuild(run))!;
+    expect(told(notes.cases)).toEqual(told((await reportOf(run)).cases));
+    expect(notes.cases.find(({ name }) => name === 'test_deed')).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining('crashed'),
+    });
+  });
+
+  test('by SIGTERM leaves the stacks of Python, and dies of it as it would without the helper', async () => {
+    const run = runPytest(killed('os.kill(os.getpid(), signal.SIGTERM); time.sleep(20)'), ['-q']);
+    expect(run.signal).toBe('SIGTERM');
+    await readNotes(run);
+    const stacks = readFileSync(path.join(path.dirname(run.resultsDir), 'helper-files/stacks.txt'), 'utf8');
+    expect(stacks).toMatch(/File ".*tests\/test_all\.py", line 5 in test_deed/);
+  });
+});
+
+describe('the helper', () => {
+  test('notes when each test ended, to be found again in the report', async () => {
+    const run = runPytest(allKinds, ['-q']);
+    const report = await reportOf(run);
+    const notes = (await readNotes(run))!;
+    addEndings([report], notes);
+    // A name with an escape character is written in another way by pytest's report than by its node ids.
+    expect(report.cases.filter((one) => one.endedAt === undefined)).toEqual([]);
+    const times = report.cases.map((one) => Date.parse(one.endedAt!));
+    expect([...times].sort((a, b) => a - b)).toEqual(times);
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
+    ['where its directory cannot be made', [], { K8S_TEST_PROGRESS_DIR: '/proc/none/.k8s-test' }],
+    ['without its directory', [], { K8S_TEST_PROGRESS_DIR: '' }],
+    ['where plugins are not loaded', [], { PYTEST_DISABLE_PLUGIN_AUTOLOAD: '1' }],
+    ['where warnings are errors', ['-W', 'error'], {}],
+    ['where it is switched off by pytest itself', ['-p', 'no:k8s_test_progress'], {}],
+  ])('harms nothing %s', (_, flags, env) => {
+    const run = runPytest('def test_ok(): pass', ['-q', ...flags], { env });
+    expect(run.status, run.log).toBe(0);
+    expect(run.log).not.toContain('rror');
+  });
+
+  test('does not take a pytest that the tests start for the run', async () => {
+    const nested = `
+import subprocess, sys
+pytest_plugins = "pytester"
+def test_inner(pytester):
+    pytester.makepyfile("def test_nested(): pass")
+    assert pytester.runpytest_inprocess().ret == 0
+    assert subprocess.run([sys.executable, "-m", "pytest", "-q"]).returncode == 0
+def test_after(): pass
+`;
+    const run = runPytest(nested, ['-q']);
+    expect(run.status, run.log).toBe(0);
+    expect(told((await rebuild(run))!.cases)).toEqual([
+      'tests.test_all test_after passed',
+      'tests.test_all test_inner passed',
+    ]);
+  });
+
+  test('leaves notes of another run aside, and what is no note', async () => {
+    const run = runPytest('def test_ok(): pass', ['-q']);
+    const file = path.join(run.resultsDir, '.k8s-test/progress.jsonl');
+    const own = readFileSync(file, 'utf8');
+    const foreign = own.replaceAll('run-1', 'run-0').replaceAll('test_ok', 'test_old');
+    writeFileSync(
+      file,
+      `${foreign}[1]\nnull\n{"type":"end"}\n{"type":"end","id":5}\nnot json\n${own}{"type":"end","id":"half`,
+    );
+    expect(told((await rebuild(run))!.cases)).toEqual(['tests.test_all test_ok passed']);
+    expect(readdirSync(run.resultsDir)).toEqual(['junit.xml']);
+  });
+});

@@ -1,0 +1,86 @@
+/** The helper in the test image, as far as Kubernetes is concerned: decided here, from values. */
+import { helperDirectory } from './rebuild-run.ts';
+
+/** What the built-in Job needs for the helper to be there. */
+export interface TestHelper {
+  configMap: {
+    apiVersion: 'v1';
+    kind: 'ConfigMap';
+    metadata: { name: string; namespace: string; labels: Record<string, string> };
+    data: Record<string, string>;
+  };
+  /** The user's variables, with the helper's beside them. */
+  env: [string, string][];
+  volume: object;
+  volumeMount: object;
+}
+
+export interface TestHelperOptions {
+  runId: string;
+  namespace: string;
+  labels: Record<string, string>;
+  resultsPath: string;
+  /** The plugin's Python source. */
+  source: string;
+  /** PYTHONPATH of the image itself; a container's own variables replace those of its image. */
+  imagePythonPath: string | undefined;
+  /** The user's variables. */
+  env: readonly [string, string][];
+}
+
+const mountPath = '/opt/k8s-test-helper';
+const moduleName = 'k8s_test_progress';
+const distribution = `${moduleName}-1.dist-info`;
+
+/**
+ * The helper reaches the container as a directory at the end of its PYTHONPATH, and pytest as an installed plugin would:
+ * by the entry point in that directory. So nothing of the user's is replaced, neither PYTEST_ADDOPTS nor PYTEST_PLUGINS,
+ * and whoever drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing for want of it.
+ */
+export function buildTestHelper(options: TestHelperOptions): TestHelper {
+  const name = `k8s-test-helper-${options.runId}`;
+  const own = options.env.findLast(([key]) => key === 'PYTHONPATH')?.[1] ?? options.imagePythonPath ?? '';
+  return {
+    configMap: {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: options.namespace, labels: options.labels },
+      data: {
+        source: options.source,
+        'entry-points': `[pytest11]\n${moduleName} = ${moduleName}\n`,
+        metadata: 'Metadata-Version: 2.1\nName: k8s-test-progress\nVersion: 1\n',
+      },
+    },
+    env: [
+      ...options.env.filter(([key]) => key !== 'PYTHONPATH'),
+      ['PYTHONPATH', own === '' ? mountPath : `${own}:${mountPath}`],
+      ['K8S_TEST_PROGRESS_DIR', `${options.resultsPath}/${helperDirectory}`],
+      ['K8S_TEST_PROGRESS_RUN', options.runId],
+    ],
+    volume: {
+      name: 'test-helper',
+      configMap: {
+        name,
+        items: [
+          { key: 'source', path: `${moduleName}.py` },
+          { key: 'entry-points', path: `${distribution}/entry_points.txt` },
+          { key: 'metadata', path: `${distribution}/METADATA` },
+        ],
+      },
+    },
+    volumeMount: { name: 'test-helper', mountPath, readOnly: true },
+  };
+}
+
+/**
+ * Whether the helper is given: by `auto` only where the PYTHONPATH that the container would have without us is known, since
+ * what we set replaces that of the image.
+ */
+export function wantsTestHelper(
+  asked: 'auto' | 'on' | 'off',
+  isImageKnown: boolean,
+  env: readonly [string, string][],
+): boolean {
+  if (asked !== 'auto') return asked === 'on';
+  return isImageKnown || env.some(([key]) => key === 'PYTHONPATH');
+}
