@@ -397,7 +397,7 @@ describe('the last screen', () => {
       '  ✗ test_join_of_everything',
       '    │ was running when the container was killed for memory',
       '',
-      '  42 tests: 40 passed, 1 error, 1 skipped, 42 rebuilt from the log',
+      '  42 tests: 40 passed, 1 error, 1 skipped, 42 rebuilt',
       '  took 2 min 24 s',
       '  warning: the report was never written; 42 tests come from the log of the container',
       '  results: k8s-test-results/integration',

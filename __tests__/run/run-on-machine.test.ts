@@ -73,7 +73,9 @@ describe('tier unit runs the command on the runner', () => {
       timeout: '1s',
       grace: '1s',
     });
-    expect(verdict).toMatchObject({ failure: { kind: 'timeout', evidence: ['waits'] } });
+    expect(verdict).toMatchObject({
+      failure: { kind: 'timeout', evidence: ['waits', 'command of the tests: exit code 143 (signal 15)'] },
+    });
   });
 
   test('a cancel ends it', async () => {

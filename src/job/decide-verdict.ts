@@ -14,6 +14,8 @@ export interface ContainerEnd {
 }
 
 export interface TestFacts {
+  /** What ran the tests: a container unless told otherwise. */
+  ranIn?: 'container' | 'command';
   /** What ended the run before its tests had, or kept them from beginning; null when the container ended by itself. */
   interruption: Failure | null;
   /** Undefined when nobody saw the container end. */
@@ -90,24 +92,21 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
     counts,
   });
   const { interruption, end } = facts;
+  const subject = `the ${nameSubject(facts)}`;
   if (interruption !== null) return { failure: interrupt(interruption, facts, counts), warnings, counts };
   if (end === undefined)
     return red('internal', 'the run ended without a word on its tests', 'Please report it with the log.');
 
-  const ended = `the test container ended with ${describeExit(end)}`;
+  const ended = `${subject} ended with ${describeExit(end)}`;
   const memoryKill = judgeMemory(facts);
   if (memoryKill === 'container')
     return red(
       'oom',
-      `the test container was ${killedForMemory(facts)}${tell(facts, counts)}`,
+      `${subject} was ${killedForMemory(facts)}${tell(facts, counts)}`,
       'Raise memory, or find what the tests hold on to.',
     );
   if (end.reason === 'StartError' || end.reason === 'ContainerCannotRun')
-    return red(
-      'start',
-      `the test container could not start: ${end.message ?? ended}`,
-      'Check command, args and the image.',
-    );
+    return red('start', `${subject} could not start: ${end.message ?? ended}`, 'Check command, args and the image.');
   if (memoryKill === 'process') {
     const failures = counts.failed + counts.errors;
     const outcome =
@@ -116,7 +115,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
         : `no test failed (${counts.passed} passed), which is a contradiction`;
     return red(
       'oom',
-      `a process of the tests was ${killedForMemory(facts)}, and the test container went on to ${describeExit(end)}; ${outcome}`,
+      `a process of the tests was ${killedForMemory(facts)}, and ${subject} went on to ${describeExit(end)}; ${outcome}`,
       'Raise memory, or find which child process the tests give too much to do.',
     );
   }
@@ -179,12 +178,14 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
 }
 
 /** What ended the tests, in words that follow "this test was running when the run ended: ". */
-export function causeOfEnd(facts: Pick<TestFacts, 'interruption' | 'end' | 'memoryLimit' | 'memory'>): string {
+export function causeOfEnd(
+  facts: Pick<TestFacts, 'ranIn' | 'interruption' | 'end' | 'memoryLimit' | 'memory'>,
+): string {
   if (facts.interruption !== null) return facts.interruption.reason;
   if (judgeMemory(facts) !== undefined) return killedForMemory(facts);
   return facts.end === undefined
-    ? 'nobody saw how the test container ended'
-    : `the test container ended with ${describeExit(facts.end)}`;
+    ? `nobody saw how the ${nameSubject(facts)} ended`
+    : `the ${nameSubject(facts)} ended with ${describeExit(facts.end)}`;
 }
 
 /**
@@ -269,6 +270,10 @@ function hintForExit({ end, memory, memoryLimit }: TestFacts): string {
   return 'Something sent SIGKILL, and nothing says that it was for memory; the last lines of the log may say what.';
 }
 
+function nameSubject({ ranIn }: Pick<TestFacts, 'ranIn'>): string {
+  return ranIn === 'command' ? 'command of the tests' : 'test container';
+}
+
 function describeExit(end: ContainerEnd): string {
   const number = end.signal !== undefined && end.signal > 0 ? end.signal : end.exitCode - 128;
   const signal = end.exitCode > 128 && end.exitCode < 160 ? ` (signal ${number})` : '';
@@ -277,9 +282,10 @@ function describeExit(end: ContainerEnd): string {
 
 function evidenceOf(facts: TestFacts): string[] {
   const { end, rebuilt, memory } = facts;
+  const subject = nameSubject(facts);
   const word = end?.reason === undefined ? '' : `, ${end.reason}`;
   return [
-    end === undefined ? 'test container: end not seen' : `test container: ${describeExit(end)}${word}`,
+    end === undefined ? `${subject}: end not seen` : `${subject}: ${describeExit(end)}${word}`,
     ...memory.kills.map(
       ({ process, usageBytes }) =>
         `kernel of the node: killed ${process} for memory in the test container${usageBytes === undefined ? '' : `, with ${formatMebibytes(usageBytes)} in use`}`,

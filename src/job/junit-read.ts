@@ -50,7 +50,7 @@ export interface JUnitLimits {
   messageChars: number;
   /** The details of one case. */
   detailsChars: number;
-  /** The details of all cases together; what comes after keeps at most `messageChars` of details each. */
+  /** The details of all cases together; what comes after keeps at most a quarter of `messageChars` each. */
   totalDetailsChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
@@ -64,8 +64,8 @@ const defaultJUnitLimits: Readonly<JUnitLimits> = {
   nameChars: 1000,
   messageChars: 4000,
   detailsChars: 64 * 1024,
-  totalDetailsChars: 32 * 1024 * 1024,
-  keptCases: 50_000,
+  totalDetailsChars: 8 * 1024 * 1024,
+  keptCases: 30_000,
   keptFailures: 20_000,
   keptSuites: 10_000,
 };
@@ -572,8 +572,9 @@ class ReportBuilder {
       .map(({ details: text }) => trimLines(text))
       .filter(Boolean)
       .join('\n\n');
-    if (details.length > this.#limits.messageChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
-      details = cut(details, this.#limits.messageChars);
+    const shortChars = Math.floor(this.#limits.messageChars / 4);
+    if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+      details = cut(details, shortChars);
       this.#detailsSaved++;
     }
     details = cut(details, this.#limits.detailsChars + cutNoteChars);
@@ -632,8 +633,16 @@ function cut(text: string, maxChars: number): string {
 
 /** A copy of a text that does not keep the whole chunk of the file in memory of which V8 made it a slice. */
 function detach(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'utf16le').toString('utf16le');
+  if (text.length < 13) return text;
+  // A text of small code points takes one byte for each, which V8 does not see by itself.
+  const encoding = beyondLatin1.test(text) ? 'utf16le' : 'latin1';
+  // One buffer for all: a buffer for each would be garbage that V8 does not count.
+  if (scratch.length < 2 * text.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);
+  return scratch.toString(encoding, 0, scratch.write(text, encoding));
 }
+
+let scratch = Buffer.allocUnsafeSlow(256 * 1024);
+const beyondLatin1 = /[\u0100-\uffff]/;
 
 function parseCount(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;

@@ -31,7 +31,7 @@ export function formatCounts(counts: TestCounts): string {
     counts.errors > 0 ? formatCount(counts.errors, 'error') : '',
     counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
     counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
-    counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt from the log` : '',
+    counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt` : '',
     (counts.notRun ?? 0) > 0 ? `${counts.notRun!.toLocaleString('en-US')} not run` : '',
   ];
   return parts.filter(Boolean).join(', ') || 'no tests';

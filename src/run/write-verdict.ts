@@ -26,13 +26,16 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const { inputs, dir } = run;
   const reports: VerdictReport[] = [...(home.results?.reports ?? [])];
   const finished = [...reports.flatMap((report) => report.cases), ...(home.rebuilt?.cases ?? [])];
+  const measured = run.usage?.peakOf(run.end?.pod.metadata.name ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
+  const peakBytes = Math.max(home.notes?.peakBytes ?? 0, measured);
   const ending = {
+    ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
     interruption: before,
     end: run.end?.terminated ?? run.exit,
     memoryLimit: run.job?.memoryLimit ?? inputs.memory,
     memory: {
       kills: home.kernelKills ?? [],
-      ...(home.notes?.peakBytes === undefined ? {} : { peakBytes: home.notes.peakBytes }),
+      ...(peakBytes === 0 ? {} : { peakBytes }),
     },
   };
   const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
