@@ -11,6 +11,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { keepYoungGenerationSmall } from '../src/begin-run.ts';
 import { collectResults } from '../src/job/collect-results.ts';
 import { decideVerdict } from '../src/job/decide-verdict.ts';
 import { writeJUnit } from '../src/job/junit-write.ts';
@@ -131,6 +132,7 @@ async function measureApart(program: string, root: string): Promise<Measured> {
 
 /** All that a run does with its report, from the file that the tests wrote to the page that people open. */
 async function measure(root: string): Promise<Measured> {
+  keepYoungGenerationSmall();
   const start = performance.now();
   const dir = layoutResults(root);
   await stat(dir.results);

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { Inputs } from './inputs.ts';
 import type { RunEnd } from './run/run.ts';
 import { newRunId, RunRecord } from './state.ts';
@@ -22,8 +23,17 @@ export function recordDirectory(env: NodeJS.ProcessEnv): string {
   return path.join(env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state'), 'k8s-test-action');
 }
 
+/**
+ * Keeps V8's young generation as small as it is when a run begins. Logs and reports stream through it as garbage, for which
+ * it would grow to some 100 MB that the process never gives back.
+ */
+export function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
 /** Begins a run: its record, and a directory of its own, noted there before it is made. */
 export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: string } {
+  keepYoungGenerationSmall();
   const runId = newRunId();
   // What the run starts can be told from everything else on the machine, also when we are gone.
   process.env[runVariable] = runId;

@@ -117,7 +117,7 @@ describe('fault 16: an image without shell, tar or root', () => {
     const run = await runOnSharedCluster({ given: { job } });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'broken', failure: { kind: 'start' } });
     expect(run.onDisk.failure?.reason).toMatch(/runAsUser breaks non-root policy|runAsNonRoot/);
-    expect(run.onDisk.failure?.hint).toMatch(/give it a numeric USER/);
+    expect(run.onDisk.failure?.hint).toMatch(/give the image a numeric USER/);
     expect(run.onDisk.phases.find((phase) => phase.name === 'tests')?.seconds).toBeLessThan(10);
   });
 });

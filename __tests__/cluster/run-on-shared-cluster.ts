@@ -113,6 +113,16 @@ async function removeNamespace(cluster: ReadyCluster, namespace: string): Promis
   }
 }
 
+/** What is left of `interruptedScript` when its deed never ends. */
+export const interruptedCounts = { total: 4, passed: 3, errors: 1, rebuilt: 4, notRun: 1 };
+
+/** A script whose suite passes three tests, then does a deed that does not end; a fifth test waits behind it. */
+export function interruptedScript(deed = 'pass'): string {
+  const passing = ['one', 'two', 'three'].map((name) => `def test_${name}(): pass\n`).join('');
+  const suite = `import time\n${passing}def test_deed():\n  ${deed}\n  time.sleep(600)\ndef test_five(): pass\n`;
+  return pytestScript(suite).replace('&& pytest', '&& exec pytest');
+}
+
 /** A script that writes a test file and runs pytest on it. */
 export function pytestScript(source: string, flags = '', afterwards = ''): string {
   return `cat > /tmp/test_it.py <<'PY'\n${source}\nPY\ncd /tmp && pytest -v -p no:cacheprovider ${flags} --junitxml=/results/junit.xml test_it.py\n${afterwards}`;

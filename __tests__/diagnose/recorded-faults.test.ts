@@ -138,7 +138,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     {
       kind: 'start',
       reason: /may not start: container has runAsNonRoot and image will run as root$/,
-      hint: /give the image a USER/,
+      hint: /give the image a numeric USER/,
       afterSeconds: 0,
       container: 'main',
     },

@@ -265,7 +265,7 @@ function hintForStart(message: string): string {
   if (/non-numeric user/.test(message))
     return 'The image names its user, which Kubernetes cannot tell from root: give it a numeric USER, or the pod a runAsUser.';
   if (/non-?root|runAsUser/i.test(message))
-    return 'It would run as root where runAsNonRoot forbids it: give the image a USER, or set runAsUser to another number than 0.';
+    return 'It would run as root where runAsNonRoot forbids it: give the image a numeric USER, or set runAsUser to another number than 0.';
   if (/error mounting|not a directory/i.test(message))
     return 'A volumeMount does not fit the image: check its mountPath and subPath.';
   if (/exec format error/i.test(message)) return 'The image was built for another architecture.';
