@@ -4,7 +4,7 @@ import { FaultProxy } from '../registry/fault-proxy.ts';
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../registry/foreign-image.ts';
 import { Registry } from '../registry/registry.ts';
 import { hostsDirectory, testImage } from './global-setup.ts';
-import { runAndLeave, type SharedRun } from './run-on-shared-cluster.ts';
+import { runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
 
 /** A real image with a shell, of which a run can be green; small enough to be pulled in a second or two. */
 const baseImage = 'debian:bookworm-slim';
@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 const pull = (image: string, given: Record<string, string> = {}) =>
-  runAndLeave({ script: greenScript, given: { image: `${proxy.address}/${image}`, ...given } });
+  runOnSharedCluster({ script: greenScript, given: { image: `${proxy.address}/${image}`, ...given } });
 
 /** From the kubelet's first word on the image to the end of the phase, in seconds; its events count whole seconds. */
 function secondsToVerdict(run: SharedRun): number {
@@ -110,14 +110,14 @@ describe('fault 4: an image that nobody can pull ends the run in seconds, with i
   }
 
   test('a registry of which nobody has heard', async () => {
-    const run = await runAndLeave({ script: greenScript, given: { image: 'no-such-registry.invalid/x:1' } });
+    const run = await runOnSharedCluster({ script: greenScript, given: { image: 'no-such-registry.invalid/x:1' } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.reason).toMatch(/there is no such registry .* no such host/);
     expect(secondsToVerdict(run)).toBeLessThan(10);
   });
 
   test('a tag that differs from the one that the local docker has: that one is named', async () => {
-    const run = await runAndLeave({
+    const run = await runOnSharedCluster({
       script: greenScript,
       given: { image: testImage.replace(':dev', ':latest') },
     });
@@ -126,7 +126,7 @@ describe('fault 4: an image that nobody can pull ends the run in seconds, with i
   });
 
   test('an image whose program is for another architecture', async () => {
-    const run = await runAndLeave({ given: { image: `${proxy.address}/foreign:1`, command: '[]' } });
+    const run = await runOnSharedCluster({ given: { image: `${proxy.address}/foreign:1`, command: '[]' } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.reason).toMatch(/cannot run on the nodes: its program is for another architecture/);
   });

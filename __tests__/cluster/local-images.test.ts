@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import { Registry } from '../registry/registry.ts';
 import { testImage } from './global-setup.ts';
-import { runAndLeave, runOnSharedCluster } from './run-on-shared-cluster.ts';
+import { runOnSharedCluster } from './run-on-shared-cluster.ts';
 
 const greenScript = `echo '<testsuite tests="1"><testcase name="one"/></testsuite>' > /results/junit.xml`;
 const builtImage = 'k8s-test-local-images:1';
@@ -25,7 +25,7 @@ describe('a test image that is built first', () => {
   test('is what the tests run in, under the name that image gives it', async () => {
     const dockerfile = path.join(directory, 'good.Dockerfile');
     writeFileSync(dockerfile, `FROM ${testImage}\nENV BUILT=here\n`);
-    const run = await runAndLeave({
+    const run = await runOnSharedCluster({
       script: `test "$BUILT" = here && ${greenScript}`,
       given: { build: directory, dockerfile, image: builtImage },
     });
@@ -59,7 +59,7 @@ test('an image that is named by its digest is loaded under that very name', asyn
     execFileSync('docker', ['pull', '--quiet', image], { stdio: 'ignore' });
     try {
       // The nodes cannot reach a registry on this machine's loopback: what runs there was loaded.
-      const run = await runAndLeave({ script: greenScript, given: { image } });
+      const run = await runOnSharedCluster({ script: greenScript, given: { image } });
       expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: image } });
     } finally {
       execFileSync('docker', ['image', 'rm', '--no-prune', image], { stdio: 'ignore' });

@@ -42,6 +42,7 @@ function expectWhole(run: SharedRun): void {
 
 test('fault 8: a log of odd bytes is on the disk as it was written, and readable on the console', async () => {
   const run = await runOnSharedCluster({
+    keepNamespace: true,
     script: writing(`
 out(b"same\\n" * 3000)
 out(b"carriage return\\r\\n\\r\\n" + b"\\x1b[31mred\\x1b[0m\\n" + b"::error::forged\\n##[group]forged\\n")
@@ -62,6 +63,7 @@ out(b"no newline at the end")`),
 
 test('fault 8: a log is whole through the rotation of its file at 10 MiB, in a burst and after silence', async () => {
   const run = await runOnSharedCluster({
+    keepNamespace: true,
     script: writing(`
 # The kubelet looks every 10 s for files above 10 MiB: bursts straddle its looks, with silence between them.
 number = 0

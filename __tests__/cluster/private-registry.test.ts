@@ -8,7 +8,7 @@ import { FaultProxy } from '../registry/fault-proxy.ts';
 import { Registry, reader } from '../registry/registry.ts';
 import { nodeImageFlags, startCommand } from './command-line.ts';
 import { hostsDirectory, testImage } from './global-setup.ts';
-import { pytestScript, runAndLeave } from './run-on-shared-cluster.ts';
+import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 
 const baseImage = 'debian:bookworm-slim';
 const greenScript = `echo '<testsuite tests="1"><testcase name="one"/></testsuite>' > /results/junit.xml`;
@@ -60,7 +60,7 @@ function findPassword(where: string): string {
 describe('a private registry', () => {
   test('is read with what docker login left, which nobody gets to see', async () => {
     process.env.DOCKER_CONFIG = writeDockerConfig({ [proxy.address]: { auth }, 'other.example': { auth: 'eDp5' } });
-    const run = await runAndLeave({ script: greenScript, given: { image: `${proxy.address}/floe/private:1` } });
+    const run = await runOnSharedCluster({ script: greenScript, given: { image: `${proxy.address}/floe/private:1` } });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', failure: null, warnings: [] });
     expect(run.printed).toContain(`pods pull with the docker config's credentials for ${proxy.address}`);
     expect(run.masked).toEqual([reader.password, auth]);
@@ -70,7 +70,7 @@ describe('a private registry', () => {
 
   test('without them ends the run with both readings of its refusal', async () => {
     process.env.DOCKER_CONFIG = writeDockerConfig({});
-    const run = await runAndLeave({ script: greenScript, given: { image: `${proxy.address}/floe/absent:1` } });
+    const run = await runOnSharedCluster({ script: greenScript, given: { image: `${proxy.address}/floe/absent:1` } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.reason).toMatch(/there is none of this name, or it may not be read.*401/);
     expect(run.onDisk.failure?.hint).toContain(`docker login ${proxy.address}`);

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inject, onTestFinished, TestRunner } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { bundledChart } from '../../src/begin-run.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Door } from '../../src/door.ts';
@@ -32,6 +32,8 @@ export async function runOnSharedCluster(options: {
   signal?: AbortSignal;
   /** Results come home by a collector, as from a cluster whose nodes are elsewhere. */
   forceCollector?: boolean;
+  /** For a test that looks at the cluster when the run is over: until the test is. */
+  keepNamespace?: boolean;
   /** In place of the shared one. */
   cluster?: ReadyCluster;
   /** Told of each line that is printed. */
@@ -70,8 +72,6 @@ export async function runOnSharedCluster(options: {
     quote: (line) => print(line),
     mask: (secret) => masked.push(secret),
   };
-  // A run of a hook is looked at by several tests; its namespace stays.
-  if (TestRunner.getCurrentTest() !== undefined) onTestFinished(() => removeNamespace(cluster, read.inputs.namespace));
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({
@@ -83,21 +83,11 @@ export async function runOnSharedCluster(options: {
     cluster,
     forceCollector: options.forceCollector ?? false,
   });
+  const remove = () => removeNamespace(cluster, read.inputs.namespace);
+  if (options.keepNamespace === true) onTestFinished(remove);
+  else await remove();
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, masked, onDisk };
-}
-
-/**
- * The same, and takes the namespace away: a pod that waits for its image holds its share of the node's CPU for ever, and
- * asks registries again and again.
- */
-export async function runAndLeave(options: Parameters<typeof runOnSharedCluster>[0]): Promise<SharedRun> {
-  const run = await runOnSharedCluster(options);
-  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
-  const signal = AbortSignal.timeout(30_000);
-  await connection.call('DELETE', `/api/v1/namespaces/${run.onDisk.cluster!.namespace}`, { signal });
-  await connection.close();
-  return run;
 }
 
 /** Without waiting for it. A pod that waits or crashes for ever would take from the next test what it asks for. */
