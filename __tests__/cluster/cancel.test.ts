@@ -93,7 +93,9 @@ describe('Ctrl-C', () => {
 
 test('a run that is killed leaves a red verdict behind, and `down` removes the rest', async () => {
   const before = takeInventory();
-  const run = startCommand(['run', ...nodeImageFlags, ...hangingTests]);
+  // Its record lies apart, so that `down` finds this run alone.
+  const env = { XDG_STATE_HOME: mkdtempSync(path.join(tmpdir(), 'state-')), RUNNER_TEMP: '' };
+  const run = startCommand(['run', ...nodeImageFlags, ...hangingTests], { env });
   await run.untilPrinted('Preparing nodes');
   run.process.kill('SIGKILL');
   const end = await run.ended;
@@ -101,7 +103,10 @@ test('a run that is killed leaves a red verdict behind, and `down` removes the r
     outcome: 'broken',
     failure: { kind: 'internal', reason: expect.stringContaining('was killed') },
   });
-  const down = spawnSync(process.execPath, ['dist/cli.js', 'down'], { encoding: 'utf8' });
+  const down = spawnSync(process.execPath, ['dist/cli.js', 'down'], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
   expect(down.status, down.stdout + down.stderr).toBe(0);
   expect(takeInventory()).toEqual(before);
 });

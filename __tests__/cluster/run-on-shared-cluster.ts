@@ -85,7 +85,8 @@ export async function runOnSharedCluster(options: {
   });
   const remove = () => removeNamespace(cluster, read.inputs.namespace);
   if (options.keepNamespace === true) onTestFinished(remove);
-  else await remove();
+  // A cluster of a test's own goes as a whole, and may be broken by now.
+  else if (options.cluster === undefined) await remove();
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, masked, onDisk };
 }

@@ -12,8 +12,10 @@ export interface SizeOptions {
   signal: AbortSignal;
 }
 
-/** Below this the runner could not even say what happened. */
+/** Below this the runner may not even be able to say what happened; a disk that had less to begin with may be filled to half of that. */
 const leastFreeBytes = 256 * 1024 * 1024;
+/** With less than this a disk is full. */
+const fullBytes = 1024 * 1024;
 const lookMilliseconds = 2000;
 /** A walk that took long is not done again at once. */
 const restFactor = 10;
@@ -37,18 +39,26 @@ export class ResultsSizeWatch {
   }
 
   async #watch(options: SizeOptions): Promise<void> {
+    const leastFree = Math.min(leastFreeBytes, (await freeBytes(options.directory)) / 2);
     while (this.#failure === undefined) {
       const start = performance.now();
-      this.#failure = await judgeSize(options);
+      this.#failure = await judgeSize(options, leastFree);
       const took = performance.now() - start;
       await delay(Math.max(lookMilliseconds, took * restFactor), undefined, { signal: options.signal });
     }
   }
 }
 
-async function judgeSize({ directory, limits, resultsPath, signal }: SizeOptions): Promise<Failure | undefined> {
+async function freeBytes(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
-  const free = bavail * bsize;
+  return bavail * bsize;
+}
+
+async function judgeSize(
+  { directory, limits, resultsPath, signal }: SizeOptions,
+  leastFree: number,
+): Promise<Failure | undefined> {
+  const free = await freeBytes(directory);
   const { bytes, files, largest } = await measure(directory, limits, signal);
   const hint = 'Write less, or raise results-limit; the largest files were left out of the results.';
   const named =
@@ -67,10 +77,11 @@ async function judgeSize({ directory, limits, resultsPath, signal }: SizeOptions
         hint: 'Have caches and environments written elsewhere, such as to /tmp.',
       },
     ).failure;
-  if (free < leastFreeBytes)
+  const left = free < fullBytes ? 'is full' : `has only ${formatBytes(free)} left`;
+  if (free < leastFree)
     return fail(
       'results',
-      `the disk of the results has ${formatBytes(free)} left, and the tests were ended before it is full; they wrote ${formatBytes(bytes)} to ${resultsPath}${named}`,
+      `the disk of the results ${left}, and the tests were ended; they wrote ${formatBytes(bytes)} to ${resultsPath}${named}`,
       { hint: 'Free some of the disk, or write less.' },
     ).failure;
   return undefined;
