@@ -119,11 +119,11 @@ test('the log of every container is kept, of init containers and of each run of 
   const { end, gaps, shown, written } = await runToEnd('sleep 4; echo tested', (spec) => {
     spec.initContainers = [
       { name: 'prepare', ...sh('echo prepared; echo again; printf unfinished') },
-      { name: 'crashing', restartPolicy: 'Always', ...sh('echo one run; exit 1') },
+      { name: 'crashing', restartPolicy: 'Always', ...sh('echo one run; sleep 1; exit 1') },
     ];
   });
   expect(end).toMatchObject({ ok: true, value: { terminated: { exitCode: 0 } } });
-  // It is started again at once, then after 10 s.
+  // It runs for a second, so that the tests may begin, and is started again at once, then after 10 s.
   expect(written).toMatchObject({
     'crashing.log': 'one run\n',
     'crashing.restart-1.log': 'one run\n',
