@@ -94,7 +94,7 @@ describe('Ctrl-C', () => {
 test('a run that is killed leaves a red verdict behind, and `down` removes the rest', async () => {
   const before = takeInventory();
   // Its record lies apart, so that `down` finds this run alone.
-  const env = { XDG_STATE_HOME: mkdtempSync(path.join(tmpdir(), 'state-')), RUNNER_TEMP: '' };
+  const env = { RUNNER_TEMP: mkdtempSync(path.join(tmpdir(), 'runner-')) };
   const run = startCommand(['run', ...nodeImageFlags, ...hangingTests], { env });
   await run.untilPrinted('Preparing nodes');
   run.process.kill('SIGKILL');
@@ -108,5 +108,6 @@ test('a run that is killed leaves a red verdict behind, and `down` removes the r
     env: { ...process.env, ...env },
   });
   expect(down.status, down.stdout + down.stderr).toBe(0);
+  expect(readdirSync(env.RUNNER_TEMP, { recursive: true })).toEqual(['k8s-test-action']);
   expect(takeInventory()).toEqual(before);
 });

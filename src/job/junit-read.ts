@@ -50,7 +50,7 @@ export interface JUnitLimits {
   messageChars: number;
   /** The details of one case. */
   detailsChars: number;
-  /** The details of all cases together; what comes after keeps at most a quarter of `messageChars` each. */
+  /** The details of all cases together; what comes after keeps at most a sixteenth of `messageChars` each. */
   totalDetailsChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
@@ -64,8 +64,8 @@ const defaultJUnitLimits: Readonly<JUnitLimits> = {
   nameChars: 1000,
   messageChars: 4000,
   detailsChars: 64 * 1024,
-  totalDetailsChars: 8 * 1024 * 1024,
-  keptCases: 30_000,
+  totalDetailsChars: 4 * 1024 * 1024,
+  keptCases: 20_000,
   keptFailures: 20_000,
   keptSuites: 10_000,
 };
@@ -572,7 +572,7 @@ class ReportBuilder {
       .map(({ details: text }) => trimLines(text))
       .filter(Boolean)
       .join('\n\n');
-    const shortChars = Math.floor(this.#limits.messageChars / 4);
+    const shortChars = Math.floor(this.#limits.messageChars / 16);
     if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
       details = cut(details, shortChars);
       this.#detailsSaved++;
