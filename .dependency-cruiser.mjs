@@ -26,6 +26,7 @@ const vocabulary = [
   'results-limits',
   'secret-mask',
   'user-kind-config',
+  'user-kubeconfig',
 ];
 
 const file = (name) => `^src/${name}\\.ts$`;

@@ -65,14 +65,25 @@ describe('wrong inputs', () => {
     ]);
   });
 
-  test.each([
-    ['shards', '2'],
-    ['cluster', 'existing'],
-    ['tier', 'staging'],
-  ])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
+  test.each([['shards', '2']])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
     expect(errorsOf({ [input]: value })).toContainEqual(
       expect.stringMatching(new RegExp(`^${input}: .* not built yet`)),
     );
+  });
+
+  test('what an existing cluster cannot use is refused, with what to do instead, and its way where there is none', () => {
+    const given = { cluster: 'existing', nodes: '3', 'load-images': 'a:1', build: '.', context: 'x' };
+    const problems = errorsOf(given);
+    expect(problems).toContain('nodes: "3" has no meaning for an existing cluster: leave it out');
+    expect(problems).toContainEqual(expect.stringMatching(/^load-images: "a:1" .*: push them to a registry/));
+    expect(problems).toContainEqual(expect.stringMatching(/^build: "." .*: build and push it in a step before/));
+    expect(errorsOf({ kubeconfig: 'nowhere' })).toEqual([
+      `kubeconfig: "nowhere" does not exist (looked for ${directory}/nowhere)`,
+      'kubeconfig: "nowhere" only counts for cluster existing; give that, or leave it out',
+    ]);
+    expect(errorsOf({ tier: 'unit', cluster: 'existing' })).toEqual([
+      'cluster: "existing" contradicts tier unit, which runs on this machine',
+    ]);
   });
 
   test('a profile that the chart does not have is answered with those it has', () => {

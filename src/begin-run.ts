@@ -69,7 +69,9 @@ export function keepIfAsked(
   const isKept = cluster !== null && (keep === 'always' || (keep === 'failure' && outcome !== 'passed'));
   if (!isKept) return false;
   record.keep(`keep: ${keep}`);
-  say(`cluster ${cluster.name} is kept (keep: ${keep}). To look at it:`);
+  const what =
+    cluster.kind === 'existing' ? `namespace ${cluster.namespace} of ${cluster.name}` : `cluster ${cluster.name}`;
+  say(`${what} is kept (keep: ${keep}). To look at it:`);
   say(`  export KUBECONFIG=${end.kubeconfig}`);
   say(`  kubectl --namespace ${cluster.namespace} get pods,jobs,events`);
   say('To remove it: node dist/cli.js down');

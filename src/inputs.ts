@@ -14,6 +14,7 @@ import { messageOf } from './outcome.ts';
 import { shortestSecret } from './secret-mask.ts';
 import { type TierName, type TierPreset, tierNames, tiers } from './tiers.ts';
 import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
+import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 
 /** What an input is for, as users read it in action.yml and `--help`. */
 interface InputDoc {
@@ -352,7 +353,7 @@ const schema = v.object({
   'node-selector': v.optional(assignments(/^[\w./-]+$/, 'is not label=value, one a line'), ''),
   timeout: optional(duration),
   'platform-timeout': v.optional(duration, '10m'),
-  'startup-timeout': v.optional(duration, '3m'),
+  'startup-timeout': optional(duration),
   grace: v.optional(duration, '30s'),
   'test-helper': v.optional(oneOf(['auto', 'on', 'off']), 'auto'),
   shards: v.optional(integer(1, 100), '1'),
@@ -387,10 +388,18 @@ export const inputDocs: Record<InputName, InputDoc> = {
   values: { default: '', description: "Values files of the chart, one a line, in helm's order and precedence" },
   set: { default: '', description: 'key=value lines for the chart, as helm --set takes them' },
   release: { default: 'floe-test', description: 'Name of the helm release' },
-  namespace: { default: 'floe-test', description: 'Namespace of the platform and the tests' },
+  namespace: {
+    default: 'floe-test',
+    description:
+      'Namespace of the platform and the tests. On an existing cluster with a unique suffix, unless it is given: one that is there already is used and stays',
+  },
   cluster: { default: '', description: 'kind, or existing. By tier' },
-  kubeconfig: { default: '', description: 'Kubeconfig file of an existing cluster' },
-  context: { default: '', description: 'Context in that kubeconfig' },
+  kubeconfig: {
+    default: '',
+    description:
+      'Kubeconfig file of an existing cluster. By default as kubectl finds it: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod that it runs in',
+  },
+  context: { default: '', description: 'Context in that kubeconfig. The current one by default' },
   'kind-config': { default: '', description: 'A Kind config of your own; merged with what is needed, never replaced' },
   nodes: { default: '', description: 'Number of Kind nodes, the control plane included. By tier' },
   'node-image': { default: '', description: 'Node image of Kind, best with its digest. Pinned by default' },
@@ -468,7 +477,10 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'node-selector': { default: '', description: 'label=value lines that choose the node of the built-in Job' },
   timeout: { default: '', description: 'Time limit of the tests, as 20m. By tier' },
   'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
-  'startup-timeout': { default: '3m', description: 'Time limit of the start of the test pod' },
+  'startup-timeout': {
+    default: '3m',
+    description: 'Time limit of the start of the test pod; on an existing cluster, which may have to add a node, 10m',
+  },
   grace: { default: '30s', description: 'Time between SIGTERM and SIGKILL when the tests run out of time' },
   'test-helper': {
     default: 'auto',
@@ -508,12 +520,8 @@ export const inputDocs: Record<InputName, InputDoc> = {
  * values it would take today.
  */
 const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
-  { input: 'tier', unless: (value) => value !== 'staging' },
-  { input: 'cluster', unless: (value) => value === 'kind' },
   { input: 'shards', unless: (value) => value === '1' },
   { input: 'retries', unless: (value) => value === '0' },
-  { input: 'kubeconfig' },
-  { input: 'context' },
   { input: 'chart-version' },
 ];
 
@@ -540,6 +548,20 @@ const ofBuiltInJob: InputName[] = [
   'node-selector',
   'volumes',
 ];
+/** Inputs that only a cluster of our own knows, and what to do instead on an existing one. */
+const ofKind: [InputName, string][] = [
+  ['kind-config', 'leave it out'],
+  ['nodes', 'leave it out'],
+  ['node-image', 'leave it out'],
+  ['kind-version', 'leave it out'],
+  ['registry-mirrors', 'its nodes pull as they are set up to; leave it out'],
+  ['build', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
+  ['dockerfile', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
+  ['load-images', 'its nodes must pull them: push them to a registry in a step before'],
+  ['image-archives', 'its nodes must pull them: push them to a registry in a step before'],
+];
+/** Inputs that only an existing cluster knows. */
+const ofExisting: InputName[] = ['kubeconfig', 'context'];
 /** Inputs that only a Job of the user's own knows. */
 const ofOwnJob: InputName[] = ['container', 'job-set'];
 
@@ -555,7 +577,12 @@ export interface Inputs {
   valuesFiles: string[];
   set: string[];
   release: string;
+  /** On an existing cluster, where it is not named by the user: what its name begins with. */
   namespace: string;
+  isNamespaceNamed: boolean;
+  cluster: 'kind' | 'existing';
+  /** The way to an existing cluster; undefined on Kind. */
+  kubeconfig: UserKubeconfig | undefined;
   kindConfig: UserKindConfig | undefined;
   /** The control plane included. */
   nodes: number;
@@ -617,6 +644,8 @@ export interface InputSources {
   directory: string;
   /** Directory of the bundled chart. */
   bundledChart: string;
+  /** Where a kubeconfig is looked for; that of this process by default. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** The marker by which we know a results directory of ours; written before anything else is. */
@@ -698,6 +727,10 @@ export function readInputs(
   for (const file of value['image-archives']) existing('image-archives', file, 'file');
   if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
   checkBuild(value, existing, errors);
+  const cluster = value.tier === 'unit' ? 'kind' : (value.cluster ?? preset.cluster);
+  const kubeconfigFile = value.kubeconfig === undefined ? undefined : existing('kubeconfig', value.kubeconfig, 'file');
+  const kubeconfig =
+    value.mode === 'test' ? readCluster(raw, value, { cluster, kubeconfigFile, sources, errors }) : undefined;
   const kindConfigFile = value['kind-config'];
   const kindConfig =
     kindConfigFile === undefined
@@ -757,6 +790,9 @@ export function readInputs(
       set: value.set,
       release: value.release,
       namespace: value.namespace,
+      isNamespaceNamed: raw.namespace !== undefined,
+      cluster,
+      kubeconfig,
       kindConfig,
       nodes: value.nodes ?? (kindConfig?.nodes.length || preset.nodes),
       nodeImage: value['node-image'],
@@ -791,7 +827,7 @@ export function readInputs(
       nodeSelector: value['node-selector'],
       timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
       platformTimeoutSeconds: value['platform-timeout'],
-      startupTimeoutSeconds: value['startup-timeout'],
+      startupTimeoutSeconds: value['startup-timeout'] ?? startupSeconds[cluster],
       graceSeconds: value.grace,
       mode: value.mode,
       legsDir: value.legs === undefined ? undefined : resolve(value.legs),
@@ -807,6 +843,43 @@ export function readInputs(
       keep: value.keep,
     },
   };
+}
+
+/** An existing cluster may have to add a node first. */
+const startupSeconds = { kind: 180, existing: 600 };
+
+/** The way to an existing cluster; what is wrong with it, and what has no meaning there, goes to `errors`. */
+function readCluster(
+  raw: RawInputs,
+  value: v.InferOutput<typeof schema>,
+  options: {
+    cluster: 'kind' | 'existing';
+    kubeconfigFile: string | undefined;
+    sources: InputSources;
+    errors: InputError[];
+  },
+): UserKubeconfig | undefined {
+  const { cluster, kubeconfigFile, sources, errors } = options;
+  if (value.tier === 'unit' && value.cluster === 'existing')
+    errors.push({ input: 'cluster', value: 'existing', problem: 'contradicts tier unit, which runs on this machine' });
+  if (cluster === 'kind') {
+    for (const input of ofExisting)
+      if (raw[input] !== undefined)
+        errors.push({
+          input,
+          value: raw[input],
+          problem: 'only counts for cluster existing; give that, or leave it out',
+        });
+    return undefined;
+  }
+  for (const [input, instead] of ofKind)
+    if (raw[input] !== undefined)
+      errors.push({ input, value: raw[input], problem: `has no meaning for an existing cluster: ${instead}` });
+  // A file that is not there has been told.
+  if (errors.some(({ input }) => input === 'kubeconfig')) return undefined;
+  const read = readUserKubeconfig({ file: kubeconfigFile, context: value.context, env: sources.env ?? process.env });
+  if (read.problem !== undefined) errors.push(read.problem);
+  return read.kubeconfig;
 }
 
 /** The user's own Job, as far as it can be known before the chart is rendered; what is wrong with it goes to `errors`. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { exportClusterLogs, type KindCluster } from './cluster/create-cluster.ts';
 import { renderKindConfig } from './cluster/kind-config.ts';
 import { fillNodes, loadImages } from './cluster/load-images.ts';
+import type { MachineFacts } from './cluster/machine-facts.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
 import { mountMirrors } from './cluster/registry-mirrors.ts';
@@ -28,6 +29,7 @@ import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { carryCredentials } from './run/carry-credentials.ts';
 import { buildTestImage, chooseImages } from './run/choose-images.ts';
+import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './run/enter-existing.ts';
 import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { readOwnJob } from './run/prepare-job.ts';
@@ -62,7 +64,11 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
 async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Promise<Result<undefined>> {
   const { inputs, clock } = run;
   if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
-  const machine = await clock.phase('preflight', () => checkMachine(inputs, run.voice));
+  const isExisting = inputs.cluster === 'existing';
+  // Where the cluster is elsewhere, this machine has nothing to carry.
+  const machine = await clock.phase<MachineFacts | undefined>('preflight', () =>
+    isExisting ? reachExisting(run) : checkMachine(inputs, run.voice),
+  );
   if (!machine.ok) return machine;
   const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
   if (!tools.ok) return tools;
@@ -71,17 +77,19 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   if (!manifests.ok) return manifests;
   const own = await readOwnJob(run, chart);
   if (!own.ok) return own;
-  if (standing === undefined) {
+  if (standing === undefined && machine.value !== undefined) {
     const demand = planDemand(inputs, manifests.value, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
   }
   const images = await chooseImages(run, listImages(manifests.value), own.value);
+  if (isExisting) warnOfLocalImages(run);
   // Of a config of the user's own nobody knows which nodes take pods.
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
-  const cluster =
-    standing === undefined
-      ? await bringUpCluster(run, tools.value.kind, { images, controlPlane })
+  const cluster = isExisting
+    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests.value, own.value))
+    : standing === undefined
+      ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
       : await enterCluster(run, standing, images);
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
@@ -217,7 +225,10 @@ async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): 
 async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Result<Platform>> {
   const { inputs, signal } = run;
   const connection = run.connection!;
-  const made = await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
+  const made =
+    inputs.cluster === 'existing'
+      ? await enterNamespace(run, connection)
+      : await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
   if (!made.ok) return made;
   const carried = await carryCredentials(run, connection);
   if (!carried.ok) return carried;
@@ -257,12 +268,16 @@ function installPlatform(
   watch: NamespaceWatch,
 ): Promise<Result<undefined>> {
   const { inputs } = run;
+  const { kubeconfigPath } = run.cluster!;
+  const { release: name, namespace, helm } = chart;
+  if (inputs.cluster === 'existing') run.record.note({ kind: 'release', name, namespace, helm, kubeconfigPath });
   run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
   run.release = chart;
   return installChart(chart, {
     ...run.voice,
     connection,
-    kubeconfigPath: run.cluster!.kubeconfigPath,
+    kubeconfigPath,
+    labels: inputs.cluster === 'existing' ? { [runLabel]: run.record.content.runId } : {},
     watch,
     timeoutSeconds: inputs.platformTimeoutSeconds,
   });

@@ -26,6 +26,25 @@ const madeSchema = v.variant('kind', [
   v.object({ kind: v.literal('image'), name: v.string() }),
   /** A directory of ours alone, with all that is in it. */
   v.object({ kind: v.literal('directory'), path: v.string() }),
+  /** A namespace of a cluster that stays; ours if its label has the run's id. The kubeconfig is a file of ours. */
+  v.object({ kind: v.literal('namespace'), name: v.string(), kubeconfigPath: v.string() }),
+  /** A release in a cluster that stays; ours if its label has the run's id. */
+  v.object({
+    kind: v.literal('release'),
+    name: v.string(),
+    namespace: v.string(),
+    helm: v.string(),
+    kubeconfigPath: v.string(),
+  }),
+  /** An object in a namespace that was there before us; ours if its label has the run's id. */
+  v.object({
+    kind: v.literal('object'),
+    apiVersion: v.string(),
+    object: v.string(),
+    name: v.string(),
+    namespace: v.string(),
+    kubeconfigPath: v.string(),
+  }),
 ]);
 
 /** One thing that a run has made and that teardown removes. */

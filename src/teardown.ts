@@ -1,8 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { removeImage } from './cluster/build-image.ts';
 import { deleteCluster } from './cluster/create-cluster.ts';
+import { runLabel } from './job/build-job.ts';
+import { connect, type KubeConnection } from './kube/connection.ts';
+import { deleteMarkedObject } from './kube/create-object.ts';
+import { deleteOwnNamespace } from './kube/own-namespace.ts';
 import { messageOf } from './outcome.ts';
-import type { RunRecord } from './state.ts';
+import { uninstallRelease } from './platform/uninstall-release.ts';
+import type { Made, RunRecord } from './state.ts';
 import { endOrphans } from './tools/end-orphans.ts';
 
 /**
@@ -20,6 +25,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
         const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
         if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
       } else if (made.kind === 'image') await removeImage(made.name, signal);
+      else if (made.kind !== 'directory') await removeFromCluster(made, record.content.runId, signal, say);
       else await rm(made.path, { recursive: true, force: true });
       record.forget(made);
     } catch (error) {
@@ -28,4 +34,32 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   }
   if (troubles.length === 0) record.remove();
   return troubles;
+}
+
+/** A namespace that is slow to go is on its way all the same, and `down` looks again. */
+const namespaceSeconds = 150;
+
+/** Removes what a run made in a cluster that stays, if it is marked as that run's. */
+async function removeFromCluster(
+  made: Extract<Made, { kubeconfigPath: string }>,
+  runId: string,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
+  const connection: KubeConnection = connect({ kubeconfigPath: made.kubeconfigPath });
+  const mark = { label: runLabel, runId };
+  try {
+    if (made.kind === 'namespace') {
+      if (await deleteOwnNamespace(connection, made.name, { ...mark, signal, waitSeconds: namespaceSeconds }))
+        say(`namespace ${made.name} removed`);
+    } else if (made.kind === 'release') {
+      if (await uninstallRelease(connection, made, { ...mark, signal })) say(`release ${made.name} uninstalled`);
+    } else {
+      const { apiVersion, object: kind, name, namespace } = made;
+      const options = { namespace, label: mark.label, value: runId, signal };
+      await deleteMarkedObject(connection, { apiVersion, kind, metadata: { name } }, options);
+    }
+  } finally {
+    await connection.close();
+  }
 }

@@ -50,7 +50,8 @@ export const tiers: Record<TierName, TierPreset> = {
   },
   staging: {
     cluster: 'existing',
-    nodes: 0,
+    // For who tries it on Kind: replicas keep apart.
+    nodes: 3,
     profile: 'production',
     memory: '2Gi',
     cpu: '1',

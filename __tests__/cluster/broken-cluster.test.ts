@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { makeSharedCluster } from './global-setup.ts';
+import { kubectl, runOnExisting, writeUserKubeconfig } from './run-on-existing.ts';
 import {
   interruptedCounts,
   interruptedScript,
@@ -154,7 +155,40 @@ describe('fault 3: the node of the tests', () => {
   });
 });
 
+/** Kills the API server, and lets it come back after 20 s. */
+const restartApiServer = () => {
+  const manifest = '/etc/kubernetes/manifests/kube-apiserver.yaml';
+  const script = `mv ${manifest} /root/; pkill -KILL kube-apiserver; sleep 20; mv /root/kube-apiserver.yaml ${manifest}`;
+  spawn('docker', ['exec', node('control-plane'), 'bash', '-c', script], { stdio: 'ignore' });
+};
+
 describe('fault 7: the API server', () => {
+  test('restarts under a user of an existing cluster, whose rights it has to read anew: nothing is lost', async () => {
+    const admin = cluster.kubeconfigPath;
+    kubectl(admin, ['create', 'namespace', 'k8s-test-action']);
+    kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', 'k8s-test-action']);
+    kubectl(admin, ['auth', 'reconcile', '--filename=deploy/own-namespace.yaml']);
+    const token = kubectl(admin, ['create', 'token', 'runner', '--namespace', 'k8s-test-action']).trim();
+    let isSeen = false;
+    const run = await runOnExisting({
+      kubeconfig: writeUserKubeconfig(admin, { token }),
+      script: `for i in $(seq 1 30); do echo line $i; echo $i >> /results/lines; sleep 1; done; ${pytestScript('def test_one(): pass')}`,
+      onPrinted: (line) => {
+        if (isSeen || line !== 'line 3') return;
+        isSeen = true;
+        restartApiServer();
+      },
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 1, passed: 1 } });
+    const lines = run.printed.filter((line) => line.startsWith('line '));
+    expect(lines).toEqual(Array.from({ length: 30 }, (_, i) => `line ${i + 1}`));
+    expect(readFileSync(path.join(run.dir.results, 'lines'), 'utf8').trim().split('\n')).toHaveLength(30);
+    expect(run.onDisk.warnings).toEqual([
+      expect.stringMatching(/^the API server did not answer for \d\d s, and does again: /),
+    ]);
+    expect(run.troubles).toEqual([]);
+  });
+
   test('is killed and away for 20 s: nothing is lost, and there is one warning', async () => {
     const suite = `import time
 def test_one(): pass
@@ -167,11 +201,7 @@ def test_three(): pass
     const run = await runUntil({
       script: pytestScript(suite, '-s'),
       seen: 'line 30 ',
-      do: () => {
-        const manifest = '/etc/kubernetes/manifests/kube-apiserver.yaml';
-        const script = `mv ${manifest} /root/; pkill -KILL kube-apiserver; sleep 20; mv /root/kube-apiserver.yaml ${manifest}`;
-        spawn('docker', ['exec', node('control-plane'), 'bash', '-c', script], { stdio: 'ignore' });
-      },
+      do: restartApiServer,
     });
     expect(run.onDisk).toMatchObject({ outcome: 'passed', failure: null, tests: { total: 3, passed: 3 } });
     const lines = readTestLog(run).split('\n');

@@ -83,6 +83,8 @@ async function runToEnd(script: string, add: (spec: PodSpec) => void) {
     startupTimeoutSeconds: 60,
     timeoutSeconds: 60,
     graceSeconds: 5,
+    signalTests: async () => 'not asked for',
+    rescueSeconds: 0,
     signal,
     say: () => {},
     waitingFor: () => {},

@@ -481,6 +481,21 @@ describe('no false alarm', () => {
       involvedObject: { uid: facts.pods[0]!.metadata.uid },
     };
     expect(judgeStanding({ ...facts, nodes: cloud, events: [...facts.events, scaling] })).toBeUndefined();
+    // Nodes may be hidden from us; the autoscaler's last word counts, and ends the wait when it is no.
+    const refusing = {
+      ...scaling,
+      metadata: { name: 'n', uid: 'n' },
+      reason: 'NotTriggerScaleUp',
+      message: "pod didn't trigger scale-up: 1 max node group size reached",
+      lastTimestamp: '2999-01-01T00:00:00Z',
+    };
+    const refused = judgeStanding({ ...facts, nodes: [], events: [...facts.events, scaling, refusing] });
+    expect(refused?.afterSeconds).toBe(6);
+    expect(refused?.trouble.failure.reason).toMatch(
+      /; the autoscaler adds no node: pod didn't trigger scale-up: 1 max node group size reached$/,
+    );
+    const later = { ...scaling, lastTimestamp: '2999-01-01T00:01:00Z' };
+    expect(judgeStanding({ ...facts, nodes: [], events: [refusing, later] })).toBeUndefined();
   });
 
   test('a pod that was evicted and made again is no fault until it happens for the third time', () => {

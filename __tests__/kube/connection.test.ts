@@ -135,6 +135,57 @@ describe('connect', () => {
     expect(seen).toEqual(['Bearer abc']);
   });
 
+  it('asks the plugin once for all who wait, tells it what it may want to know, and asks again when its token is refused', async () => {
+    let isWithdrawn = false;
+    const server = keep(
+      createServer((request, response) => {
+        const isFirst = request.headers.authorization === 'Bearer token-1';
+        if (isFirst && isWithdrawn) response.writeHead(401).end('{"message":"Unauthorized"}');
+        else response.end(JSON.stringify({ as: request.headers.authorization }));
+      }),
+    );
+    const count = path.join(await mkdtemp(path.join(tmpdir(), 'plugin-')), 'count');
+    const script = `const fs = require('fs');
+fs.appendFileSync(process.env.COUNT, process.env.KUBERNETES_EXEC_INFO + '\\n');
+const token = 'token-' + fs.readFileSync(process.env.COUNT, 'utf8').trim().split('\\n').length;
+console.log(JSON.stringify({ status: { token } }));`;
+    const exec = { command: process.execPath, args: ['-e', script], env: [{ name: 'COUNT', value: count }] };
+    const url = `http://127.0.0.1:${await listen(server)}`;
+    const connection = open(await writeKubeconfig(url, { 'insecure-skip-tls-verify': true }, { exec }));
+    const ask = () => connection.call('GET', '/x', { signal });
+    const first = await Promise.all([ask(), ask(), ask()]);
+    expect(first).toEqual(Array.from({ length: 3 }, () => ({ as: 'Bearer token-1' })));
+    isWithdrawn = true;
+    expect(await Promise.all([ask(), ask()])).toEqual([{ as: 'Bearer token-2' }, { as: 'Bearer token-2' }]);
+    const told = (await readFile(count, 'utf8')).trim().split('\n');
+    expect(told).toHaveLength(2);
+    expect(JSON.parse(told[0]!)).toMatchObject({ kind: 'ExecCredential', spec: { interactive: false } });
+  });
+
+  it('reads a token file anew, as that of a pod is renewed', async () => {
+    const server = keep(
+      createServer((request, response) => response.end(JSON.stringify({ as: request.headers.authorization }))),
+    );
+    const tokenFile = path.join(await mkdtemp(path.join(tmpdir(), 'token-')), 'token');
+    await writeFile(tokenFile, 'one\n');
+    const url = `http://127.0.0.1:${await listen(server)}`;
+    const connection = open(await writeKubeconfig(url, { 'insecure-skip-tls-verify': true }, { tokenFile }));
+    expect(await connection.call('GET', '/x', { signal })).toEqual({ as: 'Bearer one' });
+    await writeFile(tokenFile, 'two\n');
+    expect(await connection.call('GET', '/x', { signal })).toEqual({ as: 'Bearer two' });
+  });
+
+  it('takes a refusal in the wake of an outage for one that passes', async () => {
+    let calls = 0;
+    const connection = await openPlain((_request, response) => {
+      calls += 1;
+      if (calls === 1) response.writeHead(503).end('starting');
+      else if (calls < 4) response.writeHead(403).end('{"message":"no rules yet"}');
+      else response.end('{"well":true}');
+    });
+    expect(await connection.call('GET', '/x', { signal })).toEqual({ well: true });
+  });
+
   it('names the context that is missing', async () => {
     const kubeconfigPath = await writePlainKubeconfig(1);
     expect(() => connect({ kubeconfigPath, context: 'elsewhere' })).toThrow('"elsewhere"');

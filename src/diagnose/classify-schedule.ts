@@ -14,6 +14,17 @@ import {
 
 /** An autoscaler says within this time that it adds a node. */
 const autoscalerPatienceSeconds = 30;
+/** What cluster-autoscaler and Karpenter say of a pod for which a node is on its way. */
+const addsNode: ReadonlySet<string> = new Set(['TriggeredScaleUp', 'Nominated']);
+/** What cluster-autoscaler says of one for which it adds none. */
+const addsNone = 'NotTriggerScaleUp';
+
+/** What an autoscaler last said of a pod; undefined where there is none, or it has said nothing yet. */
+function askAutoscaler(pod: Pod, facts: NamespaceFacts): { adds: boolean; words: string } | undefined {
+  const last = eventsOf(facts.events, pod).findLast(({ reason = '' }) => addsNode.has(reason) || reason === addsNone);
+  if (last === undefined) return undefined;
+  return { adds: last.reason !== addsNone, words: (last.message ?? '').trim() };
+}
 
 /** What the pods on each node ask for together, by the node's name and the resource's. */
 export type NodeRequests = ReadonlyMap<string, Readonly<Record<string, number>>>;
@@ -47,7 +58,7 @@ export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: Nod
     });
   return podTrouble(pod, '', {
     kind: 'schedule',
-    reason: `pod ${pod.metadata.name} cannot be placed on any node: ${words}${compare(pod, facts, words, requests)}`,
+    reason: `pod ${pod.metadata.name} cannot be placed on any node: ${words}${compare(pod, facts, words, requests)}${describeAutoscaler(pod, facts)}`,
     hint: hintFor(words),
     evidence: describeNodes(pod, facts.nodes, requests),
     ...judge(pod, facts, words),
@@ -61,8 +72,8 @@ function judge(
   words: string,
 ): Pick<Trouble, 'confidence' | 'patienceSeconds'> & { patienceWhileOthersStartSeconds?: number } {
   const isFixed = isFixedCluster(facts.nodes);
-  if (!isFixed && eventsOf(facts.events, pod).some((event) => event.reason === 'TriggeredScaleUp'))
-    return { confidence: 'transient', patienceSeconds: 0 };
+  const autoscaler = askAutoscaler(pod, facts);
+  if (autoscaler?.adds === true) return { confidence: 'transient', patienceSeconds: 0 };
   // Kubernetes itself gives these taints to a node that is ill, and takes them away when it is well.
   if (/node\.kubernetes\.io\/|node\(s\) were unschedulable|not.ready/i.test(words))
     return { confidence: 'likely', patienceSeconds: machineryPatienceSeconds };
@@ -77,9 +88,15 @@ function judge(
     return { confidence: 'likely', patienceSeconds: othersPatienceSeconds };
   return {
     confidence: 'likely',
-    patienceSeconds: isFixed ? standstillPatienceSeconds : autoscalerPatienceSeconds,
+    patienceSeconds: isFixed || autoscaler !== undefined ? standstillPatienceSeconds : autoscalerPatienceSeconds,
     ...(canNever ? {} : { patienceWhileOthersStartSeconds: othersPatienceSeconds }),
   };
+}
+
+function describeAutoscaler(pod: Pod, facts: NamespaceFacts): string {
+  const autoscaler = askAutoscaler(pod, facts);
+  if (autoscaler === undefined) return '';
+  return `; the autoscaler ${autoscaler.adds ? 'is adding a node' : 'adds no node'}: ${autoscaler.words}`;
 }
 
 function isEnding(pod: Pod): boolean {

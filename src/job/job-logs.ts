@@ -44,6 +44,8 @@ export interface KeptLog {
   /** 0 for the container's first run, 1 after its first restart… */
   run: number;
   file: string;
+  /** How much of it came. */
+  bytes: number;
   /** What is missing from it, a line each; empty when it is complete. The file says it too, where it is missing. */
   gaps: string[];
 }
@@ -51,13 +53,12 @@ export interface KeptLog {
 /** A log of which as much has come as the API server gave. */
 interface Captured extends KeptLog {
   podUid: string;
-  bytes: number;
   /** Of the bytes that came. */
   sha256: string;
   first: LogCapture['first'];
 }
 
-interface Followed extends Omit<KeptLog, 'gaps'> {
+interface Followed extends Omit<KeptLog, 'gaps' | 'bytes'> {
   podUid: string;
   capture: Promise<LogCapture>;
 }
@@ -106,7 +107,8 @@ export class JobLogs<L extends NodeLog> {
       // Whatever broke the watch is told by whoever waited for the Job.
       await this.#watching.catch(() => undefined);
       await this.#reconcile(kept, nodeSignal);
-      return kept.map(({ pod, container, run, file, gaps }) => ({
+      return kept.map(({ pod, container, run, file, bytes, gaps }) => ({
+        bytes,
         pod,
         container,
         run,

@@ -30,10 +30,15 @@ export interface RunJobOptions {
   /** Called once, as soon as the test container has started (or has ended, when it was too quick to be seen). */
   onStarted: (pod: Pod) => void;
   /**
-   * Signals a container on its node, so that its pod and its log stay; resolves with why it could not be done, if so. Absent
-   * where nodes are out of reach: then the pod is deleted.
+   * Signals the test container so that its pod and its log stay; resolves with why it could not be done, if so. Then the pod
+   * is deleted.
    */
-  signalContainer?: (nodeName: string, containerId: string, name: 'SIGTERM' | 'SIGKILL') => Promise<string>;
+  signalTests: (pod: Pod, containerId: string, name: 'SIGTERM' | 'SIGKILL') => Promise<string>;
+  /**
+   * Seconds that a pod which has to be deleted is given beyond the tests' grace, for log and results that can only be read
+   * while it is there; 0 where they lie elsewhere.
+   */
+  rescueSeconds: number;
 }
 
 /** How the test container came to its end, as far as anyone saw it. */
@@ -152,8 +157,7 @@ function isOfJob(pod: Pod, jobUid: string): boolean {
 async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | undefined, why: string) {
   const { watch, signal, graceSeconds, say } = options;
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
-  const send = async (name: 'SIGTERM' | 'SIGKILL') =>
-    (await options.signalContainer?.(pod.spec.nodeName ?? '', containerId, name)) ?? 'nodes are out of reach';
+  const send = (name: 'SIGTERM' | 'SIGKILL') => options.signalTests(pod, containerId, name);
   say(`${why}: SIGTERM, and ${graceSeconds} s of grace`);
   const trouble = await send('SIGTERM');
   if (trouble === '') {
@@ -166,9 +170,12 @@ async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | und
     }
   }
   // The kubelet's way: it signals the container, too, and removes it with its log.
-  const deletion = { graceSeconds: trouble === '' ? 0 : graceSeconds, signal };
+  const lastSeconds = trouble === '' ? 0 : graceSeconds;
+  const deletion = { graceSeconds: lastSeconds + options.rescueSeconds, signal };
   await options.connection.deletePod(options.namespace, pod.metadata.name, deletion);
-  return watch.until(look, { signal, deadlineSeconds: deletion.graceSeconds + killSeconds });
+  // Of a container that ends sooner than its pod the kubelet says nothing: what is left of the pod's time is the rescue's.
+  const patience = options.rescueSeconds > 0 ? 1 : killSeconds;
+  return watch.until(look, { signal, deadlineSeconds: lastSeconds + patience });
 }
 
 /** So long the kubelet may take to tell of the end of a container that was killed. */

@@ -1,11 +1,15 @@
-import type { RequestOptions } from 'node:https';
+import { readFileSync } from 'node:fs';
+import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
+import { load } from 'js-yaml';
 import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
+import { type CredentialSource, type Credentials, type ExecConfig, ExecPlugin, fileSource } from './credentials.ts';
 import type { Job } from './objects.ts';
 
 export interface ConnectOptions {
@@ -53,8 +57,34 @@ export function connect(options: ConnectOptions): KubeConnection {
     throw new Error(
       `${options.kubeconfigPath ?? 'the service account'} has no cluster for the context ${JSON.stringify(config.getCurrentContext() ?? '')}`,
     );
-  return new KubeConnection(config, options.deadlineSeconds ?? 30);
+  const source = options.kubeconfigPath === undefined ? undefined : takeSource(config, options.kubeconfigPath);
+  return new KubeConnection(config, options.deadlineSeconds ?? 30, source);
 }
+
+/** What client-node would do with the user's plugin or token file is ours to do: see `ExecPlugin`; the other it does not know. */
+function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSource | undefined {
+  const user = config.getCurrentUser();
+  if (user === null) return undefined;
+  if (user.exec !== undefined && user.exec !== null) {
+    const { server, caData, skipTLSVerify, tlsServerName } = config.getCurrentCluster()!;
+    const cluster = {
+      server,
+      'certificate-authority-data': caData,
+      'insecure-skip-tls-verify': skipTLSVerify,
+      'tls-server-name': tlsServerName,
+    };
+    const plugin = new ExecPlugin(user.exec as ExecConfig, cluster);
+    config.users = config.users.map((one) => (one === user ? { ...one, exec: undefined } : one));
+    return plugin;
+  }
+  const { users } = load(readFileSync(kubeconfigPath, 'utf8')) as { users: { name: string; user?: unknown }[] };
+  const { tokenFile } = (users.find(({ name }) => name === user.name)?.user ?? {}) as { tokenFile?: string };
+  if (tokenFile === undefined || tokenFile === '') return undefined;
+  return fileSource(resolve(dirname(kubeconfigPath), tokenFile));
+}
+
+/** What was allowed a moment before an outage is refused right after it, until the API server has read its rules and accounts. */
+const recoveryMilliseconds = 30_000;
 
 /**
  * One API server and one way to it. Credentials come from `KubeConfig` anew for each request, so that tokens of exec
@@ -66,11 +96,15 @@ export function connect(options: ConnectOptions): KubeConnection {
 export class KubeConnection {
   readonly #config: KubeConfig;
   readonly #deadlineSeconds: number;
+  readonly #source: CredentialSource | undefined;
+  /** When the server last was away, by `performance.now()`. */
+  #awayAt = Number.NEGATIVE_INFINITY;
   #pool: { tls: object; dispatcher: Dispatcher } | undefined;
 
-  constructor(config: KubeConfig, deadlineSeconds: number) {
+  constructor(config: KubeConfig, deadlineSeconds: number, source?: CredentialSource) {
     this.#config = config;
     this.#deadlineSeconds = deadlineSeconds;
+    this.#source = source;
   }
 
   /**
@@ -147,12 +181,15 @@ export class KubeConnection {
   }
 
   /** What a WebSocket to a path of the API server needs: its address, the credentials of this moment, proxy and TLS. */
-  async describeSocket(path: string): Promise<{ address: string; socketOptions: ClientOptions }> {
-    const https: RequestOptions = {};
-    await this.#config.applyToHTTPSOptions(https);
+  async describeSocket(
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ address: string; socketOptions: ClientOptions; renew: () => boolean }> {
+    const { https, credentials } = await this.#applyCredentials(signal);
     const server = this.#config.getCurrentCluster()!.server.replace(/\/+$/, '');
     const socketOptions = definedOnly(https) as ClientOptions;
-    return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions };
+    const renew = () => this.#source?.renew(credentials) ?? false;
+    return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions, renew };
   }
 
   /** Creates a Job. That the cluster refuses it, or cannot be reached, is an answer; an abort is thrown. */
@@ -198,9 +235,30 @@ export class KubeConnection {
     signal: AbortSignal,
     options: { query?: Record<string, string>; body?: object },
   ): Promise<Dispatcher.ResponseData> {
-    const { dispatcher, headers } = await this.#authenticate();
-    signal.throwIfAborted();
-    const answer = await request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
+    for (let isRenewed = false; ; isRenewed = true) {
+      const { dispatcher, headers, credentials } = await this.#authenticate(signal);
+      signal.throwIfAborted();
+      const answer = await this.#request(dispatcher, headers, { ...options, method, path, signal });
+      if (answer.statusCode >= 200 && answer.statusCode < 300) return answer;
+      const error = answerToApiError(answer.statusCode, await readStart(answer.body));
+      if (error.status === 401 && !isRenewed && this.#source?.renew(credentials) === true) continue;
+      throw this.judge(error);
+    }
+  }
+
+  async #request(
+    dispatcher: Dispatcher,
+    headers: Record<string, string>,
+    options: {
+      method: Dispatcher.HttpMethod;
+      path: string;
+      signal: AbortSignal;
+      query?: Record<string, string>;
+      body?: object;
+    },
+  ): Promise<Dispatcher.ResponseData> {
+    const { method, path, signal } = options;
+    return request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
       method,
       dispatcher,
       signal,
@@ -210,27 +268,51 @@ export class KubeConnection {
       // Time is watched by our signals: undici cuts a body that is silent for 300 s.
       headersTimeout: 0,
       bodyTimeout: 0,
+    }).catch((error: unknown) => {
+      throw signal.aborted ? error : this.judge(toApiError(error));
     });
-    if (answer.statusCode >= 200 && answer.statusCode < 300) return answer;
-    throw answerToApiError(answer.statusCode, await readStart(answer.body));
   }
 
-  async #authenticate(): Promise<{ dispatcher: Dispatcher; headers: Record<string, string> }> {
-    const cluster = this.#config.getCurrentCluster()!;
+  /** A failure as it is to be taken after what happened before it: a refusal in the wake of an outage may pass. */
+  judge(error: ApiError): ApiError {
+    if (error.retryable && error.status !== 429) this.#awayAt = performance.now();
+    const isRefusal = error.status === 401 || error.status === 403;
+    if (!isRefusal || performance.now() - this.#awayAt > recoveryMilliseconds) return error;
+    const { message, status, reason } = error;
+    return new ApiError(message, { status, reason, retryable: true, cause: error });
+  }
+
+  async #applyCredentials(signal: AbortSignal): Promise<{ https: RequestOptions; credentials: Credentials }> {
     const https: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(https);
+    const credentials = (await this.#source?.get(signal)) ?? {};
+    const { token, cert, key } = credentials;
+    if (token !== undefined) https.headers = { ...https.headers, Authorization: `Bearer ${token}` };
+    if (cert !== undefined) {
+      Object.assign(https, { cert, key });
+      // It was made without the certificate, and would overrule it.
+      if (https.agent?.constructor === HttpsAgent) delete https.agent;
+    }
+    return { https, credentials };
+  }
+
+  async #authenticate(
+    signal: AbortSignal,
+  ): Promise<{ dispatcher: Dispatcher; headers: Record<string, string>; credentials: Credentials }> {
+    const cluster = this.#config.getCurrentCluster()!;
+    const { https, credentials } = await this.#applyCredentials(signal);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(https.headers ?? {})) headers[name] = String(value);
     if (typeof https.auth === 'string') headers.Authorization = `Basic ${Buffer.from(https.auth).toString('base64')}`;
     const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = https;
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
     if (this.#pool !== undefined && isDeepStrictEqual(this.#pool.tls, tls))
-      return { dispatcher: this.#pool.dispatcher, headers };
+      return { dispatcher: this.#pool.dispatcher, headers, credentials };
     const former = this.#pool;
     this.#pool = { tls, dispatcher: createDispatcher(this.#config, cluster, tls) };
     // What still runs over the former pool may end in peace. A failure to close it harms nobody: it is not used again.
     former?.dispatcher.close().catch(() => undefined);
-    return { dispatcher: this.#pool.dispatcher, headers };
+    return { dispatcher: this.#pool.dispatcher, headers, credentials };
   }
 }
 
@@ -259,7 +341,7 @@ const untaken: ReadonlySet<string> = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_T
 /** A call may be sent again when it changes nothing twice, or when the server did not take it the first time. */
 function isRepeatable(method: string, error: ApiError): boolean {
   if (!error.retryable) return false;
-  return method !== 'POST' || untaken.has(error.code) || error.status === 429;
+  return method !== 'POST' || untaken.has(error.code) || [401, 403, 429].includes(error.status ?? 0);
 }
 
 function jsonType(body: object | undefined): Record<string, string> {

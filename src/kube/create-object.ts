@@ -66,6 +66,32 @@ export async function deleteObject(
   }
 }
 
+/**
+ * Has an object deleted, with all that it owns, if it carries a label with this value; does not wait for it.
+ * @returns whether it was there and did.
+ * @throws ApiError, or the signal's reason.
+ */
+export async function deleteMarkedObject(
+  connection: KubeConnection,
+  object: NewObject,
+  options: CreateOptions & { label: string; value: string },
+): Promise<boolean> {
+  const { signal, label, value } = options;
+  try {
+    const path = `${await pathOf(connection, object, options)}/${object.metadata.name}`;
+    const { metadata } = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal });
+    if (metadata.labels?.[label] !== value) return false;
+    const preconditions = { uid: metadata.uid };
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions };
+    await connection.call('DELETE', path, { signal, body });
+    return true;
+  } catch (error) {
+    // Gone, or another one has its name by now.
+    if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return false;
+    throw error;
+  }
+}
+
 async function pathOf(connection: KubeConnection, object: NewObject, options: CreateOptions): Promise<string> {
   const base = object.apiVersion.includes('/') ? `/apis/${object.apiVersion}` : `/api/${object.apiVersion}`;
   const known = await connection

@@ -56,16 +56,23 @@ export async function execInPod(connection: KubeConnection, options: ExecOptions
   const query = new URLSearchParams({ container: options.container, stdout: 'true', stderr: 'true' });
   if (options.stdin !== undefined) query.set('stdin', 'true');
   for (const word of options.command) query.append('command', word);
-  const { address, socketOptions } = await connection.describeSocket(
-    `/api/v1/namespaces/${options.namespace}/pods/${options.pod}/exec?${query}`,
-  );
+  const path = `/api/v1/namespaces/${options.namespace}/pods/${options.pod}/exec?${query}`;
   const timing = { ...defaultTiming, ...options.timing };
-  const socket = new WebSocket(address, protocols, {
-    ...socketOptions,
-    handshakeTimeout: timing.handshakeMilliseconds,
-    perMessageDeflate: false,
-  });
-  return new Exec(socket, options, timing).ended;
+  for (let isRenewed = false; ; isRenewed = true) {
+    const { address, socketOptions, renew } = await connection.describeSocket(path, options.signal);
+    const socket = new WebSocket(address, protocols, {
+      ...socketOptions,
+      handshakeTimeout: timing.handshakeMilliseconds,
+      perMessageDeflate: false,
+    });
+    try {
+      return await new Exec(socket, options, timing).ended;
+    } catch (error) {
+      // It is refused before anything is run.
+      const isRefused = error instanceof ApiError && error.status === 401;
+      if (!isRefused || isRenewed || !renew()) throw error instanceof ApiError ? connection.judge(error) : error;
+    }
+  }
 }
 
 export interface ScriptOptions extends Omit<ExecOptions, 'command' | 'onOpen'> {

@@ -22,6 +22,8 @@ const shownEvents = 12;
 export interface InstallOptions {
   connection: KubeConnection;
   kubeconfigPath: string;
+  /** Labels of the release, by which it is known again. */
+  labels: Record<string, string>;
   watch: NamespaceWatch;
   timeoutSeconds: number;
   signal: AbortSignal;
@@ -69,11 +71,12 @@ class Installation {
 
   /** Runs helm and watches beside it. Whichever ends first ends the other; both are awaited, so that nothing outlives this. */
   async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Trouble> } | { error: unknown }> {
-    const { kubeconfigPath, timeoutSeconds, quote } = this.#options;
+    const { kubeconfigPath, labels, timeoutSeconds, quote } = this.#options;
     const over = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, over.signal]);
     const timeout = ['--wait', '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
-    const args = ['install', ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...timeout];
+    const marks = Object.entries(labels).flatMap(([label, value]) => ['--labels', `${label}=${value}`]);
+    const args = ['install', ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
     const helm = runProgram(this.#chart.helm, args, { signal, env: helmEnvironment, onLine: quote });
     const verdict = this.#until(() => this.#look(), deadline, signal);
     const first = await Promise.race([

@@ -12,6 +12,8 @@ import type { Run } from './run.ts';
  */
 export async function carryCredentials(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
   const { inputs, signal, door } = run;
+  // Whoever keeps a namespace keeps its credentials, too.
+  if (run.isNamespaceGiven) return succeed(undefined);
   const wanted = whoIsAsked(run.pulledImages, inputs.registryMirrors);
   const asked = [...new Set([...wanted.values()].flat())];
   if (asked.length === 0) return succeed(undefined);

@@ -18,8 +18,10 @@ export async function chooseImages(run: Run, ofChart: string[], own: TestJob | u
   const ofJob = own === undefined ? [] : listJobImages(own);
   const collector = needsCollector(run, own) ? [inputs.collectorImage] : [];
   const others = [...ofChart, ...ofJob, ...collector];
-  const local = await listLocalImages(others, signal);
-  const loaded = new Set([...inputs.loadImages, ...(isOurs ? [testImage] : []), ...local]);
+  // What the local docker has does not get into a cluster that is elsewhere.
+  const isElsewhere = inputs.cluster === 'existing';
+  const local = isElsewhere ? [] : await listLocalImages(others, signal);
+  const loaded = new Set([...inputs.loadImages, ...(isOurs && !isElsewhere ? [testImage] : []), ...local]);
   run.loadedImages = loaded;
   run.pulledImages = [...new Set([testImage, ...others])].filter((name) => !loaded.has(name));
   return [...loaded];

@@ -16,12 +16,14 @@ export function openCollection(
   const { route } = job;
   const { namespace } = run.inputs;
   const common = { directory: run.dir.results, limits: run.resultsLimits, say: (line: string) => run.door.say(line) };
-  const rescue = (claim: { claimName: string; subPath: string }) => (signal: AbortSignal) =>
-    startRescuePod(
+  const rescue = (claim: { claimName: string; subPath: string }) => (signal: AbortSignal) => {
+    const name = `k8s-test-rescue-${run.record.content.runId}`;
+    run.noteObjects([{ apiVersion: 'v1', kind: 'Pod', metadata: { name } }]);
+    return startRescuePod(
       connection,
       namespace,
       buildRescuePod({
-        name: `k8s-test-rescue-${run.record.content.runId}`,
+        name,
         namespace,
         labels: job.labels,
         claim,
@@ -31,6 +33,7 @@ export function openCollection(
       }),
       signal,
     );
+  };
   switch (route.kind) {
     case 'host':
       return undefined;

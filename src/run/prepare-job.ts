@@ -82,6 +82,7 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   if (names.length > 0)
     needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
   const how: CompanionOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
+  run.noteObjects([...needed, job]);
   const cleared = own.value === undefined ? succeed(undefined) : await clearFormerJob(job, how);
   if (!cleared.ok) return cleared;
   const created = await createCompanions(needed, how);
@@ -103,7 +104,7 @@ async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobMa
   return buildJob({
     ...run.inputs,
     runId: run.record.content.runId,
-    isLoaded: run.image !== undefined,
+    isLoaded: run.loadedImages.has(run.inputs.image),
     entrypoint: run.image?.entrypoint,
     imagePullSecrets: run.hasPullSecret ? [pullSecretName] : [],
     helper: await provideHelper(run, connection),

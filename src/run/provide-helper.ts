@@ -29,6 +29,7 @@ export async function provideHelper(run: Run, connection: KubeConnection): Promi
     imagePythonPath: run.image?.pythonPath,
     env: inputs.env,
   });
+  run.noteObjects([helper.configMap]);
   const created = await createConfigMap(connection, inputs.namespace, helper.configMap, run.signal);
   if (created.ok) return helper;
   run.warn(`the tests run without the test helper: ${created.failure.reason}`);

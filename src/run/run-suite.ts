@@ -1,12 +1,16 @@
 import { signalContainer } from '../cluster/signal-container.ts';
 import { PlatformWatch } from '../diagnose/platform-watch.ts';
 import { runJob } from '../job/run-job.ts';
+import { signalInPod } from '../job/signal-in-pod.ts';
 import { ResultsSizeWatch } from '../job/watch-results-size.ts';
 import { type Result, succeed } from '../outcome.ts';
 import { openCollection } from './collect-from-job.ts';
 import { prepareJob } from './prepare-job.ts';
 import type { Platform, Run } from './run.ts';
 import { beginLogs } from './run-logs.ts';
+
+/** So long a pod that is ended waits for its log and its results to be read, where they can be read from nowhere else. */
+const rescueSeconds = 60;
 
 /**
  * The phase `tests`: the Job, from its creation to the end of its test container, with the log on the console and on disk.
@@ -39,7 +43,16 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
       run.collection = openCollection(run, connection, job, pod);
       run.collection?.start(run.closing.signal);
     },
-    signalContainer: (node, id, name) => signalContainer(node, id, name, signal),
+    signalTests: (pod, containerId, name) =>
+      run.existing === undefined
+        ? signalContainer(pod.spec.nodeName ?? '', containerId, name, signal)
+        : signalInPod(
+            connection,
+            { namespace: inputs.namespace, pod: pod.metadata.name, container: job.container },
+            name,
+            signal,
+          ),
+    rescueSeconds: run.existing === undefined ? 0 : rescueSeconds,
   }).finally(() => {
     run.incidents = platform.end();
   });

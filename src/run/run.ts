@@ -107,6 +107,10 @@ export class Run {
   /** The cluster that this run makes, from before its making on. */
   kindCluster: KindCluster | undefined;
   cluster: ReadyCluster | undefined;
+  /** What an existing cluster says of us, and how many nodes we see of it: none of them can be entered. */
+  existing: { user: string; nodeCount: number } | undefined;
+  /** Whether the namespace was there before us: it stays, with all that this run did not make. */
+  isNamespaceGiven = false;
   connection: KubeConnection | undefined;
   /** The chart, once helm was told to install it. */
   release: Chart | undefined;
@@ -139,10 +143,16 @@ export class Run {
 
   constructor(options: RunOptions) {
     const { inputs, record } = options;
-    this.inputs = inputs.image === '' ? { ...inputs, image: builtImageName(record.content.runId) } : inputs;
+    const { runId } = record.content;
+    const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed;
+    this.inputs = {
+      ...inputs,
+      image: inputs.image === '' ? builtImageName(runId) : inputs.image,
+      namespace: isOwnNamespace ? `${inputs.namespace}-${runId}` : inputs.namespace,
+    };
     this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));
     this.door = this.mask.isEmpty ? options.door : new MaskedDoor(options.door, this.mask);
-    this.forceCollector = options.forceCollector ?? false;
+    this.forceCollector = options.forceCollector ?? inputs.cluster === 'existing';
     this.signal = options.signal;
     this.record = options.record;
     this.workDir = options.workDir;
@@ -169,6 +179,15 @@ export class Run {
 
   get resultsLimits(): ResultsLimits {
     return { totalBytes: this.inputs.resultsLimitBytes, files: maxResultFiles };
+  }
+
+  /** Notes objects that are about to be made, where they do not go with a namespace or a cluster of the run's own. */
+  noteObjects(objects: { apiVersion: string; kind: string; metadata: { name: string } }[]): void {
+    if (!this.isNamespaceGiven) return;
+    const { namespace } = this.inputs;
+    const { kubeconfigPath } = this.cluster!;
+    for (const { apiVersion, kind, metadata } of objects)
+      this.record.note({ kind: 'object', apiVersion, object: kind, name: metadata.name, namespace, kubeconfigPath });
   }
 
   /** Says it now and in the verdict. */

@@ -132,7 +132,7 @@ export function refuseRun(run: Run, failure: Failure): RunEnd {
 }
 
 function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['tests']): Verdict {
-  const { inputs, cluster } = run;
+  const { inputs, cluster, existing } = run;
   return run.mask.maskValue({
     schema: 1,
     outcome: outcomeOf(failure),
@@ -145,10 +145,10 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
       cluster === undefined
         ? null
         : {
-            kind: 'kind',
+            kind: inputs.cluster,
             name: cluster.name,
             namespace: inputs.namespace,
-            nodes: cluster.nodes.length,
+            nodes: existing?.nodeCount ?? cluster.nodes.length,
             kubernetes: cluster.kubernetes,
           },
     image: {

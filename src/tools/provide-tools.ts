@@ -3,24 +3,25 @@ import { type Result, succeed } from '../outcome.ts';
 import { provideTool } from './install-tool.ts';
 import { pinnedTools } from './versions.ts';
 
-/** Paths of the programs that a run needs; without a chart there is no helm. */
+/** Paths of the programs that a run needs; without a chart there is no helm, and on an existing cluster no kind. */
 export interface Tools {
-  kind: string;
+  kind: string | undefined;
   helm: string | undefined;
 }
 
-/** Provides kind, and helm where there is a chart, in the versions that the inputs name or we pin. */
+/** Provides kind, unless the cluster is there, and helm, where there is a chart, in the versions that the inputs name or we pin. */
 export async function provideTools(
-  inputs: Pick<Inputs, 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
+  inputs: Pick<Inputs, 'cluster' | 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
   options: { signal: AbortSignal; say: (line: string) => void; mayDownload?: boolean },
 ): Promise<Result<Tools>> {
   const { signal, say, mayDownload = true } = options;
   const common = { mirror: inputs.toolsMirror, checksumsPath: inputs.toolsChecksumsPath, signal, say, mayDownload };
   const kindVersion = inputs.kindVersion ?? pinnedTools.kind.version;
-  const kind = await provideTool({ ...common, name: 'kind', version: kindVersion });
-  if (!kind.ok) return kind;
-  if (inputs.chart === undefined) return succeed({ kind: kind.value.path, helm: undefined });
+  const isExisting = inputs.cluster === 'existing';
+  const kind = isExisting ? undefined : await provideTool({ ...common, name: 'kind', version: kindVersion });
+  if (kind?.ok === false) return kind;
+  if (inputs.chart === undefined) return succeed({ kind: kind?.value.path, helm: undefined });
   const helmVersion = inputs.helmVersion ?? pinnedTools.helm.version;
   const helm = await provideTool({ ...common, name: 'helm', version: helmVersion });
-  return helm.ok ? succeed({ kind: kind.value.path, helm: helm.value.path }) : helm;
+  return helm.ok ? succeed({ kind: kind?.value.path, helm: helm.value.path }) : helm;
 }

@@ -1,0 +1,249 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { loadAll } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { tearDown } from '../../src/teardown.ts';
+import { kubectl, runOnExisting, writeUserKubeconfig } from './run-on-existing.ts';
+import { pytestScript } from './run-on-shared-cluster.ts';
+import { deployment, service, shell, writeChart } from './write-chart.ts';
+
+/** The cluster of other tests, as somebody sees it who may do what deploy/ grants and nothing else. */
+const admin = inject('cluster').kubeconfigPath;
+const accounts = 'k8s-test-action';
+const given = 'staging-tests';
+const token = (account: string, namespace = accounts) =>
+  kubectl(admin, ['create', 'token', account, '--namespace', namespace, '--duration=2h']).trim();
+const listNamespaces = () => kubectl(admin, ['get', 'namespaces', '--output=name']).trim().split('\n').sort();
+/** Namespaces that stay, with what is in them; those of other tests come and go beside us. */
+const describeStanding = () =>
+  ['default', 'kube-system', accounts, given]
+    .map((name) => {
+      const what = ['get', 'configmaps,secrets,serviceaccounts,services,deployments', '--namespace', name];
+      return kubectl(admin, [
+        ...what,
+        '--output=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\\n"}{end}',
+      ]);
+    })
+    .join('\n');
+const passing = pytestScript('def test_one(): pass\ndef test_two(): pass\n');
+
+let kubeconfig = '';
+beforeAll(() => {
+  for (const namespace of [accounts, given]) kubectl(admin, ['create', 'namespace', namespace]);
+  kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', accounts]);
+  kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', given]);
+  for (const file of ['own-namespace.yaml', 'given-namespace.yaml'])
+    kubectl(admin, ['auth', 'reconcile', '--filename', path.join('deploy', file)]);
+  kubeconfig = writeUserKubeconfig(admin, { token: token('runner') });
+});
+afterAll(() => {
+  kubectl(admin, ['delete', 'namespace', accounts, given, '--ignore-not-found', '--wait=false']);
+  kubectl(admin, ['delete', 'clusterrole,clusterrolebinding', 'k8s-test-action', '--ignore-not-found']);
+});
+
+const chartOf = () =>
+  writeChart({
+    'web.yaml': deployment('web', { command: shell('python3 -m http.server 8080') }),
+    'service.yaml': service('web', 8080),
+  });
+
+describe('a user with the shipped ClusterRole', () => {
+  test('runs twice at once, chart and all: green, no warnings, results and log whole, nothing left', async () => {
+    const before = describeStanding();
+    const bytes = readFileSync(kubeconfig);
+    const run = () =>
+      runOnExisting({
+        kubeconfig,
+        script: `head -c 3000000 /dev/urandom > /results/blob; sleep 3; ${passing}`,
+        given: { chart: chartOf(), tier: 'integration', secrets: 'PASSWORD=hunter2hunter2' },
+      });
+    const runs = await Promise.all([run(), run()]);
+    for (const { onDisk, printed, troubles, dir } of runs) {
+      expect(onDisk, printed.join('\n')).toMatchObject({
+        outcome: 'passed',
+        tests: { total: 2, passed: 2 },
+        warnings: [],
+      });
+      expect(onDisk.cluster).toMatchObject({ kind: 'existing', name: 'staging' });
+      expect(troubles).toEqual([]);
+      expect(readFileSync(path.join(dir.results, 'blob')).length).toBe(3_000_000);
+      expect(readFileSync(path.join(dir.cluster, 'nodes.yaml'), 'utf8')).toMatch(/^# nodes is forbidden/);
+    }
+    expect(runs[0].namespace).toMatch(/^floe-test-[0-9a-f]{8}$/);
+    expect(runs[0].namespace).not.toBe(runs[1].namespace);
+    for (const { namespace } of runs) expect(listNamespaces()).not.toContain(`namespace/${namespace}`);
+    expect(describeStanding()).toBe(before);
+    expect(readFileSync(kubeconfig)).toEqual(bytes);
+  });
+
+  test('has leftovers of dead runs removed, and nobody else’s', async () => {
+    const mark = (name: string, labels: object, annotations: object) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, labels, annotations },
+    });
+    const ours = { 'app.kubernetes.io/managed-by': 'k8s-test-action', 'k8s-test-action/run': '00000000' };
+    const over = { 'k8s-test-action/reap-after': '2026-01-01T00:00:00Z' };
+    const objects = [
+      mark('reaped-dead', ours, over),
+      mark('reaped-alive', ours, { 'k8s-test-action/reap-after': '2999-01-01T00:00:00Z' }),
+      mark('reaped-unmarked', {}, over),
+      mark('reaped-other', { ...ours, 'app.kubernetes.io/managed-by': 'Helm' }, over),
+    ];
+    kubectl(admin, ['create', '--filename=-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    const run = await runOnExisting({ kubeconfig, script: passing });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed' });
+    expect(run.printed).toContainEqual(expect.stringMatching(/^namespace reaped-dead of a run that died/));
+    kubectl(admin, ['wait', '--for=delete', 'namespace/reaped-dead', '--timeout=60s']);
+    const left = listNamespaces().filter((name) => name.includes('reaped-'));
+    kubectl(admin, ['delete', 'namespace', 'reaped-alive', 'reaped-unmarked', 'reaped-other', '--wait=false']);
+    expect(left).toEqual(['namespace/reaped-alive', 'namespace/reaped-other', 'namespace/reaped-unmarked']);
+  });
+
+  test('is ended by a cancel and by a time limit with log and results, and what a dead run left is removed by another process', async () => {
+    const cancel = new AbortController();
+    const script = `trap "echo late > /results/late; echo bye; exit 3" TERM; echo begun; sleep 600 & wait`;
+    const [cancelled, late] = await Promise.all([
+      runOnExisting({
+        kubeconfig,
+        script: 'echo early > /results/early; sleep 4; echo begun; sleep 600',
+        signal: cancel.signal,
+        // The pod of a run that is torn down is given as long as its tests are.
+        given: { grace: '3s' },
+        keepAll: true,
+        onPrinted: (line) => {
+          if (line === 'begun') cancel.abort('SIGINT');
+        },
+      }),
+      runOnExisting({ kubeconfig, script, given: { timeout: '4s', grace: '10s' } }),
+    ]);
+    expect(cancelled.onDisk, cancelled.printed.join('\n')).toMatchObject({ outcome: 'cancelled' });
+    expect(readFileSync(path.join(cancelled.dir.results, 'early'), 'utf8')).toBe('early\n');
+    expect(listNamespaces()).toContain(`namespace/${cancelled.namespace}`);
+    expect(await tearDown(cancelled.record, AbortSignal.timeout(120_000), () => {})).toEqual([]);
+    expect(listNamespaces()).not.toContain(`namespace/${cancelled.namespace}`);
+    expect(late.onDisk, late.printed.join('\n')).toMatchObject({ outcome: 'failed', failure: { kind: 'timeout' } });
+    expect(readFileSync(path.join(late.dir.results, 'late'), 'utf8')).toBe('late\n');
+    expect(late.printed).toContain('bye');
+  });
+});
+
+describe('a namespace that was there', () => {
+  test('serves a user who may nothing outside of it, stays, and loses only what the run made', async () => {
+    const own = writeUserKubeconfig(admin, { token: token('runner', given) });
+    kubectl(admin, ['create', 'configmap', 'theirs', '--namespace', given]);
+    const list = () =>
+      kubectl(admin, ['get', 'all,configmaps,secrets', '--namespace', given, '--output=name'])
+        .trim()
+        .split('\n')
+        .sort();
+    const before = list();
+    const chart = chartOf();
+    const run = await runOnExisting({
+      kubeconfig: own,
+      script: passing,
+      given: { namespace: given, chart, secrets: 'PASSWORD=hunter2hunter2', 'test-helper': 'on' },
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
+    expect(run.troubles).toEqual([]);
+    // What is deleted with its owner goes a moment later.
+    await expect.poll(list, { timeout: 60_000 }).toEqual(before);
+    const helm = ['install', 'floe-test', chart, '--namespace', given, '--kubeconfig', admin];
+    execFileSync('helm', helm);
+    const refused = await runOnExisting({ kubeconfig: own, script: passing, given: { namespace: given, chart } });
+    expect(refused.onDisk.failure).toMatchObject({
+      kind: 'input',
+      reason: `there is a release floe-test in namespace ${given} already, which this run did not make`,
+    });
+    expect(
+      execFileSync('helm', ['list', '--short', '--namespace', given, '--kubeconfig', admin], { encoding: 'utf8' }),
+    ).toBe('floe-test\n');
+  });
+});
+
+describe('fault 14', () => {
+  test('verbs that are missing are named together, with the manifest that grants them', async () => {
+    kubectl(admin, ['create', 'serviceaccount', 'poor', '--namespace', accounts]);
+    const poor = writeUserKubeconfig(admin, { token: token('poor') });
+    const run = await runOnExisting({ kubeconfig: poor, script: passing, given: { chart: chartOf() } });
+    expect(run.onDisk.failure).toMatchObject({
+      kind: 'input',
+      reason: expect.stringMatching(
+        /^system:serviceaccount:k8s-test-action:poor may not create namespaces, get namespaces, delete namespaces in the cluster; create jobs\.batch, .* get pods\/log, /,
+      ),
+      hint: expect.stringContaining('deploy/own-namespace.yaml'),
+    });
+    expect(listNamespaces()).not.toContain(`namespace/${run.namespace}`);
+    // What it hands to the administrator is enough.
+    const grant = run.onDisk.failure!.evidence.at(-1)!;
+    const inNamespace = loadAll(grant).map((one) => (one as { kind: string }).kind);
+    expect(inNamespace).toEqual(['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
+    kubectl(admin, ['apply', '--dry-run=server', '--filename=-'], grant.replaceAll(run.namespace, given));
+  });
+
+  test('an API server that is not there, a token that has expired, a plugin that fails: api, in plain words', async () => {
+    const unreachable = await runOnExisting({ kubeconfig, given: { context: 'production' } });
+    expect(unreachable.onDisk.failure).toMatchObject({
+      kind: 'api',
+      reason: expect.stringMatching(
+        /^the cluster of context production \(https:\/\/127\.0\.0\.1:1\) cannot be reached: .*ECONNREFUSED/,
+      ),
+    });
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const stale = `${part({ alg: 'RS256' })}.${part({ exp: 1_767_225_600 })}.${Buffer.from('x').toString('base64url')}`;
+    const expired = await runOnExisting({ kubeconfig: writeUserKubeconfig(admin, { token: stale }) });
+    expect(expired.onDisk.failure).toMatchObject({
+      kind: 'api',
+      reason: expect.stringMatching(
+        /refuses us: the token of user runner has expired, at 2026-01-01T00:00:00.000Z \(it said: Unauthorized\)$/,
+      ),
+    });
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: 'sh',
+      args: ['-c', 'echo log in first >&2; exit 1'],
+    };
+    const failing = await runOnExisting({ kubeconfig: writeUserKubeconfig(admin, { exec }) });
+    expect(failing.onDisk.failure).toMatchObject({
+      kind: 'api',
+      reason: expect.stringMatching(
+        /^no credentials for context staging .*: the credential plugin sh failed: log in first$/,
+      ),
+    });
+  });
+
+  test('a plugin whose token is withdrawn in the middle of the run is asked again', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'plugin-'));
+    const plugin = path.join(directory, 'plugin.sh');
+    // Each token lives as long as a Secret of its own, which the API server notices within seconds.
+    const script = `#!/bin/sh
+set -e
+name=token-$$
+kubectl --kubeconfig ${admin} --namespace ${accounts} create secret generic $name >/dev/null
+token=$(kubectl --kubeconfig ${admin} --namespace ${accounts} create token runner --bound-object-kind Secret --bound-object-name $name)
+echo $name >> ${directory}/asked
+printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}' "$token"
+`;
+    writeFileSync(plugin, script);
+    chmodSync(plugin, 0o755);
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, interactiveMode: 'Never' };
+    const file = writeUserKubeconfig(admin, { exec });
+    const asked = () => readFileSync(path.join(directory, 'asked'), 'utf8').trim().split('\n');
+    let before = 0;
+    const run = await runOnExisting({
+      kubeconfig: file,
+      script: `echo begun; sleep 25; ${passing}`,
+      onPrinted: (line) => {
+        if (line !== 'begun') return;
+        before = asked().length;
+        kubectl(admin, ['delete', 'secret', '--namespace', accounts, ...asked()]);
+      },
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 }, warnings: [] });
+    expect(before).toBe(1);
+    expect(asked().length).toBeGreaterThan(1);
+    expect(run.troubles).toEqual([]);
+  });
+});

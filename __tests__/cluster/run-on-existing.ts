@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { dump, load } from 'js-yaml';
+import { bundledChart } from '../../src/begin-run.ts';
+import type { Door } from '../../src/door.ts';
+import { type RawInputs, readInputs, renderInputErrors } from '../../src/inputs.ts';
+import type { Verdict } from '../../src/outcome.ts';
+import { runTests } from '../../src/pipeline.ts';
+import type { RunEnd } from '../../src/run/run.ts';
+import { newRunId, RunRecord } from '../../src/state.ts';
+import { tearDown } from '../../src/teardown.ts';
+import { sharedImage } from './global-setup.ts';
+
+/** Asks a cluster as its administrator. */
+export function kubectl(adminKubeconfig: string, args: string[], input?: string): string {
+  return execFileSync('kubectl', ['--kubeconfig', adminKubeconfig, ...args], {
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+/** A kubeconfig for a user of an administrator's cluster, in a directory of its own, with two contexts. */
+export function writeUserKubeconfig(adminKubeconfig: string, user: object, cluster: object = {}): string {
+  const admin = load(readFileSync(adminKubeconfig, 'utf8')) as { clusters: { cluster: object }[] };
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'user-')), 'config');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'staging',
+    contexts: [
+      { name: 'staging', context: { cluster: 'shared', user: 'runner' } },
+      { name: 'production', context: { cluster: 'other', user: 'runner' } },
+    ],
+    clusters: [
+      { name: 'shared', cluster: { ...admin.clusters[0]!.cluster, ...cluster } },
+      { name: 'other', cluster: { server: 'https://127.0.0.1:1' } },
+    ],
+    users: [{ name: 'runner', user }],
+  };
+  writeFileSync(file, dump(config), { mode: 0o600 });
+  return file;
+}
+
+export interface ExistingRun extends RunEnd {
+  printed: string[];
+  onDisk: Verdict;
+  record: RunRecord;
+  namespace: string;
+  /** What could not be removed. */
+  troubles: string[];
+}
+
+/** Runs the pipeline on a cluster that is there, as the user of a kubeconfig, and tears down what it made. */
+export async function runOnExisting(options: {
+  kubeconfig: string;
+  script?: string;
+  given?: RawInputs;
+  signal?: AbortSignal;
+  onPrinted?: (line: string, record: RunRecord) => void;
+  /** Leaves it all there, for another process to remove. */
+  keepAll?: boolean;
+}): Promise<ExistingRun> {
+  const runId = newRunId();
+  const root = mkdtempSync(path.join(tmpdir(), 'existing-'));
+  const workDir = path.join(root, 'work');
+  const given: RawInputs = {
+    ...(options.given?.chart === undefined ? { profile: 'none' } : {}),
+    cluster: 'existing',
+    kubeconfig: options.kubeconfig,
+    image: sharedImage,
+    'collector-image': sharedImage,
+    'results-dir': path.join(root, 'out'),
+    ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),
+    ...options.given,
+  };
+  const read = readInputs({ given, directory: root, bundledChart: bundledChart(), env: {} });
+  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
+  const record = RunRecord.begin(path.join(root, 'records'), runId);
+  record.note({ kind: 'directory', path: workDir });
+  mkdirSync(workDir);
+  const printed: string[] = [];
+  const print = (line: string) => {
+    printed.push(line);
+    options.onPrinted?.(line, record);
+  };
+  const door: Door = {
+    phaseStarted: (name) => print(`phase ${name}`),
+    phaseEnded: () => {},
+    say: print,
+    warn: print,
+    waitingFor: () => {},
+    quote: print,
+    mask: () => {},
+  };
+  const signal = options.signal ?? new AbortController().signal;
+  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir });
+  const troubles = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(120_000), print);
+  const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
+  return { ...end, printed, onDisk, record, troubles, namespace: onDisk.cluster?.namespace ?? '' };
+}

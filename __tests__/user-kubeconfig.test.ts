@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { load } from 'js-yaml';
+import { expect, test } from 'vitest';
+import { readUserKubeconfig } from '../src/user-kubeconfig.ts';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'kubeconfig-'));
+const write = (name: string, config: object) => {
+  const file = path.join(directory, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+};
+const first = write('first', {
+  contexts: [{ name: 'staging', context: { cluster: 'east', user: 'runner' } }],
+  clusters: [{ name: 'east', cluster: { server: 'https://east:6443', 'certificate-authority': 'pki/ca.crt' } }],
+  users: [{ name: 'runner', user: { exec: { command: './login', apiVersion: 'v1' } } }],
+});
+const second = write('second', {
+  'current-context': 'production',
+  contexts: [
+    { name: 'staging', context: { cluster: 'elsewhere', user: 'nobody' } },
+    { name: 'production', context: { cluster: 'west', user: 'admin' } },
+    { name: 'torn', context: { cluster: 'gone', user: 'admin' } },
+  ],
+  clusters: [{ name: 'west', cluster: { server: 'https://west' } }],
+  users: [{ name: 'admin', user: { token: 'secret-token' } }],
+});
+const both = { KUBECONFIG: [first, path.join(directory, 'missing'), second].join(path.delimiter) };
+const read = (context?: string, env: NodeJS.ProcessEnv = both, file?: string) =>
+  readUserKubeconfig({ file, context, env });
+
+test('files of KUBECONFIG are merged as kubectl does: the first that says something wins, missing ones are passed over', () => {
+  expect(read().kubeconfig).toMatchObject({ context: 'production', server: 'https://west', secrets: ['secret-token'] });
+  const { kubeconfig } = read('staging');
+  expect(kubeconfig).toMatchObject({ context: 'staging', server: 'https://east:6443', user: 'runner' });
+  expect(load(kubeconfig!.yaml)).toMatchObject({
+    'current-context': 'staging',
+    clusters: [{ cluster: { 'certificate-authority': path.join(directory, 'pki/ca.crt') } }],
+    users: [{ user: { exec: { command: path.join(directory, 'login') } } }],
+  });
+  // Nobody else's credentials are in what we write.
+  expect(kubeconfig!.yaml).not.toContain('secret-token');
+});
+
+test('a file that is given is the only one, and ~/.kube/config is the last resort', () => {
+  expect(read(undefined, both, second).kubeconfig?.origin).toBe(second);
+  write('home/.kube/config', { 'current-context': 'x', contexts: [{ name: 'x', context: {} }] });
+  expect(read(undefined, { HOME: path.join(directory, 'home') }).problem).toMatchObject({
+    input: 'context',
+    problem: expect.stringContaining('names the cluster "", which'),
+  });
+});
+
+test('a wrong context is answered with those that there are', () => {
+  expect(read('stagging').problem).toEqual({
+    input: 'context',
+    value: 'stagging',
+    problem: `is not a context of the kubeconfig: ${first}:${second} has production, staging, torn`,
+  });
+  expect(read('torn').problem?.problem).toMatch(/^names the cluster "gone", which .* has production, staging, torn$/);
+  expect(read(undefined, { KUBECONFIG: first }).problem).toMatchObject({
+    input: 'context',
+    problem: expect.stringMatching(/^is not given, and no context is the current one; .* has staging$/),
+  });
+});
+
+test('what is no kubeconfig, or not there, is told', () => {
+  writeFileSync(path.join(directory, 'broken'), 'a: [');
+  expect(read(undefined, both, path.join(directory, 'broken')).problem).toMatchObject({
+    input: 'kubeconfig',
+    problem: expect.stringMatching(/^cannot be read as YAML/),
+  });
+  expect(read(undefined, { HOME: '/nowhere' }).problem?.problem).toMatch(
+    /^needs a kubeconfig, and there is none at \/nowhere\/.kube\/config; name one with kubeconfig$/,
+  );
+});
+
+test('the end of a token is read out of it', () => {
+  const token = `x.${Buffer.from('{"exp":1767225600}').toString('base64url')}.x`;
+  const file = write('token', {
+    'current-context': 'a',
+    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    clusters: [{ name: 'a', cluster: { server: 'https://a' } }],
+    users: [{ name: 'a', user: { token } }],
+  });
+  expect(read(undefined, {}, file).kubeconfig?.expiresAt).toBe('2026-01-01T00:00:00.000Z');
+});

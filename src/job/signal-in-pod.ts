@@ -1,0 +1,58 @@
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { runScriptInPod } from '../kube/exec.ts';
+import { toOneLine } from '../outcome.ts';
+
+/**
+ * The signal goes to the container's first process, or, where that is a shell that waits and is deaf to SIGTERM, to its
+ * command: as `signalContainer` does it from a Kind node, in what every shell has. From inside, nobody can kill the
+ * first process; that everything else is killed ends a shell that waits for it.
+ */
+const script = `
+field() { while read -r key value rest; do [ "$key" != "$2:" ] || { echo "$value"; return; }; done <"/proc/$1/status"; }
+hears() { [ $(((0x$(field "$1" SigCgt) | 0x$(field "$1" SigBlk)) >> 14 & 1)) = 1 ]; }
+is_shell() { read -r name <"/proc/$1/comm"; case $name in sh|dash|ash|bash|busybox) true ;; *) false ;; esac; }
+end() {
+  children=
+  read -r children <"/proc/$1/task/$1/children" || :
+  if ! hears "$1" && { [ "$1" = 1 ] || is_shell "$1"; } && [ -n "$children" ]; then
+    for child in $children; do (end "$child"); done
+  else
+    kill -TERM "$1"
+  fi
+}
+if [ "$1" = SIGKILL ]; then kill -KILL -1; else end 1; fi`;
+
+const deadlineMilliseconds = 20_000;
+
+/**
+ * Signals a container by a program in it, where its node is out of reach, so that its pod and its log stay.
+ * @returns an empty text, or why it could not be done: it has no shell, above all.
+ * @throws the signal's reason.
+ */
+export async function signalInPod(
+  connection: KubeConnection,
+  target: { namespace: string; pod: string; container: string },
+  name: 'SIGTERM' | 'SIGKILL',
+  signal: AbortSignal,
+): Promise<string> {
+  const late = AbortSignal.timeout(deadlineMilliseconds);
+  let said = '';
+  try {
+    const { exitCode, stderr } = await runScriptInPod(connection, {
+      ...target,
+      script,
+      args: [name],
+      onStdout: (chunk) => {
+        said = toOneLine(said + chunk.toString(), 200);
+      },
+      signal: AbortSignal.any([signal, late]),
+    });
+    return exitCode === 0 ? '' : toOneLine(stderr || said || `exit code ${exitCode}`, 200);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (late.aborted) return `the container did not answer within ${deadlineMilliseconds / 1000} s`;
+    if (error instanceof ApiError) return toOneLine(error.message, 200);
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { toOneLine } from '../outcome.ts';
+
+/** What a request shows of who sends it, beside what the kubeconfig itself holds. */
+export interface Credentials {
+  token?: string;
+  /** PEM. */
+  cert?: string;
+  key?: string;
+}
+
+/** Where credentials come from that change while a run goes on. */
+export interface CredentialSource {
+  /** @throws Error in the plugin's own words, or the signal's reason. */
+  get(signal: AbortSignal): Promise<Credentials>;
+  /** Told that what was handed out is refused. @returns whether to ask again is of any use. */
+  renew(refused: Credentials): boolean;
+}
+
+/** A file that somebody keeps current, as the kubelet does with the token of a pod. */
+export function fileSource(file: string): CredentialSource {
+  return {
+    get: async () => ({ token: (await readFile(file, 'utf8')).trim() }),
+    renew: () => false,
+  };
+}
+
+/** The `exec` of a user in a kubeconfig. */
+export interface ExecConfig {
+  apiVersion?: string;
+  command: string;
+  args?: string[] | null;
+  env?: { name: string; value: string }[] | null;
+  installHint?: string;
+  provideClusterInfo?: boolean;
+}
+
+interface ExecCredential {
+  status?: {
+    token?: string;
+    clientCertificateData?: string;
+    clientKeyData?: string;
+    expirationTimestamp?: string;
+  };
+}
+
+/** A plugin may ask a cloud, and that over a slow network. */
+const pluginMilliseconds = 60_000;
+/** What is about to expire may be refused when it arrives. */
+const slackMilliseconds = 10_000;
+
+/**
+ * A credential plugin, https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins:
+ * asked once for all who wait, again when what it gave is about to expire, and when the API server refuses it. The one of
+ * client-node starts a process for each request of the beginning, tells the plugin nothing of the cluster, and goes on to
+ * send a token that is refused.
+ */
+export class ExecPlugin implements CredentialSource {
+  readonly #config: ExecConfig;
+  readonly #cluster: object;
+  #current: { credentials: Credentials; expiresAt: number } | undefined;
+  #asking: Promise<Credentials> | undefined;
+
+  /** @param cluster as KUBERNETES_EXEC_INFO tells of it, for plugins that want to know. */
+  constructor(config: ExecConfig, cluster: object) {
+    this.#config = config;
+    this.#cluster = cluster;
+  }
+
+  async get(signal: AbortSignal): Promise<Credentials> {
+    if (this.#current !== undefined && Date.now() < this.#current.expiresAt - slackMilliseconds)
+      return this.#current.credentials;
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    const asking = this.#asking;
+    // Whoever leaves does not take the answer from the others who wait for it.
+    return new Promise((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      if (signal.aborted) onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      asking.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  }
+
+  renew(refused: Credentials): boolean {
+    // Another request may have had it renewed already.
+    if (this.#current?.credentials === refused) this.#current = undefined;
+    return true;
+  }
+
+  async #ask(): Promise<Credentials> {
+    const { command, args, env, apiVersion = 'client.authentication.k8s.io/v1', installHint } = this.#config;
+    const spec = {
+      interactive: false,
+      ...(this.#config.provideClusterInfo === true ? { cluster: this.#cluster } : {}),
+    };
+    const variables = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
+    const options = {
+      env: {
+        ...process.env,
+        ...variables,
+        KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion, kind: 'ExecCredential', spec }),
+      },
+      timeout: pluginMilliseconds,
+      maxBuffer: 1024 * 1024,
+    };
+    const output = await new Promise<string>((resolve, reject) => {
+      execFile(command, args ?? [], options, (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(this.#describe(error, stderr, installHint)));
+      });
+    });
+    const status = this.#read(output);
+    const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status;
+    const credentials: Credentials = {
+      ...(token === undefined ? {} : { token }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    };
+    const expiresAt = Date.parse(expirationTimestamp ?? '');
+    this.#current = { credentials, expiresAt: Number.isNaN(expiresAt) ? Number.POSITIVE_INFINITY : expiresAt };
+    return credentials;
+  }
+
+  #read(output: string): NonNullable<ExecCredential['status']> {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(output);
+    } catch {
+      // What it wrote instead may hold a secret.
+    }
+    const status = (parsed as ExecCredential | null | undefined)?.status;
+    if (status === undefined || (status.token === undefined && status.clientCertificateData === undefined))
+      throw new Error(`the credential plugin ${this.#config.command} gave neither a token nor a certificate`);
+    return status;
+  }
+
+  #describe(error: Error & { code?: unknown; killed?: boolean }, stderr: string, installHint = ''): string {
+    const { command } = this.#config;
+    if (error.code === 'ENOENT')
+      return toOneLine(
+        `the credential plugin ${command} is not installed${installHint === '' ? '' : `: ${installHint}`}`,
+      );
+    const how = error.killed === true ? `did not answer within ${pluginMilliseconds / 1000} s` : 'failed';
+    return toOneLine(`the credential plugin ${command} ${how}: ${stderr.trim() || error.message}`);
+  }
+}

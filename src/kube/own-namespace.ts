@@ -1,0 +1,149 @@
+/** Namespaces that runs make for themselves in clusters that stay: known by their labels, and by nothing else. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { fail, type Result, succeed } from '../outcome.ts';
+import { ApiError } from './api-error.ts';
+import type { KubeConnection } from './connection.ts';
+import type { ObjectMeta } from './objects.ts';
+import { listResources } from './resources.ts';
+
+export interface Namespace {
+  metadata: ObjectMeta;
+  status?: { phase?: string; conditions?: { type: string; status: string; message?: string }[] };
+}
+
+/** What a namespace of ours says of itself. */
+export interface Mark {
+  label: string;
+  runId: string;
+}
+
+const managedBy = { 'app.kubernetes.io/managed-by': 'k8s-test-action' };
+/** When its run is over for certain, even if it died: ISO 8601. */
+const reapAfterAnnotation = 'k8s-test-action/reap-after';
+const pollMilliseconds = 500;
+
+/** Where the namespace is there: as it is. Undefined when there is none. @throws ApiError, also when we may not see it. */
+export async function findNamespace(
+  connection: KubeConnection,
+  name: string,
+  signal: AbortSignal,
+): Promise<Namespace | undefined> {
+  try {
+    return await connection.call<Namespace>('GET', `/api/v1/namespaces/${name}`, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Creates a namespace that carries our mark. One that is there already is somebody else's, and a failure of kind `api`. */
+export async function createOwnNamespace(
+  connection: KubeConnection,
+  name: string,
+  options: Mark & { reapAfter: Date; signal: AbortSignal },
+): Promise<Result<undefined>> {
+  const { label, runId, reapAfter, signal } = options;
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      labels: { ...managedBy, [label]: runId },
+      annotations: { [reapAfterAnnotation]: reapAfter.toISOString() },
+    },
+  };
+  try {
+    await connection.call('POST', '/api/v1/namespaces', { body, signal });
+    return succeed(undefined);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return fail('api', `the namespace ${name} could not be created: ${error.message}`);
+  }
+}
+
+/**
+ * Deletes a namespace if it carries our mark, and returns when it is gone, with all that was in it. One that is not there,
+ * or not ours, is left as it is.
+ * @returns whether it was there and ours.
+ * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ */
+export async function deleteOwnNamespace(
+  connection: KubeConnection,
+  name: string,
+  options: Mark & { signal: AbortSignal; waitSeconds: number },
+): Promise<boolean> {
+  const { label, runId, signal, waitSeconds } = options;
+  const found = await findNamespace(connection, name, signal);
+  if (found === undefined || found.metadata.labels?.[label] !== runId) return false;
+  await requestDeletion(connection, found, signal);
+  const deadline = performance.now() + waitSeconds * 1000;
+  for (;;) {
+    const left = await findNamespace(connection, name, signal);
+    if (left === undefined || left.metadata.uid !== found.metadata.uid) return true;
+    if (performance.now() > deadline) throw new Error(describeRest(left, waitSeconds));
+    await delay(pollMilliseconds, undefined, { signal });
+  }
+}
+
+/**
+ * Namespaces of runs that died: they carry our marks, and the time that their run had is over.
+ * @throws ApiError when they may not be listed.
+ */
+export async function listLeftovers(
+  connection: KubeConnection,
+  label: string,
+  signal: AbortSignal,
+): Promise<{ name: string; runId: string; since: string }[]> {
+  const all = await listResources<Namespace>(connection, '/api/v1/namespaces', signal);
+  return pickLeftovers(all, label, new Date());
+}
+
+/** Those of the namespaces that are leftovers. Pure. */
+export function pickLeftovers(
+  namespaces: Namespace[],
+  label: string,
+  now: Date,
+): { name: string; runId: string; since: string }[] {
+  return namespaces.flatMap(({ metadata, status }) => {
+    const { labels = {}, annotations = {} } = metadata;
+    const runId = labels[label];
+    const reapAfter = Date.parse(annotations[reapAfterAnnotation] ?? '');
+    const isOurs = runId !== undefined && Object.entries(managedBy).every(([name, value]) => labels[name] === value);
+    // What does not tell its time is never taken for over.
+    if (!isOurs || !(reapAfter < now.getTime()) || status?.phase === 'Terminating') return [];
+    return [{ name: metadata.name, runId, since: metadata.creationTimestamp ?? '' }];
+  });
+}
+
+/** Has a leftover deleted, without waiting for it. */
+export async function reapNamespace(
+  connection: KubeConnection,
+  leftover: { name: string; runId: string },
+  label: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await findNamespace(connection, leftover.name, signal);
+  if (found?.metadata.labels?.[label] === leftover.runId) await requestDeletion(connection, found, signal);
+}
+
+/** Of this one alone: not of another that has its name by now. */
+async function requestDeletion(
+  connection: KubeConnection,
+  { metadata }: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: metadata.uid } };
+  try {
+    await connection.call('DELETE', `/api/v1/namespaces/${metadata.name}`, { body, signal });
+  } catch (error) {
+    // It is gone, or on its way.
+    if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error;
+  }
+}
+
+function describeRest({ status }: Namespace, seconds: number): string {
+  const words = (status?.conditions ?? [])
+    .filter((one) => one.status === 'True' && one.message !== undefined)
+    .map((one) => one.message);
+  return `it is being deleted, and still there after ${seconds} s${words.length === 0 ? '' : `: ${words.join(' ')}`}`;
+}
