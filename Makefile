@@ -8,7 +8,11 @@ WITH_LAB = eval "$$(lab/env)";
 # On the lab's machines the node image is the lab's; elsewhere the action's own default.
 NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 
-.PHONY: help lab images images-full test-unit test-integration test-e2e test quick check build doctor down
+# For kind-up and again: the tier, and what to run of its tests (all, unless it is given).
+TIER ?= integration
+TEST ?=
+
+.PHONY: help lab images images-full image-tests test-unit test-integration test-e2e kind-up again kind-down test quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -35,6 +39,17 @@ images-full: images ## Those of the full platform too: what it runs, and the exa
 
 test-e2e: images-full ## The full platform on three nodes: catalog, object storage, Cube, traces and metrics
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier e2e $(NODE_IMAGE) --results-dir ../../k8s-test-results/e2e
+
+kind-up: $(if $(filter e2e,$(TIER)),images-full,images) ## A cluster with the example's platform in it, which stays; once more: deploys what has changed (TIER=e2e)
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js up --tier $(TIER) $(NODE_IMAGE) --results-dir ../../k8s-test-results/$(TIER)
+
+again: image-tests ## The tests once more in that cluster, with what has changed: TEST=tests/integration/test_platform.py
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js again $(TEST) --tier $(TIER)
+
+image-tests:
+	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe
+
+kind-down: down ## Removes that cluster
 
 test: images node_modules ## Everything that is tested here
 	@$(WITH_LAB) npm run --silent check && npm run --silent build && node scripts/run-tests.ts

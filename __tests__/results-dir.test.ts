@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -54,3 +54,30 @@ async function pidOfNobody(): Promise<number> {
   await new Promise((resolve) => child.once('close', resolve));
   return child.pid!;
 }
+
+test('what a former run wrote goes, from a directory that stays the same: the nodes of a kept cluster mount it', async () => {
+  const dir = layoutResults(root);
+  await takeResultsDir(dir, 'integration');
+  await releaseResultsDir(dir);
+  const before = statSync(dir.results).ino;
+  writeFileSync(path.join(dir.results, 'junit.xml'), '<testsuite/>');
+  writeFileSync(path.join(dir.junit, 'junit.xml'), '<testsuite/>');
+  await takeResultsDir(dir, 'integration');
+  expect(readdirSync(dir.results)).toEqual([]);
+  expect(readdirSync(dir.junit)).toEqual([]);
+  expect(statSync(dir.results).ino).toBe(before);
+});
+
+test('a link in place of the results is removed, and what it leads to is not', async () => {
+  const dir = layoutResults(root);
+  await takeResultsDir(dir, 'integration');
+  await releaseResultsDir(dir);
+  rmSync(dir.results, { recursive: true });
+  const elsewhere = mkdtempSync(path.join(tmpdir(), 'elsewhere-'));
+  writeFileSync(path.join(elsewhere, 'precious'), '');
+  symlinkSync(elsewhere, dir.results);
+  await takeResultsDir(dir, 'integration');
+  expect(readdirSync(elsewhere)).toEqual(['precious']);
+  expect(statSync(dir.results).isDirectory()).toBe(true);
+  rmSync(elsewhere, { recursive: true });
+});

@@ -37,7 +37,7 @@ if (read.inputs === undefined) {
     end = await rollUp({ inputs, legsDir, say, signal });
   } else {
     end = await runTests({ inputs, door, signal, record, workDir, leg: describeLeg(inputs.leg, process.env) });
-    keepIfAsked(inputs.keep, end, record, say);
+    await keepIfAsked(inputs.keep, end, record, say);
   }
   await publish(end, inputs, record.content.runId, door);
   process.exitCode = exitStatusOf(end.verdict);

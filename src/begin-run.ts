@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Inputs } from './inputs.ts';
 import type { RunEnd } from './run/run.ts';
 import { newRunId, RunRecord } from './state.ts';
+import { readServices, tellKept } from './tell-kept.ts';
 import { runVariable } from './tools/end-orphans.ts';
 
 /** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
@@ -59,21 +60,28 @@ export function abortOnSignals(onSecond?: () => void): AbortSignal {
 }
 
 /** Marks the cluster as kept where the user asked for it, and says how to get at it. */
-export function keepIfAsked(
+export async function keepIfAsked(
   keep: Inputs['keep'],
   end: RunEnd,
   record: RunRecord,
   say: (line: string) => void,
-): boolean {
+): Promise<boolean> {
   const { cluster, outcome } = end.verdict;
   const isKept = cluster !== null && (keep === 'always' || (keep === 'failure' && outcome !== 'passed'));
   if (!isKept) return false;
   record.keep(`keep: ${keep}`);
-  const what =
-    cluster.kind === 'existing' ? `namespace ${cluster.namespace} of ${cluster.name}` : `cluster ${cluster.name}`;
-  say(`${what} is kept (keep: ${keep}). To look at it:`);
-  say(`  export KUBECONFIG=${end.kubeconfig}`);
-  say(`  kubectl --namespace ${cluster.namespace} get pods,jobs,events`);
-  say('To remove it: node dist/cli.js down');
+  await sayKept(end, `keep: ${keep}`, record, say);
   return true;
+}
+
+/** Says how to get at the cluster of a run that is kept. */
+export async function sayKept(end: RunEnd, why: string, record: RunRecord, say: (line: string) => void): Promise<void> {
+  const { cluster } = end.verdict;
+  if (cluster === null) return;
+  const { kind, name, namespace } = cluster;
+  const what = kind === 'existing' ? `namespace ${namespace} of ${name}` : `cluster ${name}`;
+  const services = await readServices(end.kubeconfig, namespace);
+  const hasAgain = record.content.standing !== undefined;
+  const view = { what, namespace, kubeconfigPath: end.kubeconfig, why, pod: end.testPod, services, hasAgain };
+  for (const line of tellKept(view)) say(line);
 }

@@ -1,14 +1,15 @@
-/** What the command line can be told: `run`, `report`, `doctor`, `down`. */
+/** What the command line can be told: `run`, `up`, `again`, `report`, `doctor`, `down`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory } from './begin-run.ts';
+import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory, sayKept } from './begin-run.ts';
 import { examine } from './examine.ts';
 import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
+import { compareShape, describeShape, explainNotFound, findKept } from './kept-cluster.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
 import { renderTerminal } from './report/terminal.ts';
 import { rollUp } from './roll-up.ts';
-import type { RunEnd } from './run/run.ts';
+import type { RunEnd, RunOptions, RunRequest } from './run/run.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { renderChecks } from './terminal/render-checks.ts';
@@ -17,12 +18,16 @@ import { TerminalDoor, wantsColour } from './terminal/terminal-door.ts';
 const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
 
   run      the whole pipeline: cluster, platform, tests, results, teardown
+  up       a cluster with the platform in it, which stays; called again, what has changed is deployed
+  again    runs the tests in the cluster that was kept last for the tier, after what has changed is deployed
   report   all results below k8s-test-results/ (or --legs) as one summary, junit.xml and report.html
   doctor   what this machine has, and what it lacks
   down     removes what kept or interrupted runs left behind
 
 Every input of the action is a flag, as in: run --tier integration --image floe-test-runner:dev
-A flag that takes lines may be given several times.
+A flag that takes lines may be given several times. again takes the flags by which its cluster was made, and its own in
+their place. Words before them, and all behind --, are what to run in place of all tests, as in:
+again tests/integration/test_platform.py, again -- tests/integration -k postgres
 
 ${inputNames.map((name) => `  --${name.padEnd(18)} ${inputDocs[name].description}`).join('\n')}`;
 
@@ -33,6 +38,8 @@ const wrongInput = 3;
 export async function runCommand(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   if (command === 'run') return run(rest);
+  if (command === 'up') return up(rest);
+  if (command === 'again') return again(rest);
   if (command === 'report') return report(rest);
   if (command === 'doctor') return doctor(rest);
   if (command === 'down' && rest.length === 0) return down();
@@ -45,21 +52,128 @@ async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
   if (inputs.mode === 'report') return report(args);
+  const { end, record, door } = await runHere(inputs, { request: describeRequest(args) });
+  if (!(await keepIfAsked(inputs.keep, end, record, (line) => door.say(line)))) await addTeardown(end, record, door);
+  return showEnd(end);
+}
+
+/** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be mended. */
+async function up(args: string[]): Promise<number> {
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
+  if (inputs.tier === 'unit') return refuse('tier unit has neither a cluster nor a platform');
+  const kept = findKept(RunRecord.list(recordDirectory(process.env)), whichKept(inputs.tier));
+  if (kept !== undefined) return enter(kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  const { end, record, door } = await runHere(inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
+    await addTeardown(end, record, door);
+    return showEnd(end);
+  }
+  record.keep('up');
+  return tellUp(end, record, door);
+}
+
+/** Runs the tests in the kept cluster. */
+async function again(args: string[]): Promise<number> {
+  const { tests, flags } = splitTests(args);
+  const call = whichKept(readFlags(flags).given.tier ?? 'integration');
+  const records = RunRecord.list(recordDirectory(process.env));
+  const kept = findKept(records, call);
+  const standing = kept?.content.standing;
+  if (kept === undefined || standing === undefined) return refuse(explainNotFound(records, call));
+  const inputs = readArguments(flags, {}, standing.given);
+  if (inputs === undefined) return wrongInput;
+  if (tests.length > 0 && inputs.ownJob !== undefined)
+    return refuse(`${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`);
+  if (standing.hasSecrets && inputs.secrets.length === 0)
+    return refuse('secrets are not kept on the disk; give them again');
+  return enter(kept, inputs, { tests });
+}
+
+/** The words before the flags and those behind `--` say which tests; the flags are what is between them. */
+function splitTests(args: string[]): { tests: string[]; flags: string[] } {
+  const end = args.indexOf('--');
+  const own = end === -1 ? args : args.slice(0, end);
+  const begin = own.findIndex((word) => word.startsWith('-'));
+  const flags = begin === -1 ? [] : own.slice(begin);
+  return { tests: [...own.slice(0, own.length - flags.length), ...(end === -1 ? [] : args.slice(end + 1))], flags };
+}
+
+/** Runs in a kept cluster, which no other process may use meanwhile. */
+async function enter(
+  kept: RunRecord,
+  inputs: Inputs,
+  how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'tests'>,
+): Promise<number> {
+  const { standing, runId } = kept.content;
+  const changed = compareShape(standing!.shape, describeShape(inputs));
+  if (changed.length > 0)
+    return refuse(
+      `the kept cluster ${standing!.cluster.name} was made with another ${changed.join(', ')}; node dist/cli.js down, then node dist/cli.js up`,
+    );
+  const owner = kept.occupy();
+  if (owner !== undefined)
+    return refuse(`the kept cluster ${standing!.cluster.name} is in use by another run (process ${owner.pid})`);
+  try {
+    const { end, record, door } = await runHere(inputs, { ...how, kept });
+    if (how.request !== undefined && end.verdict.cluster !== null)
+      kept.stand({ ...kept.content.standing!, ...how.request });
+    await addTeardown(end, record, door);
+    if (how.isOnlyPlatform === true) return tellUp(end, kept, door);
+    if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => door.say(line));
+    return showEnd(end);
+  } finally {
+    kept.release();
+  }
+}
+
+/** The end of `up`: how to get at it, or what is wrong with it. */
+async function tellUp(end: RunEnd, record: RunRecord, door: TerminalDoor): Promise<number> {
+  await sayKept(end, 'up', record, (line) => door.say(line));
+  return end.verdict.failure?.kind === 'no-tests' ? 0 : showEnd(end);
+}
+
+/** Runs the pipeline on this terminal, with a record of its own. */
+async function runHere(
+  inputs: Inputs,
+  how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
+): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
   const door = new TerminalDoor(process.stdout, process.env);
   const signal = abortOnSignals(() => {
     process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
     process.exit(130);
   });
+  const then = how.kept === undefined ? ', then removing the cluster' : '';
   signal.addEventListener('abort', () =>
-    door.say(`${signal.reason}: bringing home what there is, then removing the cluster; once more to leave at once`),
+    door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
   );
   const { record, workDir } = beginRun(process.env);
-  const end = await runTests({ inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
+  const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
     await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
     throw bug;
   });
-  if (!keepIfAsked(inputs.keep, end, record, (line) => door.say(line))) await addTeardown(end, record, door);
-  return showEnd(end);
+  return { end, record, door };
+}
+
+function whichKept(tier: string): { tier: string; directory: string } {
+  return { tier, directory: process.cwd() };
+}
+
+/** The flags of this call, for later ones. */
+function describeRequest(args: string[]): RunRequest {
+  const { secrets, ...given } = readFlags(args).given;
+  return { directory: process.cwd(), given: definedOnly(given), hasSecrets: secrets !== undefined };
+}
+
+function definedOnly(given: RawInputs): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
+  );
+}
+
+function refuse(why: string): number {
+  process.stderr.write(`${why}\n`);
+  return wrongInput;
 }
 
 async function report(args: string[]): Promise<number> {
@@ -88,9 +202,14 @@ async function doctor(args: string[]): Promise<number> {
 async function down(): Promise<number> {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const records = RunRecord.list(recordDirectory(process.env));
-  const [alive, over] = [records.filter((record) => record.isAlive), records.filter((record) => !record.isAlive)];
-  for (const record of alive)
-    say(`run ${record.content.runId} is still going on (process ${record.content.pid}); it removes its own`);
+  const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined;
+  const over = records.filter((record) => !isUsed(record));
+  for (const record of records.filter(isUsed)) {
+    const { runId, pid, standing } = record.content;
+    const user = record.occupant?.pid;
+    if (user !== undefined) say(`cluster ${standing?.cluster.name} is in use by another run (process ${user})`);
+    else say(`run ${runId} is still going on (process ${pid}); it removes its own`);
+  }
   const signal = abortOnSignals();
   let status = 0;
   for (const record of over) {
@@ -103,10 +222,17 @@ async function down(): Promise<number> {
   return status;
 }
 
-/** The inputs that the flags amount to; undefined when something is wrong with them, which is then told whole. */
-function readArguments(args: string[], implied: RawInputs = {}): Inputs | undefined {
+/**
+ * The inputs that the flags amount to, over those of an earlier call and below what the command itself implies; undefined
+ * when something is wrong with them, which is then told whole.
+ */
+function readArguments(args: string[], implied: RawInputs = {}, earlier: RawInputs = {}): Inputs | undefined {
   const { given, problems } = readFlags(args);
-  const read = readInputs({ given: { ...given, ...implied }, directory: process.cwd(), bundledChart: bundledChart() });
+  const read = readInputs({
+    given: { ...earlier, ...given, ...implied },
+    directory: process.cwd(),
+    bundledChart: bundledChart(),
+  });
   const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
   if (errors.length === 0) return read.inputs;
   process.stderr.write(`wrong input, nothing was made:\n${errors.map((error) => `  ${error}`).join('\n')}\n`);

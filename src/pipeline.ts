@@ -18,18 +18,21 @@ import { SystemWatch } from './diagnose/system-watch.ts';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
-import { connect, type KubeConnection } from './kube/connection.ts';
+import { describeShape } from './kept-cluster.ts';
+import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
 import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
+import type { PlatformUpdate } from './platform/plan-update.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from './results-dir.ts';
 import { type BroughtHome, bringHome } from './run/bring-home.ts';
 import { carryCredentials } from './run/carry-credentials.ts';
 import { buildTestImage, chooseImages } from './run/choose-images.ts';
 import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './run/enter-existing.ts';
+import { checkKept, openKept } from './run/enter-kept.ts';
 import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
 import { readOwnJob } from './run/prepare-job.ts';
@@ -37,7 +40,8 @@ import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
 import { runSuite } from './run/run-suite.ts';
 import { runTogether } from './run/run-together.ts';
-import { refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
+import { beginUpdate, digestChart, finishUpdate, notePlatform } from './run/update-platform.ts';
+import { describeUntested, refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
 import type { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { provideTools } from './tools/provide-tools.ts';
@@ -54,21 +58,28 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
   const taken = await takeResultsDir(run.dir, options.inputs.tier);
   if (!taken.ok) return refuseRun(run, taken.failure);
   try {
-    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, options.cluster));
-    return await conclude(run, failure);
+    const standing = options.kept?.content.standing?.cluster ?? options.cluster;
+    const isOnlyPlatform = options.isOnlyPlatform ?? false;
+    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, standing, isOnlyPlatform));
+    return isOnlyPlatform && failure === null ? await leavePlatform(run) : await conclude(run, failure);
   } finally {
     await releaseResultsDir(run.dir);
   }
 }
 
-async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Promise<Result<undefined>> {
+async function untilTestsEnd(
+  run: Run,
+  standing: ReadyCluster | undefined,
+  isOnlyPlatform: boolean,
+): Promise<Result<undefined>> {
   const { inputs, clock } = run;
   if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
   const isExisting = inputs.cluster === 'existing';
-  // Where the cluster is elsewhere, this machine has nothing to carry.
-  const machine = await clock.phase<MachineFacts | undefined>('preflight', () =>
-    isExisting ? reachExisting(run) : checkMachine(inputs, run.voice),
-  );
+  // Where the cluster is elsewhere, or stands already, this machine has nothing more to carry.
+  const machine = await clock.phase<MachineFacts | undefined>('preflight', () => {
+    if (isExisting) return reachExisting(run);
+    return run.kept === undefined ? checkMachine(inputs, run.voice) : checkKept(run, standing!);
+  });
   if (!machine.ok) return machine;
   const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
   if (!tools.ok) return tools;
@@ -77,6 +88,7 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   if (!manifests.ok) return manifests;
   const own = await readOwnJob(run, chart);
   if (!own.ok) return own;
+  if (chart !== undefined) run.chartDigest = await digestChart(chart);
   if (standing === undefined && machine.value !== undefined) {
     const demand = planDemand(inputs, manifests.value, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
@@ -94,10 +106,19 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
   if (!platform.ok) return nameSimilarImages(run, platform);
+  if (isOnlyPlatform) return succeed(undefined);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
   return explainEnd(run, tests, platform.value.watch.events);
+}
+
+/** The end of a run that was to bring up the platform alone: there is nothing to judge. */
+async function leavePlatform(run: Run): Promise<RunEnd> {
+  run.closing.abort();
+  const end = describeUntested(run);
+  await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
+  return end;
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
@@ -193,7 +214,10 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
           },
           findFailure: () => system?.findFailure(),
         }).finally(() => over.abort());
-        if (made.ok) run.cluster = made.value;
+        if (made.ok) {
+          run.cluster = made.value;
+          noteStanding(run);
+        }
         return made;
       }),
     (signal) =>
@@ -210,14 +234,29 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
 }
 
 async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): Promise<Result<undefined>> {
-  await run.clock.phaseOf('cluster', async () => {
+  const open = await run.clock.phase('cluster', async () => {
     run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
     run.cluster = cluster;
+    return run.kept === undefined ? succeed(undefined) : openKept(run, cluster, run.connection);
   });
+  if (!open.ok) return open;
   return run.clock.phase('images', async () => {
     const built = await buildTestImage(run, run.signal);
-    return built.ok ? loadImages(images, cluster.nodes, run.signal) : built;
+    if (!built.ok) return built;
+    const loaded = await loadImages(images, cluster.nodes, run.signal);
+    if (!loaded.ok) return loaded;
+    run.changedImages = new Set(loaded.value);
+    if (run.kept !== undefined)
+      run.door.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
+    return succeed(undefined);
   });
+}
+
+/** Notes what a later run must know to enter the cluster, should it be kept. */
+function noteStanding(run: Run): void {
+  const { inputs, request, cluster, record } = run;
+  if (request === undefined || cluster === undefined) return;
+  record.stand({ ...request, cluster, tier: inputs.tier, shape: describeShape(inputs) });
 }
 
 // ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,6 +264,9 @@ async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): 
 async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Result<Platform>> {
   const { inputs, signal } = run;
   const connection = run.connection!;
+  const begun =
+    run.kept === undefined || chart === undefined ? succeed(undefined) : await beginUpdate(run, chart, connection);
+  if (!begun.ok) return begun;
   const made =
     inputs.cluster === 'existing'
       ? await enterNamespace(run, connection)
@@ -248,7 +290,8 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
   });
   void run.usage.run();
   if (chart === undefined) run.door.say('no chart: profile none');
-  const installed = chart === undefined ? succeed(undefined) : await installPlatform(run, chart, connection, watch);
+  const installed =
+    chart === undefined ? succeed(undefined) : await installPlatform(run, chart, { connection, watch }, begun.value);
   if (!installed.ok) return installed;
   const network = await checkNetwork({
     ...run.voice,
@@ -258,29 +301,35 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
     release: chart?.release,
     node: run.cluster?.nodes[0],
   });
-  return network.ok ? succeed({ connection, watch }) : network;
+  if (!network.ok) run.kept?.notePlatform(undefined);
+  if (!network.ok) return network;
+  if (chart !== undefined) await notePlatform(run, chart, connection);
+  return succeed({ connection, watch });
 }
 
 function installPlatform(
   run: Run,
   chart: Chart,
-  connection: KubeConnection,
-  watch: NamespaceWatch,
+  platform: Platform,
+  update: PlatformUpdate | undefined,
 ): Promise<Result<undefined>> {
   const { inputs } = run;
   const { kubeconfigPath } = run.cluster!;
   const { release: name, namespace, helm } = chart;
-  if (inputs.cluster === 'existing') run.record.note({ kind: 'release', name, namespace, helm, kubeconfigPath });
-  run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
-  run.release = chart;
-  return installChart(chart, {
+  const isExisting = inputs.cluster === 'existing';
+  if (isExisting) run.record.note({ kind: 'release', name, namespace, helm, kubeconfigPath });
+  const options = {
     ...run.voice,
-    connection,
+    ...platform,
     kubeconfigPath,
-    labels: inputs.cluster === 'existing' ? { [runLabel]: run.record.content.runId } : {},
-    watch,
+    labels: isExisting ? { [runLabel]: run.record.content.runId } : {},
     timeoutSeconds: inputs.platformTimeoutSeconds,
-  });
+  };
+  run.release = chart;
+  if (update !== undefined && update.act !== 'install' && update.act !== 'renew')
+    return finishUpdate(run, chart, update, options);
+  run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
+  return installChart(chart, options);
 }
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────

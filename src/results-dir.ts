@@ -1,5 +1,5 @@
 /** The results directory on the runner: what lies where, and who may use it. */
-import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import { resultsMarker } from './inputs.ts';
@@ -72,9 +72,13 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<undefined
     throw error;
   }
   await writeFile(dir.resultJson, renderResultJson(unfinished(tier)));
-  const { root: _, resultJson: __, ...rest } = dir;
+  const { root: _, resultJson: __, results, ...rest } = dir;
   await Promise.all(Object.values(rest).map((old) => rm(old, { recursive: true, force: true })));
-  await Promise.all([dir.junit, dir.results, dir.logs, dir.cluster].map((one) => mkdir(one)));
+  await Promise.all([dir.junit, dir.logs, dir.cluster].map((one) => mkdir(one)));
+  // Emptied, not made anew: the nodes of a kept cluster mount this very directory.
+  if ((await lstat(results).catch(() => undefined))?.isDirectory() !== true) await rm(results, { force: true });
+  await mkdir(results, { recursive: true });
+  for (const old of await readdir(results)) await rm(path.join(results, old), { recursive: true, force: true });
   // Written out, since a hole in a file holds no room.
   await writeFile(path.join(dir.root, reserveName), Buffer.alloc(reserveBytes, 1));
   // Test containers run as any user. Only the runner's own users can reach the directory, through its parents.

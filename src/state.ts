@@ -12,12 +12,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { identifySelf, isAlive } from './tools/is-alive.ts';
+import { identifySelf, isAlive, type ProcessIdentity } from './tools/is-alive.ts';
 
 const madeSchema = v.variant('kind', [
   /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
@@ -50,6 +51,39 @@ const madeSchema = v.variant('kind', [
 /** One thing that a run has made and that teardown removes. */
 export type Made = v.InferOutput<typeof madeSchema>;
 
+const platformSchema = v.object({
+  /** Of what the chart was rendered from. */
+  digest: v.string(),
+  /** Of the helm release, as helm counts them. */
+  revision: v.string(),
+});
+
+/** A platform that was ready, as helm installed it last. */
+export type InstalledPlatform = v.InferOutput<typeof platformSchema>;
+
+const standingSchema = v.object({
+  cluster: v.object({
+    name: v.string(),
+    kubeconfigPath: v.string(),
+    nodes: v.array(v.string()),
+    kubernetes: v.string(),
+    mountedHostPath: v.string(),
+  }),
+  tier: v.string(),
+  /** Where the command line was called; flags and the project file are read against it. */
+  directory: v.string(),
+  /** The flags, without secrets: those are never written to a disk. */
+  given: v.record(v.string(), v.string()),
+  hasSecrets: v.boolean(),
+  /** By input, a digest of what the cluster cannot be given anew. */
+  shape: v.record(v.string(), v.string()),
+  /** Absent until the platform was ready, and once it was found broken. */
+  platform: v.optional(platformSchema),
+});
+
+/** What a later run must know of a cluster to enter it. */
+export type Standing = v.InferOutput<typeof standingSchema>;
+
 const recordSchema = v.object({
   schema: v.literal(1),
   /** Unique to the run; part of every name that the run gives. */
@@ -60,6 +94,7 @@ const recordSchema = v.object({
   startedAt: v.string(),
   /** Why the cluster stays although the run is over; absent when it does not. */
   kept: v.optional(v.string()),
+  standing: v.optional(standingSchema),
   made: v.array(madeSchema),
 });
 
@@ -138,9 +173,61 @@ export class RunRecord {
     this.#write();
   }
 
+  /** Notes what the next run must know of the cluster, should it be kept. */
+  stand(standing: Standing): void {
+    this.#content = { ...this.#content, standing };
+    this.#write();
+  }
+
+  /** Notes the platform in the cluster, or with undefined that it is to be installed anew. */
+  notePlatform(platform: InstalledPlatform | undefined): void {
+    const { standing } = this.#content;
+    if (standing === undefined) return;
+    const { platform: _, ...rest } = standing;
+    this.stand(platform === undefined ? rest : { ...rest, platform });
+  }
+
+  /**
+   * Takes the kept cluster for this process alone, until `release` or its end.
+   * @returns the process that has it, if that is another one.
+   */
+  occupy(): ProcessIdentity | undefined {
+    const owner = this.occupant;
+    if (owner !== undefined) return owner;
+    rmSync(this.#lock, { force: true });
+    try {
+      writeFileSync(this.#lock, JSON.stringify(identifySelf()), { flag: 'wx', mode: 0o600 });
+      return undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      // Another one was quicker.
+      return this.occupant ?? { pid: 0, startTicks: '' };
+    }
+  }
+
+  /** Gives the kept cluster back. */
+  release(): void {
+    rmSync(this.#lock, { force: true });
+  }
+
+  /** The living process that uses the kept cluster. */
+  get occupant(): ProcessIdentity | undefined {
+    try {
+      const owner = JSON.parse(readFileSync(this.#lock, 'utf8')) as ProcessIdentity;
+      return isAlive(owner) ? owner : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get #lock(): string {
+    return `${this.file}.lock`;
+  }
+
   /** The run is over and nothing of it is left. */
   remove(): void {
     rmSync(this.file, { force: true });
+    this.release();
   }
 
   /** Whether the process that wrote the record still runs. */

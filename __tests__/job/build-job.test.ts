@@ -76,3 +76,27 @@ test('a ServiceAccount brings its token, none does not', () => {
     spec: { template: { spec: { serviceAccountName: 'tests', automountServiceAccountToken: true } } },
   });
 });
+
+describe('a part of the tests that is asked for', () => {
+  const report = ['-v', '--junitxml=/results/junit.xml'];
+  const tests = ['tests/integration/test_x.py', '-k', 'not slow'];
+
+  test('stands in place of all of the tier, and the report is written all the same', () => {
+    expect(chooseCommand({ ...options, tests })).toEqual({ command: ['pytest'], args: [...tests, ...report] });
+    expect(chooseCommand({ ...options, tests, args: ['-x', 'tests/integration/test_y.py', ...report] })).toEqual({
+      command: undefined,
+      args: ['-x', ...tests, ...report],
+    });
+  });
+
+  test('stands behind arguments that name none', () => {
+    expect(chooseCommand({ ...options, tests, command: ['pytest'], args: report })).toEqual({
+      command: ['pytest'],
+      args: [...report, ...tests],
+    });
+  });
+});
+
+test('a pod that is kept for a look is not deleted after an hour', () => {
+  expect(buildJob({ ...options, isKept: true }).spec).not.toHaveProperty('ttlSecondsAfterFinished');
+});

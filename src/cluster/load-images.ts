@@ -56,7 +56,8 @@ export async function fillNodes(
   const names = chooseNodes(nodes, wanted.controlPlane);
   if (images.length > 0)
     options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
-  let result = await loadImages(images, names, options.signal);
+  const loaded = await loadImages(images, names, options.signal);
+  let result: Result<undefined> = loaded.ok ? succeed(undefined) : loaded;
   for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options.signal);
   return result;
 }
@@ -70,19 +71,22 @@ export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], contr
 /**
  * Loads images of the local docker into nodes. An image that a node has already, be it from an
  * earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
- * @returns a failure of kind `image` naming the node and what docker or containerd said.
+ * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and what docker or
+ * containerd said.
  */
-export async function loadImages(images: string[], nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
-  if (images.length === 0) return succeed(undefined);
+export async function loadImages(images: string[], nodes: string[], signal: AbortSignal): Promise<Result<string[]>> {
+  if (images.length === 0) return succeed([]);
   const local = await Promise.all(images.map((name) => inspectLocalImage(name, signal)));
   const ids = new Map(images.map((name, i) => [name, local[i]?.id ?? '']));
-  return inEveryNode(nodes, signal, async (node) => {
+  const loaded = new Set<string>();
+  const done = await inEveryNode(nodes, signal, async (node) => {
     const listed = await runProgram('docker', ['exec', node, ...ctrImages, 'ls'], {
       signal,
       timeoutSeconds: 60,
     });
     const there = listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
     const missing = images.filter((name) => !isInNode(name, ids.get(name)!, there));
+    for (const name of missing) loaded.add(name);
     const [digested, tagged] = [missing.filter(hasDigest), missing.filter((name) => !hasDigest(name))];
     const streams = tagged.length === 0 ? [] : [{ names: tagged, command: importCommand }];
     // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
@@ -104,6 +108,7 @@ export async function loadImages(images: string[], nodes: string[], signal: Abor
     }
     return succeed(undefined);
   });
+  return done.ok ? succeed([...loaded]) : done;
 }
 
 /** Loads the images of a tar archive, as `docker save` or an OCI build writes it, into nodes. */

@@ -43,6 +43,18 @@ export async function waitForNodes(
   }
 }
 
+/**
+ * The nodes of a cluster that are not Ready now, each with what its kubelet says.
+ * @throws ApiError when the API server does not answer within the deadline.
+ */
+export async function listNotReady(
+  connection: KubeConnection,
+  options: { signal: AbortSignal; deadlineSeconds: number },
+): Promise<string[]> {
+  const { items } = await connection.call<{ items: Node[] }>('GET', '/api/v1/nodes', options);
+  return items.filter((node) => !isReady(node)).map((node) => `${node.metadata.name}: ${describeNotReady(node)}`);
+}
+
 function isReady(node: Node): boolean {
   return readyCondition(node)?.status === 'True';
 }

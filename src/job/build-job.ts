@@ -25,6 +25,8 @@ export interface JobOptions {
   /** As the user gave them: undefined keeps the default, empty the image's own. */
   command: string[] | undefined;
   args: string[] | undefined;
+  /** What to run in place of all tests of the tier, as pytest takes it; empty for all. */
+  tests?: string[];
   env: [string, string][];
   volumes: VolumeMount[];
   resultsPath: string;
@@ -35,22 +37,36 @@ export interface JobOptions {
   timeoutSeconds: number;
   startupTimeoutSeconds: number;
   graceSeconds: number;
+  /** Whether the pod is to be there for a look for as long as its cluster is. */
+  isKept?: boolean;
   /** The helper in the test image, when there is to be one. */
   helper?: TestHelper | undefined;
 }
 
 /**
  * The command and arguments of the test container; undefined leaves a field to the image. By default pytest runs the
- * tier's directory; where the image's entry point runs pytest already, only the arguments are given.
+ * tier's directory; where the image's entry point runs pytest already, only the arguments are given. `tests` stand in place
+ * of the words that name that directory or something in it, or where there is none, behind the arguments.
  */
-export function chooseCommand(options: Pick<JobOptions, 'tier' | 'command' | 'args' | 'entrypoint' | 'resultsPath'>): {
+export function chooseCommand(
+  options: Pick<JobOptions, 'tier' | 'command' | 'args' | 'tests' | 'entrypoint' | 'resultsPath'>,
+): {
   command: string[] | undefined;
   args: string[] | undefined;
 } {
-  const { command, args, entrypoint } = options;
+  const { command, args, tests = [], entrypoint } = options;
   const orImage = (words: string[] | undefined) => (words === undefined || words.length === 0 ? undefined : words);
-  if (command !== undefined || args !== undefined) return { command: orImage(command), args: orImage(args) };
-  const defaultArgs = [`tests/${options.tier}`, '-v', `--junitxml=${options.resultsPath}/junit.xml`];
+  const ofTier = `tests/${options.tier}`;
+  const select = (words: string[]) => {
+    if (tests.length === 0) return words;
+    const isOfTier = (word: string) => word === ofTier || word.startsWith(`${ofTier}/`);
+    const at = words.findIndex(isOfTier);
+    const others = words.filter((word) => !isOfTier(word));
+    return at === -1 ? [...words, ...tests] : others.toSpliced(at, 0, ...tests);
+  };
+  if (command !== undefined || args !== undefined)
+    return { command: orImage(command), args: orImage(select(args ?? [])) };
+  const defaultArgs = select([ofTier, '-v', `--junitxml=${options.resultsPath}/junit.xml`]);
   if (entrypoint?.some((word) => /(^|\/)(pytest|py\.test)$/.test(word)))
     return { command: undefined, args: defaultArgs };
   return { command: ['pytest'], args: defaultArgs };
@@ -81,7 +97,7 @@ export function buildJob(options: JobOptions): JobManifest {
     metadata: { name: jobName, namespace: options.namespace, labels },
     spec: {
       backoffLimit: 0,
-      ttlSecondsAfterFinished: secondsKeptAfterFinish,
+      ...(options.isKept === true ? {} : { ttlSecondsAfterFinished: secondsKeptAfterFinish }),
       activeDeadlineSeconds: netSecondsOf(options),
       template: {
         metadata: { labels },

@@ -13,7 +13,7 @@ export function explainHelm(what: string, stderr: string, end: string): Failure 
       : lines
           .slice(from)
           .join(' ')
-          .replace(/^error: (INSTALLATION FAILED: )?/i, '');
+          .replace(/^error: ((INSTALLATION|UPGRADE) FAILED: )?/i, '');
   const known = explanations.find(({ words }) => words.test(said));
   return {
     kind: 'chart',

@@ -3,10 +3,11 @@ import { classifyNotReady } from '../diagnose/classify-pod.ts';
 import { explainTrouble } from '../diagnose/explain-trouble.ts';
 import { findTroubles } from '../diagnose/find-troubles.ts';
 import { apiLostSeconds, type NamespaceWatch, type WaitEnd } from '../diagnose/namespace-watch.ts';
-import { describeEvent, isBeingDeleted, statusesOf } from '../diagnose/pod-facts.ts';
+import { controllerOf, describeEvent, hasEnded, isBeingDeleted, isReady, statusesOf } from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
 import type { Trouble } from '../diagnose/trouble.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import type { ObjectMeta, Pod } from '../kube/objects.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { type Chart, chartArguments, helmEnvironment } from './chart.ts';
@@ -26,13 +27,15 @@ export interface InstallOptions {
   labels: Record<string, string>;
   watch: NamespaceWatch;
   timeoutSeconds: number;
+  /** Without it the chart is installed. */
+  verb?: 'install' | 'upgrade';
   signal: AbortSignal;
   waitingFor: (what: string) => void;
   quote: (line: string) => void;
 }
 
 /**
- * Installs the chart and returns when all it made is ready, or as soon as it is certain that it never will be. helm
+ * Installs or upgrades the chart and returns when all it made is ready, or as soon as it is certain that it never will be. helm
  * waits; beside it our own watcher reads what helm does not say.
  * @returns a failure of kind `chart` with the guilty container's last lines, `cluster` when a node is to blame, or `api`.
  */
@@ -53,6 +56,26 @@ export async function installChart(chart: Chart, options: InstallOptions): Promi
   return install.explainEnd(first.end);
 }
 
+/**
+ * Waits until all that a chart made before is ready, and `isBack` agrees, or as soon as it is certain that it never will be.
+ * Pods that nothing makes anew when they are gone are passed over: somebody may have made them to look at something.
+ * @returns the failures of `installChart`.
+ */
+export async function awaitChart(
+  chart: Chart,
+  isBack: () => boolean,
+  options: InstallOptions,
+): Promise<Result<undefined>> {
+  const deadline = performance.now() + options.timeoutSeconds * 1000;
+  const { watch, signal, timeoutSeconds } = options;
+  const seen = await watch.until(() => watch.isSynced || undefined, { signal, deadlineSeconds: timeoutSeconds });
+  const strays = watch.pods.filter((pod) => controllerOf(pod) === undefined);
+  const installation = new Installation(chart, options, strays);
+  if (seen.kind !== 'decided') return installation.explainEnd(seen);
+  const isUp = (pod: Pod) => isReady(pod) || hasEnded(pod) || isBeingDeleted(pod) || strays.includes(pod);
+  return installation.settle(deadline, () => isBack() && watch.pods.every(isUp));
+}
+
 class Installation {
   readonly #chart: Chart;
   readonly #options: InstallOptions;
@@ -61,22 +84,22 @@ class Installation {
   /** Logs of pods that failed, read at once: helm deletes the pods of its hooks. */
   readonly #saved = new Map<string, Promise<string[]>>();
 
-  constructor(chart: Chart, options: InstallOptions) {
+  constructor(chart: Chart, options: InstallOptions, before?: readonly { metadata: ObjectMeta }[]) {
     this.#chart = chart;
     this.#options = options;
     const { pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims } = options.watch.facts;
-    const there = [pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims].flat();
+    const there = before ?? [pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims].flat();
     this.#before = new Set(there.map((object) => object.metadata.uid));
   }
 
   /** Runs helm and watches beside it. Whichever ends first ends the other; both are awaited, so that nothing outlives this. */
   async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Trouble> } | { error: unknown }> {
-    const { kubeconfigPath, labels, timeoutSeconds, quote } = this.#options;
+    const { kubeconfigPath, labels, timeoutSeconds, quote, verb = 'install' } = this.#options;
     const over = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, over.signal]);
     const timeout = ['--wait', '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
     const marks = Object.entries(labels).flatMap(([label, value]) => ['--labels', `${label}=${value}`]);
-    const args = ['install', ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
+    const args = [verb, ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
     const helm = runProgram(this.#chart.helm, args, { signal, env: helmEnvironment, onLine: quote });
     const verdict = this.#until(() => this.#look(), deadline, signal);
     const first = await Promise.race([
@@ -96,10 +119,11 @@ class Installation {
    * helm takes a container without a readiness probe for ready in the moment in which it runs. It is waited for until it
    * has run for some seconds, and longer than its former run if it has crashed before.
    */
-  async settle(deadline: number): Promise<Result<undefined>> {
+  async settle(deadline: number, isReadyToo: () => boolean = () => true): Promise<Result<undefined>> {
     const { watch, signal } = this.#options;
     const settledAt = performance.now();
     const isUp = () =>
+      isReadyToo() &&
       watch.pods.every(
         (pod) =>
           this.#before.has(pod.metadata.uid) ||
@@ -113,7 +137,7 @@ class Installation {
 
   /** helm gave up: its words, or better those of the object that made it. */
   async explainRun(run: ProgramRun): Promise<Failure> {
-    const helm = explainHelm('helm install failed', run.stderr, describeEnd(run));
+    const helm = explainHelm(`helm ${this.#options.verb ?? 'install'} failed`, run.stderr, describeEnd(run));
     const isAboutObjects = /not ready|BackoffLimitExceeded|failed (pre|post)-|timed out|deadline exceeded|hook/i.test(
       run.stderr,
     );

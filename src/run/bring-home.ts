@@ -115,7 +115,8 @@ function testLog(run: Run): KeptLog | undefined {
 }
 
 async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
-  for (const node of run.cluster?.nodes ?? []) {
+  // What a collector hands over is ours already, and the nodes may not see it.
+  for (const node of run.forceCollector ? [] : (run.cluster?.nodes ?? [])) {
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }

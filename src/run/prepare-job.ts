@@ -105,6 +105,8 @@ async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobMa
     ...run.inputs,
     runId: run.record.content.runId,
     isLoaded: run.loadedImages.has(run.inputs.image),
+    tests: run.tests,
+    isKept: run.kept !== undefined || run.inputs.keep !== 'never',
     entrypoint: run.image?.entrypoint,
     imagePullSecrets: run.hasPullSecret ? [pullSecretName] : [],
     helper: await provideHelper(run, connection),

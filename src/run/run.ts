@@ -21,7 +21,7 @@ import type { ReportedIncident, ReportedLog, ReportInput } from '../report/repor
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results-limits.ts';
 import { SecretMask } from '../secret-mask.ts';
-import type { RunRecord } from '../state.ts';
+import type { RunRecord, Standing } from '../state.ts';
 import { MaskedDoor } from './masked-door.ts';
 import { PhaseClock } from './phase-clock.ts';
 
@@ -38,9 +38,20 @@ export interface RunOptions {
   leg?: NonNullable<Verdict['leg']>;
   /** A cluster that is there already and stays; without it the run makes one of its own. */
   cluster?: ReadyCluster;
+  /** What calls of the command line later on must know to enter the cluster of this run, should it be kept. */
+  request?: RunRequest;
+  /** The record of a cluster that an earlier run has kept: this run enters it, loads and deploys what has changed, and leaves it. */
+  kept?: RunRecord;
+  /** What to run of the tests, as pytest takes it; all of the tier when empty. */
+  tests?: string[];
+  /** Whether the run is over once the platform is ready. */
+  isOnlyPlatform?: boolean;
   /** Has results come home by a collector even where the runner's disk is in reach: how other clusters do it. */
   forceCollector?: boolean;
 }
+
+/** How the command line was called. */
+export type RunRequest = Pick<Standing, 'directory' | 'given' | 'hasSecrets'>;
 
 export interface RunEnd {
   verdict: Verdict;
@@ -48,7 +59,9 @@ export interface RunEnd {
   report: ReportInput;
   /** Path of the kubeconfig; empty when there is no cluster. */
   kubeconfig: string;
-  /** False when another run uses the results directory: then nothing of this one may be written there. */
+  /** Undefined when none was started. */
+  testPod?: { name: string; container: string } | undefined;
+  /** False when another run uses the results directory, or there is no report: nothing of this one may be written there. */
   ownsResultsDir: boolean;
 }
 
@@ -126,7 +139,14 @@ export class Run {
   job: PreparedJob | undefined;
   /** Brings home results that are not written to the runner's disk. */
   collection: ResultsCollection | undefined;
-  readonly forceCollector: boolean;
+  forceCollector: boolean;
+  readonly request: RunRequest | undefined;
+  readonly kept: RunRecord | undefined;
+  readonly tests: string[];
+  /** Of what the chart is rendered from; empty when there is none. */
+  chartDigest = '';
+  /** Names of images that a node was given, since it lacked them or had others of these names. */
+  changedImages: ReadonlySet<string> = new Set();
   readonly mask: SecretMask;
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
@@ -153,6 +173,9 @@ export class Run {
     this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));
     this.door = this.mask.isEmpty ? options.door : new MaskedDoor(options.door, this.mask);
     this.forceCollector = options.forceCollector ?? inputs.cluster === 'existing';
+    this.request = options.request;
+    this.kept = options.kept;
+    this.tests = options.tests ?? [];
     this.signal = options.signal;
     this.record = options.record;
     this.workDir = options.workDir;
@@ -174,7 +197,12 @@ export class Run {
 
   /** Where the nodes of the cluster see the directory that the tests write to. */
   get resultsNodePath(): string {
-    return path.posix.join(nodeResultsPath, path.relative(this.cluster!.mountedHostPath, this.dir.results));
+    return this.resultsPathIn(this.cluster!);
+  }
+
+  /** Where the nodes of a cluster see that directory, if it lies in what they mount. */
+  resultsPathIn(cluster: ReadyCluster): string {
+    return path.posix.join(nodeResultsPath, path.relative(cluster.mountedHostPath, this.dir.results));
   }
 
   get resultsLimits(): ResultsLimits {

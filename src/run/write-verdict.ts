@@ -80,7 +80,9 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const junit = () => writeJUnit(dir.junitXml, { reports, phases: verdict.phases, failure });
   const troubles = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
-  return { verdict, dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: true };
+  const { job, end, cluster } = run;
+  const testPod = job && end && { name: end.pod.metadata.name, container: job.container };
+  return { verdict, dir, report, kubeconfig: cluster?.kubeconfigPath ?? '', testPod, ownsResultsDir: true };
 }
 
 /** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
@@ -122,6 +124,19 @@ function blameDisk(failure: Failure, dir: ResultsDir): Failure {
     reason: toOneLine(`the disk of ${dir.root} is full, and ${failure.reason}`),
     hint: 'Free some room, name another results-dir, or have the tests write less.',
   };
+}
+
+/** The end of a run that brought up the platform and was to do no more. Red, since nothing has been tested; there is no report. */
+export function describeUntested(run: Run): RunEnd {
+  const failure: Failure = {
+    kind: 'no-tests',
+    reason: 'the platform was brought up, and nothing has been tested yet',
+    hint: 'Run the tests: node dist/cli.js again',
+    evidence: [],
+  };
+  const verdict = assembleVerdict(run, failure, { ...noTests });
+  const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
+  return { verdict, dir: run.dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: false };
 }
 
 /** The end of a run that may not even use its results directory: nothing is written. */

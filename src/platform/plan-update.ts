@@ -1,0 +1,60 @@
+/** What has to be done for a platform that stands to be what the chart and its images say now. Decided here, from values. */
+import { controllerOf, hasEnded, isBeingDeleted } from '../diagnose/pod-facts.ts';
+import type { Job, Pod } from '../kube/objects.ts';
+
+/** The last revision of a helm release, as the cluster has it. */
+export interface Release {
+  status: string;
+  revision: string;
+}
+
+export interface PlatformFacts {
+  /** Undefined when there is none. */
+  release: Release | undefined;
+  /** What was installed when the platform was ready last; undefined when it was not, or broke since. */
+  noted: { digest: string; revision: string } | undefined;
+  /** Of what the chart is rendered from now. */
+  digest: string;
+  /** Whether a node was just given another image under the name that a pod asks for. */
+  isChanged: (image: string) => boolean;
+  pods: readonly Pod[];
+  jobs: readonly Job[];
+}
+
+export interface PlatformUpdate {
+  /** `renew`: whatever is there goes first. */
+  act: 'install' | 'renew' | 'upgrade' | 'none';
+  /** For the reader of the console. */
+  why: string;
+  /** Pods whose program is no longer that of their image. */
+  restart: Pod[];
+}
+
+export function planUpdate(facts: PlatformFacts): PlatformUpdate {
+  const { release, noted, digest, isChanged } = facts;
+  if (release === undefined) return { act: 'install', why: 'there is no release', restart: [] };
+  if (release.status !== 'deployed')
+    return { act: 'renew', why: `its last installation is ${release.status}`, restart: [] };
+  if (noted === undefined) return { act: 'renew', why: 'it was not ready when it was seen last', restart: [] };
+  const old = facts.pods.filter((pod) => imagesOf(pod).some(isChanged) && !isBeingDeleted(pod));
+  // What a Job of the chart did with the former image, nothing but a new installation has it do again.
+  const ofChart = new Set(facts.jobs.filter(isOfChart).map(({ metadata }) => metadata.uid));
+  const done = old.find((pod) => ofChart.has(controllerOf(pod)?.uid ?? ''));
+  if (done !== undefined)
+    return { act: 'renew', why: `${done.metadata.name} has run with an image that has changed`, restart: [] };
+  const restart = old.filter((pod) => !hasEnded(pod) && !['Job', undefined].includes(controllerOf(pod)?.kind));
+  if (release.revision !== noted.revision)
+    return { act: 'upgrade', why: `somebody else made revision ${release.revision} of it`, restart };
+  if (digest !== noted.digest) return { act: 'upgrade', why: 'the chart or its values have changed', restart };
+  return { act: 'none', why: 'neither the chart nor its values have changed', restart };
+}
+
+/** Whether helm made a Job. Programs of the platform may make others as they go, for each piece of their work. */
+function isOfChart({ metadata }: Job): boolean {
+  const { annotations = {} } = metadata;
+  return 'meta.helm.sh/release-name' in annotations || 'helm.sh/hook' in annotations;
+}
+
+function imagesOf(pod: Pod): string[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(({ image }) => image ?? []);
+}

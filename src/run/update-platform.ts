@@ -1,0 +1,172 @@
+/** The phase `platform` in a kept cluster: what has changed since it was ready last is deployed, and nothing else. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { nameInNode } from '../cluster/load-images.ts';
+import { factPaths } from '../diagnose/namespace-facts.ts';
+import { controllerOf, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Job, ObjectMeta, Pod } from '../kube/objects.ts';
+import { listResources } from '../kube/resources.ts';
+import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { type Chart, helmEnvironment } from '../platform/chart.ts';
+import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
+import { type PlatformUpdate, planUpdate, type Release } from '../platform/plan-update.ts';
+import { describeEnd, runProgram } from '../tools/run-program.ts';
+import type { Run } from './run.ts';
+
+const removalSeconds = 120;
+const pollMilliseconds = 200;
+
+/**
+ * Digest of all that a chart is rendered from: its files, those of the values, and what is set. Not of what it is rendered
+ * to, which differs each time where a chart makes up passwords.
+ */
+export async function digestChart(chart: Chart): Promise<string> {
+  const { helm: _, ...described } = chart;
+  const hash = createHash('sha256').update(JSON.stringify(described));
+  for (const root of [chart.chart, ...chart.valuesFiles])
+    for (const file of await listFiles(root))
+      hash.update(`\0${path.relative(root, file)}\0`).update(await readFile(file));
+  return hash.digest('hex');
+}
+
+/** A file, or all files below a directory, links followed as helm does; none where a chart comes from elsewhere. */
+async function listFiles(root: string): Promise<string[]> {
+  const seen = await stat(root).catch(() => undefined);
+  if (seen?.isFile() === true) return [root];
+  if (seen?.isDirectory() !== true) return [];
+  const names = (await readdir(root)).sort();
+  return (await Promise.all(names.map((name) => listFiles(path.join(root, name))))).flat();
+}
+
+/**
+ * Decides what the platform in a kept cluster needs, and takes it away, with its namespace and all data, where it has to be
+ * installed anew.
+ * @returns a failure of kind `chart`, `cluster` or `api` when that does not succeed.
+ */
+export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<PlatformUpdate>> {
+  const { inputs, signal, kept, changedImages } = run;
+  const changed = new Set([...changedImages].map(nameInNode));
+  const paths = factPaths(inputs.namespace);
+  const [pods, jobs] = await Promise.all([
+    listResources<Pod>(connection, paths.pods, signal),
+    listResources<Job>(connection, paths.jobs, signal),
+  ]);
+  const update = planUpdate({
+    release: await readRelease(connection, chart, signal),
+    noted: kept?.content.standing?.platform,
+    digest: run.chartDigest,
+    isChanged: (image) => changed.has(nameInNode(image)),
+    pods,
+    jobs,
+  });
+  if (update.act !== 'none') kept?.notePlatform(undefined);
+  if (update.act !== 'renew') return succeed(update);
+  run.door.say(`release ${chart.release} is removed, with all data, and installed anew: ${update.why}`);
+  const removed = await removePlatform(run, chart, connection);
+  return removed.ok ? succeed(update) : removed;
+}
+
+/** Carries out what was decided for a platform that stands, and waits until it is ready. */
+export async function finishUpdate(
+  run: Run,
+  chart: Chart,
+  update: PlatformUpdate,
+  options: InstallOptions,
+): Promise<Result<undefined>> {
+  const { act, why, restart } = update;
+  const { connection, watch } = options;
+  run.door.say(
+    act === 'none' ? `no helm upgrade of ${chart.release}: ${why}` : `helm upgrade ${chart.release}: ${why}`,
+  );
+  const upgraded = act === 'none' ? succeed(undefined) : await installChart(chart, { ...options, verb: 'upgrade' });
+  if (!upgraded.ok) return upgraded;
+  if (restart.length > 0)
+    run.door.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
+  for (const pod of restart)
+    await connection.deletePod(chart.namespace, pod.metadata.name, {
+      graceSeconds: restartGraceSeconds,
+      signal: run.signal,
+    });
+  const back = await awaitChart(chart, () => areBack(restart, watch.pods), options);
+  // What broke since it was ready is not mended by waiting for it once more.
+  if (!back.ok) run.kept?.notePlatform(undefined);
+  return back;
+}
+
+const restartGraceSeconds = 10;
+
+/** Whether the pods are gone and as many ready ones of the same makers stand in their place. Pure. */
+export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
+  const uids = new Set(former.map((pod) => pod.metadata.uid));
+  if (pods.some((pod) => uids.has(pod.metadata.uid))) return false;
+  const makers = Map.groupBy(former, (pod) => controllerOf(pod)?.uid);
+  return [...makers].every(([maker, gone]) => {
+    const ready = pods.filter((pod) => controllerOf(pod)?.uid === maker && isReady(pod) && !isBeingDeleted(pod));
+    return ready.length >= gone.filter((pod) => !hasEnded(pod)).length;
+  });
+}
+
+/** Notes in the record of the cluster that the platform is ready as the chart wants it now. */
+export async function notePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<void> {
+  const record = run.kept ?? run.record;
+  if (record.content.standing === undefined) return;
+  const release = await readRelease(connection, chart, run.signal);
+  if (release !== undefined) record.notePlatform({ digest: run.chartDigest, revision: release.revision });
+}
+
+/** The last revision of a release: helm keeps each in a Secret with these labels. */
+async function readRelease(
+  connection: KubeConnection,
+  chart: Chart,
+  signal: AbortSignal,
+): Promise<Release | undefined> {
+  const { items } = await connection.call<{ items: { metadata: ObjectMeta }[] }>(
+    'GET',
+    `/api/v1/namespaces/${chart.namespace}/secrets`,
+    { signal, query: { labelSelector: `owner=helm,name=${chart.release}` } },
+  );
+  const all = items.map(({ metadata }) => ({
+    status: metadata.labels?.status ?? '',
+    revision: metadata.labels?.version ?? '',
+  }));
+  return all.sort((a, b) => Number(b.revision) - Number(a.revision))[0];
+}
+
+/** Takes the release away, and its namespace with what helm leaves: claims, and what tests have made. */
+async function removePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<undefined>> {
+  const { signal } = run;
+  const { release, namespace } = chart;
+  const args = ['uninstall', release, '--namespace', namespace, '--kubeconfig', run.cluster!.kubeconfigPath];
+  const helm = await runProgram(chart.helm, [...args, '--ignore-not-found', '--no-hooks'], {
+    signal,
+    timeoutSeconds: removalSeconds,
+    env: helmEnvironment,
+  });
+  signal.throwIfAborted();
+  if (helm.exitCode !== 0)
+    return fail('chart', `helm uninstall ${release} failed: ${toOneLine(helm.stderr || describeEnd(helm), 300)}`, {
+      hint: 'Make another cluster: node dist/cli.js down, then up.',
+    });
+  const itself = `/api/v1/namespaces/${namespace}`;
+  const deadline = performance.now() + removalSeconds * 1000;
+  try {
+    await connection.call('DELETE', itself, { signal });
+    for (;;) {
+      await connection.call('GET', itself, { signal });
+      if (performance.now() > deadline)
+        return fail('cluster', `namespace ${namespace} is not gone after ${removalSeconds} s`, {
+          hint: 'Something in it has a finalizer that nobody answers. Make another cluster: node dist/cli.js down, then up.',
+        });
+      run.door.waitingFor(`namespace ${namespace} to go`);
+      await delay(pollMilliseconds, undefined, { signal });
+    }
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return succeed(undefined);
+    if (!(error instanceof ApiError)) throw error;
+    return fail('api', `namespace ${namespace} could not be removed: ${error.message}`);
+  }
+}
