@@ -1,7 +1,7 @@
 /** A PersistentVolumeClaim that is not bound. */
 import type { Claim } from '../kube/objects.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
-import { describeEvent, eventsOf } from './pod-facts.ts';
+import { claimsOf, describeEvent, eventsOf, hasEnded, isReady } from './pod-facts.ts';
 import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
 
 /** A provisioner that is there makes a volume in seconds, a slow cloud in a minute or two. */
@@ -60,7 +60,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
       patienceSeconds: isRefusal ? 0 : machineryPatienceSeconds,
     });
   }
-  if (waits === undefined) return undefined;
+  if (waits === undefined) return classifyUnused(claim, facts, evidence);
   const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
   // A provisioner that is there says "Provisioning" of its own as soon as it begins.
   const hasBegun = events.some((event) => event.reason === 'Provisioning');
@@ -79,3 +79,21 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
 
 /** A provisioner that runs takes up a claim at once, one that has to be elected leader again within some 15 s. */
 const absentProvisionerPatienceSeconds = 30;
+
+/**
+ * A claim whose volume is made for the first pod that mounts it, where all pods are up and none does. It is well, and yet helm
+ * waits for it as for everything that it made; a pod may still come.
+ */
+function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[]): Trouble | undefined {
+  const { name } = claim.metadata;
+  const isForFirstPod = eventsOf(facts.events, claim).some((event) => event.reason === 'WaitForFirstConsumer');
+  if (!isForFirstPod || facts.pods.some((pod) => claimsOf(pod).includes(name))) return undefined;
+  if (!facts.pods.every((pod) => isReady(pod) || hasEnded(pod))) return undefined;
+  return objectTrouble(claim, {
+    kind: 'schedule',
+    reason: `PersistentVolumeClaim ${name} is mounted by no pod, gets its volume only for one (WaitForFirstConsumer), and helm waits for it`,
+    hint: 'Make the claim only where a pod of the chart mounts it; one for the tests alone belongs into the file of a Job of their own.',
+    evidence,
+    confidence: 'transient',
+  });
+}

@@ -269,8 +269,8 @@ function hintForStart(message: string): string {
   if (/error mounting|not a directory/i.test(message))
     return 'A volumeMount does not fit the image: check its mountPath and subPath.';
   if (/exec format error/i.test(message)) return 'The image was built for another architecture.';
-  if (/permission denied/i.test(message))
-    return 'The program is not executable for the user that the container runs as.';
+  if (/permission denied|is a directory/i.test(message))
+    return 'It cannot be executed by the user that the container runs as. If it was meant as an argument: the image has no entry point, so command must name the program.';
   if (/executable file not found|no such file or directory/i.test(message))
     return 'The image has no such program: check command, and whether the image is meant for this platform.';
   return '';

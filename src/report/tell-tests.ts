@@ -87,7 +87,9 @@ export function placeOf({ file, line }: TestCase): string {
 
 /** What a failed test says, on one line. */
 export function causeOf(test: TestCase, maxChars = 200): string {
-  return firstLineOf(test.message || test.details, maxChars);
+  // All that pytest says of a file that it could not import; why it could not stands in the trace alone.
+  const why = test.message === 'collection failure' ? /^E {3}(\S.*)$/m.exec(test.details)?.[1] : undefined;
+  return firstLineOf(why ?? (test.message || test.details), maxChars);
 }
 
 /**

@@ -27,10 +27,20 @@ export async function explainEnd(
     : result;
 }
 
-/** Adds to the hint of a failure what the local docker has instead of an image that the failure names. */
+/**
+ * Adds to the hint of a failure what the local docker has instead of an image that the failure names; of one that the nodes
+ * were given and that was asked for all the same, why.
+ */
 export async function nameSimilarImages<T>(run: Run, result: Result<T>): Promise<Result<T>> {
   if (result.ok) return result;
   const { failure } = result;
+  const loaded = / (cannot be pulled|is refused|is not there)/.test(failure.reason)
+    ? [...run.loadedImages].find((image) => failure.reason.includes(`image ${image} `))
+    : undefined;
+  if (loaded !== undefined) {
+    const hint = `The nodes were given ${loaded}, but a pull policy of Always, which is that of the tag latest, asks the registry all the same: set imagePullPolicy: IfNotPresent, or take another tag.`;
+    return { ok: false, failure: { ...failure, hint } satisfies Failure };
+  }
   const missing = run.pulledImages.find((image) => failure.reason.includes(`image ${image} `));
   if (missing === undefined || run.signal.aborted) return result;
   const similar = findSimilar(missing, await listLocalNames(run.signal));
