@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { describe, expect, inject, test } from 'vitest';
 import { runChart } from './run-chart.ts';
 import { pytestScript } from './run-on-shared-cluster.ts';
 import { deployment, service, shell, writeChart } from './write-chart.ts';
@@ -72,6 +73,51 @@ describe('a platform that falls over while the tests run', () => {
 
     expect(well.report.incidents).toEqual([]);
     expect(well.onDisk.failure!.reason).toBe('2 of 3 tests failed: test_break, test_after');
+  });
+});
+
+describe('a part of the platform that is not there', () => {
+  const reached = 'import socket, time\ndef reach(name): socket.create_connection((name, 8080), timeout=2).close()\n';
+  const suite = pytestScript(`${reached}
+def test_catalog(): reach("polaris")
+def test_traces():
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        reach("jaeger"); time.sleep(0.5)
+`);
+  const platform = (spec: object = {}) =>
+    writeChart({
+      'a.yaml': polaris,
+      'b.yaml': service('polaris', 8080),
+      'c.yaml': deployment('jaeger', { command: python(server) }, { spec }),
+      'd.yaml': service('jaeger', 8080),
+    });
+
+  test('turns the tests that need it red and no other, and is named: scaled to nothing before or under the tests', async () => {
+    const scaleDown = (line: string, namespace: string) => {
+      if (line !== 'phase tests') return;
+      const args = ['--kubeconfig', inject('cluster').kubeconfigPath, '--namespace', namespace];
+      execFileSync('kubectl', [...args, 'scale', 'deployment/jaeger', '--replicas=0']);
+    };
+    const [before, under, unneeded] = await Promise.all([
+      runChart({ chart: platform({ replicas: 0 }), script: suite }),
+      runChart({ chart: platform(), script: suite, onPrinted: scaleDown }),
+      runChart({
+        chart: platform({ replicas: 0 }),
+        script: pytestScript(`${reached}\ndef test_catalog(): reach("polaris")`),
+      }),
+    ]);
+    for (const run of [before, under])
+      expect(run.onDisk).toMatchObject({ outcome: 'failed', tests: { passed: 1, failed: 1 } });
+    expect(before.onDisk.failure!.reason).toBe(
+      '1 of 2 tests failed: test_traces; when they began, jaeger had no pod: its Deployment is scaled to 0',
+    );
+    expect(under.onDisk.failure!.reason).toMatch(
+      /^1 of 2 tests failed: test_traces; meanwhile jaeger-\S+ is being deleted at \S+ UTC and was not back when the tests ended, 1 test failed within \d+ s$/,
+    );
+    // What nobody misses is meant to be so.
+    expect(unneeded.onDisk).toMatchObject({ outcome: 'passed', warnings: [] });
+    expect(unneeded.report.incidents).toEqual([]);
   });
 });
 

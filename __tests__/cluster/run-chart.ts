@@ -28,6 +28,8 @@ export async function runChart(options: {
   given?: RawInputs;
   before?: (namespace: string) => Promise<void>;
   labels?: Record<string, string>;
+  /** Told of each line that is printed, and in which namespace the run is. */
+  onPrinted?: (line: string, namespace: string) => void;
 }): Promise<ChartRun> {
   count += 1;
   const namespace = `chart-${process.pid}-${count}-${Date.now() % 1_000_000}`;
@@ -40,6 +42,7 @@ export async function runChart(options: {
     const run = await runOnSharedCluster({
       script: options.script ?? 'true',
       given: { namespace, ...(options.chart === undefined ? {} : { chart: options.chart }), ...options.given },
+      onPrinted: (line) => options.onPrinted?.(line, namespace),
     });
     const read = (kind: string) => {
       const file = path.join(run.dir.cluster, `${kind}.yaml`);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Failure, TestCase } from '../../src/outcome.ts';
-import { blameIncidents } from '../../src/report/blame-incidents.ts';
+import { blameIncidents, incidentsOf } from '../../src/report/blame-incidents.ts';
 import { tellIncidents } from '../../src/report/incident-story.ts';
+import type { ReportedIncident } from '../../src/report/report-input.ts';
 
 const red = (name: string, time: string): TestCase => ({
   suite: '',
@@ -42,6 +43,41 @@ describe('a failure of the tests while the platform was not well', () => {
       /meanwhile polaris-0\/main restarted .* at 12:04:31 UTC, and 1 more incident, 1 test /,
     );
     expect(blamed.evidence[0]).toBe('2026-11-24T12:00:00Z cube-0/main was evicted');
+  });
+
+  test('stands beside what fails long after it, if nothing was there in its place', () => {
+    const late = [red('a', '12:06:30')];
+    expect(tellIncidents([killed], late)[0]!.failed).toEqual([]);
+    const gone: ReportedIncident = { ...killed, what: 'is being deleted', lasts: true };
+    const [told] = tellIncidents([gone], late);
+    expect(told).toMatchObject({ failed: [{ name: 'a' }], withinSeconds: 119 });
+    expect(blameIncidents(failure, [told!]).reason).toBe(
+      '3 of 9 tests failed: a, b, c; meanwhile polaris-0/main is being deleted at 12:04:31 UTC and was not back when the tests ended, 1 test failed within 119 s',
+    );
+    // What was over before it began is no excuse for it, and a later incident is the likelier cause.
+    expect(tellIncidents([gone], [red('a', '12:04:00')])[0]!.failed).toEqual([]);
+    const later = { ...killed, at: '2026-11-24T12:06:20Z', pod: 'cube-0' };
+    expect(tellIncidents([gone, later], late).map(({ failed }) => failed.length)).toEqual([0, 1]);
+  });
+
+  test('names what was missing when they began, which is no incident of a green run', () => {
+    const absent: ReportedIncident = {
+      at: '2026-11-24T12:04:00Z',
+      pod: 'jaeger',
+      container: '',
+      what: 'had no pod: its Deployment is scaled to 0',
+      lasts: true,
+      wasBefore: true,
+    };
+    const blamed = blameIncidents(failure, tellIncidents([absent], [red('a', '12:09:00')]));
+    expect(blamed.reason).toBe(
+      '3 of 9 tests failed: a, b, c; when they began, jaeger had no pod: its Deployment is scaled to 0',
+    );
+    expect(blamed.evidence[0]).toBe(
+      '2026-11-24T12:04:00Z jaeger had no pod: its Deployment is scaled to 0; then failed: a',
+    );
+    expect(incidentsOf([absent, killed], failure)).toEqual([absent, killed]);
+    expect(incidentsOf([absent, killed], null)).toEqual([killed]);
   });
 
   test('other failures, and runs without incidents, stay as they are', () => {

@@ -2,6 +2,7 @@ import type { Pod } from '../kube/objects.ts';
 import type { Change } from '../kube/watch.ts';
 import type { ReportedIncident } from '../report/report-input.ts';
 import { findIncidents, orderIncidents } from './classify-incident.ts';
+import { findAbsences, isStandingIn, type Maker, makerOf } from './find-absences.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
 import { controllerOf, hasEnded } from './pod-facts.ts';
 
@@ -16,7 +17,9 @@ export class PlatformWatch {
   readonly #watch: NamespaceWatch;
   readonly #known = new Map<string, Pod>();
   readonly #owners: ReadonlySet<string>;
-  readonly #incidents: ReportedIncident[] = [];
+  readonly #absences: readonly ReportedIncident[];
+  /** Each with what makes its pod. */
+  readonly #incidents: { incident: ReportedIncident; maker: Maker }[] = [];
   readonly #stop: () => void;
   #omitted = 0;
 
@@ -25,13 +28,18 @@ export class PlatformWatch {
     const pods = watch.pods.filter((pod) => !hasEnded(pod) && controllerOf(pod)?.kind !== 'Job');
     for (const pod of pods) this.#known.set(pod.metadata.uid, pod);
     this.#owners = new Set(pods.map((pod) => controllerOf(pod)?.uid).filter((uid) => uid !== undefined));
+    this.#absences = findAbsences(watch.facts, new Date().toISOString());
     this.#stop = watch.onPodChange((change) => this.#take(change));
   }
 
-  /** Ends the watch. What happened, in the order of time. */
+  /** Ends the watch. What was wrong from the beginning, and what happened, in the order of time. */
   end(): ReportedIncident[] {
     this.#stop();
-    const told = orderIncidents(this.#incidents);
+    const { facts } = this.#watch;
+    const happened = this.#incidents.map(({ incident, maker }): ReportedIncident => {
+      return isStandingIn(maker, facts) ? incident : { ...incident, lasts: true };
+    });
+    const told = orderIncidents([...this.#absences, ...happened]);
     if (this.#omitted === 0) return told;
     const last = told.at(-1)!;
     return [...told, { ...last, what: `and ${this.#omitted} more incidents of the platform` }];
@@ -46,9 +54,11 @@ export class PlatformWatch {
     else this.#known.set(uid, object);
     if (former === undefined) return;
     const now = type === 'deleted' ? undefined : object;
-    const found = findIncidents(former, now, this.#watch.events, new Date().toISOString());
+    const { facts } = this.#watch;
+    const found = findIncidents(former, now, facts.events, new Date().toISOString());
     const room = Math.max(0, maxIncidents - this.#incidents.length);
-    this.#incidents.push(...found.slice(0, room));
+    const maker = makerOf(former, facts);
+    this.#incidents.push(...found.slice(0, room).map((incident) => ({ incident, maker })));
     this.#omitted += Math.max(0, found.length - room);
   }
 }

@@ -55,6 +55,7 @@ function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedInc
   if (worst === undefined) return '';
   const name = nameIncidentShortly(worst.incident);
   const isAll = worst.failed.length > 0 && worst.failed.length === failedTests(tests).length;
+  if (worst.incident.wasBefore === true) return `; when they began, ${name}${andMore(told.length)}`;
   if (isAll) return `; ${worst.failed.length === 1 ? '' : 'all '}${within(worst)} after ${name}`;
   return worst.failed.length === 0
     ? `; meanwhile ${name}${andMore(told.length)}`

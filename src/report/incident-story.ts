@@ -18,7 +18,10 @@ export interface ToldIncident {
   withinSeconds: number;
 }
 
-/** Incidents in the order of time. A failed test is told once, beside the last incident before its end. */
+/**
+ * Incidents in the order of time. A failed test is told once, beside the last incident before its end that was not long
+ * over when it began.
+ */
 export function tellIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): ToldIncident[] {
   const told: ToldIncident[] = [...incidents]
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
@@ -31,7 +34,8 @@ export function tellIncidents(incidents: readonly ReportedIncident[], tests: rea
     const cause = told.findLast(({ incident }) => {
       const happened = Date.parse(incident.at) / 1000;
       // A test that was running at the time may end long after, in a timeout of its own.
-      return at >= happened - slackSeconds && at - Math.min(test.seconds, at) <= happened + windowSeconds;
+      const isOver = incident.lasts !== true && at - Math.min(test.seconds, at) > happened + windowSeconds;
+      return at >= happened - slackSeconds && !isOver;
     });
     if (cause === undefined) continue;
     cause.failed.push(test);
@@ -46,6 +50,11 @@ export function nameIncident({ pod, container, what }: ReportedIncident): string
   return toPlainLine(`${who} ${what}`, 200);
 }
 
+/** ` and was not back when the tests ended`, where that is so. */
+export function aftermathOf({ lasts, wasBefore }: ReportedIncident): string {
+  return lasts === true && wasBefore !== true ? ' and was not back when the tests ended' : '';
+}
+
 /** What Kubernetes puts behind the name of a Deployment, and of a Job: its random letters are no vowels, nor 0, 1 and 3. */
 const podSuffix = /(-[bcdf0-9]{6,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
 
@@ -57,7 +66,9 @@ export function nameIncidentShortly(incident: ReportedIncident): string {
 
 /** `3 tests failed within 4 s`, or nothing. */
 export function nameVictims(told: ToldIncident): string {
-  return told.failed.length === 0 ? '' : `${formatCount(told.failed.length, 'test')} failed ${within(told)}`;
+  if (told.failed.length === 0) return '';
+  const verb = `${formatCount(told.failed.length, 'test')} failed`;
+  return told.incident.wasBefore === true ? verb : `${verb} ${within(told)}`;
 }
 
 /** `within 4 s`. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { TestCase, Verdict } from '../outcome.ts';
 import { headlineOf } from './headline.ts';
-import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
+import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from './report-input.ts';
 import { pageScript, pageStyle } from './report-page.ts';
@@ -129,7 +129,7 @@ function renderIncidents({ incidents, tests }: ReportInput): string {
     if (one.failed.length > victims.length) victims.push(`<li>… and ${one.failed.length - victims.length} more</li>`);
     const list = victims.length === 0 ? '' : `<ul>${victims.join('')}</ul>`;
     const within = nameVictims(one);
-    return `<li><span class="at">${escapeHtmlLine(timeOfDay(one.incident.at), 40)}</span> <b>${escapeHtmlLine(nameIncident(one.incident))}</b>${within === '' ? '' : ` — ${within}`}${list}</li>`;
+    return `<li><span class="at">${escapeHtmlLine(timeOfDay(one.incident.at), 40)}</span> <b>${escapeHtmlLine(nameIncident(one.incident))}</b>${aftermathOf(one.incident)}${within === '' ? '' : ` — ${within}`}${list}</li>`;
   });
   const left =
     told.length > items.length

@@ -24,14 +24,19 @@ export interface ReportedEvent {
   count?: number;
 }
 
-/** Something that happened to a pod of the platform while the tests ran. */
+/** Something that happened to the platform while the tests ran, or that was wrong with it when they began. */
 export interface ReportedIncident {
   /** ISO 8601. */
   at: string;
+  /** Name of the pod; of what should have made it where there was none. */
   pod: string;
   container: string;
   /** One line, such as `restarted (OOMKilled at its limit of 512Mi)`. */
   what: string;
+  /** Whether nothing was there in its place when the tests ended: then it may be the cause of whatever failed after it. */
+  lasts?: true;
+  /** Whether it was so before the tests began; `at` is their begin. */
+  wasBefore?: true;
 }
 
 /** What a container used, against what it asked for. Absent is what was not asked for, or not measured. */

@@ -44,7 +44,14 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     image: image === null ? null : { name: image.name, digest: image.digest },
     warnings,
     ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix, legs: leg.legs } }),
-    incidents: incidents.map(({ at, pod, container, what }) => ({ at, pod, container, what })),
+    incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
+      at,
+      pod,
+      container,
+      what,
+      ...(lasts && { lasts }),
+      ...(wasBefore && { wasBefore }),
+    })),
     usage,
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;

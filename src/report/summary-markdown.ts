@@ -2,7 +2,7 @@
 
 import type { TestCase } from '../outcome.ts';
 import { headlineOf } from './headline.ts';
-import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
+import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import {
   codeBlock,
   codeSpan,
@@ -85,7 +85,7 @@ function renderIncidents({ incidents, tests }: ReportInput): string {
     const names = one.failed.slice(0, 5).map(({ name }) => codeSpan(name, 80));
     const more = one.failed.length > names.length ? ', …' : '';
     const victims = within === '' ? '' : ` — **${within}**: ${names.join(', ')}${more}`;
-    return `- \`${toPlainLine(timeOfDay(one.incident.at), 40).replaceAll('`', '')}\` ${escapeMarkdown(nameIncident(one.incident))}${victims}`;
+    return `- \`${toPlainLine(timeOfDay(one.incident.at), 40).replaceAll('`', '')}\` ${escapeMarkdown(nameIncident(one.incident))}${aftermathOf(one.incident)}${victims}`;
   });
   if (told.length > lines.length) lines.push(`- … and ${told.length - lines.length} more in \`report.html\``);
   return `**What happened to the platform while the tests ran**\n\n${lines.join('\n')}\n\n`;

@@ -1,6 +1,6 @@
 import { signalContainer } from '../cluster/signal-container.ts';
 import { PlatformWatch } from '../diagnose/platform-watch.ts';
-import { runJob } from '../job/run-job.ts';
+import { type JobEnd, runJob } from '../job/run-job.ts';
 import { signalInPod } from '../job/signal-in-pod.ts';
 import { ResultsSizeWatch } from '../job/watch-results-size.ts';
 import { type Result, succeed } from '../outcome.ts';
@@ -16,7 +16,20 @@ const rescueSeconds = 60;
  * The phase `tests`: the Job, from its creation to the end of its test container, with the log on the console and on disk.
  * How it ended and what is left of the log is noted in `run`, also when this throws.
  */
-export async function runSuite(run: Run, { connection, watch }: Platform): Promise<Result<undefined>> {
+export async function runSuite(run: Run, platform: Platform): Promise<Result<undefined>> {
+  const { signal } = run;
+  // Before anything else: what falls over from here on, falls over under the tests.
+  const watched = new PlatformWatch(platform.watch);
+  const ended = await runToItsEnd(run, platform).finally(() => {
+    run.incidents = watched.end();
+  });
+  if (!ended.ok) return ended;
+  run.end = ended.value;
+  await run.logs?.finish(signal, signal);
+  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
+}
+
+async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<Result<JobEnd>> {
   const { inputs, door, signal } = run;
   const prepared = await prepareJob(run, connection);
   if (!prepared.ok) return prepared;
@@ -24,9 +37,8 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   run.job = job;
   run.testsStartedAt = Date.now();
   const size = watchSize(run);
-  const platform = new PlatformWatch(watch);
   run.logs = beginLogs(run, { connection, watch }, job);
-  const ended = await runJob({
+  return runJob({
     ...run.voice,
     connection,
     watch,
@@ -53,13 +65,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
             signal,
           ),
     rescueSeconds: run.existing === undefined ? 0 : rescueSeconds,
-  }).finally(() => {
-    run.incidents = platform.end();
   });
-  if (!ended.ok) return ended;
-  run.end = ended.value;
-  await run.logs.finish(signal, signal);
-  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
 }
 
 /** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */

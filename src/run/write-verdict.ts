@@ -6,7 +6,7 @@ import type { JUnitReport } from '../job/junit-read.ts';
 import { writeJUnit } from '../job/junit-write.ts';
 import { closeRebuilt } from '../job/rebuilt-tests.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
-import { blameIncidents } from '../report/blame-incidents.ts';
+import { blameIncidents, incidentsOf } from '../report/blame-incidents.ts';
 import { tellIncidents } from '../report/incident-story.ts';
 import type { ReportInput } from '../report/report-input.ts';
 import { renderResultJson } from '../report/result-json.ts';
@@ -58,7 +58,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   );
   const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
   const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
-  const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(run.incidents, finished));
+  const incidents = incidentsOf(run.incidents, cause);
+  const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
@@ -71,7 +72,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],
     usage: run.usage?.report() ?? [],
-    incidents: run.incidents,
+    incidents,
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,

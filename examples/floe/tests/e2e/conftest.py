@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.components import components_of
 from tests.e2e.cube_client import CubeClient
 from tests.e2e.kubernetes_client import KubernetesClient
 from tests.integration.dagster_client import DagsterClient, Run
@@ -15,6 +16,13 @@ CODE_LOCATION = "floe-example"
 JOB = "build_lakehouse"
 CODE_LOCATION_DEADLINE_SECONDS = 90
 RUN_DEADLINE_SECONDS = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.user_properties += [("needs", name) for name in components_of(item)]
 
 
 def open_http(url: str) -> Iterator[httpx.Client]:
@@ -35,6 +43,14 @@ def lakehouse_run(dagster: DagsterClient) -> Run:
     repository = dagster.wait_for_code_location(CODE_LOCATION, CODE_LOCATION_DEADLINE_SECONDS)
     run_id = dagster.launch_job(CODE_LOCATION, repository["name"], JOB)
     return dagster.wait_for_run(run_id, RUN_DEADLINE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def published_run(lakehouse_run: Run) -> Run:
+    """The same run, which has written all of its tables."""
+    errors = [event["error"]["message"] for event in lakehouse_run.events if event.get("error")]
+    assert lakehouse_run.status == "SUCCESS", errors
+    return lakehouse_run
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import uuid
 import httpx
 import pytest
 
+from tests.e2e.components import publishing
 from tests.e2e.kubernetes_client import KubernetesClient
-from tests.integration.dagster_client import Run
 from tests.integration.polling import wait_for
 
 PLATFORM = "app.kubernetes.io/part-of=floe"
@@ -28,6 +28,7 @@ print(json.dumps({name: reach(*target) for name, target in %s.items()}))
 """
 
 
+@pytest.mark.needs()
 def test_every_container_runs_without_root(kubernetes: KubernetesClient) -> None:
     pods = kubernetes.list_pods(PLATFORM)
     assert pods
@@ -47,6 +48,7 @@ def test_every_container_runs_without_root(kubernetes: KubernetesClient) -> None
     assert careless == []
 
 
+@pytest.mark.needs()
 def test_no_pod_of_the_platform_holds_a_token(kubernetes: KubernetesClient) -> None:
     volumes = {
         pod["metadata"]["name"]: [volume for volume in pod["spec"]["volumes"] if "projected" in volume]
@@ -55,11 +57,13 @@ def test_no_pod_of_the_platform_holds_a_token(kubernetes: KubernetesClient) -> N
     assert {name: found for name, found in volumes.items() if found} == {}
 
 
+@pytest.mark.needs()
 def test_pods_are_spread_over_nodes(kubernetes: KubernetesClient) -> None:
     nodes = {pod["spec"]["nodeName"] for pod in kubernetes.list_pods(PLATFORM)}
     assert len(nodes) >= 2
 
 
+@pytest.mark.needs()
 def test_pod_over_quota_is_refused(kubernetes: KubernetesClient) -> None:
     own = kubernetes.get_own_container()
     greedy = {"requests": {"cpu": "500", "memory": "1Gi"}, "limits": {"cpu": "500", "memory": "1Gi"}}
@@ -72,7 +76,9 @@ def test_pod_over_quota_is_refused(kubernetes: KubernetesClient) -> None:
     assert "exceeded quota: floe-platform" in answer.json()["message"]
 
 
-def test_tables_outlive_the_pod_of_the_catalog(kubernetes: KubernetesClient, catalog: httpx.Client, lakehouse_run: Run) -> None:
+@publishing
+@pytest.mark.usefixtures("published_run")
+def test_tables_outlive_the_pod_of_the_catalog(kubernetes: KubernetesClient, catalog: httpx.Client) -> None:
     before = catalog.get("/v1/namespaces/shop/tables/orders").raise_for_status().json()["metadata-location"]
     pods = f"/api/v1/namespaces/{kubernetes.namespace}/pods"
     old = kubernetes.get(f"{pods}/polaris-0")["metadata"]["uid"]
@@ -106,6 +112,7 @@ def outside(kubernetes: KubernetesClient) -> str:
     return namespace
 
 
+@pytest.mark.needs()
 def test_pod_of_another_namespace_is_refused(kubernetes: KubernetesClient, outside: str) -> None:
     suffix = uuid.uuid4().hex[:8]
     guarded, stranger = f"guarded-{suffix}", f"stranger-{suffix}"

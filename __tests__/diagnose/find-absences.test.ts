@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { findAbsences, isStandingIn, makerOf } from '../../src/diagnose/find-absences.ts';
+import { recorded } from './recorded.ts';
+
+const at = '2026-11-24T12:00:00.000Z';
+/** A Deployment of two pods, both of them ready. */
+const well = recorded('rolling-update');
+const web = { kind: 'Deployment', name: 'web' };
+const scaledTo = (replicas: number) =>
+  well.deployments.map((deployment) => ({ ...deployment, spec: { ...deployment.spec, replicas } }));
+
+describe('a part of the platform', () => {
+  test('that has a ready pod is there, whichever ReplicaSet the pod is of', () => {
+    expect(makerOf(well.pods[0]!, well)).toMatchObject(web);
+    expect(findAbsences(well, at)).toEqual([]);
+    expect(findAbsences({ ...well, pods: well.pods.slice(0, 1) }, at)).toEqual([]);
+  });
+
+  test('that is scaled to nothing is named, and what did it', () => {
+    expect(findAbsences({ ...well, pods: [], deployments: scaledTo(0) }, at)).toEqual([
+      {
+        at,
+        pod: 'web',
+        container: '',
+        what: 'had no pod: its Deployment is scaled to 0',
+        lasts: true,
+        wasBefore: true,
+      },
+    ]);
+  });
+
+  test('whose pods are not ready is named with what it wants', () => {
+    const sick = recorded('never-ready-http');
+    expect(findAbsences(sick, at).map(({ pod, what }) => `${pod} ${what}`)).toEqual([
+      'web had no ready pod: its Deployment wants 1',
+    ]);
+  });
+
+  test('has nobody in its place when its only pod is on its way out', () => {
+    const going = well.pods.map((pod) => ({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: at } }));
+    expect(isStandingIn(web, well)).toBe(true);
+    expect(isStandingIn(web, { ...well, pods: going })).toBe(false);
+  });
+});
