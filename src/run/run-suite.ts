@@ -19,6 +19,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
   const job = prepared.value;
   run.job = job;
   run.testsStartedAt = Date.now();
+  run.keepDiary();
   const size = watchSize(run);
   const platform = new PlatformWatch(watch);
   run.logs = beginLogs(run, { connection, watch }, job);
@@ -51,7 +52,7 @@ export async function runSuite(run: Run, { connection, watch }: Platform): Promi
 
 /** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */
 function watchSize(run: Run): ResultsSizeWatch | undefined {
-  if (run.job?.route.kind !== 'host') return undefined;
+  if (run.job?.route?.kind !== 'host') return undefined;
   const { dir, inputs, closing, resultsLimits } = run;
   const { resultsPath } = inputs;
   return new ResultsSizeWatch({ directory: dir.results, limits: resultsLimits, resultsPath, signal: closing.signal });
