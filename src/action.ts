@@ -10,6 +10,7 @@ import { readInputs } from './inputs.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { runTests } from './pipeline.ts';
 import { rollUp } from './roll-up.ts';
+import { closeDiary } from './run/diary.ts';
 import type { RunEnd } from './run/run.ts';
 
 const door = new ActionDoor();
@@ -40,5 +41,6 @@ if (read.inputs === undefined) {
     await keepIfAsked(inputs.keep, end, record, say);
   }
   await publish(end, inputs, record.content.runId, door);
+  closeDiary(workDir);
   process.exitCode = exitStatusOf(end.verdict);
 }

@@ -45,6 +45,11 @@ export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: 
   return { record, workDir };
 }
 
+/** The directory of a run's own, as its record names it; undefined once it is removed. */
+export function findWorkDir({ content }: RunRecord): string | undefined {
+  return content.made.find((made) => made.kind === 'directory')?.path;
+}
+
 /**
  * A signal that SIGINT and SIGTERM abort, with their name as the reason. `onSecond` is called when they come again: GitHub
  * sends SIGTERM 7.5 s after SIGINT, people press Ctrl-C twice.

@@ -1,25 +1,62 @@
-/** The door of the action's post step: removes what the main step's record names, however that step ended. */
+/**
+ * The door of the action's post step: removes what the main step's record names, however that step ended. If it was killed
+ * before it could say how, this says so in its place, with all that there was.
+ */
 import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
+import { adoptRun } from './adopt-run.ts';
+import { findWorkDir } from './begin-run.ts';
 import { ActionDoor } from './github/action-door.ts';
+import { publish } from './github/publish.ts';
+import { readSecrets } from './inputs.ts';
+import { messageOf } from './outcome.ts';
+import { readDiary } from './run/diary.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
 
 /** GitHub gives a post step after a cancel five minutes. */
-const teardownSeconds = 240;
+const teardownSeconds = 150;
 
 const door = new ActionDoor();
 const file = core.getState('record');
 if (file === '' || !existsSync(file)) door.say('nothing to remove');
 else {
   const record = RunRecord.open(file);
-  if (record.content.kept !== undefined)
-    door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
+  const workDir = findWorkDir(record);
+  const diary = workDir === undefined ? undefined : readDiary(workDir);
+  if (workDir === undefined || diary === undefined) await removeAll(record);
   else {
-    const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
-    for (const trouble of troubles) door.warn(`not removed: ${trouble}`);
-    process.exitCode = troubles.length === 0 ? 0 : 1;
+    // The runner gives a post step the inputs of its main step, the secrets among them: none had to be kept on the disk.
+    const { secrets } = readSecrets(process.env.INPUT_SECRETS ?? '');
+    const { inputs } = diary;
+    let isRemoved = false;
+    const removeOnce = async () => {
+      if (!isRemoved) await removeAll(record);
+      isRemoved = true;
+    };
+    try {
+      const end = await adoptRun({ record, workDir, diary, secrets, door, tearDown: removeOnce });
+      const upload = end.isMasked ? inputs.upload : 'never';
+      await publish(end, { ...inputs, upload }, record.content.runId, door);
+      if (end.ownsResultsDir) door.say(`the files lie in ${end.dir.root}`);
+    } catch (error) {
+      door.error(
+        `the end of the run could not be told: ${messageOf(error)}; what there was lies in ${inputs.resultsDir}`,
+      );
+      process.exitCode = 1;
+      await removeOnce();
+    }
   }
+}
+
+async function removeAll(record: RunRecord): Promise<void> {
+  if (record.content.kept !== undefined) {
+    door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
+    return;
+  }
+  const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
+  for (const trouble of troubles) door.warn(`not removed: ${trouble}`);
+  if (troubles.length > 0) process.exitCode = 1;
 }
 
 function describeMade(made: RunRecord['content']['made'][number]): string {

@@ -1,7 +1,15 @@
 /** What the command line can be told: `run`, `up`, `again`, `report`, `doctor`, `down`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { abortOnSignals, beginRun, bundledChart, keepIfAsked, recordDirectory, sayKept } from './begin-run.ts';
+import {
+  abortOnSignals,
+  beginRun,
+  bundledChart,
+  findWorkDir,
+  keepIfAsked,
+  recordDirectory,
+  sayKept,
+} from './begin-run.ts';
 import { examine } from './examine.ts';
 import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from './kept-cluster.ts';
@@ -9,6 +17,7 @@ import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
 import { renderTerminal } from './report/terminal.ts';
 import { rollUp } from './roll-up.ts';
+import { closeDiary, readDiary } from './run/diary.ts';
 import type { RunEnd, RunOptions, RunRequest } from './run/run.ts';
 import { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
@@ -152,6 +161,7 @@ async function runHere(
     await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
     throw bug;
   });
+  closeDiary(workDir);
   return { end, record, door };
 }
 
@@ -213,10 +223,14 @@ async function down(): Promise<number> {
   const signal = abortOnSignals();
   let status = 0;
   for (const record of over) {
+    const workDir = findWorkDir(record);
+    const diary = workDir === undefined ? undefined : readDiary(workDir);
     const troubles = await tearDown(record, signal, say);
     for (const trouble of troubles) process.stderr.write(`not removed: ${trouble}\n`);
     if (troubles.length > 0) status = 2;
     else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
+    if (diary !== undefined && record.content.kept === undefined)
+      say(`  it was killed before it could say how it ended; what there was lies in ${diary.inputs.resultsDir}`);
   }
   if (over.length === 0) say('nothing to remove');
   return status;

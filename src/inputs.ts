@@ -83,7 +83,7 @@ function parseBytes(text: string): number | undefined {
  * `NAME=value` lines; a value of several lines stands between `NAME<<END` and `END`, as GitHub writes them in its files.
  * @returns the secrets, or what is wrong, without a word of a value.
  */
-function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
+export function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
   const secrets: [string, string][] = [];
   const problems: string[] = [];
   const all = text.split(/\r?\n/);

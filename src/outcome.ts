@@ -145,8 +145,11 @@ export interface Verdict {
   cluster: { kind: string; name: string; namespace: string; nodes: number; kubernetes: string } | null;
   image: { name: string; digest: string } | null;
   warnings: string[];
-  /** The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, and how many legs that has. */
-  leg?: { job: string; attempt: number; matrix: string; legs: number };
+  /**
+   * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and
+   * which of its steps.
+   */
+  leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string };
 }
 
 /** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */

@@ -97,6 +97,12 @@ export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
   await rm(path.join(dir.root, lockName), { force: true });
 }
 
+/** Whether the directory is still that of a process which took it and was killed, and nobody else has taken it since. */
+export async function isHeldBy(dir: ResultsDir, { pid, startTicks }: ProcessIdentity): Promise<boolean> {
+  const owner = await readOwner(path.join(dir.root, lockName));
+  return owner?.pid === pid && owner.startTicks === startTicks;
+}
+
 /** Who holds the lock; undefined when nobody does, or its writer ended before it could say. */
 async function readOwner(lock: string): Promise<ProcessIdentity | undefined> {
   try {

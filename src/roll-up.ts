@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Inputs } from './inputs.ts';
 import { writeJUnit } from './job/junit-write.ts';
-import type { Result, TestCase } from './outcome.ts';
+import { fail, outcomeOf, type Result, succeed, type TestCase } from './outcome.ts';
 import { headlineOf } from './report/headline.ts';
 import type { Leg } from './report/leg.ts';
 import type { ReportInput } from './report/report-input.ts';
@@ -29,14 +29,16 @@ export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): P
   const dir = layoutResults(inputs.resultsDir);
   const taken = await takeResultsDir(dir, allTiers);
   try {
-    const legs = legsDir.ok ? await readLegs(legsDir.value, signal) : [];
+    const found = legsDir.ok ? await readUnlessCancelled(legsDir.value, signal) : legsDir;
+    const legs = found.ok ? found.value : [];
     const judged = judgeLegs(legs, inputs);
     for (const leg of judged.legs) {
       const { mark, outcome, sentence } = headlineOf(leg.verdict, leg.tests);
       say(`${mark} ${leg.name}: ${outcome} — ${sentence}`);
     }
-    for (const result of [legsDir, taken])
-      if (!result.ok) judged.verdict = { ...judged.verdict, outcome: 'broken', failure: result.failure };
+    for (const result of [found, taken])
+      if (!result.ok)
+        judged.verdict = { ...judged.verdict, outcome: outcomeOf(result.failure), failure: result.failure };
     const { verdict } = judged;
     const report: ReportInput = {
       verdict,
@@ -59,6 +61,15 @@ export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): P
     return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
   } finally {
     if (taken.ok) await releaseResultsDir(dir);
+  }
+}
+
+async function readUnlessCancelled(directory: string, signal: AbortSignal): Promise<Result<Leg[]>> {
+  try {
+    return succeed(await readLegs(directory, signal));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);
   }
 }
 

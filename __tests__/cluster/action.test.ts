@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -33,6 +33,16 @@ interface WorkflowEnd {
   told: (...names: string[]) => string;
 }
 
+interface WorkflowOptions {
+  /** Name for what is told, where a workflow runs more than once. */
+  as?: string;
+  /** Path of a workflow that is not among those of the tests, and the repository that it is part of. */
+  file?: string;
+  cwd?: string;
+  env?: Record<string, string>;
+  flags?: string[];
+}
+
 let service: ResultsService;
 let directory: string;
 let before: ReturnType<typeof takeInventory>;
@@ -53,15 +63,16 @@ beforeEach(() => {
 });
 
 /** Runs a workflow of __tests__/workflows on this machine, in a copy of the checkout, as the runner of GitHub would. */
-async function runWorkflow(name: string): Promise<WorkflowEnd> {
-  const told = (...names: string[]) => path.join(directory, name, ...names);
+async function runWorkflow(name: string, how: WorkflowOptions = {}): Promise<WorkflowEnd> {
+  const told = (...names: string[]) => path.join(directory, how.as ?? name, ...names);
   mkdirSync(told());
-  const env = { ...service.admitJob(), TOLD: told(), FLOE_LAB_NODE_IMAGE: process.env.FLOE_LAB_NODE_IMAGE ?? '' };
-  const args = ['push', '--json', '--workflows', `__tests__/workflows/${name}.yml`];
-  args.push('--platform', 'ubuntu-latest=-self-hosted', '--no-cache-server');
-  args.push('--action-cache-path', path.join(directory, 'act'));
+  const lab = { TOLD: told(), FLOE_LAB_NODE_IMAGE: process.env.FLOE_LAB_NODE_IMAGE ?? '' };
+  const env = { ...service.admitJob(), ...lab, ...how.env };
+  const args = ['push', '--json', '--workflows', how.file ?? `__tests__/workflows/${name}.yml`, ...(how.flags ?? [])];
+  for (const label of ['ubuntu-latest', 'ubuntu-24.04']) args.push('--platform', `${label}=-self-hosted`);
+  args.push('--no-cache-server', '--action-cache-path', path.join(directory, 'act'));
   for (const [variable, value] of Object.entries(env)) args.push('--env', `${variable}=${value}`);
-  const act = spawn('act', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const act = spawn('act', args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: how.cwd });
   let printed = '';
   let complaints = '';
   act.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -199,11 +210,15 @@ describe('the action', () => {
     expectNothingLeft(end);
   });
 
-  test('in a matrix is rolled up: every leg in one summary, and one that died without a word is red, not absent', async () => {
+  test('in a matrix is rolled up: every leg in one summary; one that was killed, or died without a word, is red, not absent', async () => {
     const end = await runWorkflow('matrix');
     expect(end.status, end.output).toBe(1);
-    const legs = ['silent: results: job silent ended as failure', 'unit (red): test: 1 of 1 tests failed: test_red'];
-    expect(end.outputs, end.output).toMatchObject({ outcome: 'broken', tests: '2', passed: '1', failed: '1' });
+    const legs = [
+      'silent: results: job silent ended as failure',
+      'unit (killed): internal: the step was killed during tests; 1 tests finished',
+      'unit (red): test: 1 of 1 tests failed: test_red',
+    ];
+    expect(end.outputs, end.output).toMatchObject({ outcome: 'broken', tests: '3', passed: '2', failed: '1' });
     for (const leg of legs) expect(end.outputs['failure-reason']).toContain(leg);
     const { name, files } = await readArtifact(end);
     expect(name).toMatch(/^k8s-test-report-summary-attempt1-/);
@@ -211,7 +226,71 @@ describe('the action', () => {
     const summary = readFileSync(end.told('artifact', 'summary.md'), 'utf8');
     expect(summary).toMatch(/✅ \*\*unit \(green\)\*\* .* 1 \| 1 /);
     expect(end.summary).toContain(summary);
-    expect(files.get('junit.xml')).toMatch(/test_green[\s\S]*test_red|test_red[\s\S]*test_green/);
+    const junit = files.get('junit.xml') ?? '';
+    for (const test of ['test_green', 'test_red', 'test_killed']) expect(junit).toContain(test);
+  });
+
+  test('keeps in a rerun of failed jobs what the green legs had said in the first attempt', async () => {
+    const first = await runWorkflow('rerun', { as: 'attempt-1' });
+    expect(first.outputs, first.output).toMatchObject({ outcome: 'failed', passed: '1', failed: '1' });
+    const flags = ['--matrix', 'ends:mended'];
+    const second = await runWorkflow('rerun', { as: 'attempt-2', flags, env: { GITHUB_RUN_ATTEMPT: '2' } });
+    expect(second.status, second.output).toBe(0);
+    expect(second.outputs).toMatchObject({ outcome: 'passed', tests: '2', passed: '2' });
+    expect(second.summary).toMatch(/\*\*unit \(mended\)\*\* · attempt 2/);
+    expect(second.summary).toMatch(/\*\*unit \(green\)\*\* \|/);
+  });
+
+  test('tells the steps of one job apart, and a red one that may go on is red in the roll-up', async () => {
+    const end = await runWorkflow('several');
+    expect(end.outputs, end.output).toMatchObject({ outcome: 'failed', tests: '2', passed: '1', failed: '1' });
+    expect(end.outputs['failure-reason']).toContain('unit · smoke: test: 1 of 1 tests failed: test_smoke');
+    expect(end.summary).toContain('**unit · all**');
+  });
+
+  test('of a fork, without a token, does all but upload, and says where the files lie', async () => {
+    const stored = service.listStored().length;
+    const env = { ACTIONS_RUNTIME_TOKEN: '', ACTIONS_RESULTS_URL: '', GITHUB_TOKEN: '' };
+    const end = await runWorkflow('fork', { env });
+    expect(end.status, end.output).toBe(0);
+    expect(end.outputs).toMatchObject({ outcome: 'passed', passed: '1', 'artifact-id': '' });
+    expect(end.output).toContain(`The files lie in ${end.outputs['results-dir']} on the runner`);
+    expect(end.summary).toContain('1 test passed');
+    const verdict = JSON.parse(readFileSync(end.told('results', 'result.json'), 'utf8')) as Verdict;
+    expect(verdict.leg).toEqual({ job: 'fork', attempt: 1, matrix: '', legs: 1, step: 'tests' });
+    expect(service.listStored()).toHaveLength(stored);
+  });
+
+  test('is called from the checkout of another repository by its reusable workflow', async () => {
+    const [repository, released] = ['caller', 'released'].map((name) => path.join(directory, name)) as [string, string];
+    // As a release holds it: what the action runs, and nothing of what it is built from.
+    for (const name of ['action.yml', 'dist', 'charts', '.github'])
+      cpSync(name, path.join(released, name), { recursive: true });
+    mkdirSync(repository);
+    const file = path.join(repository, 'ci.yml');
+    const call = {
+      uses: 'floe/k8s-test-action/.github/workflows/k8s-tests.yml@v1',
+      with: {
+        integration: false,
+        command: JSON.stringify(['sh', '-c', 'cat tests.xml > "$RESULTS_PATH/junit.xml"']),
+      },
+    };
+    writeFileSync(file, JSON.stringify({ name: 'ci', on: 'push', jobs: { tests: call } }));
+    writeFileSync(
+      path.join(repository, 'tests.xml'),
+      '<testsuite name="own"><testcase name="of_the_caller"/></testsuite>',
+    );
+    const git = (...args: string[]) => execFileSync('git', ['-C', repository, ...args]);
+    git('init', '--quiet');
+    git('add', '.');
+    git('-c', 'user.name=x', '-c', 'user.email=x@example.com', 'commit', '--quiet', '--message', 'x');
+    const flags = ['--local-repository', `floe/k8s-test-action@v1=${released}`];
+    const end = await runWorkflow('reusable', { file, cwd: repository, flags });
+    expect(end.status, end.output).toBe(0);
+    expect(end.summary).toContain('1 leg passed');
+    expect(end.summary).toContain('**unit**');
+    const names = service.listStored().map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['k8s-test-tests-unit-attempt1', 'k8s-test-tests-report-attempt1']));
   });
 
   test('whose main step is killed has its cluster removed by the post step', async () => {

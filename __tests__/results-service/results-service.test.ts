@@ -24,7 +24,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const upload = (name: string) => uploadArtifact({ name, directory: path.join(directory, 'in'), retentionDays: 90 });
+const upload = (name: string, freeName = name) =>
+  uploadArtifact({ name, freeName, directory: path.join(directory, 'in'), retentionDays: 90 });
 
 describe('an upload', () => {
   test('comes back byte for byte, with its id and for how long it is kept', async () => {
@@ -54,6 +55,24 @@ describe('an upload', () => {
     expect(service.listStored().filter((artifact) => artifact.name === 'twice')).toHaveLength(1);
     const inAnotherRun = await withEnv(service.admitJob('another-run'), () => upload('twice'));
     expect(inAnotherRun).toMatchObject({ ok: true });
+  });
+
+  test('with a name that is taken gives way to one that is free, and nothing is lost', async () => {
+    await withEnv(service.admitJob(), () => upload('taken'));
+    const second = await withEnv(service.admitJob(), () => upload('taken', 'taken-no-more'));
+    expect(second).toMatchObject({ ok: true, value: { name: 'taken-no-more' } });
+    expect(service.listStored().map(({ name }) => name)).toEqual(expect.arrayContaining(['taken', 'taken-no-more']));
+  });
+
+  test('to a GitHub Enterprise Server, which has no such service, is a failure that says where the files lie', async () => {
+    const enterprise = { ...service.admitJob(), GITHUB_SERVER_URL: 'https://github.example.com' };
+    expect(await withEnv(enterprise, () => upload('enterprise'))).toMatchObject({
+      ok: false,
+      failure: {
+        reason: expect.stringMatching(/enterprise was not uploaded: .*GHES/),
+        hint: `The files lie in ${path.join(directory, 'in')} on the runner.`,
+      },
+    });
   });
 
   test('without a token, with a wrong one, or where nobody listens is a failure that says so, and no exception', async () => {

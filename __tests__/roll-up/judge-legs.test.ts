@@ -22,6 +22,8 @@ function leg(
   return {
     name,
     job: name,
+    step: '',
+    matrix: '',
     attempt: 1,
     siblings: 1,
     directory: name,
@@ -98,6 +100,12 @@ describe('what all legs come to', () => {
     const { verdict, legs } = judgeLegs([leg('unit (3.11)', null, { job: 'unit', siblings: 3 }), leg('e2e')], none);
     expect(legs).toHaveLength(3);
     expect(verdict.failure?.reason).toContain('2 of the 3 legs of job unit left no results');
+  });
+
+  test('is red for a leg of a matrix that is missing while another ran two steps', () => {
+    const own = { job: 'unit', siblings: 2, matrix: '{"python":"3.11"}' };
+    const { verdict } = judgeLegs([leg('unit · a', null, own), leg('unit · b', null, own)], none);
+    expect(verdict.failure?.reason).toContain('1 of the 2 legs of job unit left no results');
   });
 
   test('is red for a leg that is expected and absent, skipped ones included', () => {

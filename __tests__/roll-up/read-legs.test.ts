@@ -74,6 +74,25 @@ describe('the legs of a directory', () => {
     ]);
   });
 
+  test('that are several steps of one job all count, and none hides behind another', async () => {
+    const leg = (step: string, attempt = 1) => ({ leg: { job: 'test', attempt, matrix: '', legs: 1, step } });
+    const failure = { kind: 'test', reason: '1 of 2 tests failed', hint: '', evidence: [] };
+    await leaveLeg('a', { ...leg('smoke'), outcome: 'failed', failure });
+    await leaveLeg('b', leg('all'));
+    const outcomes = async () => (await readLegs(root, signal)).map(({ name, verdict }) => [name, verdict.outcome]);
+    expect(await outcomes()).toEqual([
+      ['integration · smoke', 'failed'],
+      ['integration · all', 'passed'],
+    ]);
+    // A rerun runs all of them.
+    await leaveLeg('c', leg('smoke', 2));
+    await leaveLeg('d', leg('all', 2));
+    expect(await outcomes()).toEqual([
+      ['integration · smoke', 'passed'],
+      ['integration · all', 'passed'],
+    ]);
+  });
+
   test('of one job are told apart by their matrix', async () => {
     const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }), legs: 2 } });
     await leaveLeg('a', leg('3.11'));

@@ -106,12 +106,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     evidence.troubles.push(
       toOneLine(`logs beyond ${maxLogBytesTogether} bytes in all were left out: ${omitted.join(', ')}`),
     );
-  evidence.logs = await readTails(options.logsDir);
+  evidence.logs = await readLogTails(options.logsDir);
   return evidence;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */
-async function readTails(logsDir: string): Promise<ReportedLog[]> {
+export async function readLogTails(logsDir: string): Promise<ReportedLog[]> {
   const entries = await readdir(logsDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
   return Promise.all(

@@ -24,5 +24,7 @@ export function describeLeg(leg: LegOfMatrix | undefined, env: NodeJS.ProcessEnv
     attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1,
     matrix: leg?.matrix ?? '',
     legs: leg?.legs ?? 1,
+    // Of several steps of one kind in a job it is the only name.
+    ...(env.GITHUB_ACTION === undefined ? {} : { step: env.GITHUB_ACTION }),
   };
 }

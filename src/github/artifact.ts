@@ -5,33 +5,50 @@ import { fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts'
 
 export interface ArtifactOptions {
   name: string;
+  /** A name that nobody else has. */
+  freeName: string;
   directory: string;
   retentionDays: number;
+}
+
+/** An artifact that GitHub has. */
+export interface Uploaded {
+  name: string;
+  id: string;
+  url: string;
+  /** Files that it lacks. */
+  leftOut: string[];
 }
 
 /** Characters that GitHub refuses in the path of an artifact's file. */
 const refusedInPaths = /[":<>|*?\r\n\\]/;
 
+/** How the service says that a name is taken: https://github.com/actions/toolkit/tree/main/packages/artifact */
+const takenName = /\(409\)|already exists/i;
+
 /**
  * Uploads a directory as one artifact. Files whose names GitHub refuses are left out and named, since one of them would
- * make it refuse all.
+ * make it refuse all. A name that is taken (by an earlier attempt, or another leg) gives way to `freeName`.
  * @returns the artifact, or why there is none: without a token, or on a server without artifacts, the files still lie on
  * the runner.
  */
-export async function uploadArtifact(
-  options: ArtifactOptions,
-): Promise<Result<{ id: string; url: string; leftOut: string[] }>> {
+export async function uploadArtifact(options: ArtifactOptions): Promise<Result<Uploaded>> {
   const all = await readdir(options.directory, { recursive: true, withFileTypes: true });
   const files = all.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
   const isRefused = (file: string) => refusedInPaths.test(path.relative(options.directory, file));
   const leftOut = files.filter(isRefused).map((file) => path.relative(options.directory, file));
   const names = files.filter((file) => !isRefused(file));
+  const upload = async (name: string): Promise<Uploaded> => {
+    const { retentionDays } = options;
+    const { id } = await new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays });
+    return { name, id: String(id ?? ''), url: artifactUrl(id), leftOut };
+  };
   try {
-    const client = new DefaultArtifactClient();
-    const { id } = await client.uploadArtifact(options.name, names, options.directory, {
-      retentionDays: options.retentionDays,
+    const uploaded = await upload(options.name).catch((error: unknown) => {
+      if (options.name === options.freeName || !takenName.test(messageOf(error))) throw error;
+      return upload(options.freeName);
     });
-    return succeed({ id: String(id ?? ''), url: artifactUrl(id), leftOut });
+    return succeed(uploaded);
   } catch (error) {
     const reason = messageOf(error);
     return fail('results', `the artifact ${options.name} was not uploaded: ${toOneLine(reason, 300)}`, {

@@ -7,7 +7,7 @@ import { fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts'
 export interface DownloadLegsOptions {
   /** Globs of artifact names. */
   patterns: string[];
-  /** Each artifact goes into a directory of its own name in it. */
+  /** Each artifact goes into a directory of its own in it, by id and name. */
   directory: string;
   say: (line: string) => void;
 }
@@ -24,7 +24,8 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
     const { artifacts } = await client.listArtifacts();
     const legs = artifacts.filter(({ name }) => isLeg(name));
     for (const { id, name, digest } of legs) {
-      const target = path.join(options.directory, name);
+      // Attempts of one workflow run may have artifacts of one name.
+      const target = path.join(options.directory, String(id), name);
       await mkdir(target, { recursive: true });
       const { digestMismatch } = await client.downloadArtifact(id, {
         path: target,

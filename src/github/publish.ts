@@ -33,10 +33,11 @@ export async function publish(
   door: ActionDoor,
 ): Promise<void> {
   const { verdict, dir } = end;
-  await writeStepSummary(end.ownsResultsDir ? await readFile(dir.summary, 'utf8') : renderSummary(end.report), door);
   const isWanted =
     end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
   const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
+  // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is told twice.
+  await writeStepSummary(end.ownsResultsDir ? await readFile(dir.summary, 'utf8') : renderSummary(end.report), door);
   for (const line of renderTerminal(end.report)) door.quote(line);
   door.close();
   // The cause comes first: of more than ten errors GitHub drops the last ones.
@@ -80,14 +81,19 @@ async function upload(
   runId: string,
   door: ActionDoor,
 ): Promise<{ id: string; url: string } | undefined> {
-  const name =
-    inputs.artifactName ?? uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
-  const uploaded = await uploadArtifact({ name, directory: end.dir.root, retentionDays: inputs.retentionDays });
+  const unique = uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
+  const wanted = inputs.artifactName ?? unique;
+  // It begins as the one that was asked for, by which a roll-up looks for it.
+  const freeName = inputs.artifactName === undefined ? unique : `${inputs.artifactName}-${runId}`;
+  const { root: directory } = end.dir;
+  const uploaded = await uploadArtifact({ name: wanted, freeName, directory, retentionDays: inputs.retentionDays });
   if (!uploaded.ok) {
     door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
     return undefined;
   }
-  door.say(`artifact ${name}: id ${uploaded.value.id} ${uploaded.value.url}`);
+  const { name, id, url } = uploaded.value;
+  if (name !== wanted) door.warn(`this workflow run has an artifact ${wanted} already: this one is ${name}`);
+  door.say(`artifact ${name}: id ${id} ${url}`);
   const { leftOut } = uploaded.value;
   if (leftOut.length > 0)
     door.warn(

@@ -17,6 +17,11 @@ export async function maskFiles(mask: SecretMask, directories: string[], signal:
   for (const directory of directories)
     for (const file of await listFiles(directory)) {
       signal.throwIfAborted();
+      if (file.endsWith(draftSuffix)) {
+        // Of a process that was killed while it masked.
+        await rm(file);
+        continue;
+      }
       const name = path.relative(directory, file);
       const plainName = mask.maskText(name);
       const holds = await maskFile(mask, file, signal);

@@ -9,10 +9,14 @@ export interface LegSuite {
 }
 
 export interface Leg {
-  /** What people call it: the tier, and the values of the matrix where there are any. */
+  /** What people call it: the tier, the values of the matrix where there are any, and the step where a job has several of the name. */
   name: string;
   /** Job of the workflow; empty outside of one. */
   job: string;
+  /** Step of that job; empty where nobody told. */
+  step: string;
+  /** The values of the matrix as JSON; empty without one. */
+  matrix: string;
   /** Attempt of the workflow run, from 1. */
   attempt: number;
   /** How many legs its job has, this one included. */

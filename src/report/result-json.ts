@@ -43,7 +43,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
           },
     image: image === null ? null : { name: image.name, digest: image.digest },
     warnings,
-    ...(leg === undefined ? {} : { leg: { job: leg.job, attempt: leg.attempt, matrix: leg.matrix, legs: leg.legs } }),
+    ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
       at,
       pod,
@@ -55,4 +55,8 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     usage,
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
+}
+
+function orderLeg({ job, attempt, matrix, legs, step }: NonNullable<Verdict['leg']>): NonNullable<Verdict['leg']> {
+  return { job, attempt, matrix, legs, ...(step === undefined ? {} : { step }) };
 }

@@ -45,27 +45,43 @@ const verdictSchema = v.object({
   ),
   image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
   warnings: v.array(v.string()),
-  leg: v.optional(v.object({ job: v.string(), attempt: v.number(), matrix: v.string(), legs: v.number() })),
+  leg: v.optional(
+    v.object({
+      job: v.string(),
+      attempt: v.number(),
+      matrix: v.string(),
+      legs: v.number(),
+      step: v.optional(v.string()),
+    }),
+  ),
 });
 
 /**
  * Every leg below a directory, found by its `result.json`: one of schema 1 that cannot be read, or that contradicts
- * itself or its report, makes a red leg. Of a leg that ran more than once (a rerun of failed jobs) the last attempt counts.
+ * itself or its report, makes a red leg. Of a leg that ran more than once (a rerun of failed jobs) the last attempt counts,
+ * with all of its steps.
  */
 export async function readLegs(directory: string, signal: AbortSignal): Promise<Leg[]> {
-  const newest = new Map<string, Leg>();
+  const byName = new Map<string, Leg[]>();
   for (const found of await findVerdicts(directory)) {
     signal.throwIfAborted();
     const leg = await readLeg(directory, found, signal);
     // The roll-up of an earlier attempt is no leg.
     if (leg.verdict.tier === allTiers) continue;
     const key = JSON.stringify([leg.job, leg.name]);
-    const other = newest.get(key);
-    // Outside of a workflow nothing tells reruns from legs of one name: all of them count.
-    if (leg.job === '' && other !== undefined) newest.set(JSON.stringify([leg.job, leg.name, leg.directory]), leg);
-    else if (other === undefined || other.attempt <= leg.attempt) newest.set(key, leg);
+    byName.set(key, [...(byName.get(key) ?? []), leg]);
   }
-  return [...newest.values()];
+  return [...byName.values()].flatMap((legs) => {
+    const last = Math.max(...legs.map(({ attempt }) => attempt));
+    // Outside of a workflow nothing tells reruns from legs of one name: all of them count.
+    const counting = legs.filter(({ job, attempt }) => job === '' || attempt === last);
+    return counting.length === 1 ? counting : counting.map(nameByStep);
+  });
+}
+
+/** Several steps of one job are told apart by their ids. */
+function nameByStep(leg: Leg): Leg {
+  return leg.step === '' ? leg : { ...leg, name: `${leg.name} · ${leg.step}` };
 }
 
 /** Directories that hold a `result.json`, relative to the root, sorted. What lies below one is its own. */
@@ -100,6 +116,8 @@ async function readLeg(root: string, directory: string, signal: AbortSignal): Pr
   return {
     name: nameLeg(verdict.tier, leg?.matrix ?? ''),
     job: leg?.job ?? '',
+    step: leg?.step ?? '',
+    matrix: leg?.matrix ?? '',
     attempt: leg?.attempt ?? 1,
     siblings: leg?.legs ?? 1,
     verdict: consistent,

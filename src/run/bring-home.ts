@@ -1,7 +1,8 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { adoptResults } from '../cluster/adopt-results.ts';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
-import { collectEvidence, type Evidence } from '../diagnose/collect-evidence.ts';
+import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collect-evidence.ts';
 import { isDiskFull } from '../disk-trouble.ts';
 import { type CollectedResults, collectResults } from '../job/collect-results.ts';
 import type { KeptLog } from '../job/job-logs.ts';
@@ -63,6 +64,7 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
     const collected = await finishCollection(run, patience);
+    await takeOwnership(run, patience);
     home.results = await sortResults(run, patience);
     await tellWhatFinished(run, home, patience);
     // An API server that was given up is asked once more, and not for long.
@@ -86,6 +88,36 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   }
 }
 
+/** For a run whose process was killed: what only its cluster can still tell, and give. */
+export async function salvageCluster(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+  await takeOwnership(run, signal);
+  home.evidence = await gatherEvidence(run, signal);
+}
+
+/**
+ * For a run whose process was killed: what lies on the disk. Nothing of the run may write there any more, lest a secret come
+ * after the masking.
+ */
+export async function salvageDisk(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+  await returnReports(run);
+  home.isDiskFull = await isDiskFull(run.dir.root);
+  home.logGaps = testLog(run)?.gaps ?? [];
+  home.results = await sortResults(run, signal);
+  await tellWhatFinished(run, home, signal);
+  home.evidence ??= { events: [], pods: [], troubles: [], logs: await readLogTails(run.dir.logs) };
+}
+
+/** Reports that had been sorted already go back, to be sorted with the rest. */
+async function returnReports({ dir }: Run): Promise<void> {
+  for (const entry of await readdir(dir.junit, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const from = path.join(entry.parentPath, entry.name);
+    const to = path.join(dir.results, path.relative(dir.junit, from));
+    await mkdir(path.dirname(to), { recursive: true });
+    await rename(from, to);
+  }
+}
+
 /** The last of the results, where they are not on this disk yet; then the pod may end. */
 async function finishCollection(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
   const { collection, connection, end, job } = run;
@@ -93,7 +125,7 @@ async function finishCollection(run: Run, signal: AbortSignal): Promise<Result<u
   run.collection = undefined;
   const { warnings, failure } = await collection.finish(signal);
   for (const warning of warnings) run.warn(warning);
-  if (end !== undefined && job?.route.kind === 'collector')
+  if (end !== undefined && job?.route?.kind === 'collector')
     await dismissCollector(connection, run.inputs.namespace, end.pod.metadata.name, signal);
   if (failure === undefined) return succeed(undefined);
   // Where something else ended the run, that is its failure, and this only a part of what came of it.
@@ -114,12 +146,15 @@ function testLog(run: Run): KeptLog | undefined {
   return own.find((log) => log.pod === run.end?.pod.metadata.name) ?? own[0];
 }
 
-async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
-  // What a collector hands over is ours already, and the nodes may not see it.
+/** What test containers wrote is ours from now on. What a collector hands over is ours already, and the nodes may not see it. */
+async function takeOwnership(run: Run, signal: AbortSignal): Promise<void> {
   for (const node of run.forceCollector ? [] : (run.cluster?.nodes ?? [])) {
     const trouble = await adoptResults(node, run.resultsNodePath, signal);
     if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
   }
+}
+
+async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
   const { interruption, failure } = run.end ?? {};
   if (interruption != null) failure?.evidence.push(...(await readStacks(run.dir.results)));
   await hideSecrets(run);

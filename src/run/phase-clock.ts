@@ -2,20 +2,43 @@ import type { Door } from '../door.ts';
 import type { PhaseName, PhaseRecord, Result } from '../outcome.ts';
 import type { TimedPhase } from '../report/report-input.ts';
 
+/** The time of a run that is over: what its clock showed when it stopped. */
+export interface StoppedClock {
+  startedAt: Date;
+  phases: readonly TimedPhase[];
+  seconds: number;
+}
+
 /** The clock of a run: keeps the time of its phases, which may overlap, and tells the door of them. */
 export class PhaseClock {
-  readonly startedAt = new Date();
+  readonly startedAt: Date;
   readonly #start = performance.now();
   readonly #door: Door;
-  readonly #phases: TimedPhase[] = [];
+  readonly #onChange: () => void;
+  readonly #phases: TimedPhase[];
+  readonly #running: { name: PhaseName; startSeconds: number }[] = [];
+  readonly #stoppedAt: number | undefined;
 
-  constructor(door: Door) {
+  /**
+   * @param onChange called whenever a phase has begun or ended.
+   * @param stopped of a run that another process began; this clock then stands still.
+   */
+  constructor(door: Door, onChange: () => void = () => {}, stopped?: StoppedClock) {
     this.#door = door;
+    this.#onChange = onChange;
+    this.startedAt = stopped?.startedAt ?? new Date();
+    this.#phases = [...(stopped?.phases ?? [])];
+    this.#stoppedAt = stopped?.seconds;
   }
 
   /** Since the run began, to the hundredth. */
   get seconds(): number {
-    return Math.round((performance.now() - this.#start) / 10) / 100;
+    return this.#stoppedAt ?? Math.round((performance.now() - this.#start) / 10) / 100;
+  }
+
+  /** The phases that have begun and not ended, in that order. */
+  get running(): readonly { name: PhaseName; startSeconds: number }[] {
+    return this.#running;
   }
 
   /** The phases that have ended, in that order. A phase that was done again is told once, as it ended last. */
@@ -49,13 +72,18 @@ export class PhaseClock {
 
   async #time<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean): Promise<T> {
     const startSeconds = this.seconds;
+    const begun = { name, startSeconds };
     const end = (outcome: PhaseRecord['outcome']) => {
+      this.#running.splice(this.#running.indexOf(begun), 1);
       const record = { name, outcome, seconds: this.seconds - startSeconds };
       const earlier = this.#phases.findIndex((phase) => phase.name === name);
       if (earlier !== -1) this.#phases.splice(earlier, 1);
       this.#phases.push({ ...record, startSeconds });
+      this.#onChange();
       this.#door.phaseEnded(record);
     };
+    this.#running.push(begun);
+    this.#onChange();
     this.#door.phaseStarted(name);
     try {
       const value = await work();

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { chooseCommand } from '../job/build-job.ts';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts';
+import type { ReportedLog } from '../report/report-input.ts';
+import type { ResultsDir } from '../results-dir.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import type { Run } from './run.ts';
 
@@ -25,6 +27,15 @@ export function placeResults(words: string[], resultsPath: string, directory: st
   });
 }
 
+function machineLog(dir: ResultsDir): string {
+  return path.join(dir.logs, logName.pod, `${logName.container}.log`);
+}
+
+/** The log of a command that ran on this machine, as reports name it. */
+export function tellMachineLog(dir: ResultsDir, lastLines: string[]): ReportedLog {
+  return { ...logName, lastLines, path: path.relative(dir.root, machineLog(dir)) };
+}
+
 /**
  * The phase `tests` of tier unit: the command on this machine, in the directory in which the run was started, with its
  * output on the console and on disk. How it ended is noted in `run`.
@@ -39,7 +50,8 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
   door.say(`on this machine: ${toOneLine(words.join(' '), 300)}`);
   run.testsStartedAt = Date.now();
-  const file = path.join(dir.logs, logName.pod, `${logName.container}.log`);
+  run.keepDiary();
+  const file = machineLog(dir);
   await mkdir(path.dirname(file), { recursive: true });
   const log = openSync(file, 'w');
   let logProblem = '';
@@ -70,7 +82,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   });
   closeSync(log);
   if (logProblem !== '') run.warn(`the log of the tests is not complete: ${logProblem}`);
-  run.ownLog = { ...logName, lastLines: tail, path: path.relative(dir.root, file) };
+  run.ownLog = tellMachineLog(dir, tail);
   signal.throwIfAborted();
   if (ended.error !== null)
     return fail('start', `the tests could not be started: ${toOneLine(ended.error)}`, {

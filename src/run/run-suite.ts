@@ -36,6 +36,7 @@ async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<R
   const job = prepared.value;
   run.job = job;
   run.testsStartedAt = Date.now();
+  run.keepDiary();
   const size = watchSize(run);
   run.logs = beginLogs(run, { connection, watch }, job);
   return runJob({
@@ -70,7 +71,7 @@ async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<R
 
 /** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */
 function watchSize(run: Run): ResultsSizeWatch | undefined {
-  if (run.job?.route.kind !== 'host') return undefined;
+  if (run.job?.route?.kind !== 'host') return undefined;
   const { dir, inputs, closing, resultsLimits } = run;
   const { resultsPath } = inputs;
   return new ResultsSizeWatch({ directory: dir.results, limits: resultsLimits, resultsPath, signal: closing.signal });

@@ -15,15 +15,16 @@ import type { CollectorOptions, ResultsRoute } from '../job/route-results.ts';
 import type { JobEnd } from '../job/run-job.ts';
 import type { JobManifest } from '../job-manifest.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { Verdict } from '../outcome.ts';
+import { messageOf, type Verdict } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
 import type { ReportedIncident, ReportedLog, ReportInput } from '../report/report-input.ts';
 import { layoutResults, type ResultsDir } from '../results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results-limits.ts';
 import { SecretMask } from '../secret-mask.ts';
 import type { RunRecord, Standing } from '../state.ts';
+import { proveSecrets, writeDiary } from './diary.ts';
 import { MaskedDoor } from './masked-door.ts';
-import { PhaseClock } from './phase-clock.ts';
+import { PhaseClock, type StoppedClock } from './phase-clock.ts';
 
 export interface RunOptions {
   inputs: Inputs;
@@ -48,6 +49,8 @@ export interface RunOptions {
   isOnlyPlatform?: boolean;
   /** Has results come home by a collector even where the runner's disk is in reach: how other clusters do it. */
   forceCollector?: boolean;
+  /** Of a run whose process was killed, and whose end this one tells. */
+  stopped?: StoppedClock;
 }
 
 /** How the command line was called. */
@@ -94,6 +97,9 @@ export interface PreparedJob {
   labels: Record<string, string>;
 }
 
+/** As much of the Job as its end is told by; the route is only known to whoever created it. */
+type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> & Partial<Pick<PreparedJob, 'route'>>;
+
 /** The logs of a run's Job, from before its first container starts until they are whole on the disk. */
 export interface RunLogs {
   /** Brings them home, and warns of what they lack. Done once; another call, after the first was interrupted, does the rest. */
@@ -136,7 +142,8 @@ export class Run {
   /** Whether the namespace holds credentials for registries. */
   hasPullSecret = false;
   /** The Job, once it is decided. */
-  job: PreparedJob | undefined;
+  job: KnownJob | undefined;
+  #isDiaryLost = false;
   /** Brings home results that are not written to the runner's disk. */
   collection: ResultsCollection | undefined;
   forceCollector: boolean;
@@ -164,7 +171,8 @@ export class Run {
   constructor(options: RunOptions) {
     const { inputs, record } = options;
     const { runId } = record.content;
-    const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed;
+    // A diary has the name that the run gave it.
+    const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && options.stopped === undefined;
     this.inputs = {
       ...inputs,
       image: inputs.image === '' ? builtImageName(runId) : inputs.image,
@@ -181,7 +189,37 @@ export class Run {
     this.workDir = options.workDir;
     this.leg = options.leg;
     this.dir = layoutResults(options.inputs.resultsDir);
-    this.clock = new PhaseClock(this.door);
+    this.clock = new PhaseClock(this.door, () => this.keepDiary(), options.stopped);
+    if (options.stopped !== undefined) return;
+    this.keepDiary();
+    this.signal.addEventListener('abort', () => this.keepDiary(), { once: true });
+  }
+
+  /** Writes down how far the run has come, for whoever must tell its end when this process is killed. */
+  keepDiary(): void {
+    const { inputs, record, clock, job, cluster, testsStartedAt } = this;
+    if (this.#isDiaryLost) return;
+    try {
+      writeDiary(this.workDir, {
+        inputs: { ...inputs, secrets: [], env: [], ownJob: undefined, kubeconfig: undefined },
+        secretsProof: proveSecrets(inputs.secrets, record.content.runId),
+        leg: this.leg ?? null,
+        startedAt: clock.startedAt.toISOString(),
+        phases: clock.phases,
+        running: clock.running,
+        ...(this.signal.aborted ? { cancelledBy: String(this.signal.reason) } : {}),
+        ...(cluster === undefined ? {} : { cluster }),
+        ...(job === undefined
+          ? {}
+          : { job: { name: job.name, container: job.container, image: job.image, memoryLimit: job.memoryLimit } }),
+        ...(testsStartedAt === undefined ? {} : { testsStartedAt }),
+        warnings: this.warnings,
+      });
+    } catch (error) {
+      // A full disk; the run itself goes on, and tells its own end.
+      this.#isDiaryLost = true;
+      this.door.say(`the diary of this run cannot be written: ${messageOf(error)}`);
+    }
   }
 
   /** What the rooms below are given to speak with, and the signal that ends them. */

@@ -1,0 +1,123 @@
+/** A step of the action as GitHub's runner runs it: the main program, how a cancel ends it, and the post program. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Verdict } from '../../src/outcome.ts';
+
+export interface ProgramEnd {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+  summary: string;
+}
+
+export interface ActionStep {
+  process: ChildProcess;
+  /** Directory that holds all that belongs to the step. */
+  directory: string;
+  /** Of the runner, for temporary files. */
+  temporary: string;
+  resultsDir: string;
+  /** Resolves when the output so far matches; rejects when the program ends without it. */
+  untilPrinted: (pattern: RegExp) => Promise<void>;
+  ended: Promise<ProgramEnd>;
+  /** SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, as the runner sends them: to the program alone, and no further once it has ended. */
+  cancel: () => Promise<ProgramEnd>;
+  /** The post program, once the main one has ended. */
+  runPost: (env?: Record<string, string>) => Promise<ProgramEnd>;
+  /** result.json; undefined when there is none. */
+  readVerdict: () => Verdict | undefined;
+}
+
+/** Starts the main program, from the sources, in a workspace of its own. */
+export function startStep(inputs: Record<string, string>, env: Record<string, string> = {}): ActionStep {
+  const directory = mkdtempSync(path.join(tmpdir(), 'action-step-'));
+  const at = (name: string) => path.join(directory, name);
+  for (const name of ['temporary', 'workspace']) mkdirSync(at(name));
+  const resultsDir = inputs['results-dir'] ?? at('workspace/k8s-test-results');
+  const given = Object.entries({ ...inputs, 'results-dir': resultsDir });
+  const run = (entry: string, program: string, more: Record<string, string>) => {
+    const files = Object.fromEntries(
+      ['output', 'state', 'step_summary'].map((name) => [`GITHUB_${name.toUpperCase()}`, at(`${program}-${name}`)]),
+    );
+    for (const file of Object.values(files)) writeFileSync(file, '');
+    return start(path.resolve(entry), at('workspace'), at(`${program}-step_summary`), {
+      ...process.env,
+      ...Object.fromEntries(given.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
+      ...files,
+      RUNNER_TEMP: at('temporary'),
+      GITHUB_WORKSPACE: at('workspace'),
+      GITHUB_JOB: 'job',
+      ...env,
+      ...more,
+    });
+  };
+  const main = run('src/action.ts', 'main', {});
+  return {
+    ...main,
+    directory,
+    temporary: at('temporary'),
+    resultsDir,
+    cancel: async () => {
+      main.process.kill('SIGINT');
+      if (await isOverWithin(main.ended, 7500)) return main.ended;
+      main.process.kill('SIGTERM');
+      if (await isOverWithin(main.ended, 2500)) return main.ended;
+      main.process.kill('SIGKILL');
+      return main.ended;
+    },
+    runPost: (more = {}) => {
+      const state = Object.entries(readState(at('main-state')));
+      const told = Object.fromEntries(state.map(([name, value]) => [`STATE_${name}`, value]));
+      return run('src/cleanup.ts', 'post', { ...told, ...more }).ended;
+    },
+    readVerdict: () => {
+      const file = path.join(resultsDir, 'result.json');
+      return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Verdict) : undefined;
+    },
+  };
+}
+
+function start(entry: string, cwd: string, summary: string, env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      for (const listener of listeners) listener();
+    });
+  const ended = new Promise<ProgramEnd>((resolve) => {
+    // Not "close": what the program started may hold its output open.
+    child.on('exit', (status, signal) => {
+      resolve({ status, signal, output, summary: readFileSync(summary, 'utf8') });
+      for (const listener of listeners) listener();
+    });
+  });
+  const untilPrinted = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (pattern.test(output)) resolve();
+        else if (child.exitCode !== null) reject(new Error(`ended without printing ${pattern}:\n${output}`));
+        else return;
+        listeners.delete(look);
+      };
+      listeners.add(look);
+      look();
+    });
+  return { process: child, untilPrinted, ended };
+}
+
+async function isOverWithin(ended: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  return Promise.race([ended.then(() => true), wait(milliseconds, false, { ref: false })]);
+}
+
+/** A file of the runner in its form `name<<end`, value, `end`. */
+function readState(file: string): Record<string, string> {
+  const text = readFileSync(file, 'utf8');
+  return Object.fromEntries(
+    [...text.matchAll(/^(\w+)<<(\S+)\r?\n([\s\S]*?)\r?\n\2\r?$/gm)].map(([, name, , value]) => [name!, value!]),
+  );
+}

@@ -1,0 +1,203 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Verdict } from '../../src/outcome.ts';
+import { type ResultsService, startResultsService } from '../results-service/results-service.ts';
+import { type ActionStep, type ProgramEnd, startStep } from './action-step.ts';
+
+let service: ResultsService;
+beforeAll(async () => {
+  // @actions/artifact tells every request of a download to the log of the step; here that would bury the other tests.
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  service = await startResultsService();
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await service.stop();
+});
+
+const canary = 'canary-4f0c2a7e';
+
+/** Tests that tell of two that finished, write a report, and go on. */
+const script = [
+  `const fs = require('fs'), out = process.env.RESULTS_PATH;`,
+  `fs.writeFileSync(out + '/junit.xml', '<testsuite name="s"><testcase name="one"/><testcase name="two"/></testsuite>');`,
+  `fs.writeFileSync(out + '/leak.txt', 'token=' + process.env.TOKEN);`,
+  `console.log('the token is', process.env.TOKEN); console.log('ready to be killed');`,
+].join('\n');
+
+function startUnit(after: string, more: Record<string, string> = {}, env: Record<string, string> = {}): ActionStep {
+  return startStep(
+    {
+      tier: 'unit',
+      command: JSON.stringify([process.execPath, '-e', `${script}\n${after}`]),
+      args: '[]',
+      secrets: `TOKEN=${canary}`,
+      ...more,
+    },
+    { ...service.admitJob(), ...env },
+  );
+}
+
+const hang = 'setInterval(() => {}, 1000);';
+
+/** All files below a directory, as one text. */
+function readAll(directory: string): string {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  return files.map((file) => `${file}\n${readFileSync(file, 'latin1')}`).join('\n');
+}
+
+/** What people see of an output: the runner takes the commands by which it is told what to mask. */
+function shown({ output }: ProgramEnd): string {
+  return output.replaceAll(/^::add-mask::.*$/gm, '');
+}
+
+/** The files of the only artifact that was uploaded since `before`. */
+async function download(step: ActionStep, before: number): Promise<{ verdict: Verdict; text: string }> {
+  const stored = service.listStored().slice(before);
+  expect(stored).toHaveLength(1);
+  const directory = path.join(step.directory, 'artifact');
+  await service.download(stored[0]!.name, directory);
+  return {
+    verdict: JSON.parse(readFileSync(path.join(directory, 'result.json'), 'utf8')) as Verdict,
+    text: readAll(directory),
+  };
+}
+
+describe('a step whose program is killed', () => {
+  test('outright has its verdict, its results, its summary and its artifact from the post step, all masked', async () => {
+    const before = service.listStored().length;
+    const step = startUnit(hang);
+    await step.untilPrinted(/ready to be killed/);
+    step.process.kill('SIGKILL');
+    await step.ended;
+    // On the disk and unmasked it lies until the post step comes; in what is kept for that step it is not.
+    expect(readAll(step.resultsDir)).toContain(canary);
+    expect(readAll(step.temporary)).not.toContain(canary);
+    const post = await step.runPost();
+    expect(post.status, post.output).toBe(0);
+    const { verdict, text } = await download(step, before);
+    expect(verdict).toEqual(step.readVerdict());
+    expect(verdict).toMatchObject({
+      outcome: 'broken',
+      failure: { kind: 'internal', reason: 'the step was killed during tests; 2 tests finished' },
+      tests: { total: 2, passed: 2 },
+      phases: [{ name: 'tests', outcome: 'failed' }],
+      leg: { job: 'job', attempt: 1 },
+    });
+    expect(verdict.durationSeconds).toBeLessThan(30);
+    for (const name of ['report.html', 'junit.xml', 'junit/junit.xml', 'logs/machine/tests.log', 'results/leak.txt'])
+      expect(text).toContain(`${step.directory}/artifact/${name}\n`);
+    expect(text).toContain('token=***');
+    for (const place of [text, shown(post), post.summary, readAll(step.resultsDir)])
+      expect(place).not.toContain(canary);
+    expect(post.summary).toContain('the step was killed during tests');
+    expect(post.output).toContain('::error title=k8s-test%3A internal::the step was killed during tests');
+    expect(post.output).toContain(`the files lie in ${step.resultsDir}`);
+    expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
+  });
+
+  test('after a cancel that took too long is cancelled, not broken', async () => {
+    const before = service.listStored().length;
+    // Its tests do not heed SIGTERM, and its upload hangs: nothing is done in time.
+    const step = startUnit(`process.on('SIGTERM', () => {}); ${hang}`, { grace: '30s' });
+    await step.untilPrinted(/ready to be killed/);
+    const end = await step.cancel();
+    const post = await step.runPost();
+    expect(post.status, post.output).toBe(0);
+    const { verdict, text } = await download(step, before);
+    expect(verdict, end.output).toMatchObject({
+      outcome: 'cancelled',
+      failure: { kind: 'cancelled' },
+      tests: { passed: 2 },
+    });
+    expect(end.signal).toBe('SIGKILL');
+    expect(text).not.toContain(canary);
+    expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
+  });
+
+  // What the tests leave keeps the phase from ending before it is killed: a file of some gigabytes is looked through for
+  // secrets, and nobody reads from the pipe that the summary is written to.
+  test.each([
+    {
+      phase: 'results',
+      obstacle: 'results/huge',
+      deed: `fs.writeFileSync(out + '/huge', ''); fs.truncateSync(out + '/huge', 4e9);`,
+    },
+    {
+      phase: 'report',
+      obstacle: 'summary.md',
+      deed: `require('child_process').execFileSync('mkfifo', [out + '/../summary.md']);`,
+    },
+  ])('in phase $phase is told from the beginning, and with all tests', async ({ phase, obstacle, deed }) => {
+    const before = service.listStored().length;
+    const step = startUnit(deed);
+    await step.untilPrinted(new RegExp(`::group::${phase}`));
+    step.process.kill('SIGKILL');
+    const end = await step.ended;
+    rmSync(path.join(step.resultsDir, obstacle));
+    const post = await step.runPost();
+    expect(post.status, post.output).toBe(0);
+    const { verdict, text } = await download(step, before);
+    expect(verdict, end.output).toMatchObject({
+      outcome: 'broken',
+      failure: { kind: 'internal', reason: `the step was killed during ${phase}; 2 tests finished` },
+      tests: { total: 2, passed: 2 },
+    });
+    expect(text).not.toContain(canary);
+    expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
+  });
+
+  test('while it tells its end, which was known, has that told in its place', async () => {
+    const before = service.listStored().length;
+    // A service that takes the upload and never answers.
+    const server = createServer(() => {});
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const asked = new Promise<void>((resolve) => server.once('request', () => resolve()));
+    const given = service.admitJob();
+    const step = startUnit('', {}, { ...given, ACTIONS_RESULTS_URL: url });
+    await asked;
+    step.process.kill('SIGKILL');
+    expect((await step.ended).summary).toBe('');
+    server.closeAllConnections();
+    server.close();
+    const post = await step.runPost({ ...given });
+    expect(post.status, post.output).toBe(0);
+    const { verdict } = await download(step, before);
+    expect(verdict).toMatchObject({ outcome: 'passed', tests: { passed: 2 } });
+    expect(post.summary).toContain('2 tests passed');
+    expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
+  });
+
+  test('whose secrets the post step is not given, or others, is told, and nothing that may hold them is uploaded', async () => {
+    const before = service.listStored().length;
+    const step = startUnit(hang);
+    await step.untilPrinted(/ready to be killed/);
+    step.process.kill('SIGKILL');
+    await step.ended;
+    const post = await step.runPost({ INPUT_SECRETS: 'TOKEN=another' });
+    expect(service.listStored()).toHaveLength(before);
+    expect(post.output).toContain('nobody can mask them');
+    expect(shown(post) + post.summary).not.toContain(canary);
+    expect(post.summary).toContain('the step was killed during tests');
+    expect(step.readVerdict()).toMatchObject({ outcome: 'broken', failure: { kind: 'internal' } });
+  });
+
+  test('and whose results directory another step has used since leaves that one alone', async () => {
+    const before = service.listStored().length;
+    const step = startUnit(hang);
+    await step.untilPrinted(/ready to be killed/);
+    step.process.kill('SIGKILL');
+    await step.ended;
+    const second = startUnit('', { 'results-dir': step.resultsDir });
+    expect((await second.ended).status).toBe(0);
+    const post = await step.runPost();
+    expect(post.summary).toContain('the step was killed during tests');
+    expect(step.readVerdict()).toMatchObject({ outcome: 'passed' });
+    expect(service.listStored().slice(before)).toHaveLength(1);
+  });
+});
