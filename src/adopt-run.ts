@@ -4,7 +4,7 @@
  * home, and one verdict is made of it, as the run itself would have done.
  */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Door } from './door.ts';
@@ -42,6 +42,9 @@ export interface AdoptedEnd extends RunEnd {
 const clusterSeconds = 30;
 /** …and for the disk. The upload needs its own. */
 const diskSeconds = 60;
+
+/** The kubelet's `containerLogMaxSize`, as it is by default. */
+const rotatedBytes = 10 * 1024 * 1024;
 
 /** @throws on I/O errors and bugs; `tearDown` has been called then, unless it threw itself. */
 export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
@@ -88,7 +91,9 @@ async function salvage(run: Run, diary: Diary, home: BroughtHome, tearDown: () =
   const { cluster, job, testsStartedAt } = diary;
   run.testsStartedAt = testsStartedAt;
   run.job = job;
-  if (job !== undefined) run.logs = { kept: await findLogs(run.dir.logs, job.name), finish: nothing, close: nothing };
+  const logs = job === undefined ? [] : await findLogs(run.dir.logs, job.name);
+  const aside = cluster === undefined ? [] : await putAside(logs, run.dir.root);
+  run.logs = { kept: logs.filter((log) => !aside.some((one) => one.log === log)), finish: nothing, close: nothing };
   try {
     if (cluster !== undefined) {
       run.cluster = cluster;
@@ -100,6 +105,8 @@ async function salvage(run: Run, diary: Diary, home: BroughtHome, tearDown: () =
   } finally {
     await run.connection?.close();
     await tearDown();
+    for (const one of aside) await takeLonger(one);
+    run.logs = { ...run.logs, kept: logs };
   }
   try {
     const machineLog = tellMachineLog(run.dir, []);
@@ -127,6 +134,33 @@ async function findLogs(logsDir: string, jobName: string): Promise<KeptLog[]> {
     }
   }
   return kept;
+}
+
+interface LogAside {
+  log: KeptLog;
+  file: string;
+}
+
+/** Logs that the cluster surely has whole, since the kubelet has not rotated them, make way for what it has of them. */
+async function putAside(logs: readonly KeptLog[], root: string): Promise<LogAside[]> {
+  const aside: LogAside[] = [];
+  for (const [i, log] of logs.entries()) {
+    if ((await stat(log.file)).size > rotatedBytes / 2) continue;
+    const file = path.join(root, `.log-${i}`);
+    await rename(log.file, file);
+    aside.push({ log, file });
+  }
+  return aside;
+}
+
+/** The log that the cluster gave, or where that is less the one that was there. */
+async function takeLonger({ log, file }: LogAside): Promise<void> {
+  const given = await stat(log.file).catch(() => undefined);
+  if (given === undefined || given.size < (await stat(file)).size) await rename(file, log.file);
+  else {
+    log.gaps = [];
+    await rm(file);
+  }
 }
 
 function describeKill({ cancelledBy, running, phases }: Diary): Failure {

@@ -227,7 +227,7 @@ describe('the action', () => {
     expect(summary).toMatch(/✅ \*\*unit \(green\)\*\* .* 1 \| 1 /);
     expect(end.summary).toContain(summary);
     const junit = files.get('junit.xml') ?? '';
-    for (const test of ['test_green', 'test_red', 'test_killed']) expect(junit).toContain(test);
+    for (const testName of ['test_green', 'test_red', 'test_killed']) expect(junit).toContain(testName);
   });
 
   test('keeps in a rerun of failed jobs what the green legs had said in the first attempt', async () => {
