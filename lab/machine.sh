@@ -30,6 +30,9 @@ list_missing_tools() {
   command -v kubectl >/dev/null || missing_tools+=(kubectl)
   command -v act >/dev/null || missing_tools+=(act)
   command -v registry >/dev/null || missing_tools+=(registry)
+  # Another version finds other things: only the pinned one will do.
+  [[ $(actionlint -version 2>/dev/null) == *"$ACTIONLINT_VERSION"* ]] || missing_tools+=(actionlint)
+  [[ $(zizmor --version 2>/dev/null) == "zizmor $ZIZMOR_VERSION" ]] || missing_tools+=(zizmor)
 }
 
 # prepare_docker: a docker that runs containers of nodes, and what building images needs of the machine.

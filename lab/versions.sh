@@ -9,6 +9,10 @@ KIND_NODE_RELEASE=docker.io/kindest/node:v1.34.8
 ACT_VERSION=0.2.89
 # The registry that image tests put faults in front of.
 REGISTRY_VERSION=3.1.2
+# What looks over workflows. zizmor comes as a wheel that holds a program for linux/amd64.
+ACTIONLINT_VERSION=1.7.12
+ZIZMOR_VERSION=1.32.0
+ZIZMOR_WHEEL_SHA256=84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071
 ETCD_VERSION=3.6.5
 COREDNS_VERSION=1.12.1
 LOCAL_PATH_PROVISIONER_VERSION=0.0.30
