@@ -52,7 +52,8 @@ async function runClusterTests(): Promise<void> {
     const all = readdirSync('__tests__/cluster')
       .filter((name) => name.endsWith('.test.ts'))
       .map((name) => path.join('__tests__/cluster', name));
-    const needsMachine = (file: string) => /command-line\.ts'|makeSharedCluster/.test(readFileSync(file, 'utf8'));
+    const needsMachine = (file: string) =>
+      /(command-line|action-step)\.ts'|makeSharedCluster/.test(readFileSync(file, 'utf8'));
     const env = { FLOE_TEST_CLUSTER: described };
     await runVitest(
       'cluster',

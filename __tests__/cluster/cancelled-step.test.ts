@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startStep } from '../step/action-step.ts';
+import { startStep } from './action-step.ts';
 import { takeInventory } from './command-line.ts';
 import { testImage } from './global-setup.ts';
 
