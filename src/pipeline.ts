@@ -20,7 +20,7 @@ import { runLabel } from './job/build-job.ts';
 import { connect, type KubeConnection } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
-import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
+import { type Chart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
 import { renderResultJson } from './report/result-json.ts';
@@ -30,6 +30,7 @@ import { carryCredentials } from './run/carry-credentials.ts';
 import { buildTestImage, chooseImages } from './run/choose-images.ts';
 import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
+import { nodeImageOf, prepareChart } from './run/prepare-chart.ts';
 import { readOwnJob } from './run/prepare-job.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
@@ -38,8 +39,7 @@ import { runTogether } from './run/run-together.ts';
 import { refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
 import type { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
-import { provideTools } from './tools/provide-tools.ts';
-import { nodeImages } from './tools/versions.ts';
+import { provideTools, type Tools } from './tools/provide-tools.ts';
 
 const teardownSeconds = 240;
 
@@ -64,9 +64,9 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
   const machine = await clock.phase('preflight', () => checkMachine(inputs, run.voice));
   if (!machine.ok) return machine;
-  const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
+  const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
   if (!tools.ok) return tools;
-  const chart = describeChart(inputs, tools.value.helm);
+  const { chart } = tools.value;
   const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
   if (!manifests.ok) return manifests;
   const own = await readOwnJob(run, chart);
@@ -90,6 +90,16 @@ async function untilTestsEnd(run: Run, standing: ReadyCluster | undefined): Prom
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
   return explainEnd(run, tests, platform.value.watch.events);
+}
+
+async function provideToolsAndChart(
+  run: Run,
+  standing: ReadyCluster | undefined,
+): Promise<Result<Tools & { chart: Chart | undefined }>> {
+  const tools = await provideTools(run.inputs, run.voice);
+  if (!tools.ok) return tools;
+  const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes);
+  return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
@@ -156,7 +166,7 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
       resultsHostPath: dir.results,
       mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
     }),
-    nodeImage: inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined),
+    nodeImage: nodeImageOf(inputs),
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
     workDir,
   };
@@ -257,7 +267,7 @@ function installPlatform(
   watch: NamespaceWatch,
 ): Promise<Result<undefined>> {
   const { inputs } = run;
-  run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
+  run.door.say(`helm install ${chart.release}: ${chart.title}, profile ${inputs.profile}`);
   run.release = chart;
   return installChart(chart, {
     ...run.voice,

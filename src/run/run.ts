@@ -108,6 +108,8 @@ export class Run {
   kindCluster: KindCluster | undefined;
   cluster: ReadyCluster | undefined;
   connection: KubeConnection | undefined;
+  /** What the chart is, once it is on this machine. */
+  chart: Verdict['chart'];
   /** The chart, once helm was told to install it. */
   release: Chart | undefined;
   /** The test image, as far as the local docker has it. */
