@@ -18,6 +18,7 @@ const rooms = {
 const files = { run: ['results-dir', 'state', 'disk-trouble'] };
 /** Files that every room may read: types, and pure functions over them. */
 const vocabulary = [
+  'chart-source',
   'outcome',
   'door',
   'inputs',

@@ -1,14 +1,18 @@
+import { statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type ChartSource, describeSource } from './chart-source.ts';
 import { type Check, judgeDemand } from './cluster/judge-machine.ts';
 import { examineMachine } from './cluster/preflight.ts';
 import { reachCluster } from './cluster/reach-cluster.ts';
 import type { Inputs } from './inputs.ts';
 import { connect } from './kube/connection.ts';
-import type { Failure } from './outcome.ts';
-import { describeChart, renderChart } from './platform/chart.ts';
+import { type Failure, type Result, succeed } from './outcome.ts';
+import { examineDependencies, isIncomplete } from './platform/build-dependencies.ts';
+import { renderChart } from './platform/chart.ts';
 import { planDemand } from './run/plan-demand.ts';
+import { describeChart } from './run/prepare-chart.ts';
 import { provideTools } from './tools/provide-tools.ts';
 import type { UserKubeconfig } from './user-kubeconfig.ts';
 
@@ -24,14 +28,32 @@ export async function examine(inputs: Inputs, signal: AbortSignal): Promise<Chec
   if (!tools.ok) return [...checks, tellFailure('tools', 'warning', tools.failure)];
   const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';
   checks.push({ name: 'tools', state: 'ok', found, needed: '', mend: '' });
-  const chart = describeChart(inputs, tools.value.helm);
-  const manifests: unknown[] = [];
-  if (chart !== undefined) {
-    const rendered = await renderChart(chart, signal);
-    if (!rendered.ok) return [...checks, tellFailure('chart', 'problem', rendered.failure)];
-    manifests.push(...rendered.value);
+  const { helm } = tools.value;
+  if (inputs.chart === undefined || helm === undefined)
+    return [...checks, ...judgeDemand(facts, planDemand(inputs, []), inputs.nodes)];
+  const manifests = await renderWhatIsHere(inputs, inputs.chart, helm, signal);
+  if (!manifests.ok) return [...checks, tellFailure('chart', 'problem', manifests.failure)];
+  if (typeof manifests.value === 'string')
+    return [...checks, { name: 'chart', state: 'ok', found: manifests.value, needed: '', mend: '' }];
+  return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests.value), inputs.nodes)];
+}
+
+/** The manifests of a chart that is here with all it depends on; of another, why it is not looked at. */
+async function renderWhatIsHere(
+  inputs: Inputs,
+  source: ChartSource,
+  helm: string,
+  signal: AbortSignal,
+): Promise<Result<unknown[] | string>> {
+  if (source.kind !== 'local') return succeed(`${describeSource(source)} is pulled by a run, and not looked at before`);
+  if (statSync(source.path).isDirectory()) {
+    const examined = await examineDependencies(helm, source.path, signal);
+    if (!examined.ok) return examined;
+    if (isIncomplete(examined.value))
+      return succeed('it lacks dependencies, which a run gets, and is not looked at before');
   }
-  return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests), inputs.nodes)];
+  const here = { helm, path: source.path, title: source.path, kubernetes: undefined };
+  return renderChart(describeChart(inputs, here), signal);
 }
 
 async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): Promise<Check> {

@@ -9,6 +9,7 @@ import { load as parseYaml } from 'js-yaml';
 import leven from 'leven';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
+import { type ChartSource, readRemoteChart } from './chart-source.ts';
 import { readJobManifest, type TestJob } from './job-manifest.ts';
 import { messageOf } from './outcome.ts';
 import { shortestSecret } from './secret-mask.ts';
@@ -307,7 +308,9 @@ const schema = v.object({
     matching(/^[a-z0-9][a-z0-9-]*$/, 'is not the name of a profile; choose minimal, full, production or none'),
   ),
   chart: optional(v.string()),
-  'chart-version': optional(v.string()),
+  'chart-version': optional(
+    matching(/^[\w.+^~<>=*, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
+  ),
   values: v.optional(lines, ''),
   set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
   release: v.optional(
@@ -383,8 +386,15 @@ export const inputDocs: Record<InputName, InputDoc> = {
     default: '',
     description: 'Profile of the chart (minimal, full, production), or none for no chart at all. By tier',
   },
-  chart: { default: '', description: 'Directory or .tgz of the platform chart. The bundled floe-platform by default' },
-  'chart-version': { default: '', description: 'Version of a chart that comes from a repository' },
+  chart: {
+    default: '',
+    description:
+      'The platform chart: directory, .tgz, oci://registry/path/name, or https://repository#name. The bundled floe-platform by default',
+  },
+  'chart-version': {
+    default: '',
+    description: 'Version, or range of versions, of a chart that is not on this machine. The newest by default',
+  },
   values: { default: '', description: "Values files of the chart, one a line, in helm's order and precedence" },
   set: { default: '', description: 'key=value lines for the chart, as helm --set takes them' },
   release: { default: 'floe-test', description: 'Name of the helm release' },
@@ -522,7 +532,6 @@ export const inputDocs: Record<InputName, InputDoc> = {
 const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
   { input: 'shards', unless: (value) => value === '1' },
   { input: 'retries', unless: (value) => value === '0' },
-  { input: 'chart-version' },
 ];
 
 /** What `mode: report` reads, and of this what a test does too. */
@@ -571,8 +580,8 @@ export interface Inputs {
   preset: TierPreset;
   /** `none`: no chart at all. */
   profile: string;
-  /** Directory or archive of the chart; undefined without one. */
-  chart: string | undefined;
+  /** Undefined without one. */
+  chart: ChartSource | undefined;
   /** Values files in helm's order: the profile's own first. */
   valuesFiles: string[];
   set: string[];
@@ -686,7 +695,7 @@ export function readInputs(
   const value = parsed.success ? parsed.output : v.parse(schema, accepted);
   const preset = tiers[value.tier];
   const resolve = (file: string) => path.resolve(sources.directory, file);
-  const existing = (input: InputName, file: string, kind: 'file' | 'directory' | 'directory or .tgz file') => {
+  const existing = (input: InputName, file: string, kind: 'file' | 'directory') => {
     const full = resolve(file);
     const stat = statSync(full, { throwIfNoEntry: false });
     if (stat === undefined) errors.push({ input, value: file, problem: `does not exist (looked for ${full})` });
@@ -697,19 +706,30 @@ export function readInputs(
   };
 
   const profile = value.profile ?? (value.chart === undefined ? preset.profile : undefined);
-  const chart = profile === 'none' ? undefined : (value.chart ?? sources.bundledChart);
+  const remote = value.chart === undefined ? undefined : readRemoteChart(value.chart, value['chart-version']);
+  if (remote !== undefined && 'problem' in remote)
+    errors.push({ input: remote.input, value: raw[remote.input] ?? '', problem: remote.problem });
+  if (remote === undefined && value['chart-version'] !== undefined)
+    errors.push({
+      input: 'chart-version',
+      value: value['chart-version'],
+      problem: 'only counts for a chart that lies elsewhere (oci://… or https://…#name)',
+    });
+  const chart = chooseChart(profile, remote, resolve(value.chart ?? sources.bundledChart));
   const valuesFiles: string[] = [];
   if (profile === 'none') {
     if (value.chart !== undefined)
       errors.push({ input: 'chart', value: value.chart, problem: 'contradicts profile "none"; leave one of them out' });
-  } else if (value.chart !== undefined && /^(oci|https?):\/\//.test(value.chart)) {
-    errors.push({
-      input: 'chart',
-      value: value.chart,
-      problem: 'is remote, which is not built yet; give a directory or .tgz',
-    });
+  } else if (remote !== undefined) {
+    if (profile !== undefined)
+      errors.push({
+        input: 'profile',
+        value: profile,
+        problem: 'is a file in the directory of a chart; a chart that lies elsewhere takes values',
+      });
   } else {
-    const chartPath = value.chart === undefined ? chart! : existing('chart', value.chart, 'directory or .tgz file');
+    const chartPath = chart?.kind === 'local' ? chart.path : '';
+    if (value.chart !== undefined) checkLocalChart(value.chart, chartPath, errors);
     if (profile !== undefined) {
       const profileFile = path.join(chartPath, 'profiles', `${profile}.yaml`);
       if (existsSync(profileFile)) valuesFiles.push(profileFile);
@@ -785,7 +805,7 @@ export function readInputs(
       tier: value.tier,
       preset,
       profile: profile ?? 'own chart',
-      chart: chart === undefined ? undefined : resolve(chart),
+      chart,
       valuesFiles,
       set: value.set,
       release: value.release,
@@ -880,6 +900,24 @@ function readCluster(
   const read = readUserKubeconfig({ file: kubeconfigFile, context: value.context, env: sources.env ?? process.env });
   if (read.problem !== undefined) errors.push(read.problem);
   return read.kubeconfig;
+}
+
+/** A chart of this machine must be there; helm's short names for repositories are known to the user's helm alone. */
+function checkLocalChart(chart: string, full: string, errors: InputError[]): void {
+  if (existsSync(full)) return;
+  const isShortName = /^[\w-]+\/[\w.-]+$/.test(chart);
+  const advice = isShortName ? '; a chart of a repository is written as https://charts.example.com#name' : '';
+  errors.push({ input: 'chart', value: chart, problem: `does not exist (looked for ${full})${advice}` });
+}
+
+/** The chart of a run; one that is wrong will not be used. */
+function chooseChart(
+  profile: string | undefined,
+  remote: ReturnType<typeof readRemoteChart>,
+  localPath: string,
+): ChartSource | undefined {
+  if (profile === 'none') return undefined;
+  return remote !== undefined && 'kind' in remote ? remote : { kind: 'local', path: localPath };
 }
 
 /** The user's own Job, as far as it can be known before the chart is rendered; what is wrong with it goes to `errors`. */
@@ -984,7 +1022,7 @@ function readProjectFile(directory: string, givenTier: string | undefined, error
 /** A build needs its directory and its Dockerfile, and a name that can be given to it. */
 function checkBuild(
   value: { build?: string | undefined; dockerfile?: string | undefined; image: string },
-  existing: (input: InputName, file: string, kind: 'file' | 'directory or .tgz file' | 'directory') => string,
+  existing: (input: InputName, file: string, kind: 'file' | 'directory') => string,
   errors: InputError[],
 ): void {
   const { build, dockerfile, image } = value;

@@ -144,6 +144,8 @@ export interface Verdict {
   durationSeconds: number;
   cluster: { kind: string; name: string; namespace: string; nodes: number; kubernetes: string } | null;
   image: { name: string; digest: string } | null;
+  /** The chart that was to be installed; `digest` is what was pulled (`sha256:…`), empty for one of the runner's own. */
+  chart?: { name: string; version: string; source: string; digest: string };
   warnings: string[];
   /**
    * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and

@@ -22,7 +22,7 @@ import { describeShape } from './kept-cluster.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
-import { type Chart, describeChart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
+import { type Chart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
 import type { PlatformUpdate } from './platform/plan-update.ts';
@@ -35,6 +35,7 @@ import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from 
 import { checkKept, openKept } from './run/enter-kept.ts';
 import { explainEnd, nameSimilarImages } from './run/explain-images.ts';
 import { planDemand } from './run/plan-demand.ts';
+import { nodeImageOf, prepareChart } from './run/prepare-chart.ts';
 import { readOwnJob } from './run/prepare-job.ts';
 import { type Platform, Run, type RunEnd, type RunOptions } from './run/run.ts';
 import { runOnMachine } from './run/run-on-machine.ts';
@@ -44,8 +45,7 @@ import { beginUpdate, digestChart, finishUpdate, notePlatform } from './run/upda
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
 import type { RunRecord } from './state.ts';
 import { tearDown } from './teardown.ts';
-import { provideTools } from './tools/provide-tools.ts';
-import { nodeImages } from './tools/versions.ts';
+import { provideTools, type Tools } from './tools/provide-tools.ts';
 
 const teardownSeconds = 240;
 
@@ -81,9 +81,9 @@ async function untilTestsEnd(
     return run.kept === undefined ? checkMachine(inputs, run.voice) : checkKept(run, standing!);
   });
   if (!machine.ok) return machine;
-  const tools = await clock.phase('tools', () => provideTools(inputs, run.voice));
+  const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
   if (!tools.ok) return tools;
-  const chart = describeChart(inputs, tools.value.helm);
+  const { chart } = tools.value;
   const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
   if (!manifests.ok) return manifests;
   const own = await readOwnJob(run, chart);
@@ -119,6 +119,16 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
   const end = describeUntested(run);
   await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
   return end;
+}
+
+async function provideToolsAndChart(
+  run: Run,
+  standing: ReadyCluster | undefined,
+): Promise<Result<Tools & { chart: Chart | undefined }>> {
+  const tools = await provideTools(run.inputs, run.voice);
+  if (!tools.ok) return tools;
+  const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
+  return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
@@ -185,7 +195,7 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
       resultsHostPath: dir.results,
       mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
     }),
-    nodeImage: inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined),
+    nodeImage: nodeImageOf(inputs),
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
     workDir,
   };
@@ -328,7 +338,7 @@ function installPlatform(
   run.release = chart;
   if (update !== undefined && update.act !== 'install' && update.act !== 'renew')
     return finishUpdate(run, chart, update, options);
-  run.door.say(`helm install ${chart.release}: ${path.basename(chart.chart)}, profile ${inputs.profile}`);
+  run.door.say(`helm install ${chart.release}: ${chart.title}, profile ${inputs.profile}`);
   return installChart(chart, options);
 }
 

@@ -13,7 +13,10 @@ import { classifyYaml, readSnippets, root, type Snippet, type YamlKind } from '.
 
 const run = promisify(execFile);
 const documents = [
-  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => path.join('docs', name)),
@@ -71,7 +74,7 @@ test('workflows and parts of them give zizmor nothing to say', async () => {
   // It only collects what lies where GitHub looks for it.
   const workflows = path.join(project, '.github/workflows');
   mkdirSync(workflows, { recursive: true });
-  for (const { where, text } of ofKind('workflow')) writeFileSync(path.join(project, fileNameOf(where)), `${text}\n`);
+  for (const { where, text } of ofKind('workflow')) writeFileSync(path.join(workflows, fileNameOf(where)), `${text}\n`);
   const args = ['--offline', '--quiet', '--no-progress', '--strict-collection', '--collect=workflows'];
   const config = path.join(root, '.github/zizmor.yml');
   expect(await complaintsOf('zizmor', [...args, '--config', config, project], root)).toBe('');

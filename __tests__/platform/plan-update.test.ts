@@ -105,6 +105,8 @@ test('a chart has changed when one of its files, its values or what is set has, 
     release: 'r',
     namespace: 'n',
     chart: path.join(directory, 'chart'),
+    title: 'small 1.0.0',
+    kubernetes: undefined,
     valuesFiles: [path.join(directory, 'values.yaml')],
     set: [],
   };

@@ -27,8 +27,8 @@ export interface FaultPlan {
 const newAttemptMilliseconds = 4000;
 
 /**
- * A registry with faults in front of it, each for one repository. It listens on the address by which the nodes of Kind
- * reach this machine, and on no other.
+ * A registry with faults in front of it, each for one repository. It listens on one address alone: that by which the nodes
+ * of Kind reach this machine, or the one that is given.
  */
 export class FaultProxy {
   readonly #server: Server;
@@ -42,13 +42,13 @@ export class FaultProxy {
     this.#registry = registry;
   }
 
-  static async start(registry: string): Promise<FaultProxy> {
+  static async start(registry: string, host = findGateway()): Promise<FaultProxy> {
     const server = createServer();
     const proxy = new FaultProxy(server, registry);
     server.on('request', (request, response) => proxy.#serve(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(0, findGateway(), resolve);
+      server.listen(0, host, resolve);
     });
     return proxy;
   }

@@ -78,6 +78,14 @@ export class Registry {
     }
   }
 
+  /** Pushes a packaged chart below `repository`, as helm does. */
+  pushChart(archive: string, repository: string): void {
+    const config = path.join(this.#directory, 'helm.json');
+    writeFileSync(config, JSON.stringify({ auths: { [this.address]: { auth: this.#token() } } }));
+    const args = ['push', archive, `oci://${this.address}/${repository}`, '--plain-http', '--registry-config', config];
+    execFileSync('helm', args, { stdio: 'pipe' });
+  }
+
   /** The manifest behind a tag, with its digest. */
   async manifest(repository: string, tag: string): Promise<{ body: string; mediaType: string; digest: string }> {
     const accept = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';

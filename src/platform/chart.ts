@@ -1,5 +1,4 @@
 import { loadAll } from 'js-yaml';
-import type { Inputs } from '../inputs.ts';
 import { type Result, succeed } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { explainHelm } from './explain-helm.ts';
@@ -11,18 +10,13 @@ export interface Chart {
   namespace: string;
   /** Directory or archive. */
   chart: string;
+  /** As its Chart.yaml says it: `platform 1.4.2`. */
+  title: string;
   /** In helm's order: later ones win. */
   valuesFiles: string[];
   set: string[];
-}
-
-/** The chart that the inputs name; undefined when they want none, and then there is no helm either. */
-export function describeChart(
-  inputs: Pick<Inputs, 'chart' | 'release' | 'namespace' | 'valuesFiles' | 'set'>,
-  helm: string | undefined,
-): Chart | undefined {
-  const { chart, release, namespace, valuesFiles, set } = inputs;
-  return chart === undefined || helm === undefined ? undefined : { helm, release, namespace, chart, valuesFiles, set };
+  /** Version of the cluster that it will be installed on; where nobody knows it yet, helm takes what it was compiled for. */
+  kubernetes: string | undefined;
 }
 
 /** The arguments by which helm is told of the chart, the same for rendering and for installing it. */
@@ -37,7 +31,8 @@ export function chartArguments(chart: Chart): string[] {
  * @returns a failure of kind `chart` in helm's own words when it does not render.
  */
 export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<unknown[]>> {
-  const args = ['template', ...chartArguments(chart), '--skip-tests'];
+  const version = chart.kubernetes === undefined ? [] : ['--kube-version', chart.kubernetes];
+  const args = ['template', ...chartArguments(chart), ...version, '--skip-tests'];
   const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
   signal.throwIfAborted();
   if (run.exitCode !== 0)

@@ -32,6 +32,20 @@ interface Explanation {
 
 const explanations: Explanation[] = [
   {
+    words: /library charts are not installable/i,
+    hint: 'It only holds templates for other charts: give one that uses it.',
+    say: () => 'it is a library chart, of which nothing can be installed',
+  },
+  {
+    words: /missing in charts\//i,
+    hint: 'An archive brings its dependencies along: package it anew with "helm package --dependency-update".',
+    say: (said) => `it lacks dependencies: ${/missing in charts\/ directory: (.*)/.exec(said)?.[1] ?? said}`,
+  },
+  {
+    words: /chart requires kubeVersion/i,
+    hint: 'Give another node-image, or a version of the chart that takes this Kubernetes.',
+  },
+  {
     words: /values don't meet the specifications of the schema|additional properties .* not allowed/i,
     hint: "Mend the value that is named (values, set), or the chart's values.schema.json.",
   },
@@ -70,7 +84,7 @@ const explanations: Explanation[] = [
     hint: "Mend the field that is named in the chart's template or values.",
   },
   {
-    words: /Chart\.yaml|chart not found|path .* not found|missing in charts\/|dependencies/i,
-    hint: 'Check the input chart; a chart with dependencies needs helm dependency build.',
+    words: /Chart\.yaml|chart not found|path .* not found/i,
+    hint: 'Check the input chart: the directory that holds Chart.yaml, or an archive of it.',
   },
 ];

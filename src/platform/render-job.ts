@@ -16,7 +16,7 @@ export interface RenderJobOptions {
   templates: string[];
   /** Assignments that count for this rendering alone. */
   set: string[];
-  /** Without it helm takes what it was compiled for. */
+  /** Without it the chart's own guess counts. */
   versions?: ClusterVersions;
   signal: AbortSignal;
 }
@@ -27,14 +27,14 @@ export interface RenderJobOptions {
  */
 export async function renderJobTemplates(chart: Chart, options: RenderJobOptions): Promise<Result<string>> {
   const { templates, set, versions, signal } = options;
+  const kubernetes = versions?.kubernetes ?? chart.kubernetes;
   const args = [
     'template',
     ...chartArguments(chart),
     ...set.flatMap((assignment) => ['--set', assignment]),
     ...templates.flatMap((template) => ['--show-only', template]),
-    ...(versions === undefined
-      ? []
-      : ['--kube-version', versions.kubernetes, '--api-versions', versions.apis.join(',')]),
+    ...(kubernetes === undefined ? [] : ['--kube-version', kubernetes]),
+    ...(versions === undefined ? [] : ['--api-versions', versions.apis.join(',')]),
   ];
   const run = await runProgram(chart.helm, args, {
     signal,

@@ -10,7 +10,8 @@ export interface BesideVerdict {
 
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
 export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
-  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, warnings, leg } = verdict;
+  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, chart, warnings, leg } =
+    verdict;
   const ordered: Verdict & Required<BesideVerdict> = {
     schema,
     outcome,
@@ -42,6 +43,9 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
             kubernetes: cluster.kubernetes,
           },
     image: image === null ? null : { name: image.name, digest: image.digest },
+    ...(chart === undefined
+      ? {}
+      : { chart: { name: chart.name, version: chart.version, source: chart.source, digest: chart.digest } }),
     warnings,
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({

@@ -131,6 +131,8 @@ export class Run {
   /** Whether the namespace was there before us: it stays, with all that this run did not make. */
   isNamespaceGiven = false;
   connection: KubeConnection | undefined;
+  /** What the chart is, once it is on this machine. */
+  chart: Verdict['chart'];
   /** The chart, once helm was told to install it. */
   release: Chart | undefined;
   /** The test image, as far as the local docker has it. */

@@ -25,8 +25,8 @@ const pollMilliseconds = 200;
  * to, which differs each time where a chart makes up passwords.
  */
 export async function digestChart(chart: Chart): Promise<string> {
-  const { helm: _, ...described } = chart;
-  const hash = createHash('sha256').update(JSON.stringify(described));
+  const { release, namespace, set } = chart;
+  const hash = createHash('sha256').update(JSON.stringify({ release, namespace, set }));
   for (const root of [chart.chart, ...chart.valuesFiles])
     for (const file of await listFiles(root))
       hash.update(`\0${path.relative(root, file)}\0`).update(await readFile(file));

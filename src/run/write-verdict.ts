@@ -171,6 +171,7 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
       name: inputs.tier === 'unit' ? '' : (run.job?.image ?? inputs.image),
       digest: run.end?.imageId || (run.image?.id ?? ''),
     },
+    ...(run.chart === undefined ? {} : { chart: run.chart }),
     warnings: [...run.warnings],
     ...(run.leg === undefined ? {} : { leg: run.leg }),
   });

@@ -1,0 +1,122 @@
+/** What helm says when a chart cannot be had, and whether another attempt can help. Pure. */
+import leven from 'leven';
+import { type Failure, toOneLine } from '../outcome.ts';
+
+type PullTrouble =
+  | 'plain-http'
+  | 'no-chart'
+  | 'denied'
+  | 'certificate'
+  | 'not-there'
+  | 'unreachable'
+  | 'broken'
+  | 'other';
+
+const words: [PullTrouble, RegExp][] = [
+  ['plain-http', /server gave HTTP response to HTTPS client/],
+  ['no-chart', /media ?type|is not a valid chart repository.*unmarshal|error unmarshaling/i],
+  ['certificate', /x509:|tls: failed to verify/],
+  ['denied', /credential not found|\b40[13] |status code 40[13]|unauthorized|denied/i],
+  ['not-there', /no chart (version|name) found|could not locate a version|: not found$|\b404 |status code 404/im],
+  ['unreachable', /no such host|connection refused|no route to host|network is unreachable|i\/o timeout|timeout/i],
+  ['broken', /\b(429|5\d\d) |status code (429|5\d\d)|reset by peer|EOF|mismatched digest|gzip/i],
+];
+
+/** What kind of trouble helm's words tell of. */
+export function classifyPull(said: string): PullTrouble {
+  return words.find(([, pattern]) => pattern.test(said))?.[0] ?? 'other';
+}
+
+/** Whether it may be over in a moment. */
+export function mayPass(said: string): boolean {
+  const trouble = classifyPull(said);
+  return trouble === 'unreachable' || trouble === 'broken';
+}
+
+/** helm's words without what is only of use to itself: levels, names of steps, advice on its own commands. */
+export function quoteHelm(output: string): string {
+  const unable = /Unable to get an update from the .*:\n\s*(.+)/.exec(output)?.[1];
+  const error = /^Error: ([\s\S]*)/m.exec(output)?.[1];
+  const said = unable ?? error ?? output;
+  return toOneLine(
+    said
+      .replace(/^failed to perform "\w+" on (source|destination): /, '')
+      .replace(/^looks like .* cannot be reached: /, ''),
+    300,
+  );
+}
+
+/** A failure of kind `chart` for a chart that cannot be had; `what` names it as the user does. */
+export function explainPull(what: string, output: string, host: string): Failure {
+  const said = quoteHelm(output);
+  return {
+    kind: 'chart',
+    reason: toOneLine(`${what} cannot be had: ${said}`),
+    hint: hintOf(classifyPull(output), host),
+    evidence: output.trim().split('\n').slice(-40),
+  };
+}
+
+function hintOf(trouble: PullTrouble, host: string): string {
+  switch (trouble) {
+    case 'plain-http':
+      return `${host} speaks HTTP without TLS, which is taken from a registry on this machine (localhost) alone.`;
+    case 'no-chart':
+      return `What lies at ${host} under this name is something else than a chart.`;
+    case 'denied':
+      return `${host} refuses: there is none of this name, or no right to read it, which registries do not tell apart. Log in before the run: "docker login" or "helm registry login" for oci://, "helm repo add --username" for https://.`;
+    case 'certificate':
+      return `The certificate of ${host} is not trusted on this machine: add its authority to the system's, or to the entry of the repository ("helm repo add --ca-file").`;
+    case 'not-there':
+      return 'Check the name and the version.';
+    case 'unreachable':
+      return `Is ${host} the right host, and can it be reached from here? A proxy is taken from HTTPS_PROXY.`;
+    case 'broken':
+      return `${host} is in trouble, or what lies there is broken; try again later.`;
+    case 'other':
+      return 'Try "helm pull" by hand.';
+  }
+}
+
+/** The names most like one that is not there, for a reader who mistyped it. */
+export function findSimilar(wanted: string, names: string[], count = 5): string[] {
+  return names
+    .map((name) => ({ name, distance: name.includes(wanted) || wanted.includes(name) ? 1 : leven(wanted, name) }))
+    .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
+    .slice(0, count)
+    .map(({ name }) => name);
+}
+
+/**
+ * The versions nearest to one that is not there: those that share most of its numbers, of these the nearest, and the newest
+ * of all; newest first.
+ */
+export function findNearVersions(wanted: string, versions: string[], count = 5): string[] {
+  const aim = numbersOf(wanted);
+  const farness = (version: string) => {
+    const numbers = numbersOf(version);
+    const shared = numbers.findIndex((number, i) => number !== aim[i]);
+    return { shared: shared === -1 ? 3 : shared, off: shared === -1 ? 0 : Math.abs(numbers[shared]! - aim[shared]!) };
+  };
+  const newest = [...versions].sort(compareVersions).reverse();
+  const near = [...newest].sort((a, b) => {
+    const [one, other] = [farness(a), farness(b)];
+    return other.shared - one.shared || one.off - other.off;
+  });
+  const chosen = new Set(newest.slice(0, 1).concat(near).slice(0, count));
+  return newest.filter((version) => chosen.has(version));
+}
+
+/** Major, minor, patch of a version, or of the first that a range names. */
+function numbersOf(version: string): [number, number, number] {
+  const [, major = '0', minor = '0', patch = '0'] = /(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(version) ?? [];
+  return [Number(major), Number(minor), Number(patch)];
+}
+
+function compareVersions(a: string, b: string): number {
+  const [one, other] = [numbersOf(a), numbersOf(b)];
+  const differing = one.findIndex((number, i) => number !== other[i]);
+  if (differing !== -1) return one[differing]! - other[differing]!;
+  // One that is not yet released comes before the one that is.
+  return Number(!a.includes('-')) - Number(!b.includes('-')) || a.localeCompare(b);
+}
