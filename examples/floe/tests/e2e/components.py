@@ -1,7 +1,7 @@
 """The programs of the full platform, and which of them each end-to-end test needs.
 
-A test names in `@pytest.mark.needs(...)` every program without which it cannot pass. Each of these kills, and the tests that
-are red are those that name it (`bench/break-components.ts`); JUnit has the names as properties of the test.
+A test names in `@pytest.mark.needs(...)` every program without which it cannot pass: of a dead program, the tests that name
+it are to be red and no others. JUnit has the names as properties of the test.
 """
 
 import pytest
