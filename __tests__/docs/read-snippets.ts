@@ -23,13 +23,13 @@ export function readSnippets(file: string): Snippet[] {
   const lines = readFileSync(path.join(root, file), 'utf8').split('\n');
   const snippets: Snippet[] = [];
   for (let i = 0; i < lines.length; i++) {
-    const [, indent, fence, info] = /^( *)(`{3,})(.*)$/.exec(lines[i]!) ?? [];
+    const [, margin, fence, info] = /^( *)(`{3,})(.*)$/.exec(lines[i]!) ?? [];
     if (fence === undefined) continue;
     const begin = i + 1;
     do i++;
     while (i < lines.length && lines[i]!.trim() !== fence);
     if (i === lines.length) throw new Error(`${file}:${begin}: this fence is never closed`);
-    const text = lines.slice(begin, i).map((line) => line.slice(Math.min(indent!.length, line.search(/\S|$/))));
+    const text = lines.slice(begin, i).map((line) => line.slice(Math.min(margin!.length, line.search(/\S|$/))));
     snippets.push({ where: `${file}:${begin + 1}`, info: info!.trim(), text: dedent(text).join('\n') });
   }
   return snippets;
