@@ -202,7 +202,19 @@ function readTogether(given: RawInputs): ReturnType<typeof readInputs> {
   const at = path.join(directory, 'checkout');
   mkdirSync(at, { recursive: true });
   writeFileSync(path.join(at, 'Dockerfile'), '');
+  // Where a snippet leaves the kubeconfig to the environment, there is one.
+  const kubeconfig = path.join(at, 'kubeconfig.json');
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      'current-context': 'staging',
+      contexts: [{ name: 'staging', context: { cluster: 'staging', user: 'tests' } }],
+      clusters: [{ name: 'staging', cluster: { server: 'https://127.0.0.1:1' } }],
+      users: [{ name: 'tests', user: { token: 'none' } }],
+    }),
+  );
   return readInputs({
+    env: { KUBECONFIG: kubeconfig },
     // An empty input counts as not given, as in a workflow.
     given: Object.fromEntries(known.filter(([, value]) => value !== '')),
     directory: at,
