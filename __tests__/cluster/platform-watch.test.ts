@@ -101,7 +101,7 @@ def test_traces():
     };
     const [before, under, unneeded] = await Promise.all([
       runChart({ chart: platform({ replicas: 0 }), script: suite }),
-      runChart({ chart: platform(), script: suite, onPrinted: scaleDown }),
+      runChart({ chart: platform(), script: suite, onPrinted: scaleDown, given: { 'test-helper': 'on' } }),
       runChart({
         chart: platform({ replicas: 0 }),
         script: pytestScript(`${reached}\ndef test_catalog(): reach("polaris")`),
