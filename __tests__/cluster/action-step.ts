@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Verdict } from '../../src/outcome.ts';
+import { WatchedOutput } from './watched-output.ts';
 
 export interface ProgramEnd {
   status: number | null;
@@ -82,32 +83,14 @@ export function startStep(inputs: Record<string, string>, env: Record<string, st
 
 function start(entry: string, cwd: string, summary: string, env: NodeJS.ProcessEnv) {
   const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  const listeners = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      for (const listener of listeners) listener();
-    });
+  const output = new WatchedOutput(child, 'exit');
   const ended = new Promise<ProgramEnd>((resolve) => {
     // Not "close": what the program started may hold its output open.
     child.on('exit', (status, signal) => {
-      resolve({ status, signal, output, summary: readFileSync(summary, 'utf8') });
-      for (const listener of listeners) listener();
+      resolve({ status, signal, output: output.text, summary: readFileSync(summary, 'utf8') });
     });
   });
-  const untilPrinted = (pattern: RegExp) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (pattern.test(output)) resolve();
-        else if (child.exitCode !== null) reject(new Error(`ended without printing ${pattern}:\n${output}`));
-        else return;
-        listeners.delete(look);
-      };
-      listeners.add(look);
-      look();
-    });
-  return { process: child, untilPrinted, ended };
+  return { process: child, untilPrinted: (pattern: RegExp) => output.untilPrinted(pattern), ended };
 }
 
 async function isOverWithin(ended: Promise<unknown>, milliseconds: number): Promise<boolean> {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Verdict } from '../../src/outcome.ts';
+import { WatchedOutput } from './watched-output.ts';
 
 const cli = path.resolve('dist/cli.js');
 
@@ -39,32 +40,15 @@ export function startCommand(
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
-  const listeners = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      for (const listener of listeners) listener();
-    });
+  const output = new WatchedOutput(child, 'close');
   const ended = new Promise<CommandEnd>((resolve) => {
     child.on('close', (status) => {
       const file = path.join(resultsDir, 'result.json');
       const verdict = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Verdict) : undefined;
-      resolve({ status, output, verdict, resultsDir, seconds: (performance.now() - start) / 1000 });
-      for (const listener of listeners) listener();
+      resolve({ status, output: output.text, verdict, resultsDir, seconds: (performance.now() - start) / 1000 });
     });
   });
-  const untilPrinted = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (output.includes(text)) resolve();
-        else if (child.exitCode !== null) reject(new Error(`ended without printing ${text}:\n${output}`));
-        else return;
-        listeners.delete(look);
-      };
-      listeners.add(look);
-      look();
-    });
+  const untilPrinted = (text: string) => output.untilPrinted(text);
   return { process: child, resultsDir, untilPrinted, ended };
 }
 
