@@ -13,12 +13,20 @@ interface Counts {
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
-  testResults: { name: string; startTime: number; endTime: number }[];
+  testResults: {
+    name: string;
+    startTime: number;
+    endTime: number;
+    status: string;
+    message: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+  }[];
 }
 
 const directory = mkdtempSync(path.join(tmpdir(), 'count-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const files: { name: string; seconds: number }[] = [];
+const failures: string[] = [];
 let isGreen = true;
 // Ctrl-C ends vitest, which has it from the terminal too; what was made here is then removed, and the count told.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
@@ -36,6 +44,8 @@ if (part !== 'quick')
 rmSync(directory, { recursive: true });
 const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
 for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${name}\n`);
+// Once more at the very end: of a long output often the end alone is kept.
+for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
 const { passed, failed, skipped } = totals;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = isGreen ? 0 : 1;
@@ -75,7 +85,7 @@ async function runVitest(project: string, filter: string[], env: Record<string, 
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
-  const status = await new Promise<number | null>((resolve, reject) => {
+  const exitStatus = await new Promise<number | null>((resolve, reject) => {
     vitest.once('error', reject);
     vitest.once('close', resolve);
   });
@@ -83,9 +93,15 @@ async function runVitest(project: string, filter: string[], env: Record<string, 
   totals.passed += counts.numPassedTests;
   totals.failed += counts.numFailedTests;
   totals.skipped += counts.numPendingTests;
-  for (const { name, startTime, endTime } of counts.testResults)
-    files.push({ name: path.relative('.', name), seconds: (endTime - startTime) / 1000 });
-  isGreen &&= status === 0 && counts.numPassedTests > 0 && counts.numFailedTests === 0;
+  for (const { name, startTime, endTime, status, message, assertionResults } of counts.testResults) {
+    const file = path.relative('.', name);
+    files.push({ name: file, seconds: (endTime - startTime) / 1000 });
+    const failedTests = assertionResults.filter((test) => test.status === 'failed');
+    for (const test of failedTests)
+      failures.push(`${file} > ${test.fullName}\n${test.failureMessages.join('\n').slice(0, 2000)}`);
+    if (status === 'failed' && failedTests.length === 0) failures.push(`${file}\n${message.slice(0, 2000)}`);
+  }
+  isGreen &&= exitStatus === 0 && counts.numPassedTests > 0 && counts.numFailedTests === 0;
 }
 
 function readCounts(file: string): Counts {
