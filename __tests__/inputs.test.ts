@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseDuration, type RawInputs, readInputs, renderInputErrors } from '../src/inputs.ts';
+import { readInputs } from '../src/inputs/read-inputs.ts';
+import { type RawInputs, renderInputErrors } from '../src/inputs/schema.ts';
+import { parseDuration } from '../src/inputs/value-syntax.ts';
 
 let directory: string;
 const bundledChart = path.resolve('charts/floe-platform');

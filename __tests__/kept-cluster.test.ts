@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readInputs } from '../src/inputs.ts';
+import { readInputs } from '../src/inputs/read-inputs.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from '../src/kept-cluster.ts';
 import { RunRecord, type Standing } from '../src/state.ts';
 import { tellKept } from '../src/tell-kept.ts';

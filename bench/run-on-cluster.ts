@@ -6,7 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 import { ActionDoor } from '../src/github/action-door.ts';
-import { readInputs, renderInputErrors } from '../src/inputs.ts';
+import { readInputs } from '../src/inputs/read-inputs.ts';
+import { renderInputErrors } from '../src/inputs/schema.ts';
 import { runTests } from '../src/pipeline.ts';
 import { RunRecord } from '../src/state.ts';
 

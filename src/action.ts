@@ -6,7 +6,7 @@ import { ActionDoor } from './github/action-door.ts';
 import { describeLeg, readActionInputs } from './github/action-inputs.ts';
 import { downloadLegs } from './github/download-legs.ts';
 import { publish, publishInputErrors } from './github/publish.ts';
-import { readInputs } from './inputs.ts';
+import { readInputs } from './inputs/read-inputs.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { runTests } from './pipeline.ts';
 import { rollUp } from './roll-up.ts';

@@ -8,7 +8,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Door } from './door.ts';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/read-inputs.ts';
 import type { KeptLog } from './job/job-logs.ts';
 import { connect } from './kube/connection.ts';
 import { type Failure, fail, messageOf } from './outcome.ts';

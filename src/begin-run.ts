@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/read-inputs.ts';
 import type { RunEnd } from './run/run.ts';
 import { newRunId, RunRecord } from './state.ts';
 import { readServices, tellKept } from './tell-kept.ts';

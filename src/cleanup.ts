@@ -8,7 +8,7 @@ import { adoptRun } from './adopt-run.ts';
 import { findWorkDir } from './begin-run.ts';
 import { ActionDoor } from './github/action-door.ts';
 import { publish } from './github/publish.ts';
-import { readSecrets } from './inputs.ts';
+import { readSecrets } from './inputs/value-syntax.ts';
 import { messageOf } from './outcome.ts';
 import { readDiary } from './run/diary.ts';
 import { RunRecord } from './state.ts';

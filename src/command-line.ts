@@ -11,7 +11,8 @@ import {
   sayKept,
 } from './begin-run.ts';
 import { examine } from './examine.ts';
-import { type Inputs, inputDocs, inputNames, type RawInputs, readInputs, renderInputErrors } from './inputs.ts';
+import { type Inputs, readInputs } from './inputs/read-inputs.ts';
+import { inputDocs, inputNames, type RawInputs, renderInputErrors } from './inputs/schema.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from './kept-cluster.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';

@@ -6,7 +6,7 @@ import { type ChartSource, describeSource } from './chart-source.ts';
 import { type Check, judgeDemand } from './cluster/judge-machine.ts';
 import { examineMachine } from './cluster/preflight.ts';
 import { reachCluster } from './cluster/reach-cluster.ts';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/read-inputs.ts';
 import { connect } from './kube/connection.ts';
 import { type Failure, type Result, succeed } from './outcome.ts';
 import { examineDependencies, isIncomplete } from './platform/build-dependencies.ts';

@@ -1,6 +1,6 @@
 /** Clusters that earlier runs have kept: which of them a call of the command line means, and what it may ask of it. Pure. */
 import { createHash } from 'node:crypto';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/read-inputs.ts';
 import type { RunRecord } from './state.ts';
 
 /** What a cluster is made from, or has been given a name by: another value of these needs another cluster. */

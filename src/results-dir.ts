@@ -2,7 +2,7 @@
 import { chmod, lstat, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskTrouble } from './disk-trouble.ts';
-import { resultsMarker } from './inputs.ts';
+import { resultsMarker } from './inputs/read-inputs.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from './outcome.ts';
 import { renderResultJson } from './report/result-json.ts';
 import { identifySelf, isAlive, type ProcessIdentity } from './tools/is-alive.ts';

@@ -3,7 +3,7 @@
  * cluster; it reads what the legs left, and writes one verdict, one summary, one junit.xml and one report.html.
  */
 import path from 'node:path';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/read-inputs.ts';
 import { writeJUnit } from './job/junit-write.ts';
 import { fail, outcomeOf, type Result, succeed, type TestCase } from './outcome.ts';
 import { headlineOf } from './report/headline.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { inject } from 'vitest';
-import type { RawInputs } from '../../src/inputs.ts';
+import type { RawInputs } from '../../src/inputs/schema.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { connect, type KubeConnection } from '../../src/kube/connection.ts';
 import type { ClusterEvent, Pod } from '../../src/kube/objects.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { split } from 'shlex';
-import { inputNames } from '../../src/inputs.ts';
+import { inputNames } from '../../src/inputs/schema.ts';
 import { root } from './read-snippets.ts';
 
 /** Programs that are not ours, and are taken as they are. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
-import { inputNames } from '../../src/inputs.ts';
+import { inputNames } from '../../src/inputs/schema.ts';
 import { tierNames } from '../../src/tiers.ts';
 
 export interface Snippet {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { freemem, platform } from 'node:os';
 import path from 'node:path';
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { inspectLocalImage } from './docker.ts';

@@ -1,5 +1,5 @@
 /** What the machine must have, said before minutes are spent. */
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { listLocalImages } from './docker.ts';
 import { type Check, judgeDemand, judgeMachine, preflightResult, type RunDemand } from './judge-machine.ts';

@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { RegistryMirror } from '../inputs.ts';
+import type { RegistryMirror } from '../inputs/value-syntax.ts';
 
 /** Where containerd looks for them; its own default since 2.0. */
 const hostsNodePath = '/etc/containerd/certs.d';

@@ -1,4 +1,5 @@
-import { inputNames, type LegOfMatrix, type RawInputs } from '../inputs.ts';
+import { inputNames, type RawInputs } from '../inputs/schema.ts';
+import type { LegOfMatrix } from '../inputs/value-syntax.ts';
 import type { Verdict } from '../outcome.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { type InputError, type Inputs, renderInputErrors } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import { type InputError, renderInputErrors } from '../inputs/schema.ts';
 import { fail, noTests, type Verdict } from '../outcome.ts';
 import { annotationsOf } from '../report/annotations.ts';
 import type { ReportInput } from '../report/report-input.ts';

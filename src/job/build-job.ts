@@ -1,5 +1,5 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
-import type { VolumeMount } from '../inputs.ts';
+import type { VolumeMount } from '../inputs/value-syntax.ts';
 import type { JobManifest } from '../job-manifest.ts';
 import type { TestHelper } from './test-helper.ts';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { resultsMarker } from '../inputs.ts';
+import { resultsMarker } from '../inputs/read-inputs.ts';
 import { readJUnit } from '../job/junit-read.ts';
 import { phasesSuiteName } from '../job/junit-write.ts';
 import { failureKinds, noTests, type TestCase, type Verdict } from '../outcome.ts';

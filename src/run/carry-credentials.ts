@@ -1,6 +1,6 @@
 import { placePullSecret, spellingsOf } from '../cluster/pull-secret.ts';
 import { readCredentials, registryOf } from '../cluster/registry-credentials.ts';
-import type { RegistryMirror } from '../inputs.ts';
+import type { RegistryMirror } from '../inputs/value-syntax.ts';
 import { runLabel } from '../job/build-job.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { type Result, succeed } from '../outcome.ts';

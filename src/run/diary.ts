@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import type { PhaseName, Verdict } from '../outcome.ts';
 import type { TimedPhase } from '../report/report-input.ts';
 

@@ -1,4 +1,4 @@
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { buildJob } from '../job/build-job.ts';
 import type { JobManifest } from '../job-manifest.ts';
 import { type PodDemand, sumDemand } from '../platform/pod-demand.ts';

@@ -1,5 +1,5 @@
 import { describeSource } from '../chart-source.ts';
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { type Result, succeed } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
 import { provideChart } from '../platform/provide-chart.ts';

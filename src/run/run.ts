@@ -8,7 +8,7 @@ import type { ReadyCluster } from '../cluster/make-cluster.ts';
 import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { Door } from '../door.ts';
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import type { KeptLog } from '../job/job-logs.ts';
 import type { ResultsCollection } from '../job/results-collection.ts';
 import type { CollectorOptions, ResultsRoute } from '../job/route-results.ts';

@@ -1,4 +1,4 @@
-import type { Inputs } from '../inputs.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { type Result, succeed } from '../outcome.ts';
 import { provideTool } from './install-tool.ts';
 import { pinnedTools } from './versions.ts';

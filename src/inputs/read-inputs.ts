@@ -1,0 +1,478 @@
+/**
+ * All inputs of a run, read, checked against each other and completed. The action reads them from `with:`, the command line
+ * from flags, both over the defaults of the project file `.k8s-test.yaml`.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import * as v from 'valibot';
+import { type ChartSource, readRemoteChart } from '../chart-source.ts';
+import { messageOf } from '../outcome.ts';
+import { type TierName, type TierPreset, tiers } from '../tiers.ts';
+import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from '../user-kind-config.ts';
+import { readUserKubeconfig, type UserKubeconfig } from '../user-kubeconfig.ts';
+import { type OwnJob, readOwnJob } from './own-job.ts';
+import { readProjectFile } from './project-file.ts';
+import {
+  type InputError,
+  type InputName,
+  type InputValues,
+  inputNames,
+  type RawInputs,
+  schema,
+  unknownInput,
+} from './schema.ts';
+import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
+
+/**
+ * Inputs of the contract whose function is not there yet. They are refused, never accepted and ignored; each says which
+ * values it would take today.
+ */
+const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
+  { input: 'shards', unless: (value) => value === '1' },
+  { input: 'retries', unless: (value) => value === '0' },
+];
+
+/** What `mode: report` reads, and of this what a test does too. */
+const ofBoth: ReadonlySet<InputName> = new Set([
+  'mode',
+  'leg',
+  'results-dir',
+  'artifact-name',
+  'retention-days',
+  'upload',
+]);
+const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifacts', 'expect', 'needs']);
+/** Inputs that only a cluster of our own knows, and what to do instead on an existing one. */
+const ofKind: [InputName, string][] = [
+  ['kind-config', 'leave it out'],
+  ['nodes', 'leave it out'],
+  ['node-image', 'leave it out'],
+  ['kind-version', 'leave it out'],
+  ['registry-mirrors', 'its nodes pull as they are set up to; leave it out'],
+  ['build', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
+  ['dockerfile', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
+  ['load-images', 'its nodes must pull them: push them to a registry in a step before'],
+  ['image-archives', 'its nodes must pull them: push them to a registry in a step before'],
+];
+/** Inputs that only an existing cluster knows. */
+const ofExisting: InputName[] = ['kubeconfig', 'context'];
+
+/** All inputs of a run: checked, with the tier's presets filled in, and every path absolute. */
+export interface Inputs {
+  tier: TierName;
+  preset: TierPreset;
+  /** `none`: no chart at all. */
+  profile: string;
+  /** Undefined without one. */
+  chart: ChartSource | undefined;
+  /** Values files in helm's order: the profile's own first. */
+  valuesFiles: string[];
+  set: string[];
+  release: string;
+  /** On an existing cluster, where it is not named by the user: what its name begins with. */
+  namespace: string;
+  isNamespaceNamed: boolean;
+  cluster: 'kind' | 'existing';
+  /** The way to an existing cluster; undefined on Kind. */
+  kubeconfig: UserKubeconfig | undefined;
+  kindConfig: UserKindConfig | undefined;
+  /** The control plane included. */
+  nodes: number;
+  nodeImage: string | undefined;
+  kindVersion: string | undefined;
+  helmVersion: string | undefined;
+  toolsMirror: string | undefined;
+  toolsChecksumsPath: string | undefined;
+  registryMirrors: RegistryMirror[];
+  /** Empty: the one that is built, under a name that the run gives it. */
+  image: string;
+  /** What the test image is built from first; `image` is its name. */
+  build: { context: string; dockerfile: string | undefined } | undefined;
+  loadImages: string[];
+  imageArchives: string[];
+  /** Undefined: the default of the tier; empty: the image's own. */
+  command: string[] | undefined;
+  args: string[] | undefined;
+  env: [string, string][];
+  secrets: [string, string][];
+  volumes: VolumeMount[];
+  /** Undefined: the built-in Job. */
+  ownJob: OwnJob | undefined;
+  collectorImage: string;
+  resultsPath: string;
+  resultsLimitBytes: number;
+  junitGlobs: string[];
+  memory: string;
+  cpu: string;
+  serviceAccount: string | undefined;
+  nodeSelector: [string, string][];
+  timeoutSeconds: number;
+  platformTimeoutSeconds: number;
+  startupTimeoutSeconds: number;
+  graceSeconds: number;
+  mode: 'test' | 'report';
+  /** Directory of all legs; undefined for the artifacts of the workflow run. */
+  legsDir: string | undefined;
+  legArtifacts: string[];
+  expected: string[];
+  jobResults: Record<string, { result: string }>;
+  /** Undefined outside of a workflow. */
+  leg: LegOfMatrix | undefined;
+  testHelper: 'auto' | 'on' | 'off';
+  artifactName: string | undefined;
+  retentionDays: number;
+  upload: 'always' | 'failure' | 'never';
+  resultsDir: string;
+  keep: 'never' | 'failure' | 'always';
+}
+
+export interface InputSources {
+  /** From `with:` or flags. */
+  given: RawInputs;
+  /** Directory against which given paths are resolved, and in which `.k8s-test.yaml` is looked for. */
+  directory: string;
+  /** Directory of the bundled chart. */
+  bundledChart: string;
+  /** Where a kubeconfig is looked for; that of this process by default. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** The marker by which we know a results directory of ours; written before anything else is. */
+export const resultsMarker = 'result.json';
+
+/**
+ * Reads, checks and completes all inputs. Creates nothing.
+ * @returns the inputs, or every single thing that is wrong with them.
+ */
+export function readInputs(
+  sources: InputSources,
+): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
+  const errors: InputError[] = [];
+  const givenTier = sources.given.tier;
+  const defaults = readProjectFile(sources.directory, givenTier, errors);
+  const raw: RawInputs = { ...defaults, ...sources.given };
+
+  for (const name of Object.keys(sources.given)) {
+    if (!inputNames.includes(name as InputName)) errors.push(unknownInput(name, sources.given[name] ?? ''));
+  }
+  const parsed = v.safeParse(schema, raw);
+  if (!parsed.success) {
+    for (const issue of parsed.issues) {
+      const name = String(issue.path?.[0]?.key ?? '');
+      errors.push({ input: name, value: raw[name] ?? '', problem: issue.message });
+    }
+  }
+  for (const { input, unless } of notYet) {
+    const value = raw[input];
+    if (value === undefined || unless?.(value)) continue;
+    if (errors.some((error) => error.input === input)) continue;
+    errors.push({ input, value, problem: 'is part of the contract but not built yet; this version cannot honour it' });
+  }
+
+  // A value that is refused already counts as not given from here on, so that everything else that is wrong is named too.
+  const isRefused = new Set(errors.map((error) => error.input));
+  const accepted = Object.fromEntries(Object.entries(raw).filter(([name]) => !isRefused.has(name)));
+  const value = parsed.success ? parsed.output : v.parse(schema, accepted);
+  const preset = tiers[value.tier];
+  const resolve = (file: string) => path.resolve(sources.directory, file);
+  const existing = (input: InputName, file: string, kind: 'file' | 'directory') => {
+    const full = resolve(file);
+    const stat = statSync(full, { throwIfNoEntry: false });
+    if (stat === undefined) errors.push({ input, value: file, problem: `does not exist (looked for ${full})` });
+    else if (kind === 'file' && !stat.isFile()) errors.push({ input, value: file, problem: 'is not a file' });
+    else if (kind === 'directory' && !stat.isDirectory())
+      errors.push({ input, value: file, problem: 'is not a directory' });
+    return full;
+  };
+
+  const { profile, chart, valuesFiles } = readChart(raw, value, {
+    resolve,
+    bundledChart: sources.bundledChart,
+    errors,
+  });
+  for (const file of value.values) valuesFiles.push(existing('values', file, 'file'));
+  for (const file of value['image-archives']) existing('image-archives', file, 'file');
+  if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
+  checkBuild(value, existing, errors);
+  const cluster = value.tier === 'unit' ? 'kind' : (value.cluster ?? preset.cluster);
+  const kubeconfigFile = value.kubeconfig === undefined ? undefined : existing('kubeconfig', value.kubeconfig, 'file');
+  const kubeconfig =
+    value.mode === 'test' ? readCluster(raw, value, { cluster, kubeconfigFile, sources, errors }) : undefined;
+  const kindConfigFile = value['kind-config'];
+  const kindConfig =
+    kindConfigFile === undefined
+      ? undefined
+      : readKindConfig(kindConfigFile, existing('kind-config', kindConfigFile, 'file'), errors);
+  const clash =
+    kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
+  if (clash !== undefined)
+    errors.push({
+      input: 'registry-mirrors',
+      value: raw['registry-mirrors'] ?? '',
+      problem: `contradicts kind-config, ${clash}`,
+    });
+  if (value['kind-config'] !== undefined && value.nodes !== undefined)
+    errors.push({
+      input: 'nodes',
+      value: String(value.nodes),
+      problem: 'contradicts kind-config, which lists the nodes itself',
+    });
+
+  for (const name of Object.keys(sources.given) as InputName[]) {
+    if (!inputNames.includes(name) || isRefused.has(name)) continue;
+    const isOfMode = value.mode === 'report' ? ofReport.has(name) : !ofReport.has(name) || ofBoth.has(name);
+    if (!isOfMode)
+      errors.push({ input: name, value: sources.given[name] ?? '', problem: `has no meaning in mode ${value.mode}` });
+  }
+  if (value.legs !== undefined) existing('legs', value.legs, 'directory');
+
+  const ownDir = value.mode === 'report' ? 'report' : value.tier;
+  const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', ownDir));
+  const trouble = whyNotOurs(resultsDir, sources.directory);
+  if (trouble !== undefined)
+    errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: trouble });
+  for (const mount of value.volumes) {
+    if (mount.mountPath === value['results-path'])
+      errors.push({
+        input: 'volumes',
+        value: mount.mountPath,
+        problem: 'is the results-path, which is mounted already',
+      });
+  }
+  const { secrets, problems } = readSecrets(value.secrets);
+  for (const problem of problems) errors.push({ input: 'secrets', value: '***', problem });
+  for (const name of new Set(secrets.map(([one]) => one)))
+    if (value.env.some(([other]) => other === name))
+      errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
+  const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
+  if (errors.length > 0) return { errors };
+
+  return {
+    inputs: {
+      tier: value.tier,
+      preset,
+      profile: profile ?? 'own chart',
+      chart,
+      valuesFiles,
+      set: value.set,
+      release: value.release,
+      namespace: value.namespace,
+      isNamespaceNamed: raw.namespace !== undefined,
+      cluster,
+      kubeconfig,
+      kindConfig,
+      nodes: value.nodes ?? (kindConfig?.nodes.length || preset.nodes),
+      nodeImage: value['node-image'],
+      kindVersion: value['kind-version'],
+      helmVersion: value['helm-version'],
+      toolsMirror: value['tools-mirror'],
+      toolsChecksumsPath: value['tools-checksums'] === undefined ? undefined : resolve(value['tools-checksums']),
+      registryMirrors: value['registry-mirrors'],
+      image: value.build !== undefined && raw.image === undefined ? '' : value.image,
+      build:
+        value.build === undefined
+          ? undefined
+          : {
+              context: resolve(value.build),
+              dockerfile: value.dockerfile === undefined ? undefined : resolve(value.dockerfile),
+            },
+      loadImages: value['load-images'],
+      imageArchives: value['image-archives'].map(resolve),
+      command: value.command,
+      args: value.args,
+      env: value.env,
+      secrets,
+      ownJob,
+      collectorImage: value['collector-image'],
+      resultsLimitBytes: value['results-limit'],
+      volumes: value.volumes,
+      resultsPath: value['results-path'],
+      junitGlobs: value.junit,
+      memory: value.memory ?? preset.memory,
+      cpu: value.cpu ?? preset.cpu,
+      serviceAccount: value['service-account'],
+      nodeSelector: value['node-selector'],
+      timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
+      platformTimeoutSeconds: value['platform-timeout'],
+      startupTimeoutSeconds: value['startup-timeout'] ?? startupSeconds[cluster],
+      graceSeconds: value.grace,
+      mode: value.mode,
+      legsDir: value.legs === undefined ? undefined : resolve(value.legs),
+      legArtifacts: value['leg-artifacts'],
+      expected: value.expect,
+      jobResults: value.needs ?? {},
+      leg: value.leg,
+      testHelper: value['test-helper'],
+      artifactName: value['artifact-name'],
+      retentionDays: value['retention-days'],
+      upload: value.upload,
+      resultsDir,
+      keep: value.keep,
+    },
+  };
+}
+
+/** An existing cluster may have to add a node first. */
+const startupSeconds = { kind: 180, existing: 600 };
+
+/** The way to an existing cluster; what is wrong with it, and what has no meaning there, goes to `errors`. */
+function readCluster(
+  raw: RawInputs,
+  value: InputValues,
+  options: {
+    cluster: 'kind' | 'existing';
+    kubeconfigFile: string | undefined;
+    sources: InputSources;
+    errors: InputError[];
+  },
+): UserKubeconfig | undefined {
+  const { cluster, kubeconfigFile, sources, errors } = options;
+  if (value.tier === 'unit' && value.cluster === 'existing')
+    errors.push({ input: 'cluster', value: 'existing', problem: 'contradicts tier unit, which runs on this machine' });
+  if (cluster === 'kind') {
+    for (const input of ofExisting)
+      if (raw[input] !== undefined)
+        errors.push({
+          input,
+          value: raw[input],
+          problem: 'only counts for cluster existing; give that, or leave it out',
+        });
+    return undefined;
+  }
+  for (const [input, instead] of ofKind)
+    if (raw[input] !== undefined)
+      errors.push({ input, value: raw[input], problem: `has no meaning for an existing cluster: ${instead}` });
+  // A file that is not there has been told.
+  if (errors.some(({ input }) => input === 'kubeconfig')) return undefined;
+  const read = readUserKubeconfig({ file: kubeconfigFile, context: value.context, env: sources.env ?? process.env });
+  if (read.problem !== undefined) errors.push(read.problem);
+  return read.kubeconfig;
+}
+
+/** Which chart with which values of its own; what does not fit goes to `errors`. */
+function readChart(
+  raw: RawInputs,
+  value: InputValues,
+  options: { resolve: (file: string) => string; bundledChart: string; errors: InputError[] },
+): { profile: string | undefined; chart: ChartSource | undefined; valuesFiles: string[] } {
+  const { resolve, bundledChart, errors } = options;
+  const preset = tiers[value.tier];
+  const profile = value.profile ?? (value.chart === undefined ? preset.profile : undefined);
+  const remote = value.chart === undefined ? undefined : readRemoteChart(value.chart, value['chart-version']);
+  if (remote !== undefined && 'problem' in remote)
+    errors.push({ input: remote.input, value: raw[remote.input] ?? '', problem: remote.problem });
+  if (remote === undefined && value['chart-version'] !== undefined)
+    errors.push({
+      input: 'chart-version',
+      value: value['chart-version'],
+      problem: 'only counts for a chart that lies elsewhere (oci://… or https://…#name)',
+    });
+  const chart = chooseChart(profile, remote, resolve(value.chart ?? bundledChart));
+  const valuesFiles: string[] = [];
+  if (profile === 'none') {
+    if (value.chart !== undefined)
+      errors.push({ input: 'chart', value: value.chart, problem: 'contradicts profile "none"; leave one of them out' });
+  } else if (remote !== undefined) {
+    if (profile !== undefined)
+      errors.push({
+        input: 'profile',
+        value: profile,
+        problem: 'is a file in the directory of a chart; a chart that lies elsewhere takes values',
+      });
+  } else {
+    const chartPath = chart?.kind === 'local' ? chart.path : '';
+    if (value.chart !== undefined) checkLocalChart(value.chart, chartPath, errors);
+    if (profile !== undefined) {
+      const profileFile = path.join(chartPath, 'profiles', `${profile}.yaml`);
+      if (existsSync(profileFile)) valuesFiles.push(profileFile);
+      else if (existsSync(chartPath)) {
+        const known = listProfiles(chartPath);
+        errors.push({
+          input: value.profile === undefined ? 'tier' : 'profile',
+          value: value.profile ?? value.tier,
+          problem: `needs profile "${profile}", which the chart does not have; it has ${known.join(', ') || 'none'}`,
+        });
+      }
+    }
+  }
+  return { profile, chart, valuesFiles };
+}
+
+/** A chart of this machine must be there; helm's short names for repositories are known to the user's helm alone. */
+function checkLocalChart(chart: string, full: string, errors: InputError[]): void {
+  if (existsSync(full)) return;
+  const isShortName = /^[\w-]+\/[\w.-]+$/.test(chart);
+  const advice = isShortName ? '; a chart of a repository is written as https://charts.example.com#name' : '';
+  errors.push({ input: 'chart', value: chart, problem: `does not exist (looked for ${full})${advice}` });
+}
+
+/** The chart of a run; one that is wrong will not be used. */
+function chooseChart(
+  profile: string | undefined,
+  remote: ReturnType<typeof readRemoteChart>,
+  localPath: string,
+): ChartSource | undefined {
+  if (profile === 'none') return undefined;
+  return remote !== undefined && 'kind' in remote ? remote : { kind: 'local', path: localPath };
+}
+
+/** A build needs its directory and its Dockerfile, and a name that can be given to it. */
+function checkBuild(
+  value: { build?: string | undefined; dockerfile?: string | undefined; image: string },
+  existing: (input: InputName, file: string, kind: 'file' | 'directory') => string,
+  errors: InputError[],
+): void {
+  const { build, dockerfile, image } = value;
+  if (build === undefined) {
+    if (dockerfile !== undefined)
+      errors.push({
+        input: 'dockerfile',
+        value: dockerfile,
+        problem: 'says how to build, but build does not say what',
+      });
+    return;
+  }
+  const context = existing('build', build, 'directory');
+  if (dockerfile !== undefined) existing('dockerfile', dockerfile, 'file');
+  else if (
+    statSync(context, { throwIfNoEntry: false })?.isDirectory() === true &&
+    !existsSync(path.join(context, 'Dockerfile'))
+  )
+    errors.push({ input: 'build', value: build, problem: 'holds no Dockerfile; name it with dockerfile' });
+  if (image.includes('@'))
+    errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
+}
+
+function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {
+  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  try {
+    return readUserKindConfig(readFileSync(full, 'utf8'));
+  } catch (error) {
+    const problem = `is not a Kind config: ${messageOf(error)}; compare it with kind.sigs.k8s.io/docs/user/configuration`;
+    errors.push({ input: 'kind-config', value: file, problem });
+    return undefined;
+  }
+}
+
+function listProfiles(chart: string): string[] {
+  const directory = path.join(chart, 'profiles');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+/** Why a directory may not be emptied and used for results; undefined when it may. */
+function whyNotOurs(directory: string, workspace: string): string | undefined {
+  const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
+  for (const precious of [workspace, homedir()])
+    if (inside(precious, directory)) return 'holds your files; name a directory that is for results alone';
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (!stat.isDirectory()) return 'is a file; name a directory';
+  const entries = readdirSync(directory);
+  if (entries.length === 0 || entries.includes(resultsMarker)) return undefined;
+  return `holds files that no run of ours wrote (${entries.slice(0, 3).join(', ')}); name an empty or new directory`;
+}

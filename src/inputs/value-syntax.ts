@@ -1,0 +1,266 @@
+/** How values of inputs are written: text as users give it, to what it means. Pure. */
+import path from 'node:path';
+import { load as parseYaml } from 'js-yaml';
+import { split as splitWords } from 'shlex';
+import * as v from 'valibot';
+import { shortestSecret } from '../secret-mask.ts';
+
+/** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
+export interface VolumeMount {
+  claimName: string;
+  mountPath: string;
+  readOnly: boolean;
+}
+
+/** Where images of a registry come from instead. */
+export interface RegistryMirror {
+  /** Host, with its port if it has one, as image names begin; `docker.io` for Docker Hub, `*` for every other registry. */
+  registry: string;
+  /** http(s) address without a final slash. */
+  address: string;
+}
+const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
+
+/** Seconds in a duration such as `90s`, `20m` or `1h30m`; undefined when it is none, or is zero. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+[hms])+$/.test(text)) return undefined;
+  let seconds = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
+  return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
+}
+
+const byteUnits: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
+};
+
+function parseBytes(text: string): number | undefined {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(k|Ki|M|Mi|G|Gi|T|Ti)?$/.exec(text) ?? [];
+  return count === undefined ? undefined : Math.floor(Number(count) * byteUnits[unit ?? '']!);
+}
+
+/**
+ * `NAME=value` lines; a value of several lines stands between `NAME<<END` and `END`, as GitHub writes them in its files.
+ * @returns the secrets, or what is wrong, without a word of a value.
+ */
+export function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
+  const secrets: [string, string][] = [];
+  const problems: string[] = [];
+  const all = text.split(/\r?\n/);
+  for (let i = 0; i < all.length; i++) {
+    const line = all[i]!;
+    if (line.trim() === '') continue;
+    const [, name, operator, rest] = /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(=|<<)(.*)$/s.exec(line) ?? [];
+    if (name === undefined) {
+      problems.push(
+        `has in its line ${i + 1} something that is not NAME=value; write a value of several lines between NAME<<END and END`,
+      );
+      continue;
+    }
+    if (operator === '=') secrets.push([name, rest!]);
+    else {
+      const end = all.indexOf(rest!.trim(), i + 1);
+      if (rest!.trim() === '' || end === -1) {
+        problems.push(`has no line that ends the value of ${name}, which begins in line ${i + 1}`);
+        break;
+      }
+      secrets.push([name, all.slice(i + 1, end).join('\n')]);
+      i = end;
+    }
+  }
+  for (const [name, value] of secrets) {
+    if (value !== '' && value.length < shortestSecret)
+      problems.push(
+        `gives ${name} less than ${shortestSecret} characters, which cannot be masked; what is so short goes into env`,
+      );
+    if (secrets.filter(([other]) => other === name).length > 1) problems.push(`gives ${name} twice`);
+  }
+  return { secrets, problems: [...new Set(problems)] };
+}
+
+export const oneOf = <const T extends readonly string[]>(names: T) =>
+  v.picklist(names, `is not known; choose one of ${names.join(', ')}`);
+export const matching = (pattern: RegExp, problem: string) => v.pipe(v.string(), v.regex(pattern, problem));
+export const integer = (from: number, to: number) =>
+  v.pipe(
+    matching(/^\d+$/, `is not a whole number from ${from} to ${to}`),
+    v.transform(Number),
+    v.check((n) => n >= from && n <= to, `is not a whole number from ${from} to ${to}`),
+  );
+export const duration = v.pipe(
+  v.string(),
+  v.check((text) => parseDuration(text) !== undefined, 'is not a duration; write it as 90s, 20m or 1h30m'),
+  v.transform((text) => parseDuration(text)!),
+);
+export const lines = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
+  ),
+);
+export const linesMatching = (pattern: RegExp, problem: string) =>
+  v.pipe(
+    lines,
+    v.check((all) => all.every((line) => pattern.test(line)), problem),
+  );
+/** `NAME=value` lines; the value is kept to the letter, blanks included. */
+export const assignments = (name: RegExp, problem: string) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.split(/\r?\n/).filter((line) => line.trim() !== '')),
+    v.check(
+      (all) => all.every((line) => line.includes('=') && name.test(line.slice(0, line.indexOf('=')).trim())),
+      problem,
+    ),
+    v.transform((all): [string, string][] =>
+      all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
+    ),
+  );
+/** A memory quantity of Kubernetes in bytes. */
+export const bytes = v.pipe(
+  v.string(),
+  v.check((text) => parseBytes(text) !== undefined, 'is not a size; write it as 512Mi or 5Gi'),
+  v.transform((text) => parseBytes(text)!),
+);
+export const dnsLabel = matching(
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  'is not a Kubernetes name: small letters, digits and dashes, at most 63',
+);
+export const quantity = matching(
+  /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/,
+  'is not a Kubernetes quantity; write memory as 512Mi or 2Gi, cpu as 500m or 2',
+);
+/** An image's name as containers' runtimes take it (the grammar of github.com/distribution/reference). */
+const imageNamePattern =
+  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
+export const imageName = matching(
+  imageNamePattern,
+  'is not an image name; write it in small letters as registry/name:tag or name@sha256:…',
+);
+export const imageNames = linesMatching(
+  imageNamePattern,
+  'holds a line that is not an image name; write one a line, in small letters',
+);
+export const version = matching(/^v?\d+\.\d+\.\d+$/, 'is not a version; write it as v1.2.3');
+export const words = v.pipe(
+  v.string(),
+  v.transform((text) => readWords(text)),
+  v.check((list) => list !== undefined, 'is neither a YAML list of strings nor a line with its quotes closed'),
+  v.transform((list) => list!),
+);
+export const absolutePath = v.pipe(
+  matching(/^\/[^:\s]+$/, 'is not an absolute path in the container, such as /results'),
+  v.check(
+    (text) => path.posix.normalize(text) === text,
+    'is not a plain absolute path: no "..", no double or final slash',
+  ),
+);
+export const volumeLines = v.pipe(
+  linesMatching(
+    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?=\/[^:\s]+(:ro|:rw)?$/,
+    'is not CLAIM=/path or CLAIM=/path:ro, one a line',
+  ),
+  v.transform((all): VolumeMount[] =>
+    all.map((line) => {
+      const [claimName, target] = [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)];
+      return { claimName, mountPath: target.replace(/:r[ow]$/, ''), readOnly: target.endsWith(':ro') };
+    }),
+  ),
+);
+
+/** `toJSON(needs)` of a workflow: what each job that this one waited for came to. */
+export const jobResults = v.pipe(
+  v.string(),
+  v.transform((text) => readJobResults(text)),
+  v.check((jobs) => jobs !== undefined, 'is not what toJSON(needs) gives: an object of jobs with their "result"'),
+  v.transform((jobs) => jobs!),
+);
+
+/** Which leg of a matrix a job is. */
+export interface LegOfMatrix {
+  /** Its values as JSON; empty without a matrix. */
+  matrix: string;
+  /** How many legs the job has, this one included. */
+  legs: number;
+}
+
+/** What action.yml fills in: `{"matrix": toJSON(matrix), "legs": "strategy.job-total"}`. */
+export const legOfMatrix = v.pipe(
+  v.string(),
+  v.transform((text) => readLegOfMatrix(text)),
+  v.check((leg) => leg !== undefined, 'is filled in by action.yml; leave it out'),
+  v.transform((leg) => leg!),
+);
+
+function readLegOfMatrix(text: string): LegOfMatrix | undefined {
+  try {
+    const shape = v.object({ matrix: v.nullable(v.record(v.string(), v.unknown())), legs: v.string() });
+    const parsed = v.safeParse(shape, JSON.parse(text));
+    if (!parsed.success) return undefined;
+    const { matrix, legs } = parsed.output;
+    // A runner that does not tell how many legs there are says nothing: then this one is all that is known of.
+    return {
+      matrix: matrix === null || Object.keys(matrix).length === 0 ? '' : JSON.stringify(matrix),
+      legs: Math.max(1, Number(legs) || 1),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function readJobResults(text: string): Record<string, { result: string }> | undefined {
+  try {
+    const parsed = v.safeParse(v.record(v.string(), v.object({ result: v.string() })), JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const mirrorLines = v.pipe(
+  lines,
+  v.rawTransform(({ dataset, addIssue, NEVER }): RegistryMirror[] => {
+    const mirrors = dataset.value.map(readMirror);
+    const wrong = mirrors.find((mirror) => typeof mirror === 'string');
+    if (wrong === undefined) return mirrors as RegistryMirror[];
+    addIssue({ message: wrong });
+    return NEVER;
+  }),
+);
+
+/** One line `registry=address`, or what is wrong with it. */
+function readMirror(line: string): RegistryMirror | string {
+  const [name, address] = [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1).trim()];
+  const registry = /^(index\.docker\.io|registry-1\.docker\.io)$/.test(name) ? 'docker.io' : name;
+  if (!/^(\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?)$/.test(registry))
+    return 'is not registry=address, one a line, as in docker.io=http://10.0.0.5:5000; * stands for every other registry';
+  if (!/^https?:\/\/[^\s"\\]+$/.test(address) || !URL.canParse(address))
+    return `gives ${registry} a mirror that is no http(s) address; write it as ${registry}=http://10.0.0.5:5000`;
+  const url = new URL(address);
+  if (url.username !== '' || url.password !== '')
+    return `gives ${registry} a mirror with a password in its address; "docker login ${url.host}" is the place for that`;
+  if (url.search !== '' || url.hash !== '') return `gives ${registry} a mirror whose address holds ? or #`;
+  return { registry, address: address.replace(/\/+$/, '') };
+}
+
+/** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
+function readWords(text: string): string[] | undefined {
+  try {
+    if (!/^\s*(\[|- )/.test(text)) return splitWords(text);
+    const list: unknown = parseYaml(text);
+    const isList = Array.isArray(list) && list.every((word) => ['string', 'number', 'boolean'].includes(typeof word));
+    return isList ? list.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
+}
