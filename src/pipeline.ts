@@ -19,6 +19,7 @@ import { describeDiskTrouble } from './disk-trouble.ts';
 import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
 import { describeShape } from './kept-cluster.ts';
+import { ApiError } from './kube/api-error.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
@@ -361,6 +362,10 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     if (signal.aborted) return cancelled();
     const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
     if (ofDisk !== undefined) return ofDisk;
+    if (error instanceof ApiError) {
+      const reason = toOneLine(`the Kubernetes API failed during ${clock.lastPhase}: ${error.message}`);
+      return { kind: 'api', reason, hint: '', evidence: [] };
+    }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',

@@ -6,7 +6,7 @@ import { connect, type KubeConnection } from './kube/connection.ts';
 import { deleteMarkedObject } from './kube/create-object.ts';
 import { deleteOwnNamespace } from './kube/own-namespace.ts';
 import { messageOf } from './outcome.ts';
-import { uninstallRelease } from './platform/uninstall-release.ts';
+import { findRelease, uninstallRelease } from './platform/release.ts';
 import type { Made, RunRecord } from './state.ts';
 import { endOrphans } from './tools/end-orphans.ts';
 
@@ -53,7 +53,9 @@ async function removeFromCluster(
       if (await deleteOwnNamespace(connection, made.name, { ...mark, signal, waitSeconds: namespaceSeconds }))
         say(`namespace ${made.name} removed`);
     } else if (made.kind === 'release') {
-      if (await uninstallRelease(connection, made, { ...mark, signal })) say(`release ${made.name} uninstalled`);
+      if ((await findRelease(connection, made, signal, mark)) === undefined) return;
+      await uninstallRelease(made, { isOrderly: true, signal });
+      say(`release ${made.name} uninstalled`);
     } else {
       const { apiVersion, object: kind, name, namespace } = made;
       const options = { namespace, label: mark.label, value: runId, signal };

@@ -20,7 +20,7 @@ export interface Mark {
 const managedBy = { 'app.kubernetes.io/managed-by': 'k8s-test-action' };
 /** When its run is over for certain, even if it died: ISO 8601. */
 const reapAfterAnnotation = 'k8s-test-action/reap-after';
-const pollMilliseconds = 500;
+const pollMilliseconds = 250;
 
 /** Where the namespace is there: as it is. Undefined when there is none. @throws ApiError, also when we may not see it. */
 export async function findNamespace(
@@ -72,14 +72,27 @@ export async function deleteOwnNamespace(
   name: string,
   options: Mark & { signal: AbortSignal; waitSeconds: number },
 ): Promise<boolean> {
-  const { label, runId, signal, waitSeconds } = options;
-  const found = await findNamespace(connection, name, signal);
-  if (found === undefined || found.metadata.labels?.[label] !== runId) return false;
-  await requestDeletion(connection, found, signal);
+  const found = await findNamespace(connection, name, options.signal);
+  if (found === undefined || found.metadata.labels?.[options.label] !== options.runId) return false;
+  await deleteNamespace(connection, found, options);
+  return true;
+}
+
+/**
+ * Deletes this namespace, and returns when it is gone, with all that was in it.
+ * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ */
+export async function deleteNamespace(
+  connection: KubeConnection,
+  namespace: Namespace,
+  { signal, waitSeconds }: { signal: AbortSignal; waitSeconds: number },
+): Promise<void> {
+  const { name, uid } = namespace.metadata;
+  await requestDeletion(connection, namespace, signal);
   const deadline = performance.now() + waitSeconds * 1000;
   for (;;) {
     const left = await findNamespace(connection, name, signal);
-    if (left === undefined || left.metadata.uid !== found.metadata.uid) return true;
+    if (left === undefined || left.metadata.uid !== uid) return;
     if (performance.now() > deadline) throw new Error(describeRest(left, waitSeconds));
     await delay(pollMilliseconds, undefined, { signal });
   }

@@ -1,16 +1,11 @@
 /** What has to be done for a platform that stands to be what the chart and its images say now. Decided here, from values. */
 import { controllerOf, hasEnded, isBeingDeleted } from '../diagnose/pod-facts.ts';
 import type { Job, Pod } from '../kube/objects.ts';
-
-/** The last revision of a helm release, as the cluster has it. */
-export interface Release {
-  status: string;
-  revision: string;
-}
+import type { ReleaseRevision } from './release.ts';
 
 export interface PlatformFacts {
-  /** Undefined when there is none. */
-  release: Release | undefined;
+  /** Its last revision. Undefined when there is none. */
+  release: ReleaseRevision | undefined;
   /** What was installed when the platform was ready last; undefined when it was not, or broke since. */
   noted: { digest: string; revision: string } | undefined;
   /** Of what the chart is rendered from now. */

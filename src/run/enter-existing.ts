@@ -13,7 +13,7 @@ import type { Job } from '../kube/objects.ts';
 import { createOwnNamespace, findNamespace, listLeftovers, reapNamespace } from '../kube/own-namespace.ts';
 import { listResources } from '../kube/resources.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
-import { hasRelease } from '../platform/uninstall-release.ts';
+import { findRelease } from '../platform/release.ts';
 import { RunRecord } from '../state.ts';
 import { apiVersionsOf, planPermissions } from './plan-permissions.ts';
 import type { Run } from './run.ts';
@@ -155,7 +155,7 @@ function renderGrant(missing: Permission[], user: string): string {
 /** In a namespace that is not ours alone: nobody's release is touched, and no other run's Job. */
 async function checkGivenNamespace(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
   const { namespace, release, chart } = run.inputs;
-  if (chart !== undefined && (await hasRelease(connection, { name: release, namespace }, run.signal)))
+  if (chart !== undefined && (await findRelease(connection, { name: release, namespace }, run.signal)) !== undefined)
     return fail(
       'input',
       `there is a release ${release} in namespace ${namespace} already, which this run did not make`,

@@ -2,23 +2,22 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { nameInNode } from '../cluster/load-images.ts';
 import { factPaths } from '../diagnose/namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { Job, ObjectMeta, Pod } from '../kube/objects.ts';
+import type { Job, Pod } from '../kube/objects.ts';
+import { deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
 import { listResources } from '../kube/resources.ts';
-import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
-import { type Chart, helmEnvironment } from '../platform/chart.ts';
+import { fail, messageOf, type Result, succeed } from '../outcome.ts';
+import type { Chart } from '../platform/chart.ts';
 import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
-import { type PlatformUpdate, planUpdate, type Release } from '../platform/plan-update.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { type PlatformUpdate, planUpdate } from '../platform/plan-update.ts';
+import { findRelease, uninstallRelease } from '../platform/release.ts';
 import type { Run } from './run.ts';
 
 const removalSeconds = 120;
-const pollMilliseconds = 200;
 
 /**
  * Digest of all that a chart is rendered from: its files, those of the values, and what is set. Not of what it is rendered
@@ -45,7 +44,8 @@ async function listFiles(root: string): Promise<string[]> {
 /**
  * Decides what the platform in a kept cluster needs, and takes it away, with its namespace and all data, where it has to be
  * installed anew.
- * @returns a failure of kind `chart`, `cluster` or `api` when that does not succeed.
+ * @returns a failure of kind `cluster` when that does not succeed.
+ * @throws ApiError
  */
 export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<PlatformUpdate>> {
   const { inputs, signal, kept, changedImages } = run;
@@ -56,7 +56,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
     listResources<Job>(connection, paths.jobs, signal),
   ]);
   const update = planUpdate({
-    release: await readRelease(connection, chart, signal),
+    release: await findRelease(connection, { name: chart.release, namespace: chart.namespace }, signal),
     noted: kept?.content.standing?.platform,
     digest: run.chartDigest,
     isChanged: (image) => changed.has(nameInNode(image)),
@@ -114,59 +114,25 @@ export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
 export async function notePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<void> {
   const record = run.kept ?? run.record;
   if (record.content.standing === undefined) return;
-  const release = await readRelease(connection, chart, run.signal);
+  const release = await findRelease(connection, { name: chart.release, namespace: chart.namespace }, run.signal);
   if (release !== undefined) record.notePlatform({ digest: run.chartDigest, revision: release.revision });
-}
-
-/** The last revision of a release: helm keeps each in a Secret with these labels. */
-async function readRelease(
-  connection: KubeConnection,
-  chart: Chart,
-  signal: AbortSignal,
-): Promise<Release | undefined> {
-  const { items } = await connection.call<{ items: { metadata: ObjectMeta }[] }>(
-    'GET',
-    `/api/v1/namespaces/${chart.namespace}/secrets`,
-    { signal, query: { labelSelector: `owner=helm,name=${chart.release}` } },
-  );
-  const all = items.map(({ metadata }) => ({
-    status: metadata.labels?.status ?? '',
-    revision: metadata.labels?.version ?? '',
-  }));
-  return all.sort((a, b) => Number(b.revision) - Number(a.revision))[0];
 }
 
 /** Takes the release away, and its namespace with what helm leaves: claims, and what tests have made. */
 async function removePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<undefined>> {
   const { signal } = run;
-  const { release, namespace } = chart;
-  const args = ['uninstall', release, '--namespace', namespace, '--kubeconfig', run.cluster!.kubeconfigPath];
-  const helm = await runProgram(chart.helm, [...args, '--ignore-not-found', '--no-hooks'], {
-    signal,
-    timeoutSeconds: removalSeconds,
-    env: helmEnvironment,
-  });
-  signal.throwIfAborted();
-  if (helm.exitCode !== 0)
-    return fail('chart', `helm uninstall ${release} failed: ${toOneLine(helm.stderr || describeEnd(helm), 300)}`, {
+  const { release: name, namespace, helm } = chart;
+  try {
+    const release = { name, namespace, helm, kubeconfigPath: run.cluster!.kubeconfigPath };
+    await uninstallRelease(release, { isOrderly: false, signal });
+    const found = await findNamespace(connection, namespace, signal);
+    run.door.waitingFor(`namespace ${namespace} to go`);
+    if (found !== undefined) await deleteNamespace(connection, found, { signal, waitSeconds: removalSeconds });
+    return succeed(undefined);
+  } catch (error) {
+    if (signal.aborted || error instanceof ApiError) throw error;
+    return fail('cluster', `release ${name} and namespace ${namespace} could not be removed: ${messageOf(error)}`, {
       hint: 'Make another cluster: node dist/cli.js down, then up.',
     });
-  const itself = `/api/v1/namespaces/${namespace}`;
-  const deadline = performance.now() + removalSeconds * 1000;
-  try {
-    await connection.call('DELETE', itself, { signal });
-    for (;;) {
-      await connection.call('GET', itself, { signal });
-      if (performance.now() > deadline)
-        return fail('cluster', `namespace ${namespace} is not gone after ${removalSeconds} s`, {
-          hint: 'Something in it has a finalizer that nobody answers. Make another cluster: node dist/cli.js down, then up.',
-        });
-      run.door.waitingFor(`namespace ${namespace} to go`);
-      await delay(pollMilliseconds, undefined, { signal });
-    }
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return succeed(undefined);
-    if (!(error instanceof ApiError)) throw error;
-    return fail('api', `namespace ${namespace} could not be removed: ${error.message}`);
   }
 }
