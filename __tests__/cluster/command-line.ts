@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Verdict } from '../../src/outcome.ts';
@@ -57,6 +57,7 @@ export function takeInventory(): Record<string, string> {
   const list = (args: string[]) =>
     execFileSync('docker', args, { encoding: 'utf8' }).split('\n').sort().join('\n').trim();
   const kubeconfig = path.join(homedir(), '.kube', 'config');
+  const discovery = path.join(homedir(), '.kube', 'cache', 'discovery');
   return {
     containers: list(['ps', '--all', '--quiet', '--no-trunc']),
     volumes: list(['volume', 'ls', '--quiet']),
@@ -65,6 +66,8 @@ export function takeInventory(): Record<string, string> {
       .replace(/^kind$/m, '')
       .trim(),
     kubeconfig: existsSync(kubeconfig) ? readFileSync(kubeconfig, 'utf8') : '(none)',
+    // Where kubectl and helm remember the APIs of clusters, a directory for each.
+    knownApis: existsSync(discovery) ? readdirSync(discovery).join('\n') : '(none)',
     temporary: execFileSync('find', [tmpdir(), '-maxdepth', '1', '-name', 'k8s-test-[0-9a-f]*'], {
       encoding: 'utf8',
     }).trim(),

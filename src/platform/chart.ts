@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { loadAll } from 'js-yaml';
 import { type Result, succeed } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
@@ -64,6 +65,11 @@ export const helmEnvironment = {
   HELM_KUBEAPISERVER: undefined,
   HELM_KUBETOKEN: undefined,
 };
+
+/** For a call that asks a cluster: what helm remembers of its API lies beside its kubeconfig, and goes with it. */
+export function helmEnvironmentFor(kubeconfigPath: string): Record<string, string | undefined> {
+  return { ...helmEnvironment, KUBECACHEDIR: path.join(path.dirname(kubeconfigPath), 'kube-cache') };
+}
 
 /** Image names anywhere a pod template may stand: in a list of containers or of init containers. */
 function collectImages(value: unknown, images: Set<string>): void {

@@ -10,7 +10,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta, Pod } from '../kube/objects.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
-import { type Chart, chartArguments, helmEnvironment } from './chart.ts';
+import { type Chart, chartArguments, helmEnvironmentFor } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 
 /** helm's own deadline is a net behind ours. */
@@ -100,7 +100,8 @@ class Installation {
     const timeout = ['--wait', '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
     const marks = Object.entries(labels).flatMap(([label, value]) => ['--labels', `${label}=${value}`]);
     const args = [verb, ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
-    const helm = runProgram(this.#chart.helm, args, { signal, env: helmEnvironment, onLine: quote });
+    const env = helmEnvironmentFor(kubeconfigPath);
+    const helm = runProgram(this.#chart.helm, args, { signal, env, onLine: quote });
     const verdict = this.#until(() => this.#look(), deadline, signal);
     const first = await Promise.race([
       helm.then((run) => ({ run })),

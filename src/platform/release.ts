@@ -2,7 +2,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
-import { helmEnvironment } from './chart.ts';
+import { helmEnvironmentFor } from './chart.ts';
 
 /** A release in a cluster. */
 export interface Release {
@@ -57,7 +57,7 @@ export async function uninstallRelease(
   const run = await runProgram(helm, args, {
     signal,
     timeoutSeconds: uninstallSeconds + 15,
-    env: helmEnvironment,
+    env: helmEnvironmentFor(kubeconfigPath),
   });
   signal.throwIfAborted();
   if (run.exitCode !== 0) throw new Error(toOneLine(`helm uninstall: ${run.stderr.trim() || describeEnd(run)}`));

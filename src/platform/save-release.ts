@@ -4,7 +4,7 @@ import { dump, loadAll } from 'js-yaml';
 import { redactObject } from '../diagnose/redact-secrets.ts';
 import { toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
-import { type Chart, helmEnvironment } from './chart.ts';
+import { type Chart, helmEnvironmentFor } from './chart.ts';
 
 /**
  * Writes what helm says of a release, `helm-status.txt` and `helm-manifest.yaml`, into a directory. Values of Secrets are
@@ -19,7 +19,11 @@ export async function saveRelease(
 ): Promise<string[]> {
   const ask = async (what: string[], file: string, edit: (text: string) => string): Promise<string> => {
     const args = [...what, chart.release, '--namespace', chart.namespace, '--kubeconfig', kubeconfigPath];
-    const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 30, env: helmEnvironment });
+    const run = await runProgram(chart.helm, args, {
+      signal,
+      timeoutSeconds: 30,
+      env: helmEnvironmentFor(kubeconfigPath),
+    });
     if (run.exitCode !== 0) return toOneLine(`helm ${what.join(' ')}: ${run.stderr}`, 200);
     await writeFile(path.join(directory, file), edit(run.stdout));
     return '';
