@@ -23,7 +23,10 @@ interface Counts {
   }[];
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'count-'));
+// Whatever tests leave among temporary files, those whose programs are killed on purpose above all, goes with it.
+const directory = mkdtempSync(path.join(tmpdir(), 'tests-'));
+const temporary = mkdtempSync(path.join(directory, 't-'));
+process.env.TMPDIR = temporary;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const files: { name: string; seconds: number }[] = [];
 const failures: string[] = [];
