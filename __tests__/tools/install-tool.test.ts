@@ -222,9 +222,22 @@ describe('a tool that is downloaded', () => {
   test('by several at once is whole for each of them', async () => {
     const { url } = await serve(well(kindBytes));
     const tools = await Promise.all(Array.from({ length: 6 }, () => ask(url)));
-    expect(tools.map((tool) => tool.ok)).toEqual([true, true, true, true, true, true]);
+    expect(tools.map((tool) => (tool.ok ? 'there' : tool.failure.reason))).toEqual(Array(6).fill('there'));
     expect(listFiles('cache')).toEqual(['kind']);
     expect(listFiles('temp')).toEqual([]);
+  });
+
+  test('whose file is still open for writing elsewhere is waited for', async () => {
+    const { url } = await serve(well(kindBytes));
+    const path = expectValue(await ask(url)).path;
+    const writer = openSync(path, 'r+');
+    const again = ask(url);
+    // Refused by the kernel meanwhile, each of the times that it is asked.
+    await expect(runProgram(path, ['version'], { signal: never })).resolves.toMatchObject({
+      error: expect.stringContaining('ETXTBSY'),
+    });
+    closeSync(writer);
+    expect(expectValue(await again)).toMatchObject({ version: 'v0.32.0', source: 'cache' });
   });
 
   test('under a version that it does not have is refused', async () => {

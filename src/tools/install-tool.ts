@@ -11,11 +11,12 @@ import { access, chmod, constants, copyFile, mkdir, mkdtemp, readFile, rename, r
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { type DownloadLimits, downloadFile, printableUrl } from './download-file.ts';
-import { runProgram } from './run-program.ts';
+import { type ProgramRun, runProgram } from './run-program.ts';
 import {
   findPlatform,
   normalizeVersion,
@@ -52,6 +53,8 @@ export interface ProvidedTool {
 
 /** A tool that does not tell its version within this time is none. */
 const versionTimeoutSeconds = 20;
+const busySeconds = 5;
+const busyPollMilliseconds = 20;
 
 /**
  * Provides a tool in exactly the wanted version. One on the PATH is used when it reports that version. Otherwise there has
@@ -174,10 +177,24 @@ async function findChecksum(wanted: ToolRequest, version: string, platform: Plat
 /** The version that a program reports as its own, as `v1.2.3`; undefined when it reports none. */
 async function readVersion(name: ToolName, path: string, signal: AbortSignal): Promise<string | undefined> {
   const args = name === 'kind' ? ['version'] : ['version', '--template', '{{.Version}}'];
-  const run = await runProgram(path, args, { signal, timeoutSeconds: versionTimeoutSeconds, maxCapturedBytes: 4096 });
+  const ask = () => runProgram(path, args, { signal, timeoutSeconds: versionTimeoutSeconds, maxCapturedBytes: 4096 });
+  const deadline = performance.now() + busySeconds * 1000;
+  let run = await ask();
+  while (isBusy(run) && performance.now() < deadline && !signal.aborted) {
+    await sleep(busyPollMilliseconds);
+    run = await ask();
+  }
   if (run.exitCode !== 0) return undefined;
   // Pre-releases are versions of their own; what follows a plus (a commit) is not.
   return /\bv\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?/.exec(run.stdout)?.[0];
+}
+
+/**
+ * Whether the kernel refused to start a program since somebody has it open for writing. With what we have just written
+ * that is a child of ours, which was started meanwhile and has not closed yet what it inherited: https://go.dev/issue/22315
+ */
+function isBusy(run: ProgramRun): boolean {
+  return run.error?.includes('ETXTBSY') === true;
 }
 
 /** The program that the PATH gives for a name, as an absolute path. */
