@@ -12,12 +12,18 @@ function runTool(tool: 'helm' | 'kubectl', args: string[]): void {
 
 const numberedLines = 'for i in $(seq 1 200); do echo "line $i"; done';
 
+/** Without a probe a container is ready as soon as it runs, and helm content when it looks between two crashes. */
+const neverReady = { readinessProbe: { exec: { command: ['false'] } } };
+
 /** All of them at once: each is a namespace of its own, and most of their time is the kubelet's back-off. */
 const faults = {
   crashes: () =>
     runChart({
       chart: writeChart({
-        'a.yaml': deployment('web', { command: shell(`${numberedLines}; echo 'KeyError: DATABASE_URL'; exit 3`) }),
+        'a.yaml': deployment('web', {
+          command: shell(`${numberedLines}; echo 'KeyError: DATABASE_URL'; exit 3`),
+          ...neverReady,
+        }),
       }),
     }),
   'init container fails': () =>
@@ -38,6 +44,7 @@ const faults = {
         'a.yaml': deployment('web', {
           command: ['python3', '-c', 'print("loading", flush=True); x = bytearray(200 << 20); print(len(x))'],
           resources: { limits: { memory: '32Mi' } },
+          ...neverReady,
         }),
       }),
     }),

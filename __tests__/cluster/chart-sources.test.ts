@@ -220,7 +220,7 @@ describe('a chart in an OCI registry', () => {
     ['blobs', { kind: 'truncate' }, /reset by peer/],
     ['blobs', { kind: 'corrupt' }, /mismatched digest/],
     ['blobs', { kind: 'status', status: 403 }, /403: denied/],
-    ['manifests', { kind: 'hang' }, /no end within 3 s/],
+    ['manifests', { kind: 'hang' }, /no end within \d+ s/],
   ] as const)('whose %s are met by %j is told', async (on, fault, words) => {
     proxy.plan('team/small', { fault, on });
     const { failure } = await provide(oci(proxy.address, '1.2.3'), fault.kind === 'hang' ? 3 : undefined);
@@ -288,14 +288,14 @@ describe('a chart in a chart repository', () => {
   test.each([
     ['index.yaml', { kind: 'status', status: 503 }, /503 Service Unavailable/],
     ['index.yaml', { kind: 'page' }, /unmarshal/],
-    ['index.yaml', { kind: 'hang' }, /no end within 3 s/],
+    ['index.yaml', { kind: 'hang' }, /no end within \d+ s/],
     ['small-1.2.3.tgz', { kind: 'status', status: 404 }, /404 Not Found/],
     ['small-1.2.3.tgz', { kind: 'status', status: 401 }, /401 Unauthorized/],
     ['small-1.2.3.tgz', { kind: 'status', status: 500 }, /500 Internal Server Error/],
     ['small-1.2.3.tgz', { kind: 'cut' }, /reset by peer|unexpected EOF/],
     ['small-1.2.3.tgz', { kind: 'half' }, /small-1\.2\.3\.tgz is not what the index promises: it has sha256:/],
     ['small-1.2.3.tgz', { kind: 'page' }, /small-1\.2\.3\.tgz is not what the index promises/],
-    ['small-1.2.3.tgz', { kind: 'hang' }, /no end within 3 s/],
+    ['small-1.2.3.tgz', { kind: 'hang' }, /no end within \d+ s/],
   ] as const)('whose %s is met by %j is told in one line', async (file, fault, words) => {
     repository.plan(file, fault);
     const { failure } = await provide(
