@@ -11,8 +11,10 @@ NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 # For kind-up and again: the tier, and what to run of its tests (all, unless it is given).
 TIER ?= integration
 TEST ?=
+# For break-components: names of programs (all, unless they are given).
+ONLY ?=
 
-.PHONY: help lab images images-full image-tests test-unit test-integration test-e2e kind-up again kind-down test quick check build doctor down
+.PHONY: help lab images images-full image-tests test-unit test-integration test-e2e kind-up again break-components kind-down test quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -48,6 +50,9 @@ again: image-tests ## The tests once more in that cluster, with what has changed
 
 image-tests:
 	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe
+
+break-components: image-tests node_modules ## In the cluster of kind-up TIER=e2e: takes each program away in turn, and holds what is red against what tests say they need (ONLY="cube jaeger")
+	@$(WITH_LAB) node scripts/break-components.ts $(ONLY)
 
 kind-down: down ## Removes that cluster
 

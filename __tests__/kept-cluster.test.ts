@@ -93,7 +93,7 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     namespace: 'floe-test',
     kubeconfigPath: '/w/kubeconfig',
     why: 'keep: failure',
-    hasAgain: true,
+    againTier: 'e2e',
   };
   const pod = { name: 'integration-tests-x', container: 'test-runner' };
   const services = [
@@ -109,9 +109,9 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     'A Service on this machine, at http://localhost:8080; there are web, db:',
     '  kubectl --namespace floe-test port-forward service/web 8080:80',
     'To run the tests in it again, with what has changed since:',
-    '  node dist/cli.js again',
+    '  node dist/cli.js again --tier e2e',
     'To remove it:',
     '  node dist/cli.js down',
   ]);
-  expect(tellKept({ ...view, pod: undefined, services: [], hasAgain: false })).toHaveLength(5);
+  expect(tellKept({ ...view, pod: undefined, services: [], againTier: undefined })).toHaveLength(5);
 });

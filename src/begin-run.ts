@@ -86,7 +86,7 @@ export async function sayKept(end: RunEnd, why: string, record: RunRecord, say: 
   const { kind, name, namespace } = cluster;
   const what = kind === 'existing' ? `namespace ${namespace} of ${name}` : `cluster ${name}`;
   const services = await readServices(end.kubeconfig, namespace);
-  const hasAgain = record.content.standing !== undefined;
-  const view = { what, namespace, kubeconfigPath: end.kubeconfig, why, pod: end.testPod, services, hasAgain };
+  const againTier = record.content.standing?.tier;
+  const view = { what, namespace, kubeconfigPath: end.kubeconfig, why, pod: end.testPod, services, againTier };
   for (const line of tellKept(view)) say(line);
 }

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportClusterLogs, type KindCluster } from './cluster/create-cluster.ts';
 import { renderKindConfig } from './cluster/kind-config.ts';
-import { fillNodes, loadImages } from './cluster/load-images.ts';
+import { chooseNodes, fillNodes, listMachines, loadImages } from './cluster/load-images.ts';
 import type { MachineFacts } from './cluster/machine-facts.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from './cluster/make-cluster.ts';
 import { checkDemand, checkMachine } from './cluster/preflight.ts';
@@ -103,7 +103,7 @@ async function untilTestsEnd(
     ? await clock.phase('cluster', () => enterExisting(run, chart && manifests.value, own.value))
     : standing === undefined
       ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
-      : await enterCluster(run, standing, images);
+      : await enterCluster(run, standing, { images, controlPlane });
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
   if (!platform.ok) return nameSimilarImages(run, platform);
@@ -244,7 +244,11 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
   ]);
 }
 
-async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): Promise<Result<undefined>> {
+async function enterCluster(
+  run: Run,
+  cluster: ReadyCluster,
+  { images, controlPlane }: { images: string[]; controlPlane: boolean },
+): Promise<Result<undefined>> {
   const open = await run.clock.phase('cluster', async () => {
     run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
     run.cluster = cluster;
@@ -254,7 +258,8 @@ async function enterCluster(run: Run, cluster: ReadyCluster, images: string[]): 
   return run.clock.phase('images', async () => {
     const built = await buildTestImage(run, run.signal);
     if (!built.ok) return built;
-    const loaded = await loadImages(images, cluster.nodes, run.signal);
+    const nodes = chooseNodes(await listMachines(cluster.name, run.signal), controlPlane);
+    const loaded = await loadImages(images, nodes, run.signal);
     if (!loaded.ok) return loaded;
     run.changedImages = new Set(loaded.value);
     if (run.kept !== undefined)

@@ -13,8 +13,8 @@ export interface KeptView {
   /** The test pod and its container; undefined where none was started. */
   pod: { name: string; container: string } | undefined;
   services: { name: string; port: number }[];
-  /** Whether `again` can be used. */
-  hasAgain: boolean;
+  /** The tier that `again` is to be told; undefined where it cannot be used. */
+  againTier: string | undefined;
 }
 
 /** Services of a namespace that have an address of their own; none when the cluster does not answer. */
@@ -54,8 +54,11 @@ export function tellKept(view: KeptView): string[] {
       `A Service on this machine, at http://localhost:${localPort(service.port)}${services.length > 1 ? `; there are ${services.map((one) => one.name).join(', ')}` : ''}:`,
       `  ${kubectl} port-forward service/${service.name} ${localPort(service.port)}:${service.port}`,
     );
-  if (view.hasAgain)
-    lines.push('To run the tests in it again, with what has changed since:', '  node dist/cli.js again');
+  if (view.againTier !== undefined)
+    lines.push(
+      'To run the tests in it again, with what has changed since:',
+      `  node dist/cli.js again --tier ${view.againTier}`,
+    );
   lines.push('To remove it:', '  node dist/cli.js down');
   return lines;
 }

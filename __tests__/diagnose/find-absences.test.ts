@@ -29,10 +29,23 @@ describe('a part of the platform', () => {
     ]);
   });
 
-  test('whose pods are not ready is named with what it wants', () => {
-    const sick = recorded('never-ready-http');
-    expect(findAbsences(sick, at).map(({ pod, what }) => `${pod} ${what}`)).toEqual([
-      'web had no ready pod: its Deployment wants 1',
+  test.each([
+    [
+      'never-ready-http',
+      /^web had no ready pod: container main of pod web-\S+ runs but is not ready: readiness probe: /,
+    ],
+    ['crash-loop', /^web had no ready pod: container main of pod web-\S+ crashes again and again: /],
+    ['start-config-key-missing', /^web had no ready pod: container main of pod web-\S+ cannot be created: /],
+    ['quota-deployment', /^web had no ready pod: Deployment web may not create its pod: exceeded quota: small/],
+  ])('whose pods are not ready is named with what is wrong with them: %s', (fault, words) => {
+    const [absence, ...others] = findAbsences(recorded(fault), at).map(({ pod, what }) => `${pod} ${what}`);
+    expect(absence).toMatch(words);
+    expect(others).toEqual([]);
+  });
+
+  test('of which nothing is known but that it has no pod is named with what it wants', () => {
+    expect(findAbsences({ ...well, pods: [], events: [] }, at)).toMatchObject([
+      { pod: 'web', what: 'had no ready pod: its Deployment wants 2' },
     ]);
   });
 

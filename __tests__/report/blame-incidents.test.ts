@@ -76,6 +76,16 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.evidence[0]).toBe(
       '2026-11-24T12:04:00Z jaeger had no pod: its Deployment is scaled to 0; then failed: a',
     );
+    // Also where more failed after something else, which may have come of it; but not for what failed before that.
+    const later = { ...killed, at: '2026-11-24T12:04:30.900Z' };
+    const tests = [red('a', '12:04:30.100'), red('b', '12:04:31'), red('c', '12:04:32')];
+    expect(tellIncidents([absent, later], tests).map(({ failed }) => failed.map(({ name }) => name))).toEqual([
+      ['a'],
+      ['b', 'c'],
+    ]);
+    expect(blameIncidents(failure, tellIncidents([absent, later], tests)).reason).toBe(
+      '3 of 9 tests failed: a, b, c; when they began, jaeger had no pod: its Deployment is scaled to 0; meanwhile polaris-0/main restarted (OOMKilled at its limit of 512Mi) at 12:04:30 UTC, 2 tests failed within 2 s',
+    );
     expect(incidentsOf([absent, killed], failure)).toEqual([absent, killed]);
     expect(incidentsOf([absent, killed], null)).toEqual([killed]);
   });

@@ -25,9 +25,7 @@ export async function waitForContainerd(
   const ready = new Set<string>();
   for (;;) {
     options.signal.throwIfAborted();
-    // The load balancer of a cluster with several control planes carries the label too, but runs no containerd.
-    const found = await listNodeContainers(cluster, options.signal);
-    const machines = found.filter((node) => node.role !== 'external-load-balancer');
+    const machines = await listMachines(cluster, options.signal);
     for (const { name } of machines.filter((one) => !ready.has(one.name))) {
       const probe = await runProgram('docker', ['exec', name, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q'], {
         signal: options.signal,
@@ -39,6 +37,12 @@ export async function waitForContainerd(
     options.waitingFor(`containerd in ${ready.size} of ${nodes} nodes`);
     await delay(pollMilliseconds, undefined, { signal: options.signal });
   }
+}
+
+/** The nodes of a cluster: the load balancer before several control planes has their label too, but runs no containerd. */
+export async function listMachines(cluster: string, signal: AbortSignal): Promise<NodeContainer[]> {
+  const found = await listNodeContainers(cluster, signal);
+  return found.filter((node) => node.role !== 'external-load-balancer');
 }
 
 /**

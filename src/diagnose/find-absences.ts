@@ -1,6 +1,8 @@
 /** Which parts of a platform have no pod that is ready; pure. */
 import type { Pod, Workload } from '../kube/objects.ts';
 import type { ReportedIncident } from '../report/report-input.ts';
+import { classifyOwners } from './classify-owner.ts';
+import { classifyNotReady, classifyPod } from './classify-pod.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts';
 
@@ -20,15 +22,31 @@ export function makerOf(pod: Pod, { replicaSets }: Pick<NamespaceFacts, 'replica
 
 /** Whether a pod of this maker is ready. */
 export function isStandingIn(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 'replicaSets'>): boolean {
-  return facts.pods.some((pod) => {
+  return podsOf(maker, facts).some((pod) => isReady(pod) && !isBeingDeleted(pod) && !hasEnded(pod));
+}
+
+function podsOf(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 'replicaSets'>): Pod[] {
+  return facts.pods.filter((pod) => {
     const { kind, name } = makerOf(pod, facts);
-    return kind === maker.kind && name === maker.name && isReady(pod) && !isBeingDeleted(pod) && !hasEnded(pod);
+    return kind === maker.kind && name === maker.name;
   });
+}
+
+/** Why there is no pod, or none that is ready; undefined where nothing says so. */
+function whyAbsent(maker: Maker, workload: Workload, facts: NamespaceFacts): string | undefined {
+  const uids = new Set([workload.metadata.uid]);
+  for (const { metadata } of facts.replicaSets)
+    if (metadata.ownerReferences?.some(({ uid }) => uid === workload.metadata.uid)) uids.add(metadata.uid);
+  const troubles = [
+    ...podsOf(maker, facts).map((pod) => classifyPod(pod, facts) ?? classifyNotReady(pod, facts)),
+    ...classifyOwners(facts).filter(({ uid }) => uids.has(uid)),
+  ];
+  return troubles.find((one) => one !== undefined)?.failure.reason;
 }
 
 /**
  * What has no pod that is ready at this moment: a Deployment or StatefulSet that is scaled to nothing, or whose pods are not
- * ready. Tests that need it can only fail.
+ * ready, and why. Tests that need it can only fail.
  */
 export function findAbsences(facts: NamespaceFacts, at: string): ReportedIncident[] {
   const look = (kind: string, workload: Workload): ReportedIncident[] => {
@@ -36,7 +54,9 @@ export function findAbsences(facts: NamespaceFacts, at: string): ReportedInciden
     if (isStandingIn({ kind, name }, facts)) return [];
     const { replicas = 1 } = workload.spec ?? {};
     const what =
-      replicas === 0 ? `had no pod: its ${kind} is scaled to 0` : `had no ready pod: its ${kind} wants ${replicas}`;
+      replicas === 0
+        ? `had no pod: its ${kind} is scaled to 0`
+        : `had no ready pod: ${whyAbsent({ kind, name }, workload, facts) ?? `its ${kind} wants ${replicas}`}`;
     return [{ at, pod: name, container: '', what, lasts: true, wasBefore: true }];
   };
   return [

@@ -5,26 +5,36 @@ import type { ReportedIncident } from './report-input.ts';
 /** Failures of the tests that a platform which is not well may have caused. */
 const explicable: ReadonlySet<string> = new Set(['test', 'timeout', 'report', 'no-tests']);
 const namedTests = 5;
+const namedAbsences = 3;
 const shownIncidents = 20;
 
 /**
- * A failure of the tests with what befell the platform meanwhile: as a second clause of its reason, as a hint, and as the
- * first evidence. Others stay as they are.
+ * A failure of the tests with what befell the platform: as more clauses of its reason, as a hint, and as the first evidence.
+ * What was missing from the beginning is named whatever happened later, since that may be its consequence. Other failures
+ * stay as they are.
  */
 export function blameIncidents(failure: Failure, told: readonly ToldIncident[]): Failure {
-  const worst = [...told].sort((a, b) => b.failed.length - a.failed.length)[0];
-  if (worst === undefined || !explicable.has(failure.kind)) return failure;
-  const others =
-    told.length === 1 ? '' : `, and ${told.length - 1} more ${told.length === 2 ? 'incident' : 'incidents'}`;
-  const who = nameIncident(worst.incident);
-  const wasBefore = worst.incident.wasBefore === true;
-  const clause = wasBefore
-    ? `when they began, ${who}`
-    : `meanwhile ${who} at ${timeOfDay(worst.incident.at)} UTC${aftermathOf(worst.incident)}`;
-  const victims = wasBefore ? '' : nameVictims(worst);
+  if (told.length === 0 || !explicable.has(failure.kind)) return failure;
+  const [absent, happened] = [true, false].map((wanted) =>
+    told
+      .filter(({ incident }) => (incident.wasBefore === true) === wanted)
+      .sort((a, b) => b.failed.length - a.failed.length),
+  ) as [ToldIncident[], ToldIncident[]];
+  const named = absent.slice(0, namedAbsences);
+  const clauses =
+    named.length === 0 ? [] : [`when they began, ${named.map((one) => nameIncident(one.incident)).join(', ')}`];
+  const [worst] = happened;
+  if (worst !== undefined && (absent.length === 0 || worst.failed.length > 0)) {
+    named.push(worst);
+    const { at } = worst.incident;
+    clauses.push(`meanwhile ${nameIncident(worst.incident)} at ${timeOfDay(at)} UTC${aftermathOf(worst.incident)}`);
+  }
+  const rest = told.length - named.length;
+  const others = rest === 0 ? '' : `, and ${rest} more ${rest === 1 ? 'incident' : 'incidents'}`;
+  const victims = worst !== undefined && named.includes(worst) ? nameVictims(worst) : '';
   return {
     ...failure,
-    reason: toOneLine(`${failure.reason}; ${clause}${others}${victims === '' ? '' : `, ${victims}`}`),
+    reason: toOneLine(`${failure.reason}; ${clauses.join('; ')}${others}${victims === '' ? '' : `, ${victims}`}`),
     hint: toOneLine(`The platform was not well while the tests ran: look at its logs first. ${failure.hint}`),
     evidence: [...told.slice(0, shownIncidents).map(describeTold), ...failure.evidence],
   };

@@ -6,7 +6,7 @@ import { failedTests, formatCount } from './tell-tests.ts';
 
 /** A test that fails later than this after an incident is not put beside it. */
 const windowSeconds = 30;
-/** Kubernetes tells times in whole seconds: a test may seem to fail a moment before what made it fail. */
+/** Kubernetes tells times in whole seconds: a test may seem to fail a moment before what made it fail, if nothing else did. */
 const slackSeconds = 1;
 
 /** An incident, and the tests that failed while it happened or shortly after. */
@@ -31,12 +31,13 @@ export function tellIncidents(incidents: readonly ReportedIncident[], tests: rea
     .filter(({ at }) => !Number.isNaN(at))
     .sort((a, b) => a.at - b.at);
   for (const { test, at } of ended) {
-    const cause = told.findLast(({ incident }) => {
+    const isCause = ({ incident }: ToldIncident, slack: number) => {
       const happened = Date.parse(incident.at) / 1000;
       // A test that was running at the time may end long after, in a timeout of its own.
       const isOver = incident.lasts !== true && at - Math.min(test.seconds, at) > happened + windowSeconds;
-      return at >= happened - slackSeconds && !isOver;
-    });
+      return at >= happened - slack && !isOver;
+    };
+    const cause = told.findLast((one) => isCause(one, 0)) ?? told.findLast((one) => isCause(one, slackSeconds));
     if (cause === undefined) continue;
     cause.failed.push(test);
     cause.withinSeconds = Math.max(cause.withinSeconds, at - Date.parse(cause.incident.at) / 1000);

@@ -132,7 +132,7 @@ export function describeUntested(run: Run): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
     reason: 'the platform was brought up, and nothing has been tested yet',
-    hint: 'Run the tests: node dist/cli.js again',
+    hint: `Run the tests: node dist/cli.js again --tier ${run.inputs.tier}`,
     evidence: [],
   };
   const verdict = assembleVerdict(run, failure, { ...noTests });

@@ -74,10 +74,10 @@ capabilities:
       key: secret-key
 {{- end }}
 
-{{/* An HTTP program's three probes: dict "port" "…" "ready" "/…" "live" "/…" "startSeconds" 60 */}}
+{{/* An HTTP program's three probes: dict "port" "…" "ready" "/…" "live" "/…" "startSeconds" 60; "start" where it is not "ready" */}}
 {{- define "floe-platform.httpProbes" -}}
 startupProbe:
-  httpGet: { path: {{ .ready }}, port: {{ .port }} }
+  httpGet: { path: {{ .start | default .ready }}, port: {{ .port }} }
   periodSeconds: 1
   timeoutSeconds: 5
   failureThreshold: {{ .startSeconds }}

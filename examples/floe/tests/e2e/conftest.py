@@ -14,11 +14,9 @@ from tests.integration.dagster_client import DagsterClient, Run
 
 CODE_LOCATION = "floe-example"
 JOB = "build_lakehouse"
-CODE_LOCATION_DEADLINE_SECONDS = 90
-RUN_DEADLINE_SECONDS = 120
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -40,9 +38,7 @@ def dagster() -> Iterator[DagsterClient]:
 @pytest.fixture(scope="session")
 def lakehouse_run(dagster: DagsterClient) -> Run:
     """One run of the job, launched by these tests and ended, well or not."""
-    repository = dagster.wait_for_code_location(CODE_LOCATION, CODE_LOCATION_DEADLINE_SECONDS)
-    run_id = dagster.launch_job(CODE_LOCATION, repository["name"], JOB)
-    return dagster.wait_for_run(run_id, RUN_DEADLINE_SECONDS)
+    return dagster.run_job(CODE_LOCATION, dagster.load_code_location(CODE_LOCATION)["name"], JOB)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +47,22 @@ def published_run(lakehouse_run: Run) -> Run:
     errors = [event["error"]["message"] for event in lakehouse_run.events if event.get("error")]
     assert lakehouse_run.status == "SUCCESS", errors
     return lakehouse_run
+
+
+@pytest.fixture(scope="session")
+def collector_url() -> str:
+    return os.environ.get("COLLECTOR_URL", "http://otel-collector:4318")
+
+
+@pytest.fixture(scope="session")
+def collected_run(published_run: Run) -> Run:
+    """The same run, whose spans the collector says it has taken."""
+    url = os.environ.get("COLLECTOR_METRICS_URL", "http://otel-collector:8888/metrics")
+    page = httpx.get(url, timeout=30).raise_for_status().text
+    accepted = [line for line in page.splitlines() if line.startswith("otelcol_receiver_accepted_spans")]
+    assert accepted, page
+    assert sum(float(line.rsplit(" ", 1)[1]) for line in accepted) > 0, accepted
+    return published_run
 
 
 @pytest.fixture(scope="session")

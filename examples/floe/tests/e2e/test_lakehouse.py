@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.components import publishing
 from tests.e2e.cube_client import CubeClient
 from tests.e2e.prometheus_queries import query_prometheus
 from tests.integration.dagster_client import Run
@@ -17,8 +16,9 @@ from tests.integration.polling import wait_for
 from tests.integration.test_warehouse import REVENUE_BY_DAY
 
 PUBLISHED = ["iceberg_orders", "iceberg_daily_revenue", "served_daily_revenue"]
-# The collector gathers for a second, and Prometheus asks every two.
-TELEMETRY_DEADLINE_SECONDS = 30
+# The collector gathers for a second, and Prometheus asks every two; a collector that had lost Jaeger tries again after
+# half a minute at most.
+TELEMETRY_DEADLINE_SECONDS = 45
 
 
 def load_table(catalog: httpx.Client, name: str) -> dict:
@@ -30,12 +30,10 @@ def current_snapshot(table: dict) -> dict:
     return next(s for s in metadata["snapshots"] if s["snapshot-id"] == metadata["current-snapshot-id"])
 
 
-@publishing
 def test_run_succeeds(published_run: Run) -> None:
     assert published_run.events_of("MaterializationEvent")
 
 
-@publishing
 class TestCatalog:
     @pytest.mark.usefixtures("published_run")
     def test_lists_the_tables(self, catalog: httpx.Client) -> None:
@@ -55,8 +53,6 @@ class TestCatalog:
         assert current_snapshot(table)["manifest-list"].startswith("s3://")
 
 
-@publishing
-@pytest.mark.needs("cube")
 class TestCube:
     def test_answers_with_the_revenue_of_this_run(self, cube: CubeClient, published_run: Run) -> None:
         rows = cube.load(
@@ -79,10 +75,8 @@ class TestCube:
 
 
 class TestTelemetry:
-    @publishing
-    @pytest.mark.needs("otel-collector", "jaeger")
-    def test_jaeger_has_the_run_as_one_trace(self, jaeger: httpx.Client, published_run: Run) -> None:
-        trace_id = uuid.UUID(published_run.run_id).hex
+    def test_jaeger_has_the_run_as_one_trace(self, jaeger: httpx.Client, collected_run: Run) -> None:
+        trace_id = uuid.UUID(collected_run.run_id).hex
 
         def probe() -> tuple[list[str] | None, object]:
             answer = jaeger.get(f"/api/traces/{trace_id}")
@@ -92,10 +86,8 @@ class TestTelemetry:
         names = wait_for(f"trace {trace_id} in Jaeger", probe, TELEMETRY_DEADLINE_SECONDS)
         assert sorted(names) == sorted(f"materialize {asset}" for asset in PUBLISHED)
 
-    @publishing
-    @pytest.mark.needs("otel-collector", "prometheus")
-    def test_prometheus_has_the_rows_of_each_asset(self, prometheus: httpx.Client, published_run: Run) -> None:
-        started = min(float(event["timestamp"]) / 1000 for event in published_run.events if event.get("timestamp"))
+    def test_prometheus_has_the_rows_of_each_asset(self, prometheus: httpx.Client, collected_run: Run) -> None:
+        started = min(float(event["timestamp"]) / 1000 for event in collected_run.events if event.get("timestamp"))
 
         def probe() -> tuple[dict[str, int] | None, object]:
             fresh = query_prometheus(prometheus, f"floe_asset_materialized_at_seconds > {started}")
@@ -106,9 +98,8 @@ class TestTelemetry:
         counts = wait_for("rows of each asset in Prometheus", probe, TELEMETRY_DEADLINE_SECONDS)
         assert counts == {"iceberg_orders": 14, "iceberg_daily_revenue": 4, "served_daily_revenue": 4}
 
-    @publishing
-    @pytest.mark.needs("otel-collector", "jaeger", "prometheus")
-    @pytest.mark.usefixtures("published_run")
+    @pytest.mark.needs("jaeger")
+    @pytest.mark.usefixtures("collected_run")
     def test_collector_hands_on_every_span(self, prometheus: httpx.Client) -> None:
         def count(metric: str) -> float:
             found = query_prometheus(prometheus, f'sum({{__name__=~"otelcol_{metric}_spans(_total)?"}})')

@@ -8,7 +8,6 @@ import uuid
 import httpx
 import pytest
 
-from tests.e2e.components import publishing
 from tests.e2e.kubernetes_client import KubernetesClient
 from tests.integration.polling import wait_for
 
@@ -76,7 +75,6 @@ def test_pod_over_quota_is_refused(kubernetes: KubernetesClient) -> None:
     assert "exceeded quota: floe-platform" in answer.json()["message"]
 
 
-@publishing
 @pytest.mark.usefixtures("published_run")
 def test_tables_outlive_the_pod_of_the_catalog(kubernetes: KubernetesClient, catalog: httpx.Client) -> None:
     before = catalog.get("/v1/namespaces/shop/tables/orders").raise_for_status().json()["metadata-location"]

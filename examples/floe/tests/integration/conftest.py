@@ -12,10 +12,6 @@ from tests.integration.dagster_client import DagsterClient, Run
 CODE_LOCATION = "floe-example"
 JOB = "build_marts"
 
-# Ready does not yet mean loaded: the webserver looks for a code location that was late every 10 s.
-CODE_LOCATION_DEADLINE_SECONDS = 60
-RUN_DEADLINE_SECONDS = 120
-
 
 @pytest.fixture(scope="session")
 def dagster() -> Iterator[DagsterClient]:
@@ -27,14 +23,13 @@ def dagster() -> Iterator[DagsterClient]:
 @pytest.fixture(scope="session")
 def repository(dagster: DagsterClient) -> dict:
     """The data product's definitions, as the webserver has loaded them."""
-    return dagster.wait_for_code_location(CODE_LOCATION, CODE_LOCATION_DEADLINE_SECONDS)
+    return dagster.load_code_location(CODE_LOCATION)
 
 
 @pytest.fixture(scope="session")
 def marts_run(dagster: DagsterClient, repository: dict) -> Run:
     """One run of the job, launched by these tests and ended, well or not."""
-    run_id = dagster.launch_job(CODE_LOCATION, repository["name"], JOB)
-    return dagster.wait_for_run(run_id, RUN_DEADLINE_SECONDS)
+    return dagster.run_job(CODE_LOCATION, repository["name"], JOB)
 
 
 @pytest.fixture(scope="session")

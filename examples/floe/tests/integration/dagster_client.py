@@ -7,6 +7,13 @@ import httpx
 from tests.integration.polling import wait_for
 
 FINISHED_STATUSES = {"SUCCESS", "FAILURE", "CANCELED"}
+STARTED_STATUSES = {"STARTED", "CANCELING", *FINISHED_STATUSES}
+
+# A Service learns of a new pod a moment after the pod is ready.
+CODE_LOCATION_DEADLINE_SECONDS = 15
+# The daemon has no probe that says when it begins to look at the queue.
+START_DEADLINE_SECONDS = 60
+RUN_DEADLINE_SECONDS = 120
 
 
 class DagsterError(Exception):
@@ -46,17 +53,19 @@ class DagsterClient:
             raise DagsterError("; ".join(error["message"] for error in body["errors"]))
         return body["data"]
 
-    def wait_for_code_location(self, name: str, deadline_seconds: float) -> dict:
-        """Return the repository of a code location as soon as the webserver has loaded it."""
+    def load_code_location(self, name: str) -> dict:
+        """Have the webserver load a code location anew, and return its repository.
+
+        What it shows otherwise may be what it remembers of a program that is gone.
+        """
 
         def probe() -> tuple[dict | None, object]:
-            workspace = self.query(
+            loaded = self.query(
                 """
-                { workspaceOrError {
+                mutation Load($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) {
                     __typename
-                    ... on PythonError { message }
-                    ... on Workspace { locationEntries {
-                      name loadStatus
+                    ... on Error { message }
+                    ... on WorkspaceLocationEntry {
                       locationOrLoadError {
                         __typename
                         ... on PythonError { message }
@@ -66,16 +75,30 @@ class DagsterClient:
                           assetNodes { assetKey { path } }
                         } }
                       }
-                    } }
+                    }
                 } }
-                """
-            )["workspaceOrError"]
-            for entry in workspace.get("locationEntries", []):
-                if entry["name"] == name and (entry["locationOrLoadError"] or {}).get("repositories"):
-                    return entry["locationOrLoadError"]["repositories"][0], None
-            return None, workspace
+                """,
+                name=name,
+            )["reloadRepositoryLocation"]
+            location = loaded.get("locationOrLoadError") or {}
+            return (location["repositories"][0] if location.get("repositories") else None), loaded
 
-        return wait_for(f"code location {name} loaded by {self.url}", probe, deadline_seconds)
+        return wait_for(f"code location {name} loaded by {self.url}", probe, CODE_LOCATION_DEADLINE_SECONDS)
+
+    def run_job(self, location: str, repository: str, job: str) -> Run:
+        """Launch a run and return it when it has ended, well or not.
+
+        One that does not start or end in time is cancelled, so that it does not come between later ones, and raises
+        `TimeoutError`.
+        """
+        run_id = self.launch_job(location, repository, job)
+        try:
+            self._wait_for_run(run_id, "has started", STARTED_STATUSES, START_DEADLINE_SECONDS)
+            status = self._wait_for_run(run_id, "has ended", FINISHED_STATUSES, RUN_DEADLINE_SECONDS)
+        except TimeoutError:
+            self.cancel_run(run_id)
+            raise
+        return Run(run_id, status, self._read_events(run_id))
 
     def launch_job(self, location: str, repository: str, job: str) -> str:
         """Launch a run and return its id; raise `DagsterError` where Dagster refuses it."""
@@ -100,9 +123,7 @@ class DagsterClient:
             raise DagsterError(f"launchRun: {launched}")
         return launched["run"]["runId"]
 
-    def wait_for_run(self, run_id: str, deadline_seconds: float) -> Run:
-        """Return the run when it has ended, well or not."""
-
+    def _wait_for_run(self, run_id: str, what: str, statuses: set[str], deadline_seconds: float) -> str:
         def probe() -> tuple[str | None, object]:
             run = self.query(
                 """
@@ -116,10 +137,25 @@ class DagsterClient:
             )["runOrError"]
             if run["__typename"] != "Run":
                 raise DagsterError(f"run {run_id}: {run}")
-            return (run["status"] if run["status"] in FINISHED_STATUSES else None), run["status"]
+            return (run["status"] if run["status"] in statuses else None), run["status"]
 
-        status = wait_for(f"run {run_id} ended", probe, deadline_seconds)
-        return Run(run_id, status, self._read_events(run_id))
+        return wait_for(f"run {run_id} {what}", probe, deadline_seconds)
+
+    def cancel_run(self, run_id: str) -> None:
+        """Take a run out of the queue, or end it; raise `DagsterError` where Dagster refuses that."""
+        cancelled = self.query(
+            """
+            mutation Cancel($runId: String!) {
+                terminateRun(runId: $runId, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) {
+                    __typename
+                    ... on Error { message }
+                }
+            }
+            """,
+            runId=run_id,
+        )["terminateRun"]
+        if cancelled["__typename"] != "TerminateRunSuccess":
+            raise DagsterError(f"terminateRun: {cancelled}")
 
     def _read_events(self, run_id: str) -> list[dict]:
         events: list[dict] = []
