@@ -105,7 +105,7 @@ async function untilTestsEnd(
       ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
       : await enterCluster(run, standing, { images, controlPlane });
   if (!cluster.ok) return cluster;
-  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart));
+  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests.value));
   if (!platform.ok) return nameSimilarImages(run, platform);
   if (isOnlyPlatform) return succeed(undefined);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
@@ -277,7 +277,7 @@ function noteStanding(run: Run): void {
 
 // ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Result<Platform>> {
+async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: unknown[]): Promise<Result<Platform>> {
   const { inputs, signal } = run;
   const connection = run.connection!;
   const begun =
@@ -307,7 +307,9 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
   void run.usage.run();
   if (chart === undefined) run.door.say('no chart: profile none');
   const installed =
-    chart === undefined ? succeed(undefined) : await installPlatform(run, chart, { connection, watch }, begun.value);
+    chart === undefined
+      ? succeed(undefined)
+      : await installPlatform(run, chart, { connection, watch, manifests }, begun.value);
   if (!installed.ok) return installed;
   const network = await checkNetwork({
     ...run.voice,
@@ -326,7 +328,7 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined): Promise<Resu
 function installPlatform(
   run: Run,
   chart: Chart,
-  platform: Platform,
+  platform: Platform & { manifests: unknown[] },
   update: PlatformUpdate | undefined,
 ): Promise<Result<undefined>> {
   const { inputs } = run;
@@ -340,6 +342,7 @@ function installPlatform(
     kubeconfigPath,
     labels: isExisting ? { [runLabel]: run.record.content.runId } : {},
     timeoutSeconds: inputs.platformTimeoutSeconds,
+    helmWaits: inputs.helmWaits,
   };
   run.release = chart;
   if (update !== undefined && update.act !== 'install' && update.act !== 'renew')

@@ -3,7 +3,7 @@ import { loadImages } from '../../src/cluster/load-images.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 
 /** A registry that nobody has: its names stand for the platform's images in the nodes of the shared cluster alone. */
-const sharedRegistry = 'shared.invalid';
+export const sharedRegistry = 'shared.invalid';
 /** The local docker's names, and what stands for them. No run loads them again, since the local docker has no such names. */
 const images = new Map([
   ['floe-example:dev', 'shared-example:dev'],
@@ -25,18 +25,22 @@ export const sharedPlatform = [
   'postgres.resources.requests.cpu=10m',
 ].join('\n');
 
-/** Brings the images of the platform, profile minimal, and of the example into the nodes of the shared cluster, once. */
-export async function loadPlatformImages(cluster: ReadyCluster): Promise<void> {
+/**
+ * Brings images of the platform, those of profile minimal and the example unless some are named, into the nodes of the shared
+ * cluster, once.
+ */
+export async function loadPlatformImages(cluster: ReadyCluster, wanted: string[] = [...images.keys()]): Promise<void> {
   const ctr = (node: string, ...args: string[]) =>
     execFileSync('docker', ['exec', node, 'ctr', '--namespace=k8s.io', 'images', ...args], { encoding: 'utf8' });
   for (const node of cluster.nodes) {
     const there = ctr(node, 'ls', '--quiet').split('\n');
-    if ([...images.values()].every((name) => there.includes(`${sharedRegistry}/${name}`))) continue;
-    const loaded = await loadImages([...images.keys()], [node], AbortSignal.timeout(300_000));
+    const missing = wanted.filter((name) => !there.includes(`${sharedRegistry}/${images.get(name)}`));
+    if (missing.length === 0) continue;
+    const loaded = await loadImages(missing, [node], AbortSignal.timeout(300_000));
     if (!loaded.ok) throw new Error(loaded.failure.reason);
-    for (const [local, shared] of images) {
+    for (const local of missing) {
       const name = local.includes('/') ? `docker.io/${local}` : `docker.io/library/${local}`;
-      ctr(node, 'tag', '--force', name, `${sharedRegistry}/${shared}`);
+      ctr(node, 'tag', '--force', name, `${sharedRegistry}/${images.get(local)}`);
     }
   }
 }

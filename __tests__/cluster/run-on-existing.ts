@@ -71,7 +71,8 @@ export async function runOnExisting(options: {
     ...(options.given?.chart === undefined ? { profile: 'none' } : {}),
     cluster: 'existing',
     kubeconfig: options.kubeconfig,
-    image: sharedImage,
+    // A Job of the user's own names its image itself.
+    ...(options.given?.job === undefined ? { image: sharedImage } : {}),
     'collector-image': sharedImage,
     'results-dir': path.join(root, 'out'),
     ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { leavesRoom } from '../../src/diagnose/check-cause.ts';
 import { classifyNotReady } from '../../src/diagnose/classify-pod.ts';
 import { classifySchedule, makesRoom, sumRequests } from '../../src/diagnose/classify-schedule.ts';
-import { findTroubles, uidsOfJob } from '../../src/diagnose/find-troubles.ts';
+import { uidsOfJob } from '../../src/diagnose/find-troubles.ts';
 import type { NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { Patience } from '../../src/diagnose/patience.ts';
 import type { Pod } from '../../src/kube/objects.ts';
@@ -343,6 +343,8 @@ const healthy = [
   'claim-first-consumer',
   'crash-once',
   'evicted',
+  // Without a hook that helm holds back: classify-held-hook.test.ts has it with one.
+  'held-hook',
   'init-waits',
   'never-ready-exec',
   'never-ready-http',
@@ -404,15 +406,6 @@ describe('no false alarm', () => {
         status: { ...pod.status, conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: at }] },
       })),
     ],
-  });
-
-  test('a claim that nobody mounts is told of, since helm waits for it, and ends no wait', () => {
-    const facts = recorded('claim-first-consumer');
-    const reason = expect.stringMatching(/^PersistentVolumeClaim warehouse-data is mounted by no pod, .*helm waits/);
-    expect(findTroubles(facts)).toMatchObject([{ confidence: 'transient', failure: { reason } }]);
-    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'warehouse-data' } }];
-    const pods = facts.pods.map((pod) => ({ ...pod, spec: { ...pod.spec, volumes } }));
-    expect(findTroubles({ ...facts, pods })).toEqual([]);
   });
 
   test.each([

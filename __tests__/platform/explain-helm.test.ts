@@ -22,6 +22,11 @@ test.each([
     /no matches for kind "Widget"/,
     /CRD must be installed first/,
   ],
+  [
+    'Error: INSTALLATION FAILED: Internal error occurred: failed calling webhook "webhook.certs.shapes.test": failed to call webhook: Post "https://certs-early-webhook.floe-test-d7b6d9e4.svc:443/validate?timeout=5s": dial tcp 10.96.47.244:443: connect: connection refused',
+    /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* \(Service certs-early-webhook in namespace floe-test-d7b6d9e4\): dial tcp 10\.96\.47\.244:443: connect: connection refused$/,
+    /not ready yet.*post-install hook.*delete the webhook configuration/,
+  ],
   ['', /^helm install failed: exit status 1$/, /helm template/],
 ])('helm says %j', (stderr, reason, hint) => {
   const failure = explainHelm('helm install failed', stderr, 'exit status 1');

@@ -1,5 +1,6 @@
 /** A PersistentVolumeClaim that is not bound. */
 import type { Claim } from '../kube/objects.ts';
+import { remedyForHook } from './classify-held-hook.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, describeEvent, eventsOf, hasEnded, isReady } from './pod-facts.ts';
 import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
@@ -82,18 +83,30 @@ const absentProvisionerPatienceSeconds = 30;
 
 /**
  * A claim whose volume is made for the first pod that mounts it, where all pods are up and none does. It is well, and yet helm
- * waits for it as for everything that it made; a pod may still come.
+ * waits for it as for everything that it made; a pod may still come, but of what is ready nobody takes long to make one.
  */
 function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[]): Trouble | undefined {
   const { name } = claim.metadata;
+  const { heldHooks } = facts;
   const isForFirstPod = eventsOf(facts.events, claim).some((event) => event.reason === 'WaitForFirstConsumer');
-  if (!isForFirstPod || facts.pods.some((pod) => claimsOf(pod).includes(name))) return undefined;
+  if (heldHooks === undefined || !isForFirstPod || facts.pods.some((pod) => claimsOf(pod).includes(name)))
+    return undefined;
   if (!facts.pods.every((pod) => isReady(pod) || hasEnded(pod))) return undefined;
+  const hook = heldHooks.find(({ claims }) => claims.includes(name));
+  if (hook !== undefined)
+    return objectTrouble(claim, {
+      kind: 'schedule',
+      reason: `PersistentVolumeClaim ${name} gets its volume only for the first pod that mounts it, that of the ${hook.title}, which helm makes only when all is ready, the claim too: they wait for each other`,
+      hint: remedyForHook,
+      evidence,
+      confidence: 'likely',
+    });
   return objectTrouble(claim, {
     kind: 'schedule',
     reason: `PersistentVolumeClaim ${name} is mounted by no pod, gets its volume only for one (WaitForFirstConsumer), and helm waits for it`,
-    hint: 'Make the claim only where a pod of the chart mounts it; one for the tests alone belongs into the file of a Job of their own.',
+    hint: 'Make the claim only where a pod of the chart mounts it (one for the tests alone belongs into the file of a Job of their own), or set helm-wait: false.',
     evidence,
-    confidence: 'transient',
+    confidence: 'likely',
+    patienceSeconds: machineryPatienceSeconds,
   });
 }

@@ -1,6 +1,7 @@
 /** All that is wrong in a namespace at one moment, and what is still on its way. Pure. */
 import type { Pod } from '../kube/objects.ts';
 import { classifyClaim } from './classify-claim.ts';
+import { classifyHeldHook } from './classify-held-hook.ts';
 import { classifyNode, nodesOf } from './classify-node.ts';
 import { classifyOwners } from './classify-owner.ts';
 import { classifyPod } from './classify-pod.ts';
@@ -11,6 +12,8 @@ import type { Trouble } from './trouble.ts';
 /** The troubles of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
 export function findTroubles(facts: NamespaceFacts): Trouble[] {
   return [
+    // Before what else its pods are in: this is why.
+    ...facts.pods.map((pod) => classifyHeldHook(pod, facts)),
     ...facts.pods.map((pod) => classifyPod(pod, facts)),
     ...classifyOwners(facts),
     ...facts.claims.map((claim) => classifyClaim(claim, facts)),

@@ -12,6 +12,19 @@ export interface NamespaceFacts {
   claims: readonly Claim[];
   /** Empty where we may not see them. */
   nodes: readonly Node[];
+  /** While helm waits for all that it made (`--wait`), and only then: the hooks that it makes afterwards. */
+  heldHooks?: readonly HeldHook[];
+}
+
+/** A post-install or post-upgrade hook that helm makes only when all else is ready. */
+export interface HeldHook {
+  /** `post-install hook Job migrate`. */
+  title: string;
+  name: string;
+  /** Words that only it goes by, in lower case: those of its name and its containers that say what it does. */
+  words: readonly string[];
+  /** Names of the claims that its pod mounts. */
+  claims: readonly string[];
 }
 
 export const emptyFacts: NamespaceFacts = {
@@ -26,8 +39,11 @@ export const emptyFacts: NamespaceFacts = {
   nodes: [],
 };
 
+/** What the API lists. */
+export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks'>;
+
 /** The lists of the API that the facts come from. */
-export function factPaths(namespace: string): Record<keyof NamespaceFacts, string> {
+export function factPaths(namespace: string): Record<ListedKind, string> {
   const ours = `namespaces/${namespace}`;
   return {
     pods: `/api/v1/${ours}/pods`,

@@ -6,7 +6,7 @@ import { type Change, type ResourceWatch, watchResources } from '../kube/watch.t
 import { checkCause } from './check-cause.ts';
 import { describePod } from './classify-pod.ts';
 import { uidsOfJob } from './find-troubles.ts';
-import { emptyFacts, factPaths, type NamespaceFacts } from './namespace-facts.ts';
+import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
 import { isReady } from './pod-facts.ts';
 import type { Cause, Trouble } from './trouble.ts';
@@ -35,7 +35,7 @@ const indispensable: ReadonlySet<string> = new Set(['pods', 'events']);
  */
 export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
-  readonly #stores = new Map<keyof NamespaceFacts, ReadonlyMap<string, { metadata: ObjectMeta }>>();
+  readonly #stores = new Map<ListedKind, ReadonlyMap<string, { metadata: ObjectMeta }>>();
   readonly #onPod = new Set<(change: Change<Pod>) => void>();
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
@@ -47,6 +47,7 @@ export class NamespaceWatch {
   readonly #broken: Promise<never>;
   #changed = Promise.withResolvers<void>();
   #isSynced = false;
+  #heldHooks: readonly HeldHook[] | undefined;
 
   /** @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again. */
   constructor(
@@ -77,7 +78,7 @@ export class NamespaceWatch {
     this.#stores.set('pods', this.#pods.store);
     const ends: Promise<never>[] = [this.#pods.done];
     const syncs: Promise<void>[] = [this.#pods.synced];
-    for (const [kind, path] of Object.entries(paths) as [keyof NamespaceFacts, string][]) {
+    for (const [kind, path] of Object.entries(paths) as [ListedKind, string][]) {
       const watch = watchResources({ connection, path, signal, onChange });
       this.#stores.set(kind, watch.store);
       const isOptional = !indispensable.has(kind);
@@ -107,7 +108,13 @@ export class NamespaceWatch {
   get facts(): NamespaceFacts {
     const facts: Record<string, unknown> = { ...emptyFacts };
     for (const [kind, store] of this.#stores) facts[kind] = [...store.values()];
+    if (this.#heldHooks !== undefined) facts.heldHooks = this.#heldHooks;
     return facts as unknown as NamespaceFacts;
+  }
+
+  /** From now on helm waits for all that it made, and holds these hooks back; without them it does not, or no longer. */
+  holdHooks(hooks?: readonly HeldHook[]): void {
+    this.#heldHooks = hooks;
   }
 
   /** Tells of every change of a pod from now on, until the returned function is called. */

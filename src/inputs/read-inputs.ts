@@ -109,6 +109,8 @@ export interface Inputs {
   nodeSelector: [string, string][];
   timeoutSeconds: number;
   platformTimeoutSeconds: number;
+  /** Whether helm waits for what it made before it runs post-install hooks. */
+  helmWaits: boolean;
   startupTimeoutSeconds: number;
   graceSeconds: number;
   mode: 'test' | 'report';
@@ -295,6 +297,7 @@ export function readInputs(
       nodeSelector: value['node-selector'],
       timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
       platformTimeoutSeconds: value['platform-timeout'],
+      helmWaits: value['helm-wait'] === 'true',
       startupTimeoutSeconds: value['startup-timeout'] ?? startupSeconds[cluster],
       graceSeconds: value.grace,
       mode: value.mode,

@@ -95,6 +95,7 @@ export const schema = v.object({
   'node-selector': v.optional(assignments(/^[\w./-]+$/, 'is not label=value, one a line'), ''),
   timeout: v.optional(duration),
   'platform-timeout': v.optional(duration, '10m'),
+  'helm-wait': v.optional(oneOf(['true', 'false']), 'true'),
   'startup-timeout': v.optional(duration),
   grace: v.optional(duration, '30s'),
   'test-helper': v.optional(oneOf(['auto', 'on', 'off']), 'auto'),
@@ -228,6 +229,11 @@ export const inputDocs: Record<InputName, InputDoc> = {
   'node-selector': { default: '', description: 'label=value lines that choose the node of the built-in Job' },
   timeout: { default: '', description: 'Time limit of the tests, as 20m. By tier' },
   'platform-timeout': { default: '10m', description: 'Time limit of the chart' },
+  'helm-wait': {
+    default: 'true',
+    description:
+      'Whether helm itself waits until all that the chart made is ready, and runs post-install hooks only then (--wait). With false it runs them at once, and k8s-test-action waits: for charts whose pods wait for such a hook, as those of Airflow do',
+  },
   'startup-timeout': {
     default: '3m',
     description: 'Time limit of the start of the test pod; on an existing cluster, which may have to add a node, 10m',

@@ -7,6 +7,8 @@ export interface ObjectMeta {
   namespace?: string;
   uid: string;
   resourceVersion?: string;
+  /** Of the wanted state: each change of it counts one more. */
+  generation?: number;
   creationTimestamp?: string;
   deletionTimestamp?: string;
   labels?: Record<string, string>;
@@ -49,6 +51,8 @@ export interface ContainerStatus {
 export interface Container {
   name: string;
   image?: string;
+  command?: string[];
+  args?: string[];
   restartPolicy?: string;
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
   ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number }[];
@@ -109,8 +113,26 @@ export interface Job {
 /** What a ReplicaSet, a StatefulSet, a Deployment and a DaemonSet have in common. */
 export interface Workload {
   metadata: ObjectMeta;
-  spec?: { replicas?: number; template?: { metadata?: { labels?: Record<string, string> } } };
-  status?: { replicas?: number; readyReplicas?: number; conditions?: PodCondition[] };
+  spec?: {
+    replicas?: number;
+    template?: { metadata?: { labels?: Record<string, string> } };
+    updateStrategy?: { type?: string; rollingUpdate?: { partition?: number } };
+  };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    readyReplicas?: number;
+    updatedReplicas?: number;
+    availableReplicas?: number;
+    conditions?: PodCondition[];
+    /** Of a StatefulSet. */
+    currentRevision?: string;
+    updateRevision?: string;
+    /** Of a DaemonSet. */
+    desiredNumberScheduled?: number;
+    updatedNumberScheduled?: number;
+    numberAvailable?: number;
+  };
 }
 
 export interface Claim {

@@ -72,6 +72,11 @@ const explanations: Explanation[] = [
     hint: "The cluster does not know this kind: its CRD must be installed first, for example in the chart's crds/.",
   },
   {
+    words: /failed calling webhook/i,
+    hint: "If it comes with this chart, its pods are not ready yet when helm makes what it has to admit: make that by a post-install hook, or install the webhook's chart before. If it is of a release that is gone, delete the webhook configuration that it left.",
+    say: describeWebhook,
+  },
+  {
     words: /admission webhook .* denied|is forbidden/i,
     hint: 'The cluster refuses what it names: change it in the chart, or the policy.',
   },
@@ -88,3 +93,11 @@ const explanations: Explanation[] = [
     hint: 'Check the input chart: the directory that holds Chart.yaml, or an archive of it.',
   },
 ];
+
+/** `failed calling webhook "a.b": failed to call webhook: Post "https://hook.certs.svc:443/validate?timeout=5s": dial tcp …` */
+function describeWebhook(said: string): string {
+  const [, webhook, service, namespace, why] =
+    /failed calling webhook "([^"]+)": .*?"https:\/\/([^./"]+)\.([^./"]+)\.svc[^"]*": (.*)/.exec(said) ?? [];
+  if (webhook === undefined) return said;
+  return `the webhook ${webhook}, which has to admit what helm makes, cannot be asked (Service ${service} in namespace ${namespace}): ${why}`;
+}

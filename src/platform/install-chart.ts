@@ -1,17 +1,31 @@
 import { hasStayedUp } from '../diagnose/classify-crash.ts';
+import { remedyForHook } from '../diagnose/classify-held-hook.ts';
 import { classifyNotReady } from '../diagnose/classify-pod.ts';
+import { findUnfinishedRollouts, isOfRelease } from '../diagnose/classify-rollout.ts';
 import { explainTrouble } from '../diagnose/explain-trouble.ts';
 import { findTroubles } from '../diagnose/find-troubles.ts';
+import { factPaths, type NamespaceFacts } from '../diagnose/namespace-facts.ts';
 import { apiLostSeconds, type NamespaceWatch, type WaitEnd } from '../diagnose/namespace-watch.ts';
-import { controllerOf, describeEvent, hasEnded, isBeingDeleted, isReady, statusesOf } from '../diagnose/pod-facts.ts';
+import {
+  claimsOf,
+  controllerOf,
+  describeEvent,
+  hasEnded,
+  isBeingDeleted,
+  isReady,
+  statusesOf,
+} from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
 import type { Trouble } from '../diagnose/trouble.ts';
+import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { ObjectMeta, Pod } from '../kube/objects.ts';
+import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
+import { listResources } from '../kube/resources.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { type Chart, chartArguments, helmEnvironmentFor } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
+import { findHeldHooks } from './find-held-hooks.ts';
 
 /** helm's own deadline is a net behind ours. */
 const helmSlackSeconds = 30;
@@ -29,9 +43,14 @@ export interface InstallOptions {
   timeoutSeconds: number;
   /** Without it the chart is installed. */
   verb?: 'install' | 'upgrade';
+  /** Whether helm waits for what it made before it runs the hooks that come after it; else only we wait. */
+  helmWaits: boolean;
+  /** What the chart renders to, hooks included. */
+  manifests: unknown[];
   signal: AbortSignal;
   waitingFor: (what: string) => void;
   quote: (line: string) => void;
+  warn: (text: string) => void;
 }
 
 /**
@@ -50,7 +69,7 @@ export async function installChart(chart: Chart, options: InstallOptions): Promi
 
   if ('error' in first) throw first.error;
   if ('run' in first) {
-    if (first.run.exitCode === 0) return install.settle(deadline);
+    if (first.run.exitCode === 0) return install.awaitRelease(deadline);
     return { ok: false, failure: await install.explainRun(first.run) };
   }
   return install.explainEnd(first.end);
@@ -94,12 +113,13 @@ class Installation {
 
   /** Runs helm and watches beside it. Whichever ends first ends the other; both are awaited, so that nothing outlives this. */
   async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Trouble> } | { error: unknown }> {
-    const { kubeconfigPath, labels, timeoutSeconds, quote, verb = 'install' } = this.#options;
+    const { kubeconfigPath, labels, timeoutSeconds, quote, verb = 'install', helmWaits, manifests } = this.#options;
     const over = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, over.signal]);
-    const timeout = ['--wait', '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
+    const timeout = [...(helmWaits ? ['--wait'] : []), '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
     const marks = Object.entries(labels).flatMap(([label, value]) => ['--labels', `${label}=${value}`]);
     const args = [verb, ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
+    if (helmWaits) this.#options.watch.holdHooks(findHeldHooks(manifests, this.#chart.release, verb));
     const env = helmEnvironmentFor(kubeconfigPath);
     const helm = runProgram(this.#chart.helm, args, { signal, env, onLine: quote });
     const verdict = this.#until(() => this.#look(), deadline, signal);
@@ -114,6 +134,41 @@ class Installation {
     await helm;
     await verdict.catch(() => undefined);
     return first;
+  }
+
+  /** After helm: all that it made is rolled out, where it did not wait for that itself, and stays up. */
+  async awaitRelease(deadline: number): Promise<Result<undefined>> {
+    const { helmWaits, watch, warn } = this.#options;
+    watch.holdHooks();
+    let isRolledOut = () => true;
+    if (!helmWaits) {
+      const made = await this.#listWorkloads();
+      if (!made.ok) return made;
+      const isSeen = (facts: NamespaceFacts) => {
+        const seen = new Set(workloadsOf(facts).map((one) => one.metadata.uid));
+        return made.value.every((uid) => seen.has(uid));
+      };
+      isRolledOut = () => isSeen(watch.facts) && findUnfinishedRollouts(watch.facts, this.#chart.release).length === 0;
+    }
+    const settled = await this.settle(deadline, isRolledOut);
+    if (settled.ok) for (const claim of this.#olderClaims()) warn(this.#describeOlder(claim));
+    return settled;
+  }
+
+  /** The uids of what the release has, asked once: our watches may be behind helm by a moment. */
+  async #listWorkloads(): Promise<Result<string[]>> {
+    const { connection, signal } = this.#options;
+    const { deployments, statefulSets, daemonSets } = factPaths(this.#chart.namespace);
+    try {
+      const lists = [deployments, statefulSets, daemonSets].map((path) =>
+        listResources<Workload>(connection, path, signal),
+      );
+      const all = (await Promise.all(lists)).flat();
+      return succeed(all.filter((one) => isOfRelease(one, this.#chart.release)).map((one) => one.metadata.uid));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return fail('api', `what helm has made could not be listed: ${error.message}`);
+    }
   }
 
   /**
@@ -151,7 +206,7 @@ class Installation {
   }
 
   async explainEnd(end: WaitEnd<Trouble>): Promise<Result<undefined>> {
-    const { timeoutSeconds, watch } = this.#options;
+    const { timeoutSeconds, watch, helmWaits } = this.#options;
     switch (end.kind) {
       case 'decided':
         return { ok: false, failure: await this.#explain(end.value) };
@@ -163,11 +218,14 @@ class Installation {
         const worst = this.#worst();
         const late = `the chart is not ready after ${timeoutSeconds} s`;
         const patience = 'If it is only slow, raise platform-timeout.';
-        if (worst === undefined)
-          return fail('chart', `${late}: ${watch.describe((pod) => !this.#before.has(pod.metadata.uid))}`, {
+        if (worst === undefined) {
+          const pods = watch.describe((pod) => !this.#before.has(pod.metadata.uid));
+          const rollouts = helmWaits ? [] : findUnfinishedRollouts(watch.facts, this.#chart.release);
+          return fail('chart', `${late}: ${[pods, ...rollouts].join('; ')}`, {
             hint: patience,
             evidence: this.#events(),
           });
+        }
         const failure = await this.#explain(worst);
         const hint = failure.hint.includes('platform-timeout') ? failure.hint : `${failure.hint} ${patience}`.trim();
         return fail(failure.kind, `${late}: ${failure.reason}`, { hint, evidence: failure.evidence });
@@ -179,8 +237,16 @@ class Installation {
   #look(): Trouble | undefined {
     const { watch, waitingFor } = this.#options;
     this.#saveLogs();
+    if (this.#haveHooksBegun()) watch.holdHooks();
     waitingFor(watch.describe((pod) => !this.#before.has(pod.metadata.uid)));
     return watch.certainTrouble(({ uid }) => !this.#before.has(uid));
+  }
+
+  /** Whether helm has made one of the hooks that it held back: then it waits no longer for what it made before. */
+  #haveHooksBegun(): boolean {
+    const { heldHooks = [], jobs, pods } = this.#options.watch.facts;
+    const names = new Set(heldHooks.map(({ name }) => name));
+    return [...jobs, ...pods].some(({ metadata }) => names.has(metadata.name) && !this.#before.has(metadata.uid));
   }
 
   #until<R>(decide: () => R | undefined, deadline: number, signal: AbortSignal): Promise<WaitEnd<R>> {
@@ -209,9 +275,41 @@ class Installation {
     return {
       kind: kind === 'cluster' || kind === 'api' ? kind : 'chart',
       reason,
-      hint,
+      hint: [hint, ...this.#remarks(standing, hint)].join(' ').trim(),
       evidence: [...evidence, ...lines, ...this.#others(trouble.pod), ...this.#events(trouble.pod)],
     };
+  }
+
+  /** What may be behind the trouble of a pod, beside what it says itself. */
+  #remarks(trouble: Trouble, hint: string): string[] {
+    const { facts } = this.#options.watch;
+    const pod = facts.pods.find((one) => one.metadata.uid === trouble.uid);
+    if (pod === undefined) return [];
+    const remarks = this.#olderClaims([pod]).map((claim) => this.#describeOlder(claim));
+    const [hook] = facts.heldHooks ?? [];
+    if (hook !== undefined && !hint.includes(remedyForHook))
+      remarks.push(`helm makes the ${hook.title} only when all pods are ready; if it waits for that: ${remedyForHook}`);
+    return remarks;
+  }
+
+  /** Claims of an earlier release, by the names that this one gives its own, and so mounts. */
+  #olderClaims(pods: readonly Pod[] = this.#options.watch.pods): Claim[] {
+    if (this.#options.verb === 'upgrade') return [];
+    const mounting = pods.filter((pod) => !this.#before.has(pod.metadata.uid));
+    return this.#options.watch.facts.claims.filter(
+      (claim) =>
+        this.#before.has(claim.metadata.uid) &&
+        mounting.some(
+          (pod) =>
+            claimsOf(pod).includes(claim.metadata.name) &&
+            // Of a StatefulSet's template, or left by a release of this name; others were given on purpose.
+            (claim.metadata.name.endsWith(`-${pod.metadata.name}`) || isOfRelease(claim, this.#chart.release)),
+        ),
+    );
+  }
+
+  #describeOlder({ metadata }: Claim): string {
+    return `PersistentVolumeClaim ${metadata.name} was there before release ${this.#chart.release} (since ${metadata.creationTimestamp ?? 'long'}): its data are those of an earlier one, and so are the passwords in it; delete the claim to begin anew.`;
   }
 
   /** What other pods are not ready either, for one of them may be what the guilty one waits for. */
@@ -250,6 +348,10 @@ class Installation {
       }
     }
   }
+}
+
+function workloadsOf({ deployments, statefulSets, daemonSets }: NamespaceFacts): Workload[] {
+  return [...deployments, ...statefulSets, ...daemonSets];
 }
 
 const maxSavedLogs = 50;
