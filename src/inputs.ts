@@ -84,7 +84,7 @@ function parseBytes(text: string): number | undefined {
  * `NAME=value` lines; a value of several lines stands between `NAME<<END` and `END`, as GitHub writes them in its files.
  * @returns the secrets, or what is wrong, without a word of a value.
  */
-export function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
+function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
   const secrets: [string, string][] = [];
   const problems: string[] = [];
   const all = text.split(/\r?\n/);
@@ -117,6 +117,12 @@ export function readSecrets(text: string): { secrets: [string, string][]; proble
     if (secrets.filter(([other]) => other === name).length > 1) problems.push(`gives ${name} twice`);
   }
   return { secrets, problems: [...new Set(problems)] };
+}
+
+/** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
+export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
+  const { secrets = '' } = { ...readProjectFile(directory, given.tier, []), ...given };
+  return readSecrets(secrets).secrets;
 }
 
 const optional = <T extends v.GenericSchema<string, unknown>>(schema: T) => v.optional(schema);
