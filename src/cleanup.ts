@@ -7,8 +7,9 @@ import * as core from '@actions/core';
 import { adoptRun } from './adopt-run.ts';
 import { findWorkDir } from './begin-run.ts';
 import { ActionDoor } from './github/action-door.ts';
+import { readActionInputs } from './github/action-inputs.ts';
 import { publish } from './github/publish.ts';
-import { readSecrets } from './inputs/value-syntax.ts';
+import { readOnlySecrets } from './inputs/read-inputs.ts';
 import { messageOf } from './outcome.ts';
 import { readDiary } from './run/diary.ts';
 import { RunRecord } from './state.ts';
@@ -18,6 +19,8 @@ import { tearDown } from './teardown.ts';
 const teardownSeconds = 150;
 
 const door = new ActionDoor();
+// Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => door.say(`${name}: the removal goes on`));
 const file = core.getState('record');
 if (file === '' || !existsSync(file)) door.say('nothing to remove');
 else {
@@ -26,8 +29,9 @@ else {
   const diary = workDir === undefined ? undefined : readDiary(workDir);
   if (workDir === undefined || diary === undefined) await removeAll(record);
   else {
-    // The runner gives a post step the inputs of its main step, the secrets among them: none had to be kept on the disk.
-    const { secrets } = readSecrets(process.env.INPUT_SECRETS ?? '');
+    // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
+    // kept on the disk.
+    const secrets = readOnlySecrets({ given: readActionInputs(process.env), directory: process.cwd() });
     const { inputs } = diary;
     let isRemoved = false;
     const removeOnce = async () => {
@@ -54,8 +58,12 @@ async function removeAll(record: RunRecord): Promise<void> {
     door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return;
   }
+  const start = performance.now();
+  door.phaseStarted('teardown');
   const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
   for (const trouble of troubles) door.warn(`not removed: ${trouble}`);
+  const outcome = troubles.length === 0 ? 'passed' : 'failed';
+  door.phaseEnded({ name: 'teardown', outcome, seconds: (performance.now() - start) / 1000 });
   if (troubles.length > 0) process.exitCode = 1;
 }
 

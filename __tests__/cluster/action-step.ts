@@ -14,40 +14,49 @@ export interface ProgramEnd {
   summary: string;
 }
 
-export interface ActionStep {
+interface StartedProgram {
   process: ChildProcess;
+  /** Resolves when the output so far matches; rejects when the program ends without it. */
+  untilPrinted: (pattern: RegExp) => Promise<void>;
+  ended: Promise<ProgramEnd>;
+}
+
+export interface ActionStep extends StartedProgram {
   /** Directory that holds all that belongs to the step. */
   directory: string;
   /** Of the runner, for temporary files. */
   temporary: string;
   resultsDir: string;
-  /** Resolves when the output so far matches; rejects when the program ends without it. */
-  untilPrinted: (pattern: RegExp) => Promise<void>;
-  ended: Promise<ProgramEnd>;
   /** SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, as the runner sends them: to the program alone, and no further once it has ended. */
   cancel: () => Promise<ProgramEnd>;
   /** The post program, once the main one has ended. */
+  startPost: (env?: Record<string, string>) => StartedProgram;
   runPost: (env?: Record<string, string>) => Promise<ProgramEnd>;
   /** result.json; undefined when there is none. */
   readVerdict: () => Verdict | undefined;
 }
 
-/** Starts the main program, from the sources, in a workspace of its own. */
-export function startStep(inputs: Record<string, string>, env: Record<string, string> = {}): ActionStep {
+/** Starts the main program, from the sources, in a workspace of its own that holds these files. */
+export function startStep(
+  inputs: Record<string, string>,
+  env: Record<string, string> = {},
+  files: Record<string, string> = {},
+): ActionStep {
   const directory = mkdtempSync(path.join(tmpdir(), 'action-step-'));
   const at = (name: string) => path.join(directory, name);
   for (const name of ['temporary', 'workspace']) mkdirSync(at(name));
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(at('workspace'), name), text);
   const resultsDir = inputs['results-dir'] ?? at('workspace/k8s-test-results');
   const given = Object.entries({ ...inputs, 'results-dir': resultsDir });
   const run = (entry: string, program: string, more: Record<string, string>) => {
-    const files = Object.fromEntries(
+    const commandFiles = Object.fromEntries(
       ['output', 'state', 'step_summary'].map((name) => [`GITHUB_${name.toUpperCase()}`, at(`${program}-${name}`)]),
     );
-    for (const file of Object.values(files)) writeFileSync(file, '');
+    for (const file of Object.values(commandFiles)) writeFileSync(file, '');
     return start(path.resolve(entry), at('workspace'), at(`${program}-step_summary`), {
       ...process.env,
       ...Object.fromEntries(given.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
-      ...files,
+      ...commandFiles,
       RUNNER_TEMP: at('temporary'),
       GITHUB_WORKSPACE: at('workspace'),
       GITHUB_JOB: 'job',
@@ -56,6 +65,11 @@ export function startStep(inputs: Record<string, string>, env: Record<string, st
     });
   };
   const main = run('src/action.ts', 'main', {});
+  const startPost = (more: Record<string, string> = {}) => {
+    const state = Object.entries(readState(at('main-state')));
+    const told = Object.fromEntries(state.map(([name, value]) => [`STATE_${name}`, value]));
+    return run('src/cleanup.ts', 'post', { ...told, ...more });
+  };
   return {
     ...main,
     directory,
@@ -69,11 +83,8 @@ export function startStep(inputs: Record<string, string>, env: Record<string, st
       main.process.kill('SIGKILL');
       return main.ended;
     },
-    runPost: (more = {}) => {
-      const state = Object.entries(readState(at('main-state')));
-      const told = Object.fromEntries(state.map(([name, value]) => [`STATE_${name}`, value]));
-      return run('src/cleanup.ts', 'post', { ...told, ...more }).ended;
-    },
+    startPost,
+    runPost: (more) => startPost(more).ended,
     readVerdict: () => {
       const file = path.join(resultsDir, 'result.json');
       return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Verdict) : undefined;
@@ -81,7 +92,7 @@ export function startStep(inputs: Record<string, string>, env: Record<string, st
   };
 }
 
-function start(entry: string, cwd: string, summary: string, env: NodeJS.ProcessEnv) {
+function start(entry: string, cwd: string, summary: string, env: NodeJS.ProcessEnv): StartedProgram {
   const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = new WatchedOutput(child, 'exit');
   const ended = new Promise<ProgramEnd>((resolve) => {

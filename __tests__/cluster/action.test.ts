@@ -2,10 +2,12 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { load } from 'js-yaml';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import type { Verdict } from '../../src/outcome.ts';
 import { type ResultsService, startResultsService } from '../results-service/results-service.ts';
 import { takeInventory } from './command-line.ts';
+import { sharedImage, testImage } from './global-setup.ts';
 
 /** A line of the runner's log. */
 interface LogLine {
@@ -114,6 +116,18 @@ async function readArtifact(end: WorkflowEnd): Promise<{ name: string; files: Ma
   return { name: stored.name, files: readTree(end.told('artifact')) };
 }
 
+/** The verdicts of all legs that are stored under such a name, by name; what they left lies in `legs` beside what was told. */
+async function readLegs(pattern: RegExp): Promise<{ name: string; verdict: Verdict }[]> {
+  const names = service.listStored().flatMap(({ name }) => (pattern.test(name) ? [name] : []));
+  const legs: { name: string; verdict: Verdict }[] = [];
+  for (const name of names.sort()) {
+    const at = path.join(directory, 'legs', name);
+    await service.download(name, at);
+    legs.push({ name, verdict: JSON.parse(readFileSync(path.join(at, 'result.json'), 'utf8')) as Verdict });
+  }
+  return legs;
+}
+
 /** That neither the machine nor the runner's directory for temporary files holds anything of the run. */
 function expectNothingLeft(end: WorkflowEnd): void {
   expect(takeInventory()).toEqual(before);
@@ -210,35 +224,55 @@ describe('the action', () => {
     expectNothingLeft(end);
   });
 
-  test('in a matrix is rolled up: every leg in one summary; one that was killed, or died without a word, is red, not absent', async () => {
-    const end = await runWorkflow('matrix');
-    expect(end.status, end.output).toBe(1);
-    const legs = [
+  test('in a matrix of tiers is rolled up: each leg in one summary; one that was killed, or died without a word, is red, not absent; a rerun of the red ones keeps what the green ones had said', async () => {
+    const first = await runWorkflow('matrix', { as: 'attempt-1', env: { GITHUB_RUN_ATTEMPT: '1' } });
+    expect(first.status, first.output).toBe(1);
+    expect(first.outputs, first.output).toMatchObject({ outcome: 'broken', tests: '3', passed: '2', failed: '1' });
+    for (const leg of [
       'silent: results: job silent ended as failure',
-      'unit (killed): internal: the step was killed during tests; 1 tests finished',
-      'unit (red): test: 1 of 1 tests failed: test_red',
-    ];
-    expect(end.outputs, end.output).toMatchObject({ outcome: 'broken', tests: '3', passed: '2', failed: '1' });
-    for (const leg of legs) expect(end.outputs['failure-reason']).toContain(leg);
-    const { name, files } = await readArtifact(end);
+      'integration (killed): internal: the step was killed during tests',
+      'integration (mended): test: 1 of 1 tests failed: test_integration_mended',
+    ])
+      expect(first.outputs['failure-reason']).toContain(leg);
+    const { name, files } = await readArtifact(first);
     expect(name).toMatch(/^k8s-test-report-summary-attempt1-/);
-    expect(files).toEqual(readTree(end.told('results')));
-    const summary = readFileSync(end.told('artifact', 'summary.md'), 'utf8');
-    expect(summary).toMatch(/✅ \*\*unit \(green\)\*\* .* 1 \| 1 /);
-    expect(end.summary).toContain(summary);
+    expect(files).toEqual(readTree(first.told('results')));
+    const summary = readFileSync(first.told('artifact', 'summary.md'), 'utf8');
+    for (const leg of ['unit (green)', 'e2e (green)']) expect(summary).toContain(`✅ **${leg}**`);
+    expect(first.summary).toContain(summary);
     const junit = files.get('junit.xml') ?? '';
-    for (const testName of ['test_green', 'test_red', 'test_killed']) expect(junit).toContain(testName);
-  });
+    for (const one of ['unit_green', 'e2e_green', 'integration_mended']) expect(junit).toContain(`test_${one}`);
+    // What was killed left a cluster, which its post step removed.
+    const cluster = readFileSync(first.told('killed.txt'), 'utf8');
+    expect(cluster).toMatch(/^k8s-test-integration-[0-9a-f]+$/);
+    expect(first.output).toContain(`cluster ${cluster} removed`);
+    expectNothingLeft(first);
 
-  test('keeps in a rerun of failed jobs what the green legs had said in the first attempt', async () => {
-    const first = await runWorkflow('rerun', { as: 'attempt-1' });
-    expect(first.outputs, first.output).toMatchObject({ outcome: 'failed', passed: '1', failed: '1' });
-    const flags = ['--matrix', 'ends:mended'];
-    const second = await runWorkflow('rerun', { as: 'attempt-2', flags, env: { GITHUB_RUN_ATTEMPT: '2' } });
+    const flags = ['--matrix', 'tier:integration'];
+    const second = await runWorkflow('matrix', { as: 'attempt-2', flags, env: { GITHUB_RUN_ATTEMPT: '2' } });
     expect(second.status, second.output).toBe(0);
-    expect(second.outputs).toMatchObject({ outcome: 'passed', tests: '2', passed: '2' });
-    expect(second.summary).toMatch(/\*\*unit \(mended\)\*\* · attempt 2/);
-    expect(second.summary).toMatch(/\*\*unit \(green\)\*\* \|/);
+    expect(second.outputs).toMatchObject({ outcome: 'passed', tests: '4', passed: '4' });
+    for (const leg of ['integration (killed)', 'integration (mended)'])
+      expect(second.summary).toContain(`**${leg}** · attempt 2`);
+    for (const leg of ['unit (green)', 'e2e (green)']) expect(second.summary).toContain(`**${leg}** |`);
+
+    const legs = await readLegs(/^k8s-test-(unit|integration|e2e)-tests-attempt\d-/);
+    const told = legs.map(({ verdict }) => ({
+      leg: `${verdict.tier} ${verdict.leg?.attempt} ${verdict.leg?.matrix}`,
+      nodes: verdict.cluster?.nodes ?? 0,
+    }));
+    const leg = (tier: string, ends: string, attempt: number) => `${tier} ${attempt} ${JSON.stringify({ ends, tier })}`;
+    const once = { nodes: 1 };
+    expect(told.sort((a, b) => a.leg.localeCompare(b.leg, 'en'))).toEqual([
+      { leg: leg('e2e', 'green', 1), nodes: 3 },
+      { leg: leg('integration', 'killed', 1), ...once },
+      { leg: leg('integration', 'mended', 1), ...once },
+      { leg: leg('integration', 'killed', 2), ...once },
+      { leg: leg('integration', 'mended', 2), ...once },
+      { leg: leg('unit', 'green', 1), nodes: 0 },
+    ]);
+    expect(new Set(legs.map((one) => one.name)).size).toBe(legs.length);
+    expect(takeInventory()).toEqual(before);
   });
 
   test('tells the steps of one job apart, and a red one that may go on is red in the roll-up', async () => {
@@ -261,44 +295,56 @@ describe('the action', () => {
     expect(service.listStored()).toHaveLength(stored);
   });
 
-  test('is called from the checkout of another repository by its reusable workflow', async () => {
+  test('is called from the checkout of another repository by its reusable workflow, in a matrix and through a workflow of its own', async () => {
     const [repository, released] = ['caller', 'released'].map((name) => path.join(directory, name)) as [string, string];
     // As a release holds it: what the action runs, and nothing of what it is built from.
-    for (const name of ['action.yml', 'dist', 'charts', '.github'])
+    for (const name of ['action.yml', 'dist', 'charts', 'image-helper', '.github'])
       cpSync(name, path.join(released, name), { recursive: true });
-    mkdirSync(repository);
-    const file = path.join(repository, 'ci.yml');
-    const call = {
-      uses: 'floe/k8s-test-action/.github/workflows/k8s-tests.yml@v1',
-      with: {
-        integration: false,
-        command: JSON.stringify(['sh', '-c', 'cat tests.xml > "$RESULTS_PATH/junit.xml"']),
-      },
+    cpSync('__tests__/workflows/caller', repository, { recursive: true });
+    // What differs from tier to tier.
+    const defaults = {
+      integration: { image: testImage, 'node-image': process.env.FLOE_LAB_NODE_IMAGE || null },
+      staging: { image: sharedImage, 'collector-image': sharedImage, grace: '3s' },
     };
-    writeFileSync(file, JSON.stringify({ name: 'ci', on: 'push', jobs: { tests: call } }));
-    writeFileSync(
-      path.join(repository, 'tests.xml'),
-      '<testsuite name="own"><testcase name="of_the_caller"/></testsuite>',
-    );
+    writeFileSync(path.join(repository, '.k8s-test.yaml'), JSON.stringify(defaults));
     const git = (...args: string[]) => execFileSync('git', ['-C', repository, ...args]);
     git('init', '--quiet');
     git('add', '.');
     git('-c', 'user.name=x', '-c', 'user.email=x@example.com', 'commit', '--quiet', '--message', 'x');
+    const kubeconfig = readFileSync(inject('cluster').kubeconfigPath, 'utf8');
     const flags = ['--local-repository', `floe/k8s-test-action@v1=${released}`];
+    flags.push('--secret', `KUBECONFIG=${JSON.stringify(load(kubeconfig))}`);
+    const file = path.join(repository, '.github/workflows/ci.yml');
     const end = await runWorkflow('reusable', { file, cwd: repository, flags });
     expect(end.status, end.output).toBe(0);
+    expect(end.summary).toContain('3 legs passed');
     expect(end.summary).toContain('1 leg passed');
-    expect(end.summary).toContain('**unit**');
-    const names = service.listStored().map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(['k8s-test-tests-unit-attempt1', 'k8s-test-tests-report-attempt1']));
-  });
+    expect(end.output).not.toContain('canary-77d0');
 
-  test('whose main step is killed has its cluster removed by the post step', async () => {
-    const end = await runWorkflow('killed');
-    expect(end.status, end.output).toBe(1);
-    const cluster = readFileSync(end.told('killed.txt'), 'utf8');
-    expect(cluster).toMatch(/^k8s-test-[0-9a-z-]+$/);
-    expect(end.output).toContain(`cluster ${cluster} removed`);
-    expectNothingLeft(end);
+    const legs = await readLegs(/^k8s-test-(shop|billing)-.*-attempt1$/);
+    const told = legs.map(({ name, verdict }) => ({
+      name,
+      outcome: verdict.outcome,
+      cluster: verdict.cluster?.kind,
+      leg: verdict.leg && { ...verdict.leg, step: undefined },
+      greeting: readFileSync(path.join(directory, 'legs', name, 'junit.xml'), 'utf8').match(/of_\w+/)?.[0],
+    }));
+    // The matrix is the caller's: the jobs of a called workflow have none, and it is the artifacts' names that tell products apart.
+    const leg = (job: string) => ({ job, attempt: 1, matrix: '', legs: 1, step: undefined });
+    const tier = (product: string, job: string, cluster: string | undefined) => ({
+      name: `k8s-test-${product}-${job}-attempt1`,
+      outcome: 'passed',
+      cluster,
+      leg: leg(job),
+      greeting: `of_${product}`,
+    });
+    expect(told.filter(({ name }) => !name.includes('-report-'))).toEqual([
+      tier('billing', 'unit', undefined),
+      tier('shop', 'integration', 'kind'),
+      tier('shop', 'staging', 'existing'),
+      tier('shop', 'unit', undefined),
+    ]);
+    expect(told.filter(({ name }) => name.includes('-report-'))).toHaveLength(2);
+    expect(takeInventory()).toEqual(before);
   });
 });

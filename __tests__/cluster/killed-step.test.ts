@@ -173,6 +173,25 @@ describe('a step whose program is killed', () => {
     expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
   });
 
+  test('and whose secrets stand in the project file has them masked by the post step too', async () => {
+    const before = service.listStored().length;
+    const step = startStep(
+      { tier: 'unit', command: JSON.stringify([process.execPath, '-e', `${script}\n${hang}`]), args: '[]' },
+      { ...service.admitJob() },
+      { '.k8s-test.yaml': `unit:\n  secrets: [TOKEN=${canary}]\n` },
+    );
+    await step.untilPrinted(/ready to be killed/);
+    step.process.kill('SIGKILL');
+    await step.ended;
+    expect(readAll(step.temporary)).not.toContain(canary);
+    const post = await step.runPost();
+    expect(post.status, post.output).toBe(0);
+    const { text } = await download(step, before);
+    expect(text).toContain('token=***');
+    for (const place of [text, shown(post), post.summary, readAll(step.resultsDir)])
+      expect(place).not.toContain(canary);
+  });
+
   test('whose secrets the post step is not given, or others, is told, and nothing that may hold them is uploaded', async () => {
     const before = service.listStored().length;
     const step = startUnit(hang);

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -51,6 +51,12 @@ test('our own workflows give actionlint and zizmor nothing to say', async () => 
   const ofTests = list('__tests__/workflows');
   const lint = [...actionlintArgs, '-ignore', 'input "imgae" is not defined', ...own, ...ofTests];
   expect(await complaintsOf('actionlint', lint, root)).toBe('');
+  // The repository of a caller, as it is to actionlint.
+  const caller = path.join(directory, 'caller');
+  cpSync(path.join(root, '__tests__/workflows/caller'), caller, { recursive: true });
+  mkdirSync(path.join(caller, '.git'));
+  expect(await complaintsOf('actionlint', actionlintArgs, caller)).toBe('');
+  ofTests.push(caller);
   const pedantic = ['--pedantic', ...own, '.github/dependabot.yml', 'action.yml'];
   expect(await complaintsOf('zizmor', [...zizmorArgs, ...pedantic], root)).toBe('');
   expect(await complaintsOf('zizmor', [...zizmorArgs, ...ofTests], root)).toBe('');

@@ -316,6 +316,12 @@ export function readInputs(
   };
 }
 
+/** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
+export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
+  const { secrets = '' } = { ...readProjectFile(directory, given.tier, []), ...given };
+  return readSecrets(secrets).secrets;
+}
+
 /** An existing cluster may have to add a node first. */
 const startupSeconds = { kind: 180, existing: 600 };
 

@@ -8,7 +8,7 @@ import type { Trouble } from '../diagnose/trouble.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../kube/objects.ts';
 import { watchResources } from '../kube/watch.ts';
-import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts';
 import { explainLoss, failureOf, type Interruption, isNodeLost, judgeNode } from './explain-loss.ts';
 import { statusesOf } from './job-pods.ts';
 
@@ -31,9 +31,9 @@ export interface RunJobOptions {
   onStarted: (pod: Pod) => void;
   /**
    * Signals the test container so that its pod and its log stay; resolves with why it could not be done, if so. Then the pod
-   * is deleted.
+   * is deleted. `signal` ends the attempt: after a cancel there is another one than that of the run.
    */
-  signalTests: (pod: Pod, containerId: string, name: 'SIGTERM' | 'SIGKILL') => Promise<string>;
+  signalTests: (pod: Pod, containerId: string, name: 'SIGTERM' | 'SIGKILL', signal: AbortSignal) => Promise<string>;
   /**
    * Seconds that a pod which has to be deleted is given beyond the tests' grace, for log and results that can only be read
    * while it is there; 0 where they lie elsewhere.
@@ -55,7 +55,7 @@ export interface JobEnd {
 
 /**
  * Creates the Job and waits for the end of its test container: of that container, not of the pod or the Job, which a
- * sidecar keeps running for ever.
+ * sidecar keeps running for ever. Tests that are cancelled have ended when this throws, or it was said why not.
  * @returns the end, or a failure (`start`, `image`, `schedule`, `evicted`, `api`) when it never began.
  */
 export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
@@ -76,15 +76,16 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   let last = started.value.pod;
   options.onStarted(last);
   const node = new NodeHealth(options, last.spec.nodeName ?? '');
+  const lookForEnd = (): 'ended' | 'vanished' | undefined => {
+    const pod = watch.pods.find((one) => one.metadata.uid === last.metadata.uid);
+    if (pod === undefined) return 'vanished';
+    last = pod;
+    const { terminated } = statusOf(pod, options.container)?.state ?? {};
+    return terminated !== undefined || pod.status?.phase === 'Failed' ? 'ended' : undefined;
+  };
   try {
-    const look = (): 'ended' | 'vanished' | Interruption | Failure | undefined => {
-      const pod = watch.pods.find((one) => one.metadata.uid === last.metadata.uid);
-      if (pod === undefined) return 'vanished';
-      last = pod;
-      if (statusOf(pod, options.container)?.state?.terminated !== undefined || pod.status?.phase === 'Failed')
-        return 'ended';
-      return node.loss(pod) ?? (stop === undefined ? options.interrupt?.() : undefined);
-    };
+    const look = (): 'ended' | 'vanished' | Interruption | Failure | undefined =>
+      lookForEnd() ?? node.loss(last) ?? (stop === undefined ? options.interrupt?.() : undefined);
     let stop: Failure | undefined;
     let ended = await watch.until(look, { signal, deadlineSeconds: options.timeoutSeconds });
     const hasTimedOut = ended.kind === 'deadline';
@@ -104,6 +105,12 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
           ? ended.value
           : undefined;
     return succeed(describeJobEnd(last, hasVanished, interruption, options));
+  } catch (error) {
+    if (signal.aborted)
+      await endCancelled(options, last, lookForEnd).catch((trouble: unknown) =>
+        options.say(`the tests may still go on: ${messageOf(trouble)}`),
+      );
+    throw error;
   } finally {
     node.close();
   }
@@ -157,7 +164,7 @@ function isOfJob(pod: Pod, jobUid: string): boolean {
 async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | undefined, why: string) {
   const { watch, signal, graceSeconds, say } = options;
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
-  const send = (name: 'SIGTERM' | 'SIGKILL') => options.signalTests(pod, containerId, name);
+  const send = (name: 'SIGTERM' | 'SIGKILL') => options.signalTests(pod, containerId, name, signal);
   say(`${why}: SIGTERM, and ${graceSeconds} s of grace`);
   const trouble = await send('SIGTERM');
   if (trouble === '') {
@@ -180,6 +187,27 @@ async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | und
 
 /** So long the kubelet may take to tell of the end of a container that was killed. */
 const killSeconds = 15;
+
+/** Of the ten seconds that GitHub leaves after a cancel; what comes home afterwards has four. */
+const cancelMilliseconds = 3000;
+/** Of these, to the tests between SIGTERM and SIGKILL. */
+const cancelGraceSeconds = 1;
+
+/**
+ * After a cancel: SIGTERM, a moment, SIGKILL. Who still wrote while the results are masked and packed would bring secrets
+ * into them.
+ * @throws when that takes too long.
+ */
+async function endCancelled<T>(options: RunJobOptions, pod: Pod, lookForEnd: () => T | undefined): Promise<void> {
+  const over = AbortSignal.timeout(cancelMilliseconds);
+  const containerId = statusOf(pod, options.container)?.containerID ?? '';
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+    const trouble = await options.signalTests(pod, containerId, name, over);
+    if (trouble !== '') throw new Error(`${name} did not reach them: ${trouble}`);
+    const ended = await options.watch.until(lookForEnd, { signal: over, deadlineSeconds: cancelGraceSeconds });
+    if (ended.kind === 'decided') return;
+  }
+}
 
 /** The status of a container of a pod, native sidecars and init containers included. */
 function statusOf(pod: Pod, container: string): ContainerStatus | undefined {

@@ -38,6 +38,8 @@ export interface BroughtHome {
 const rescueSeconds = 4;
 /** Of these, for the end of the log. */
 const logRescueMilliseconds = 1500;
+/** When results that are elsewhere are waited for no longer: what is here by then has to be masked, sorted and read. */
+const collectRescueSeconds = 2.5;
 /** For the evidence of a run whose API server was lost. */
 const lostApiSeconds = 3;
 /** For a run that was not cancelled. */
@@ -50,9 +52,11 @@ const collectSeconds = 120;
 export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolean): Promise<Result<undefined>> {
   const over = new AbortController();
   const patience = AbortSignal.any([over.signal, AbortSignal.timeout(collectSeconds * 1000)]);
-  let timer: NodeJS.Timeout | undefined;
+  const cut = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
   const hurry = () => {
-    timer = setTimeout(() => over.abort(), rescueSeconds * 1000);
+    timers.push(setTimeout(() => cut.abort(), collectRescueSeconds * 1000));
+    timers.push(setTimeout(() => over.abort(), rescueSeconds * 1000));
   };
   // A cancel may also come while this goes on.
   if (isCancelled) hurry();
@@ -63,7 +67,7 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
     home.logGaps = testLog(run)?.gaps ?? [];
     home.isDiskFull = await isDiskFull(run.dir.root);
     if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
-    const collected = await finishCollection(run, patience);
+    const collected = await finishCollection(run, AbortSignal.any([patience, cut.signal]), patience);
     await takeOwnership(run, patience);
     home.results = await sortResults(run, patience);
     await tellWhatFinished(run, home, patience);
@@ -84,7 +88,7 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
     });
   } finally {
     run.signal.removeEventListener('abort', hurry);
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 
@@ -118,12 +122,12 @@ async function returnReports({ dir }: Run): Promise<void> {
   }
 }
 
-/** The last of the results, where they are not on this disk yet; then the pod may end. */
-async function finishCollection(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+/** The last of the results, as far as they come until `cut`, where they are not on this disk yet; then the pod may end. */
+async function finishCollection(run: Run, cut: AbortSignal, signal: AbortSignal): Promise<Result<undefined>> {
   const { collection, connection, end, job } = run;
   if (collection === undefined || connection === undefined) return succeed(undefined);
   run.collection = undefined;
-  const { warnings, failure } = await collection.finish(signal);
+  const { warnings, failure } = await collection.finish(cut);
   for (const warning of warnings) run.warn(warning);
   if (end !== undefined && job?.route?.kind === 'collector')
     await dismissCollector(connection, run.inputs.namespace, end.pod.metadata.name, signal);

@@ -30,7 +30,7 @@ export async function runSuite(run: Run, platform: Platform): Promise<Result<und
 }
 
 async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<Result<JobEnd>> {
-  const { inputs, door, signal } = run;
+  const { inputs, door } = run;
   const prepared = await prepareJob(run, connection);
   if (!prepared.ok) return prepared;
   const job = prepared.value;
@@ -56,14 +56,14 @@ async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<R
       run.collection = openCollection(run, connection, job, pod);
       run.collection?.start(run.closing.signal);
     },
-    signalTests: (pod, containerId, name) =>
+    signalTests: (pod, containerId, name, over) =>
       run.existing === undefined
-        ? signalContainer(pod.spec.nodeName ?? '', containerId, name, signal)
+        ? signalContainer(pod.spec.nodeName ?? '', containerId, name, over)
         : signalInPod(
             connection,
             { namespace: inputs.namespace, pod: pod.metadata.name, container: job.container },
             name,
-            signal,
+            over,
           ),
     rescueSeconds: run.existing === undefined ? 0 : rescueSeconds,
   });
