@@ -14,7 +14,7 @@ TEST ?=
 # For break-components: names of programs (all, unless they are given).
 ONLY ?=
 
-.PHONY: help lab images images-full image-tests test-unit test-integration test-e2e kind-up again break-components kind-down test quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up again break-components kind-down test quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -41,6 +41,12 @@ images-full: images ## Those of the full platform too: what it runs, and the exa
 
 test-e2e: images-full ## The full platform on three nodes: catalog, object storage, Cube, traces and metrics
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js run --tier e2e $(NODE_IMAGE) --results-dir ../../k8s-test-results/e2e
+
+images-production: images-full ## Those too that profile production expects of a cluster: operators
+	@lab/up production
+
+test-production: images-production node_modules ## Profile production on three nodes, as staging installs it, one of them drained under it
+	@$(WITH_LAB) node scripts/production-install.ts
 
 kind-up: $(if $(filter e2e,$(TIER)),images-full,images) ## A cluster with the example's platform in it, which stays; once more: deploys what has changed (TIER=e2e)
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js up --tier $(TIER) $(NODE_IMAGE) --results-dir ../../k8s-test-results/$(TIER)

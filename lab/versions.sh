@@ -51,3 +51,8 @@ OTEL_COLLECTOR_VERSION=0.155.0
 JAEGER_VERSION=1.62.0
 # Debian's; the image of the same version is named after it.
 PROMETHEUS_VERSION=2.42.0
+
+# What profile production finds in a cluster (lab/up production). scripts/production-install.ts takes CRDs, chart and manifests of
+# the same Go modules.
+EXTERNAL_SECRETS_VERSION=0.19.2
+METRICS_SERVER_VERSION=0.8.0

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { loadAll } from 'js-yaml';
+import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
@@ -36,7 +36,7 @@ interface Manifest {
   spec: {
     template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
     selector: Record<string, string>;
-    ports: { port: number }[];
+    ports: { name: string; port: number }[];
   };
   data: { password?: string };
 }
@@ -113,7 +113,8 @@ describe.each(profiles)('profile %s', (profile) => {
     const services = manifests.filter((manifest) => manifest.kind === 'Service');
     const served = Object.fromEntries(services.map((service) => [service.metadata.name, service.spec.ports[0]?.port]));
     const promised = expected.flatMap((name) => (name in ports ? [[name, ports[name]]] : []));
-    expect(served).toEqual({ ...Object.fromEntries(promised), 'floe-example': 4000 });
+    const replicas = expected.includes('otel-collector') ? { 'otel-collector-replicas': 8888 } : {};
+    expect(served).toEqual({ ...Object.fromEntries(promised), ...replicas, 'floe-example': 4000 });
   });
 
   test('runs every pod under the restricted Pod Security Standard, without a token', async () => {
@@ -163,7 +164,9 @@ describe.each(profiles)('profile %s', (profile) => {
           ([key, value]) => workload.spec.template.metadata.labels[key] === value,
         ),
       );
-      expect(selected.map((workload) => workload.metadata.name)).toEqual([service.metadata.name]);
+      expect(selected.map((workload) => workload.metadata.name)).toEqual([
+        service.metadata.name.replace(/-replicas$/, ''),
+      ]);
     }
   });
 
@@ -321,6 +324,26 @@ test('profile production scales, survives drains, is reached by ingress and hold
   );
   // A number of replicas beside an autoscaler would undo its work at each upgrade.
   expect(deployments.filter((deployment) => 'replicas' in deployment.spec)).toEqual([]);
+});
+
+test('every collector is scraped, however many there are: by a name that leads to all of them', async () => {
+  for (const profile of ['full', 'production']) {
+    const manifests = await renderChart(profile);
+    const find = (kind: string, name: string) =>
+      manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name)!;
+    const { spec } = find('Service', 'otel-collector-replicas');
+    expect(spec).toMatchObject({ clusterIP: 'None', selector: find('Service', 'otel-collector').spec.selector });
+    const config = load((find('ConfigMap', 'prometheus-config').data as Record<string, string>)['prometheus.yml']!) as {
+      scrape_configs: { job_name: string; dns_sd_configs?: { names: string[] }[]; static_configs?: object[] }[];
+    };
+    const asked = config.scrape_configs.filter(({ job_name }) => ['otel-collector', 'platform'].includes(job_name));
+    const portNames = asked.map(({ job_name, dns_sd_configs, static_configs }) => {
+      expect(static_configs, job_name).toBeUndefined();
+      const [, portName] = /^_([a-z-]+)\._tcp\.otel-collector-replicas$/.exec(dns_sd_configs![0]!.names[0]!)!;
+      return portName;
+    });
+    expect(portNames).toEqual(spec.ports.map((port) => port.name));
+  }
 });
 
 test('an existing catalog, object storage, collector and database reach the code location by name', async () => {
