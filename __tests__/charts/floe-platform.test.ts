@@ -21,6 +21,7 @@ interface Container {
   resources: { requests: Quantities; limits: Quantities };
   securityContext: Record<string, unknown>;
   livenessProbe?: object;
+  lifecycle?: object;
 }
 interface PodSpec {
   automountServiceAccountToken: boolean;
@@ -322,6 +323,9 @@ test('profile production scales, survives drains, is reached by ingress and hold
   const deployments = manifests.filter(
     (manifest) => scaled.includes(manifest.metadata.name) && manifest.kind === 'Deployment',
   );
+  // Who connects while a pod goes is still served.
+  const lifecycles = deployments.map((deployment) => deployment.spec.template.spec.containers[0]!.lifecycle);
+  expect(lifecycles).toEqual(scaled.map(() => ({ preStop: { sleep: { seconds: 10 } } })));
   // A number of replicas beside an autoscaler would undo its work at each upgrade.
   expect(deployments.filter((deployment) => 'replicas' in deployment.spec)).toEqual([]);
 });
@@ -344,6 +348,15 @@ test('every collector is scraped, however many there are: by a name that leads t
     });
     expect(portNames).toEqual(spec.ports.map((port) => port.name));
   }
+});
+
+test('one pod alone goes at once, and so do several where Kubernetes cannot have them linger', async () => {
+  const linger = async (...more: Parameters<typeof renderChart>) =>
+    listPods(await renderChart(...more)).filter((pod) =>
+      pod.containers.some(({ lifecycle }) => lifecycle !== undefined),
+    );
+  expect(await linger('full')).toEqual([]);
+  expect(await linger('production', '--kube-version', '1.29.0')).toEqual([]);
 });
 
 test('an existing catalog, object storage, collector and database reach the code location by name', async () => {

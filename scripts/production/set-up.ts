@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { dump, load, loadAll } from 'js-yaml';
+import { inspectLocalImage } from '../../src/cluster/docker.ts';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import { say } from './judge.ts';
 import { type LabCluster, namespaces } from './lab-cluster.ts';
@@ -44,9 +45,11 @@ export async function fillNodes(workers: string[], controlPlane: string, testsIm
     [[...wanted], workers],
     [Object.values(images), [controlPlane]],
   ] as const) {
-    const loaded = await loadImages(names.filter(isLocal), [...nodes], signal);
+    const found = await Promise.all(names.map((name) => inspectLocalImage(name, signal)));
+    const local = names.filter((_, i) => found[i] !== undefined);
+    const loaded = await loadImages(local, [...nodes], signal);
     if (!loaded.ok) throw new Error([loaded.failure.reason, ...loaded.failure.evidence].join('\n'));
-    say(`${loaded.value.length} of ${names.length} images loaded into ${nodes.join(', ')}`);
+    say(`${local.length} of ${names.length} images are in ${nodes.join(', ')}; the others are to be pulled`);
   }
 }
 
@@ -55,10 +58,6 @@ function listImages(profile: string, files: string[]): string[] {
     encoding: 'utf8',
   });
   return [...rendered.matchAll(/^ *image: (?:&\S+ )?([^\s*]+)$/gm)].map(([, image]) => image!);
-}
-
-function isLocal(image: string): boolean {
-  return execFileSync('docker', ['image', 'ls', '--quiet', image], { encoding: 'utf8' }) !== '';
 }
 
 function valuesArguments(profile: string, files: string[]): string[] {

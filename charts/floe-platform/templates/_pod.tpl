@@ -98,3 +98,21 @@ livenessProbe:
 replicas: {{ .replicas }}
 {{- end }}
 {{- end }}
+
+{{/* "true" for a program of which there are several pods: its values */}}
+{{- define "floe-platform.isScaled" -}}
+{{- if gt (int (ternary .autoscaling.minReplicas .replicas .autoscaling.enabled)) 1 }}true{{ end -}}
+{{- end }}
+
+{{/*
+Of a program with several pods: dict "root" $ "values" {…}. A pod that has to go is told so at the moment at which it begins to be
+taken out of its Service, and each node learns of that later: who connects meanwhile is still sent to it. So it serves for a
+while longer. Kubernetes can do that without a program in the image since 1.30.
+*/}}
+{{- define "floe-platform.lingers" -}}
+{{- if and (include "floe-platform.isScaled" .values) (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) }}
+lifecycle:
+  preStop:
+    sleep: { seconds: 10 }
+{{- end }}
+{{- end }}
