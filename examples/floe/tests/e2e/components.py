@@ -23,7 +23,7 @@ COMPONENTS = {
 # What each fixture needs itself; what it is made from brings its own.
 NEEDS_OF_FIXTURES = {
     "dagster": {"dagster-webserver"},
-    "lakehouse_run": {"dagster-daemon", "floe-example", "postgres"},
+    "started_run": {"dagster-daemon", "floe-example", "postgres"},
     "published_run": {"polaris", "minio"},
     "collected_run": {"otel-collector"},
     "catalog": {"polaris"},

@@ -36,17 +36,18 @@ def dagster() -> Iterator[DagsterClient]:
 
 
 @pytest.fixture(scope="session")
-def lakehouse_run(dagster: DagsterClient) -> Run:
-    """One run of the job, launched by these tests and ended, well or not."""
-    return dagster.run_job(CODE_LOCATION, dagster.load_code_location(CODE_LOCATION)["name"], JOB)
+def started_run(dagster: DagsterClient) -> Run:
+    """One run of the job, launched by these tests and started out of the queue."""
+    return dagster.start_job(CODE_LOCATION, dagster.load_code_location(CODE_LOCATION)["name"], JOB)
 
 
 @pytest.fixture(scope="session")
-def published_run(lakehouse_run: Run) -> Run:
-    """The same run, which has written all of its tables."""
-    errors = [event["error"]["message"] for event in lakehouse_run.events if event.get("error")]
-    assert lakehouse_run.status == "SUCCESS", errors
-    return lakehouse_run
+def published_run(dagster: DagsterClient, started_run: Run) -> Run:
+    """The same run at its end, when it has written all of its tables."""
+    run = dagster.finish_run(started_run)
+    errors = [event["error"]["message"] for event in run.events if event.get("error")]
+    assert run.status == "SUCCESS", errors
+    return run
 
 
 @pytest.fixture(scope="session")

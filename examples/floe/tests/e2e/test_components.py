@@ -26,8 +26,8 @@ def test_webserver_loads_the_code_location(dagster: DagsterClient) -> None:
     assert JOB in [job["name"] for job in dagster.load_code_location(CODE_LOCATION)["jobs"]]
 
 
-def test_daemon_starts_the_run(lakehouse_run: Run) -> None:
-    order = [event["__typename"] for event in lakehouse_run.events]
+def test_daemon_starts_the_run(started_run: Run) -> None:
+    order = [event["__typename"] for event in started_run.events]
     assert order.index("RunEnqueuedEvent") < order.index("RunStartingEvent") < order.index("RunStartEvent")
 
 

@@ -93,11 +93,13 @@ def test_tables_outlive_the_pod_of_the_catalog(kubernetes: KubernetesClient, cat
     assert wait_for("a new pod polaris-0 is ready", probe, POD_DEADLINE_SECONDS) != old
 
     def read() -> tuple[str | None, object]:
-        # A Service learns of its new pod a moment after the pod is ready.
+        # A Service learns of its new pod a moment after the pod is ready. Until then there is no answer, or one of somebody
+        # else: what is sent to the address of a pod that is gone leaves the cluster.
         try:
-            return catalog.get("/v1/namespaces/shop/tables/orders").raise_for_status().json()["metadata-location"], None
+            answer = catalog.get("/v1/namespaces/shop/tables/orders")
         except httpx.TransportError as error:
             return None, error
+        return (answer.json()["metadata-location"] if answer.is_success else None), (answer.status_code, answer.text)
 
     assert wait_for("the catalog answers again", read, 30) == before
 

@@ -29,7 +29,7 @@ def repository(dagster: DagsterClient) -> dict:
 @pytest.fixture(scope="session")
 def marts_run(dagster: DagsterClient, repository: dict) -> Run:
     """One run of the job, launched by these tests and ended, well or not."""
-    return dagster.run_job(CODE_LOCATION, repository["name"], JOB)
+    return dagster.finish_run(dagster.start_job(CODE_LOCATION, repository["name"], JOB))
 
 
 @pytest.fixture(scope="session")

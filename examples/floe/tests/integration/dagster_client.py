@@ -13,7 +13,7 @@ STARTED_STATUSES = {"STARTED", "CANCELING", *FINISHED_STATUSES}
 CODE_LOCATION_DEADLINE_SECONDS = 15
 # The daemon has no probe that says when it begins to look at the queue.
 START_DEADLINE_SECONDS = 60
-RUN_DEADLINE_SECONDS = 120
+RUN_DEADLINE_SECONDS = 60
 
 
 class DagsterError(Exception):
@@ -22,7 +22,7 @@ class DagsterError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run with all its events."""
+    """A run that has started, with all its events so far."""
 
     run_id: str
     status: str
@@ -85,20 +85,14 @@ class DagsterClient:
 
         return wait_for(f"code location {name} loaded by {self.url}", probe, CODE_LOCATION_DEADLINE_SECONDS)
 
-    def run_job(self, location: str, repository: str, job: str) -> Run:
-        """Launch a run and return it when it has ended, well or not.
-
-        One that does not start or end in time is cancelled, so that it does not come between later ones, and raises
-        `TimeoutError`.
-        """
+    def start_job(self, location: str, repository: str, job: str) -> Run:
+        """Launch a run and return it as soon as the daemon has started it."""
         run_id = self.launch_job(location, repository, job)
-        try:
-            self._wait_for_run(run_id, "has started", STARTED_STATUSES, START_DEADLINE_SECONDS)
-            status = self._wait_for_run(run_id, "has ended", FINISHED_STATUSES, RUN_DEADLINE_SECONDS)
-        except TimeoutError:
-            self.cancel_run(run_id)
-            raise
-        return Run(run_id, status, self._read_events(run_id))
+        return self._wait_for_run(run_id, "has started", STARTED_STATUSES, START_DEADLINE_SECONDS)
+
+    def finish_run(self, started: Run) -> Run:
+        """Return a run that has started when it has ended, well or not."""
+        return self._wait_for_run(started.run_id, "has ended", FINISHED_STATUSES, RUN_DEADLINE_SECONDS)
 
     def launch_job(self, location: str, repository: str, job: str) -> str:
         """Launch a run and return its id; raise `DagsterError` where Dagster refuses it."""
@@ -123,7 +117,12 @@ class DagsterClient:
             raise DagsterError(f"launchRun: {launched}")
         return launched["run"]["runId"]
 
-    def _wait_for_run(self, run_id: str, what: str, statuses: set[str], deadline_seconds: float) -> str:
+    def _wait_for_run(self, run_id: str, what: str, statuses: set[str], deadline_seconds: float) -> Run:
+        """Return the run as soon as its status is one of those that are named.
+
+        If that takes too long, cancel it, so that it does not come between later ones, and raise `TimeoutError`.
+        """
+
         def probe() -> tuple[str | None, object]:
             run = self.query(
                 """
@@ -139,7 +138,12 @@ class DagsterClient:
                 raise DagsterError(f"run {run_id}: {run}")
             return (run["status"] if run["status"] in statuses else None), run["status"]
 
-        return wait_for(f"run {run_id} {what}", probe, deadline_seconds)
+        try:
+            status = wait_for(f"run {run_id} {what}", probe, deadline_seconds)
+        except TimeoutError:
+            self.cancel_run(run_id)
+            raise
+        return Run(run_id, status, self._read_events(run_id))
 
     def cancel_run(self, run_id: str) -> None:
         """Take a run out of the queue, or end it; raise `DagsterError` where Dagster refuses that."""
