@@ -76,11 +76,8 @@ export function setUp(cluster: LabCluster, workDir: string): void {
   cluster.kubectl(['create', 'secret', 'generic', 'cube-credentials', '--namespace', namespaces.services, key]);
   const values = valuesArguments('full', valuesFiles.services);
   installChart(cluster, chart, namespaces.services, [...values, '--wait', '--timeout', '10m']);
-  for (const [name, namespace] of [
-    ['external-secrets', 'external-secrets'],
-    ['metrics-server', 'kube-system'],
-  ] as const)
-    cluster.kubectl(['rollout', 'status', `deployment/${name}`, '--namespace', namespace, '--timeout=180s']);
+  const operator = ['deployment/external-secrets', '--namespace', 'external-secrets'];
+  cluster.kubectl(['rollout', 'status', ...operator, '--timeout=180s']);
 }
 
 /** A release of the namespace's own name. */
@@ -122,7 +119,16 @@ function installMetricsServer(cluster: LabCluster): void {
   const [container] = pod.containers;
   container!.image = images.metricsServer;
   container!.args.push('--kubelet-insecure-tls');
-  cluster.kubectl(['apply', '--filename=-'], objects.map((object) => dump(object)).join('---\n'));
+  const isApi = ({ kind }: { kind: string }) => kind === 'APIService';
+  const apply = (some: object[]) =>
+    cluster.kubectl(['apply', '--filename=-'], some.map((object) => dump(object)).join('---\n'));
+  apply(objects.filter((object) => !isApi(object)));
+  cluster.kubectl(['rollout', 'status', 'deployment/metrics-server', '--namespace', 'kube-system', '--timeout=180s']);
+  // Last: the API server keeps its connection to whomever it first finds under the address of a Service that the node does not
+  // know yet, and with an API that does not answer no namespace can be deleted.
+  apply(objects.filter(isApi));
+  const api = 'apiservice/v1beta1.metrics.k8s.io';
+  cluster.kubectl(['wait', api, '--for=condition=Available', '--timeout=120s']);
 }
 
 /** The files of a Go module of the version that the lab builds, verified as Go verifies them. */
