@@ -15,7 +15,7 @@ const rooms = {
   run: ['tools', 'kube', 'cluster', 'diagnose', 'platform', 'job', 'report'],
 };
 /** Files above the rooms that a room may use all the same. */
-const files = { run: ['results-dir', 'state', 'disk-trouble'] };
+const files = { run: ['results-dir', 'state', 'disk-trouble', 'name-command'] };
 /** Files that every room may read, beside the room `inputs`: types, and pure functions over them. */
 const vocabulary = [
   'chart-source',

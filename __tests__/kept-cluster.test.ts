@@ -51,7 +51,7 @@ describe('the kept cluster that a call means', () => {
     const records = RunRecord.list(directory);
     expect(findKept(records, call)).toBeUndefined();
     expect(explainNotFound(records, call)).toBe(
-      'no cluster of tier integration is kept for /checkout; make one: node dist/cli.js up --tier integration; kept are: e2e of /checkout',
+      'no cluster of tier integration is kept for /checkout; make one: k8s-test up --tier integration; kept are: e2e of /checkout',
     );
   });
 
@@ -109,9 +109,9 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     'A Service on this machine, at http://localhost:8080; there are web, db:',
     '  kubectl --namespace floe-test port-forward service/web 8080:80',
     'To run the tests in it again, with what has changed since:',
-    '  node dist/cli.js again --tier e2e',
+    '  k8s-test again --tier e2e',
     'To remove it:',
-    '  node dist/cli.js down',
+    '  k8s-test down',
   ]);
   expect(tellKept({ ...view, pod: undefined, services: [], againTier: undefined })).toHaveLength(5);
 });

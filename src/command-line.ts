@@ -14,6 +14,7 @@ import { examine } from './examine.ts';
 import { type Inputs, readInputs } from './inputs/read-inputs.ts';
 import { inputDocs, inputNames, type RawInputs, renderInputErrors } from './inputs/schema.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from './kept-cluster.ts';
+import { nameCommand } from './name-command.ts';
 import { exitStatusOf, succeed } from './outcome.ts';
 import { addTeardown, runTests } from './pipeline.ts';
 import { renderTerminal } from './report/terminal.ts';
@@ -119,7 +120,7 @@ async function enter(
   const changed = compareShape(standing!.shape, describeShape(inputs));
   if (changed.length > 0)
     return refuse(
-      `the kept cluster ${standing!.cluster.name} was made with another ${changed.join(', ')}; node dist/cli.js down, then node dist/cli.js up`,
+      `the kept cluster ${standing!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
     );
   const owner = kept.occupy();
   if (owner !== undefined)
@@ -150,7 +151,7 @@ async function runHere(
 ): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
   const door = new TerminalDoor(process.stdout, process.env);
   const signal = abortOnSignals(() => {
-    process.stderr.write('\nended at once; what is left behind is removed by: node dist/cli.js down\n');
+    process.stderr.write(`\nended at once; what is left behind is removed by: ${nameCommand('down')}\n`);
     process.exit(130);
   });
   const then = how.kept === undefined ? ', then removing the cluster' : '';

@@ -1,6 +1,7 @@
 /** Clusters that earlier runs have kept: which of them a call of the command line means, and what it may ask of it. Pure. */
 import { createHash } from 'node:crypto';
 import type { Inputs } from './inputs/read-inputs.ts';
+import { nameCommand } from './name-command.ts';
 import type { RunRecord } from './state.ts';
 
 /** What a cluster is made from, or has been given a name by: another value of these needs another cluster. */
@@ -44,5 +45,5 @@ export function explainNotFound(records: readonly RunRecord[], call: { tier: str
     kept === undefined || standing === undefined ? [] : [`${standing.tier} of ${standing.directory}`],
   );
   const there = others.length === 0 ? '' : `; kept are: ${others.join(', ')}`;
-  return `no cluster of tier ${call.tier} is kept for ${call.directory}; make one: node dist/cli.js up --tier ${call.tier}${there}`;
+  return `no cluster of tier ${call.tier} is kept for ${call.directory}; make one: ${nameCommand(`up --tier ${call.tier}`)}${there}`;
 }

@@ -22,6 +22,7 @@ import { describeShape } from './kept-cluster.ts';
 import { ApiError } from './kube/api-error.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
+import { nameCommand } from './name-command.ts';
 import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
 import { type Chart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { checkNetwork } from './platform/check-network.ts';
@@ -164,7 +165,7 @@ export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): P
   const start = performance.now();
   door.phaseStarted('teardown');
   const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
-  for (const trouble of troubles) door.warn(`not removed: ${trouble}; try: node dist/cli.js down`);
+  for (const trouble of troubles) door.warn(`not removed: ${trouble}; try: ${nameCommand('down')}`);
   const seconds = Math.round((performance.now() - start) / 10) / 100;
   const phase: PhaseRecord = { name: 'teardown', outcome: troubles.length === 0 ? 'passed' : 'failed', seconds };
   door.phaseEnded(phase);

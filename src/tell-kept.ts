@@ -1,7 +1,9 @@
 /** How to get at a cluster that is kept: the exact commands, for a reader who will copy them. */
+
 import { connect } from './kube/connection.ts';
 import type { Service } from './kube/objects.ts';
 import { listResources } from './kube/resources.ts';
+import { nameCommand } from './name-command.ts';
 
 export interface KeptView {
   /** The cluster, or the namespace of one that is not ours. */
@@ -57,9 +59,9 @@ export function tellKept(view: KeptView): string[] {
   if (view.againTier !== undefined)
     lines.push(
       'To run the tests in it again, with what has changed since:',
-      `  node dist/cli.js again --tier ${view.againTier}`,
+      `  ${nameCommand(`again --tier ${view.againTier}`)}`,
     );
-  lines.push('To remove it:', '  node dist/cli.js down');
+  lines.push('To remove it:', `  ${nameCommand('down')}`);
   return lines;
 }
 

@@ -104,7 +104,7 @@ const edited = 'tests/integration/test_edited.py';
 
 test('a cluster that is brought up says how to get at it', () => {
   expect(told).toContain('port-forward service/web 8000:8000');
-  expect(told).toContain('node dist/cli.js again');
+  expect(told).toContain(`node ${path.resolve('dist/cli.js')} again`);
 });
 
 describe('an edit in a kept cluster', () => {
@@ -179,7 +179,7 @@ describe('a kept cluster that is not what it was', () => {
     const none = await call(['again']);
     expect(none.status).toBe(3);
     expect(none.output).toBe(
-      `no cluster of tier integration is kept for ${project}; make one: node dist/cli.js up --tier integration\n`,
+      `no cluster of tier integration is kept for ${project}; make one: node ${path.resolve('dist/cli.js')} up --tier integration\n`,
     );
   });
 });

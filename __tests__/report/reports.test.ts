@@ -149,6 +149,12 @@ describe('the first line says what happened', () => {
   });
 });
 
+test('a run without an image, as of tier unit, names none', () => {
+  const input = makeInput({ tier: 'unit', cluster: null, image: { name: '', digest: '' } }, [makeTest({ name: 'a' })]);
+  expect(renderSummary(input)).toMatch(/tier `unit`\s*$/);
+  expect(htmlOf(input)).not.toContain('<li>image ');
+});
+
 test('durations are read at a glance', () => {
   expect([0, 0.004, 0.12, 9.999, 12.34, 59.96, 63.1, 245, 3720].map(formatDuration)).toEqual([
     '0 ms',

@@ -1,4 +1,5 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
+import path from 'node:path';
 import type { VolumeMount } from '../inputs/value-syntax.ts';
 import type { JobManifest } from '../job-manifest.ts';
 import type { TestHelper } from './test-helper.ts';
@@ -43,10 +44,20 @@ export interface JobOptions {
   helper?: TestHelper | undefined;
 }
 
+/** Options of pytest whose value is the next word: `-m e2e` is a marker, whatever directory has that name. */
+const takesValue = /^(-[ckmnopW]|--(rootdir|confcutdir|basetemp|ignore|deselect|cov))$/;
+
+/** Whether a test or a path, as pytest takes them, is another one or lies in it: `e2e/test_a.py::test_x` in `e2e`. */
+function liesIn(test: string, place: string): boolean {
+  const [inner, outer] = [test, place].map((word) => path.posix.normalize(word).replace(/\/$/, '')) as [string, string];
+  if (outer === '.') return !test.startsWith('-');
+  return inner === outer || inner.startsWith(`${outer}/`) || inner.startsWith(`${outer}::`);
+}
+
 /**
  * The command and arguments of the test container; undefined leaves a field to the image. By default pytest runs the
  * tier's directory; where the image's entry point runs pytest already, only the arguments are given. `tests` stand in place
- * of the words that name that directory or something in it, or where there is none, behind the arguments.
+ * of the words that name that directory, something in it, or what one of them lies in; where there is none, behind the arguments.
  */
 export function chooseCommand(
   options: Pick<JobOptions, 'tier' | 'command' | 'args' | 'tests' | 'entrypoint' | 'resultsPath'>,
@@ -57,15 +68,22 @@ export function chooseCommand(
   const { command, args, tests = [], entrypoint } = options;
   const orImage = (words: string[] | undefined) => (words === undefined || words.length === 0 ? undefined : words);
   const ofTier = `tests/${options.tier}`;
-  const select = (words: string[]) => {
-    if (tests.length === 0) return words;
-    const isOfTier = (word: string) => word === ofTier || word.startsWith(`${ofTier}/`);
-    const at = words.findIndex(isOfTier);
-    const others = words.filter((word) => !isOfTier(word));
-    return at === -1 ? [...words, ...tests] : others.toSpliced(at, 0, ...tests);
+  const isReplaced = (word: string, i: number, words: string[]) =>
+    !word.startsWith('-') &&
+    !takesValue.test(words[i - 1] ?? '') &&
+    (liesIn(word, ofTier) || tests.some((test) => liesIn(test, word)));
+  /** The words with the tests in place of those that name them; undefined where none does. */
+  const replace = (words: string[]) => {
+    const at = words.findIndex(isReplaced);
+    const others = words.filter((word, i) => !isReplaced(word, i, words));
+    return at === -1 ? undefined : others.toSpliced(at, 0, ...tests);
   };
-  if (command !== undefined || args !== undefined)
+  const select = (words: string[]) => (tests.length === 0 ? words : (replace(words) ?? [...words, ...tests]));
+  if (command !== undefined || args !== undefined) {
+    const instead = command === undefined || tests.length === 0 ? undefined : replace(command);
+    if (instead !== undefined) return { command: instead, args: orImage(args) };
     return { command: orImage(command), args: orImage(select(args ?? [])) };
+  }
   const defaultArgs = select([ofTier, '-v', `--junitxml=${options.resultsPath}/junit.xml`]);
   if (entrypoint?.some((word) => /(^|\/)(pytest|py\.test)$/.test(word)))
     return { command: undefined, args: defaultArgs };

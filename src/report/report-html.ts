@@ -83,7 +83,7 @@ function renderVerdict(
           ['cluster', `${cluster.name} (${cluster.kind}, ${cluster.nodes} ${cluster.nodes === 1 ? 'node' : 'nodes'})`],
           ['namespace', cluster.namespace],
         ] as [string, string][])),
-    ...(image === null ? [] : ([['image', image.name]] as [string, string][])),
+    ...(image === null || image.name === '' ? [] : ([['image', image.name]] as [string, string][])),
   ];
   const evidence = failure === null ? '' : toPlainText(evidenceOf(failure, cases).join('\n')).trim();
   return `<section class="verdict ${verdict.outcome}-run" aria-label="Verdict">

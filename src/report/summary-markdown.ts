@@ -203,7 +203,7 @@ function renderFoot({ verdict, resultsDir, artifactUrl }: ReportInput): string {
           `${codeSpan(cluster.kind)} cluster ${codeSpan(cluster.name)} of ${cluster.nodes} ${cluster.nodes === 1 ? 'node' : 'nodes'}`,
           `namespace ${codeSpan(cluster.namespace)}`,
         ]),
-    ...(image === null ? [] : [`image ${codeSpan(image.name)}`]),
+    ...(image === null || image.name === '' ? [] : [`image ${codeSpan(image.name)}`]),
   ];
   const artifact =
     artifactUrl !== undefined && /^https:\/\/[^\s()<>"\\]+$/.test(artifactUrl) ? ` — [download](${artifactUrl})` : '';

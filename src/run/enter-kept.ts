@@ -9,6 +9,7 @@ import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { deleteObject } from '../kube/create-object.ts';
 import type { Job } from '../kube/objects.ts';
+import { nameCommand } from '../name-command.ts';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import type { Run } from './run.ts';
@@ -23,7 +24,7 @@ const answerSeconds = 5;
  */
 export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result<undefined>> {
   const { signal, inputs } = run;
-  const anew = `Make another one: node dist/cli.js down, then node dist/cli.js up --tier ${inputs.tier}`;
+  const anew = `Make another one: ${nameCommand('down')}, then ${nameCommand(`up --tier ${inputs.tier}`)}`;
   const format = '{{.Name}} {{.State.Running}}';
   const seen = await runProgram('docker', ['container', 'inspect', '--format', format, ...cluster.nodes], {
     signal,
@@ -34,7 +35,7 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
     return fail('cluster', `the kept cluster ${cluster.name} is gone: ${toOneLine(seen.stderr, 200)}`, { hint: anew });
   if (seen.exitCode !== 0)
     return fail('cluster', `docker does not answer: ${toOneLine(seen.stderr || describeEnd(seen), 200)}`, {
-      hint: 'Start docker; what else it lacks is said by: node dist/cli.js doctor',
+      hint: `Start docker; what else it lacks is said by: ${nameCommand('doctor')}`,
     });
   const stopped = cluster.nodes.filter((node) => seen.stdout.includes(`/${node} false`));
   if (stopped.length > 0)
@@ -77,7 +78,7 @@ export async function openKept(
   cluster: ReadyCluster,
   connection: KubeConnection,
 ): Promise<Result<undefined>> {
-  const again = `docker restart ${cluster.nodes.join(' ')} may help; else: node dist/cli.js down, then node dist/cli.js up --tier ${run.inputs.tier}`;
+  const again = `docker restart ${cluster.nodes.join(' ')} may help; else: ${nameCommand('down')}, then ${nameCommand(`up --tier ${run.inputs.tier}`)}`;
   try {
     const notReady = await listNotReady(connection, { signal: run.signal, deadlineSeconds: answerSeconds });
     if (notReady.length > 0)

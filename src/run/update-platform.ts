@@ -10,6 +10,7 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { Job, Pod } from '../kube/objects.ts';
 import { deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
 import { listResources } from '../kube/resources.ts';
+import { nameCommand } from '../name-command.ts';
 import { fail, messageOf, type Result, succeed } from '../outcome.ts';
 import type { Chart } from '../platform/chart.ts';
 import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
@@ -132,7 +133,7 @@ async function removePlatform(run: Run, chart: Chart, connection: KubeConnection
   } catch (error) {
     if (signal.aborted || error instanceof ApiError) throw error;
     return fail('cluster', `release ${name} and namespace ${namespace} could not be removed: ${messageOf(error)}`, {
-      hint: 'Make another cluster: node dist/cli.js down, then up.',
+      hint: `Make another cluster: ${nameCommand('down')}, then up.`,
     });
   }
 }

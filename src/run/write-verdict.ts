@@ -5,6 +5,7 @@ import { explainNoReport } from '../job/explain-no-report.ts';
 import type { JUnitReport } from '../job/junit-read.ts';
 import { writeJUnit } from '../job/junit-write.ts';
 import { closeRebuilt } from '../job/rebuilt-tests.ts';
+import { nameCommand } from '../name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../outcome.ts';
 import { blameIncidents, incidentsOf } from '../report/blame-incidents.ts';
 import { tellIncidents } from '../report/incident-story.ts';
@@ -132,7 +133,7 @@ export function describeUntested(run: Run): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
     reason: 'the platform was brought up, and nothing has been tested yet',
-    hint: `Run the tests: node dist/cli.js again --tier ${run.inputs.tier}`,
+    hint: `Run the tests: ${nameCommand(`again --tier ${run.inputs.tier}`)}`,
     evidence: [],
   };
   const verdict = assembleVerdict(run, failure, { ...noTests });
