@@ -2,15 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { conditionOf, isReady } from '../../src/diagnose/pod-facts.ts';
 import type { RawInputs } from '../../src/inputs/schema.ts';
+import type { Pod } from '../../src/kube/objects.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { packageChart } from '../registry/chart-repository.ts';
 import { Registry } from '../registry/registry.ts';
 import { sharedImage } from './global-setup.ts';
 import { loadPlatformImages, sharedRegistry } from './platform-images.ts';
+import { runChart } from './run-chart.ts';
 import { type ExistingRun, kubectl, runOnExisting } from './run-on-existing.ts';
 import { pytestScript, runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
+import { deployment, job, shell, writeChart } from './write-chart.ts';
 
 /** Charts built as Bitnami's PostgreSQL, cert-manager and Airflow are: __tests__/charts/shapes/README.md. */
 const shapes = path.resolve('__tests__/charts/shapes');
@@ -184,7 +189,24 @@ async function runPostgresTwice(): Promise<[ExistingRun, ExistingRun]> {
   return [first, await runPostgres({ namespace: standing })];
 }
 
+/** A Deployment that is ready when a program says so, and a hook that comes after it. */
+const runSmall = (program: string, given: RawInputs) =>
+  runChart({
+    chart: writeChart({
+      'web.yaml': deployment('web', {
+        command: shell(program),
+        readinessProbe: { periodSeconds: 1, exec: { command: ['test', '-e', '/tmp/ready'] } },
+      }),
+      'hook.yaml': job('seed', { command: shell('true') }, { annotations: { 'helm.sh/hook': 'post-install' } }),
+    }),
+    script: pytestScript('def test_one(): pass'),
+    given,
+  });
+
 const starts = {
+  slow: () => runSmall('sleep 12; touch /tmp/ready; sleep 3600', { 'helm-wait': 'false' }),
+  never: () => runSmall('sleep 3600', { 'platform-timeout': '15s' }),
+  neverAlone: () => runSmall('sleep 3600', { 'platform-timeout': '15s', 'helm-wait': 'false' }),
   flow: () => runFlow({ 'helm-wait': 'false' }),
   flowByDefault: () => runFlow(),
   postgres: runPostgresTwice,
@@ -206,6 +228,11 @@ beforeAll(() => {
 
 const tell = (run: SharedRun | ExistingRun) => run.printed.join('\n');
 const platformSeconds = (verdict: Verdict) => verdict.phases.find(({ name }) => name === 'platform')!.seconds;
+/** Milliseconds of the epoch. */
+const endOfPlatform = ({ report }: SharedRun) => {
+  const { startSeconds, seconds } = report.phases!.find(({ name }) => name === 'platform')!;
+  return Date.parse(report.startedAt!) + (startSeconds + seconds) * 1000;
+};
 /** What a run has left outside of its namespace. */
 const listOutside = (release: string) =>
   kubectl(admin, ['get', 'clusterroles,clusterrolebindings,validatingwebhookconfigurations', '--output=name'])
@@ -228,7 +255,15 @@ describe('a chart as Airflow, with all kinds of dependencies', () => {
       /^init container wait-for-flow-migrations of pod \S+ waits for the post-install hook Job floe-test-run-flow-migrations, which helm makes only when all pods are ready: they wait for each other$/,
     );
     expect(hint).toMatch(/^Set helm-wait: false,/);
-    process.stdout.write(`measured: deadlock: platform ${platformSeconds(run.onDisk)} s\n`);
+    // Since then nothing was on its way.
+    const pods = load(readFileSync(path.join(run.dir.cluster, 'pods.yaml'), 'utf8')) as Pod[];
+    const standstill = pods.flatMap((pod) =>
+      isReady(pod) ? (conditionOf(pod, 'Ready')?.lastTransitionTime ?? '') : [],
+    );
+    const seconds = (endOfPlatform(run) - Date.parse(standstill.sort().at(-1)!)) / 1000;
+    process.stdout.write(`measured: deadlock: ${seconds.toFixed(1)} s after the standstill: ${reason}\n`);
+    // 6 s of patience, and what the machine takes.
+    expect(seconds).toBeLessThan(16);
   });
 });
 
@@ -277,6 +312,7 @@ describe('a chart as cert-manager', () => {
     const run = await runs.certificate;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, hint } = run.onDisk.failure!;
+    // Why depends on how far the node has got: nothing may listen yet, or the Service's address lead nowhere.
     expect(reason).toMatch(
       /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* cannot be asked \(Service certs-early-webhook in namespace \S+\): \S/,
     );
@@ -293,5 +329,36 @@ describe('a chart as cert-manager', () => {
     );
     expect(evidence.join('\n')).toMatch(/failed calling webhook .* x509: certificate signed by unknown authority/);
     expect(listOutside('certs-stale')).toEqual([]);
+  });
+});
+
+describe('helm-wait', () => {
+  test('false: we wait for what helm does not, whose hooks have run by then', async () => {
+    const run = await runs.slow;
+    expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'passed', tests: { passed: 1 }, warnings: [] });
+    expect(platformSeconds(run.onDisk)).toBeGreaterThan(12);
+    expect(run.pods.map((pod) => pod.metadata.name)).toContainEqual(expect.stringMatching(/^seed-/));
+  });
+
+  test('false: what never becomes ready is told as ever', async () => {
+    const run = await runs.neverAlone;
+    expect(run.onDisk.failure, tell(run)).toMatchObject({
+      kind: 'chart',
+      reason: expect.stringMatching(
+        /^the chart is not ready after 15 s: container main of pod web-\S+ runs but is not ready: /,
+      ),
+    });
+    expect(run.onDisk.failure!.hint).not.toMatch(/helm-wait/);
+  });
+
+  test('true: a hook that is held back is named with whatever is not ready, where no words tell who waits for whom', async () => {
+    const run = await runs.never;
+    expect(run.onDisk.failure, tell(run)).toMatchObject({
+      kind: 'chart',
+      reason: expect.stringMatching(/^the chart is not ready after 15 s: container main of pod web-/),
+      hint: expect.stringMatching(
+        /helm makes the post-install hook Job seed only when all pods are ready; if it waits for that: Set helm-wait: false/,
+      ),
+    });
   });
 });

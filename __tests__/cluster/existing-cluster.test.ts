@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { nodeResultsPath } from '../../src/cluster/kind-config.ts';
+import type { Verdict } from '../../src/outcome.ts';
 import { tearDown } from '../../src/teardown.ts';
+import { sharedImage } from './global-setup.ts';
 import { kubectl, runOnExisting, writeUserKubeconfig } from './run-on-existing.ts';
 import { pytestScript } from './run-on-shared-cluster.ts';
 import { deployment, service, shell, writeChart } from './write-chart.ts';
@@ -160,6 +163,93 @@ describe('a namespace that was there', () => {
     expect(
       execFileSync('helm', ['list', '--short', '--namespace', given, '--kubeconfig', admin], { encoding: 'utf8' }),
     ).toBe('floe-test\n');
+  });
+});
+
+describe('a runner that is a pod of the cluster', () => {
+  /** What the pod's image would hold, in a directory that the node mounts: node with its libraries, helm, and this project. */
+  function packRunner(directory: string, chart: string): void {
+    const copy = (from: string, name: string) => cpSync(from, path.join(directory, name), { recursive: true });
+    const linked = execFileSync('ldd', [process.execPath], { encoding: 'utf8' });
+    for (const [, library, file] of linked.matchAll(/^\s*(lib(?:stdc\+\+|gcc_s)\S+) => (\S+)/gm))
+      copy(realpathSync(file!), `lib/${library}`);
+    copy(realpathSync(process.execPath), 'bin/node');
+    copy(realpathSync(execFileSync('which', ['helm'], { encoding: 'utf8' }).trim()), 'bin/helm');
+    for (const part of ['dist', 'charts', 'image-helper']) copy(part, `project/${part}`);
+    copy(chart, 'chart');
+    mkdirSync(path.join(directory, 'out'));
+    // The pod's user is not ours.
+    chmodSync(path.join(directory, 'out'), 0o777);
+    execFileSync('chmod', ['-R', 'a+rX', directory]);
+  }
+
+  test('needs no kubeconfig: the command line, as the ServiceAccount that deploy/ grants what a run needs, is green there', async () => {
+    const { mountedHostPath } = inject('cluster');
+    const directory = mkdtempSync(path.join(mountedHostPath, 'in-cluster-'));
+    packRunner(directory, chartOf());
+    const flags = {
+      cluster: 'existing',
+      chart: '/runner/chart',
+      image: sharedImage,
+      'collector-image': sharedImage,
+      command: JSON.stringify(['sh', '-c', passing]),
+      'results-dir': '/runner/out/results',
+    };
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'in-cluster' },
+      spec: {
+        serviceAccountName: 'runner',
+        restartPolicy: 'Never',
+        terminationGracePeriodSeconds: 1,
+        securityContext: { runAsUser: 1001, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+        containers: [
+          {
+            name: 'runner',
+            image: sharedImage,
+            imagePullPolicy: 'Never',
+            command: ['/runner/bin/node', '/runner/project/dist/cli.js', 'run'],
+            args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+            env: [
+              { name: 'PATH', value: '/runner/bin:/usr/local/bin:/usr/bin:/bin' },
+              { name: 'LD_LIBRARY_PATH', value: '/runner/lib' },
+              { name: 'HOME', value: '/tmp' },
+            ],
+            securityContext: {
+              allowPrivilegeEscalation: false,
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ['ALL'] },
+            },
+            volumeMounts: [
+              { name: 'runner', mountPath: '/runner' },
+              { name: 'tmp', mountPath: '/tmp' },
+            ],
+          },
+        ],
+        volumes: [
+          { name: 'runner', hostPath: { path: path.posix.join(nodeResultsPath, path.basename(directory)) } },
+          { name: 'tmp', emptyDir: {} },
+        ],
+      },
+    };
+    kubectl(admin, ['create', '--namespace', accounts, '--filename=-'], JSON.stringify(pod));
+    const ask = (template: string) =>
+      kubectl(admin, ['get', 'pod', 'in-cluster', '--namespace', accounts, `--output=jsonpath=${template}`]);
+    await expect.poll(() => ask('{.status.phase}'), { timeout: 180_000, interval: 500 }).toMatch(/Succeeded|Failed/);
+    const said = kubectl(admin, ['logs', 'in-cluster', '--namespace', accounts]);
+    expect(ask('{.status.containerStatuses[0].state.terminated.exitCode}'), said).toBe('0');
+    expect(said).toMatch(/context in-cluster of the ServiceAccount of this pod: https:\/\/10\./);
+    expect(said).toMatch(/known there as system:serviceaccount:k8s-test-action:runner/);
+    const verdict = JSON.parse(readFileSync(path.join(directory, 'out', 'results', 'result.json'), 'utf8')) as Verdict;
+    expect(verdict).toMatchObject({
+      outcome: 'passed',
+      tests: { total: 2, passed: 2 },
+      warnings: [],
+      cluster: { kind: 'existing', name: 'in-cluster' },
+    });
+    expect(listNamespaces()).not.toContain(`namespace/${verdict.cluster!.namespace}`);
+    process.stdout.write(`measured: a run inside the cluster: ${verdict.durationSeconds} s\n`);
   });
 });
 
