@@ -97,7 +97,7 @@ async function again(args: string[]): Promise<number> {
   if (tests.length > 0 && inputs.ownJob !== undefined)
     return refuse(`${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`);
   if (standing.hasSecrets && inputs.secrets.length === 0)
-    return refuse('secrets are not kept on the disk; give them again');
+    return refuse("secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
   return enter(kept, inputs, { tests });
 }
 

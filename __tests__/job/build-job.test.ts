@@ -90,17 +90,17 @@ describe('a part of the tests that is asked for', () => {
   });
 
   test('stands in place of the file or directory of a layout of its own in which it lies', () => {
-    const wanted = 'e2e/test_orders.py::test_health';
-    const argsOf = (...args: string[]) => chooseCommand({ ...options, tests: [wanted], args }).args;
-    expect(argsOf('e2e', '-v')).toEqual([wanted, '-v']);
-    expect(argsOf('-v', './e2e/')).toEqual(['-v', wanted]);
-    expect(argsOf('e2e/test_orders.py')).toEqual([wanted]);
-    expect(argsOf('.', '-v')).toEqual([wanted, '-v']);
+    const one = 'e2e/test_orders.py::test_health';
+    const argsOf = (...args: string[]) => chooseCommand({ ...options, tests: [one], args }).args;
+    expect(argsOf('e2e', '-v')).toEqual([one, '-v']);
+    expect(argsOf('-v', './e2e/')).toEqual(['-v', one]);
+    expect(argsOf('e2e/test_orders.py')).toEqual([one]);
+    expect(argsOf('.', '-v')).toEqual([one, '-v']);
     // A marker, an option's directory, and a directory whose name only begins alike.
-    expect(argsOf('-m', 'e2e', '--rootdir', '.', 'e2e')).toEqual(['-m', 'e2e', '--rootdir', '.', wanted]);
-    expect(argsOf('e2e-slow')).toEqual(['e2e-slow', wanted]);
-    expect(chooseCommand({ ...options, tests: [wanted], command: ['python', '-m', 'pytest', 'e2e'] })).toEqual({
-      command: ['python', '-m', 'pytest', wanted],
+    expect(argsOf('-m', 'e2e', '--rootdir', '.', 'e2e')).toEqual(['-m', 'e2e', '--rootdir', '.', one]);
+    expect(argsOf('e2e-slow')).toEqual(['e2e-slow', one]);
+    expect(chooseCommand({ ...options, tests: [one], command: ['python', '-m', 'pytest', 'e2e'] })).toEqual({
+      command: ['python', '-m', 'pytest', one],
       args: undefined,
     });
     expect(chooseCommand({ ...options, tests: ['e2e', '-k', 'health'], args: ['e2e', '-v'] }).args).toEqual([
