@@ -94,9 +94,9 @@ def test_tables_outlive_the_pod_of_the_catalog(kubernetes: KubernetesClient, cat
 
     def read() -> tuple[str | None, object]:
         # A Service learns of its new pod a moment after the pod is ready. Until then there is no answer, or one of somebody
-        # else: what is sent to the address of a pod that is gone leaves the cluster.
+        # else: what is sent to the address of a pod that is gone leaves the cluster. A connection that is kept would stay so.
         try:
-            answer = catalog.get("/v1/namespaces/shop/tables/orders")
+            answer = httpx.get(catalog.base_url.join("/v1/namespaces/shop/tables/orders"), timeout=5)
         except httpx.TransportError as error:
             return None, error
         return (answer.json()["metadata-location"] if answer.is_success else None), (answer.status_code, answer.text)
