@@ -49,7 +49,7 @@ export async function fillNodes(workers: string[], controlPlane: string, testsIm
     const local = names.filter((_, i) => found[i] !== undefined);
     const loaded = await loadImages(local, [...nodes], signal);
     if (!loaded.ok) throw new Error([loaded.failure.reason, ...loaded.failure.evidence].join('\n'));
-    say(`${local.length} of ${names.length} images are in ${nodes.join(', ')}; the others are to be pulled`);
+    say(`${local.length} of ${names.length} images are in ${nodes.join(', ')}, the others are theirs to pull`);
   }
 }
 
