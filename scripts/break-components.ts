@@ -8,6 +8,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SaxesParser } from 'saxes';
 import { recordDirectory } from '../src/begin-run.ts';
 import { explainNotFound, findKept } from '../src/kept-cluster.ts';
@@ -81,6 +82,26 @@ function bringBack({ kind, name, replicas }: Component): void {
     .filter((pod) => pod !== '');
   if (crashed.length > 0) kubectl('delete', 'pods', '--grace-period=1', '--timeout=60s', ...crashed);
   for (const one of components) kubectl('rollout', 'status', `${one.kind}/${one.name}`, '--timeout=240s');
+}
+
+/**
+ * Waits until Dagster answers what it has to ask the database for. For some seconds after a database has come back it tells
+ * those who ask that there is none, being ready itself.
+ */
+async function waitForAnswer(): Promise<void> {
+  const query = encodeURIComponent('{ runsOrError(limit: 1) { __typename } }');
+  const url = `/api/v1/namespaces/${namespace}/services/dagster-webserver:http/proxy/graphql?query=${query}`;
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    try {
+      const answer = kubectl('get', '--raw', url);
+      if (answer.includes('"Runs"')) return;
+      throw new Error(`Dagster answers ${answer}`);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(500);
+    }
+  }
 }
 
 /** All tests, once more. */
@@ -162,6 +183,7 @@ for (const component of chosen) {
     broken = await runTests(component.name);
   } finally {
     bringBack(component);
+    await waitForAnswer();
   }
   const troubles = compare(component, well, broken);
   if (troubles.length === 0) asPromised++;
