@@ -158,7 +158,8 @@ describe('an edit in a kept cluster', () => {
   test('is refused in a line where it wants another cluster', async () => {
     const end = await call(['again', '--namespace', 'mine']);
     expect(end.status).toBe(3);
-    expect(end.output).toMatch(/was made with another namespace; node dist\/cli.js down, then node dist\/cli.js up\n$/);
+    const cli = path.resolve('dist/cli.js');
+    expect(end.output).toContain(` was made with another namespace; node ${cli} down, then node ${cli} up\n`);
   });
 });
 
