@@ -54,7 +54,7 @@ process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${ski
 process.exitCode = isGreen ? 0 : 1;
 
 /**
- * On one shared cluster, whose tests mostly wait and so run three files at once; then, one after another, those that need the
+ * On one shared cluster, whose tests mostly wait and so run two files at once; then, one after another, those that need the
  * machine for themselves, since they make clusters of their own or look at all that the machine has.
  */
 async function runClusterTests(): Promise<void> {
@@ -71,7 +71,7 @@ async function runClusterTests(): Promise<void> {
     await runVitest(
       'cluster',
       all.filter((file) => !needsMachine(file)),
-      { ...env, FLOE_TEST_WORKERS: '3' },
+      { ...env, FLOE_TEST_WORKERS: '2' },
     );
     await runVitest('cluster', all.filter(needsMachine), env);
   } finally {

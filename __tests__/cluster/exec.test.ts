@@ -90,8 +90,8 @@ describe('exec', () => {
   });
 
   test('outlives a silence that is longer than its patience, since the other side answers its pings', async () => {
-    const timing = { pingMilliseconds: 200, silenceMilliseconds: 1000 };
-    expect(await run(['sleep', '3'], { timing })).toMatchObject({ exitCode: 0 });
+    const timing = { pingMilliseconds: 200, silenceMilliseconds: 5000 };
+    expect(await run(['sleep', '7'], { timing })).toMatchObject({ exitCode: 0 });
   });
 
   test('ends with an error when the pod is deleted in the middle', async () => {
