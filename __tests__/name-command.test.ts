@@ -9,6 +9,6 @@ test('the command that a message names can be copied wherever the user stands', 
 });
 
 test('the action and its post step name the command line that lies beside them', () => {
-  const entry = '/home/runner/work/_actions/floe/k8s-test-action/v1/dist/cleanup.js';
-  expect(nameCommand('down', entry, '/home/runner/work/shop')).toBe(`node ${entry.replace('cleanup', 'cli')} down`);
+  const entry = '/opt/runner/_actions/floe/k8s-test-action/v1/dist/cleanup.js';
+  expect(nameCommand('down', entry, '/opt/runner/shop-checkout')).toBe(`node ${entry.replace('cleanup', 'cli')} down`);
 });

@@ -30,7 +30,7 @@ import {
   findUnscraped,
   scaled,
 } from './production/promises.ts';
-import { fillNodes, setUp, valuesFiles, writeUserKubeconfig } from './production/set-up.ts';
+import { fillNodes, setUp, valuesFiles, writeRunnerKubeconfig } from './production/set-up.ts';
 
 const testsImage = process.argv[2] ?? 'floe-test-runner:dev';
 /** Tests of programs that are not in the platform's namespace here, and of a namespace that the chart does not make here. */
@@ -115,7 +115,7 @@ async function proveProduction(cluster: LabCluster, nodes: string[]): Promise<vo
   setUp(cluster, workDir);
   say('operators and services that the profile expects are there');
 
-  const kubeconfig = writeUserKubeconfig(cluster, workDir);
+  const kubeconfig = writeRunnerKubeconfig(cluster, workDir);
   const values = valuesFiles.platform.flatMap((file) => ['--values', file]);
   const first = await runTests('production', kubeconfig, ['--keep', 'always', ...values]);
   await judge(`a run of tier staging installs the platform, and its ${first.tests.total} tests pass`, () =>

@@ -3,9 +3,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { load } from 'js-yaml';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { Verdict } from '../../src/outcome.ts';
-import { type ResultsService, startResultsService } from '../results-service/results-service.ts';
+import { shareResultsService } from '../results-service/share-results-service.ts';
 import { takeInventory } from './command-line.ts';
 import { sharedImage, testImage } from './global-setup.ts';
 
@@ -45,19 +45,14 @@ interface WorkflowOptions {
   flags?: string[];
 }
 
-let service: ResultsService;
+const service = shareResultsService();
 let directory: string;
 let before: ReturnType<typeof takeInventory>;
 
-beforeAll(async () => {
-  // @actions/artifact tells every request of a download to the log of the step; here that would bury the other tests.
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  service = await startResultsService();
+beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'action-'));
 });
-afterAll(async () => {
-  vi.restoreAllMocks();
-  await service.stop();
+afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 beforeEach(() => {
@@ -69,7 +64,7 @@ async function runWorkflow(name: string, how: WorkflowOptions = {}): Promise<Wor
   const told = (...names: string[]) => path.join(directory, how.as ?? name, ...names);
   mkdirSync(told());
   const lab = { TOLD: told(), FLOE_LAB_NODE_IMAGE: process.env.FLOE_LAB_NODE_IMAGE ?? '' };
-  const env = { ...service.admitJob(), ...lab, ...how.env };
+  const env = { ...service().admitJob(), ...lab, ...how.env };
   const args = ['push', '--json', '--workflows', how.file ?? `__tests__/workflows/${name}.yml`, ...(how.flags ?? [])];
   for (const label of ['ubuntu-latest', 'ubuntu-24.04']) args.push('--platform', `${label}=-self-hosted`);
   args.push('--no-cache-server', '--action-cache-path', path.join(directory, 'act'));
@@ -110,19 +105,23 @@ function readTree(root: string): Map<string, string> {
 
 /** Downloads the artifact that the outputs name into `artifact` beside what was told, and returns its files. */
 async function readArtifact(end: WorkflowEnd): Promise<{ name: string; files: Map<string, string> }> {
-  const stored = service.listStored().find((artifact) => String(artifact.id) === end.outputs['artifact-id']);
+  const stored = service()
+    .listStored()
+    .find((artifact) => String(artifact.id) === end.outputs['artifact-id']);
   if (stored === undefined) throw new Error(`no artifact with id "${end.outputs['artifact-id']}":\n${end.output}`);
-  await service.download(stored.name, end.told('artifact'));
+  await service().download(stored.name, end.told('artifact'));
   return { name: stored.name, files: readTree(end.told('artifact')) };
 }
 
 /** The verdicts of all legs that are stored under such a name, by name; what they left lies in `legs` beside what was told. */
 async function readLegs(pattern: RegExp): Promise<{ name: string; verdict: Verdict }[]> {
-  const names = service.listStored().flatMap(({ name }) => (pattern.test(name) ? [name] : []));
+  const names = service()
+    .listStored()
+    .flatMap(({ name }) => (pattern.test(name) ? [name] : []));
   const legs: { name: string; verdict: Verdict }[] = [];
   for (const name of names.sort()) {
     const at = path.join(directory, 'legs', name);
-    await service.download(name, at);
+    await service().download(name, at);
     legs.push({ name, verdict: JSON.parse(readFileSync(path.join(at, 'result.json'), 'utf8')) as Verdict });
   }
   return legs;
@@ -201,7 +200,7 @@ describe('the action', () => {
   });
 
   test('with wrong inputs names all of them at once, and makes nothing', async () => {
-    const storedBefore = service.listStored();
+    const storedBefore = service().listStored();
     const end = await runWorkflow('wrong-inputs');
     expect(end.status, end.output).toBe(1);
     expect(end.outputs).toMatchObject({
@@ -220,7 +219,7 @@ describe('the action', () => {
       expect(end.outputs['failure-reason']).toContain(problem);
       expect(end.summary).toContain(problem);
     }
-    expect(service.listStored()).toEqual(storedBefore);
+    expect(service().listStored()).toEqual(storedBefore);
     expectNothingLeft(end);
   });
 
@@ -283,7 +282,7 @@ describe('the action', () => {
   });
 
   test('of a fork, without a token, does all but upload, and says where the files lie', async () => {
-    const stored = service.listStored().length;
+    const stored = service().listStored().length;
     const env = { ACTIONS_RUNTIME_TOKEN: '', ACTIONS_RESULTS_URL: '', GITHUB_TOKEN: '' };
     const end = await runWorkflow('fork', { env });
     expect(end.status, end.output).toBe(0);
@@ -292,7 +291,7 @@ describe('the action', () => {
     expect(end.summary).toContain('1 test passed');
     const verdict = JSON.parse(readFileSync(end.told('results', 'result.json'), 'utf8')) as Verdict;
     expect(verdict.leg).toEqual({ job: 'fork', attempt: 1, matrix: '', legs: 1, step: 'tests' });
-    expect(service.listStored()).toHaveLength(stored);
+    expect(service().listStored()).toHaveLength(stored);
   });
 
   test('is called from the checkout of another repository by its reusable workflow, in a matrix and through a workflow of its own', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { makeSharedCluster } from './global-setup.ts';
-import { kubectl, runOnExisting, writeUserKubeconfig } from './run-on-existing.ts';
+import { kubectl, runOnExisting } from './run-on-existing.ts';
 import {
   interruptedCounts,
   interruptedScript,
@@ -14,6 +14,7 @@ import {
   runOnSharedCluster,
   type SharedRun,
 } from './run-on-shared-cluster.ts';
+import { writeUserKubeconfig } from './write-user-kubeconfig.ts';
 
 /**
  * Faults that nobody else may feel: a cluster of their own. Logs are rotated after 1 MiB, two files of each are kept, and

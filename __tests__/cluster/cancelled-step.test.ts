@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import { type ResultsService, startResultsService } from '../results-service/results-service.ts';
+import { describe, expect, inject, test } from 'vitest';
+import { shareResultsService } from '../results-service/share-results-service.ts';
 import { type ProgramEnd, startStep } from './action-step.ts';
 import { takeInventory } from './command-line.ts';
 import { sharedImage, testImage } from './global-setup.ts';
@@ -27,21 +27,12 @@ const ownCluster = {
   ...(nodeImage ? { 'node-image': nodeImage } : {}),
 };
 
-let service: ResultsService;
-beforeAll(async () => {
-  // @actions/artifact tells every request of a download to the log of the step; here that would bury the other tests.
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  service = await startResultsService();
-});
-afterAll(async () => {
-  vi.restoreAllMocks();
-  await service.stop();
-});
+const service = shareResultsService();
 
 /** A step with a secret whose artifact has this name. */
 function startOn(artifact: string, inputs: Record<string, string>, env: Record<string, string> = {}) {
   const given = { ...inputs, secrets: `TOKEN=${canary}`, 'artifact-name': artifact };
-  return { ...startStep(given, { ...service.admitJob(), ...env }), artifact };
+  return { ...startStep(given, { ...service().admitJob(), ...env }), artifact };
 }
 
 /** All files below a directory, as one text. */
@@ -77,7 +68,7 @@ async function expectTold(step: ReturnType<typeof startOn>, post: ProgramEnd, re
   expect(verdict).toMatchObject({ outcome: 'cancelled', failure: { kind: 'cancelled' } });
   expect(verdict?.failure?.reason).toMatch(reason);
   const { artifact } = step;
-  await service.download(artifact, path.join(step.directory, 'artifact'));
+  await service().download(artifact, path.join(step.directory, 'artifact'));
   const files = (root: string) => readdirSync(root, { recursive: true }).map(String).sort();
   const uploaded = files(path.join(step.directory, 'artifact'));
   expect(uploaded).toEqual(expect.arrayContaining(['report.html', 'result.json', 'summary.md', 'junit.xml']));

@@ -8,9 +8,10 @@ import { nodeResultsPath } from '../../src/cluster/kind-config.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { tearDown } from '../../src/teardown.ts';
 import { sharedImage } from './global-setup.ts';
-import { kubectl, runOnExisting, writeUserKubeconfig } from './run-on-existing.ts';
+import { kubectl, runOnExisting } from './run-on-existing.ts';
 import { pytestScript } from './run-on-shared-cluster.ts';
 import { deployment, service, shell, writeChart } from './write-chart.ts';
+import { writeUserKubeconfig } from './write-user-kubeconfig.ts';
 
 /** The cluster of other tests, as somebody sees it who may do what deploy/ grants and nothing else. */
 const admin = inject('cluster').kubeconfigPath;

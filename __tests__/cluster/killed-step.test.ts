@@ -2,21 +2,12 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Verdict } from '../../src/outcome.ts';
-import { type ResultsService, startResultsService } from '../results-service/results-service.ts';
+import { shareResultsService } from '../results-service/share-results-service.ts';
 import { type ActionStep, type ProgramEnd, startStep } from './action-step.ts';
 
-let service: ResultsService;
-beforeAll(async () => {
-  // @actions/artifact tells every request of a download to the log of the step; here that would bury the other tests.
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  service = await startResultsService();
-});
-afterAll(async () => {
-  vi.restoreAllMocks();
-  await service.stop();
-});
+const service = shareResultsService();
 
 const canary = 'canary-4f0c2a7e';
 
@@ -37,7 +28,7 @@ function startUnit(after: string, more: Record<string, string> = {}, env: Record
       secrets: `TOKEN=${canary}`,
       ...more,
     },
-    { ...service.admitJob(), ...env },
+    { ...service().admitJob(), ...env },
   );
 }
 
@@ -57,10 +48,10 @@ function shown({ output }: ProgramEnd): string {
 
 /** The files of the only artifact that was uploaded since `before`. */
 async function download(step: ActionStep, before: number): Promise<{ verdict: Verdict; text: string }> {
-  const stored = service.listStored().slice(before);
+  const stored = service().listStored().slice(before);
   expect(stored).toHaveLength(1);
   const directory = path.join(step.directory, 'artifact');
-  await service.download(stored[0]!.name, directory);
+  await service().download(stored[0]!.name, directory);
   return {
     verdict: JSON.parse(readFileSync(path.join(directory, 'result.json'), 'utf8')) as Verdict,
     text: readAll(directory),
@@ -69,7 +60,7 @@ async function download(step: ActionStep, before: number): Promise<{ verdict: Ve
 
 describe('a step whose program is killed', () => {
   test('outright has its verdict, its results, its summary and its artifact from the post step, all masked', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     const step = startUnit(hang);
     await step.untilPrinted(/ready to be killed/);
     step.process.kill('SIGKILL');
@@ -101,7 +92,7 @@ describe('a step whose program is killed', () => {
   });
 
   test('after a cancel that took too long is cancelled, not broken', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     // Its tests do not heed SIGTERM, and its upload hangs: nothing is done in time.
     const step = startUnit(`process.on('SIGTERM', () => {}); ${hang}`, { grace: '30s' });
     await step.untilPrinted(/ready to be killed/);
@@ -133,7 +124,7 @@ describe('a step whose program is killed', () => {
       deed: `require('child_process').execFileSync('mkfifo', [out + '/../summary.md']);`,
     },
   ])('in phase $phase is told from the beginning, and with all tests', async ({ phase, obstacle, deed }) => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     const step = startUnit(deed);
     await step.untilPrinted(new RegExp(`::group::${phase}`));
     step.process.kill('SIGKILL');
@@ -152,13 +143,13 @@ describe('a step whose program is killed', () => {
   });
 
   test('while it tells its end, which was known, has that told in its place', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     // A service that takes the upload and never answers.
     const server = createServer(() => {});
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const asked = new Promise<void>((resolve) => server.once('request', () => resolve()));
-    const given = service.admitJob();
+    const given = service().admitJob();
     const step = startUnit('', {}, { ...given, ACTIONS_RESULTS_URL: url });
     await asked;
     step.process.kill('SIGKILL');
@@ -174,10 +165,10 @@ describe('a step whose program is killed', () => {
   });
 
   test('and whose secrets stand in the project file has them masked by the post step too', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     const step = startStep(
       { tier: 'unit', command: JSON.stringify([process.execPath, '-e', `${script}\n${hang}`]), args: '[]' },
-      { ...service.admitJob() },
+      { ...service().admitJob() },
       { '.k8s-test.yaml': `unit:\n  secrets: [TOKEN=${canary}]\n` },
     );
     await step.untilPrinted(/ready to be killed/);
@@ -193,13 +184,13 @@ describe('a step whose program is killed', () => {
   });
 
   test('whose secrets the post step is not given, or others, is told, and nothing that may hold them is uploaded', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     const step = startUnit(hang);
     await step.untilPrinted(/ready to be killed/);
     step.process.kill('SIGKILL');
     await step.ended;
     const post = await step.runPost({ INPUT_SECRETS: 'TOKEN=another' });
-    expect(service.listStored()).toHaveLength(before);
+    expect(service().listStored()).toHaveLength(before);
     expect(post.output).toContain('nobody can mask them');
     expect(shown(post) + post.summary).not.toContain(canary);
     expect(post.summary).toContain('the step was killed during tests');
@@ -207,7 +198,7 @@ describe('a step whose program is killed', () => {
   });
 
   test('and whose results directory another step has used since leaves that one alone', async () => {
-    const before = service.listStored().length;
+    const before = service().listStored().length;
     const step = startUnit(hang);
     await step.untilPrinted(/ready to be killed/);
     step.process.kill('SIGKILL');
@@ -217,6 +208,6 @@ describe('a step whose program is killed', () => {
     const post = await step.runPost();
     expect(post.summary).toContain('the step was killed during tests');
     expect(step.readVerdict()).toMatchObject({ outcome: 'passed' });
-    expect(service.listStored().slice(before)).toHaveLength(1);
+    expect(service().listStored().slice(before)).toHaveLength(1);
   });
 });

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { dump, load } from 'js-yaml';
 import { bundledChart } from '../../src/begin-run.ts';
 import type { Door } from '../../src/door.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
@@ -23,28 +22,6 @@ export function kubectl(adminKubeconfig: string, args: string[], input?: string)
     env: { ...process.env, KUBECACHEDIR: path.join(tmpdir(), 'kube-cache') },
     ...(input === undefined ? {} : { input }),
   });
-}
-
-/** A kubeconfig for a user of an administrator's cluster, in a directory of its own, with two contexts. */
-export function writeUserKubeconfig(adminKubeconfig: string, user: object, cluster: object = {}): string {
-  const admin = load(readFileSync(adminKubeconfig, 'utf8')) as { clusters: { cluster: object }[] };
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'user-')), 'config');
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'staging',
-    contexts: [
-      { name: 'staging', context: { cluster: 'shared', user: 'runner' } },
-      { name: 'production', context: { cluster: 'other', user: 'runner' } },
-    ],
-    clusters: [
-      { name: 'shared', cluster: { ...admin.clusters[0]!.cluster, ...cluster } },
-      { name: 'other', cluster: { server: 'https://127.0.0.1:1' } },
-    ],
-    users: [{ name: 'runner', user }],
-  };
-  writeFileSync(file, dump(config), { mode: 0o600 });
-  return file;
 }
 
 export interface ExistingRun extends RunEnd {

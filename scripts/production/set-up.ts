@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { dump, load, loadAll } from 'js-yaml';
+import { writeUserKubeconfig } from '../../__tests__/cluster/write-user-kubeconfig.ts';
 import { inspectLocalImage } from '../../src/cluster/docker.ts';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import { say } from './judge.ts';
@@ -138,18 +139,7 @@ function findModule(name: string, version: string): string {
 }
 
 /** Writes a kubeconfig for the user of the runs. @returns its path. */
-export function writeUserKubeconfig(cluster: LabCluster, workDir: string): string {
-  const { clusters } = load(readFileSync(cluster.kubeconfigPath, 'utf8')) as { clusters: { cluster: object }[] };
+export function writeRunnerKubeconfig(cluster: LabCluster, workDir: string): string {
   const token = cluster.kubectl(['create', 'token', 'runner', '--namespace', namespaces.users, '--duration=3h']).trim();
-  const file = path.join(workDir, 'kubeconfig');
-  const content = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'staging',
-    contexts: [{ name: 'staging', context: { cluster: 'lab', user: 'runner' } }],
-    clusters: [{ name: 'lab', cluster: clusters[0]!.cluster }],
-    users: [{ name: 'runner', user: { token } }],
-  };
-  writeFileSync(file, dump(content), { mode: 0o600 });
-  return file;
+  return writeUserKubeconfig(cluster.kubeconfigPath, { token }, {}, workDir);
 }
