@@ -57,7 +57,7 @@ again: image-tests ## The tests once more in that cluster, with what has changed
 image-tests:
 	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe
 
-break-components: image-tests node_modules ## In the cluster of kind-up TIER=e2e: takes each program away in turn, and holds what is red against what tests say they need (ONLY="cube jaeger")
+break-components: image-tests node_modules ## In the cluster of kind-up TIER=e2e: takes each program away in turn, then misconfigures it, and holds what is red against what tests say they need (ONLY="cube jaeger")
 	@$(WITH_LAB) node scripts/break-components.ts $(ONLY)
 
 kind-down: down ## Removes that cluster

@@ -1,0 +1,98 @@
+/** The full platform in the cluster that is kept for the example, and what may be done to its programs. */
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recordDirectory } from '../../src/begin-run.ts';
+import { explainNotFound, findKept } from '../../src/kept-cluster.ts';
+import { RunRecord } from '../../src/state.ts';
+
+export interface Container {
+  command?: string[];
+  args?: string[];
+  env?: { name: string; value?: string; valueFrom?: object }[];
+}
+
+export interface Workload {
+  kind: string;
+  metadata: { name: string; resourceVersion?: string };
+  spec: { replicas: number; template: { spec: { containers: Container[] } } };
+}
+
+export const example = path.resolve('examples/floe');
+const call = { tier: 'e2e', directory: example };
+const records = RunRecord.list(recordDirectory(process.env));
+const standing = findKept(records, call)?.content.standing;
+if (standing === undefined) throw new Error(explainNotFound(records, call));
+export const resultsDir = path.resolve(example, standing.given['results-dir'] ?? 'k8s-test-results/e2e');
+const namespace = standing.given.namespace ?? 'floe-test';
+const platform = 'app.kubernetes.io/part-of=floe';
+
+export function kubectl(...args: string[]): string {
+  return kubectlReading('', ...args);
+}
+
+/** With this as its stdin. */
+function kubectlReading(input: string, ...args: string[]): string {
+  const where = ['--kubeconfig', standing!.cluster.kubeconfigPath, '--namespace', namespace];
+  return execFileSync('kubectl', [...where, ...args], { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+export function listWorkloads(): Workload[] {
+  const list = kubectl('get', 'deployments,statefulsets', '--selector', platform, '--output=json');
+  return (JSON.parse(list) as { items: Workload[] }).items;
+}
+
+export const podsOf = ({ metadata }: Workload) => `app.kubernetes.io/component=${metadata.name}`;
+
+export function takeAway(workload: Workload): void {
+  kubectl('scale', `${workload.kind}/${workload.metadata.name}`, '--replicas=0');
+  // Those that are asked kindly may take half a minute.
+  kubectl('delete', 'pods', '--selector', podsOf(workload), '--grace-period=1', '--timeout=60s');
+  kubectl('wait', 'pods', '--selector', podsOf(workload), '--for=delete', '--timeout=60s');
+}
+
+/** Puts it in the place of what is there now. */
+export function replace(workload: Workload): void {
+  const { resourceVersion: _, ...metadata } = workload.metadata;
+  kubectlReading(JSON.stringify({ ...workload, metadata }), 'replace', '--filename=-');
+}
+
+/** Brings it back as it was, and waits until all of the platform is ready. */
+export function bringBack(workload: Workload, workloads: readonly Workload[]): void {
+  takeAway(workload);
+  replace(workload);
+  kubectl('rollout', 'status', `${workload.kind}/${workload.metadata.name}`, '--timeout=240s');
+  // What crashed for want of it is begun anew: Kubernetes lets it wait for minutes.
+  const crashed = kubectl(
+    'get',
+    'pods',
+    '--selector',
+    platform,
+    '--output=jsonpath={range .items[?(@.status.containerStatuses[0].restartCount>0)]}{.metadata.name}{"\\n"}{end}',
+  )
+    .split('\n')
+    .filter((pod) => pod !== '');
+  if (crashed.length > 0) kubectl('delete', 'pods', '--grace-period=1', '--timeout=60s', ...crashed);
+  for (const { kind, metadata } of workloads)
+    kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=240s');
+}
+
+/**
+ * Waits until Dagster answers what it has to ask the database for. For some seconds after a database has come back it tells
+ * those who ask that there is none, being ready itself.
+ */
+export async function waitForAnswer(): Promise<void> {
+  const query = encodeURIComponent('{ runsOrError(limit: 1) { __typename } }');
+  const url = `/api/v1/namespaces/${namespace}/services/dagster-webserver:http/proxy/graphql?query=${query}`;
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    try {
+      const answer = kubectl('get', '--raw', url);
+      if (answer.includes('"Runs"')) return;
+      throw new Error(`Dagster answers ${answer}`);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(500);
+    }
+  }
+}
