@@ -98,6 +98,12 @@ export const noTests: Readonly<TestCounts> = {
 
 export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
+/** A name may stand several times, with a value each. */
+export interface TestProperty {
+  name: string;
+  value: string;
+}
+
 /** One test case, as a report tells it. All text is untrusted, free of control characters that XML forbids, and bounded. */
 export interface TestCase {
   /** Names of the suites around the case, outermost first, joined by ` / `; empty when it has none. */
@@ -121,6 +127,8 @@ export interface TestCase {
   message: string;
   /** Stack trace or other text of the failure; head and tail are kept when it is longer than the reader's limit. */
   details: string;
+  /** What else the test says of itself, in its order: pytest's `record_property`, ids of a test management. */
+  properties?: readonly TestProperty[];
   /** Failed runs of this case before the one that is told here; present when there were any. */
   flakyRuns?: number;
   /** True for a case that was rebuilt because the run ended before it wrote its report. */

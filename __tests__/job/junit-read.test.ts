@@ -72,6 +72,26 @@ describe('a report as pytest writes it', () => {
     for (const size of [1, 2, 3, 7, 64]) expect(await read(pytestReport, {}, size)).toEqual(whole);
   });
 
+  test('keeps what a test says of itself, a name with two values and no more than twenty', async () => {
+    const property = (name: string, value: string) => `<property name="${name}" value="${value}"/>`;
+    const said = `${property('needs', 'cube')}${property('needs', 'postgres &amp; co')}${property('empty', '')}`;
+    const many = Array.from({ length: 25 }, (_, index) => property(`p${index}`, 'v')).join('');
+    const report = await read(
+      suite(
+        `<testcase name="a"><properties>${said}</properties></testcase>` +
+          `<testcase name="b"><properties>${many}</properties></testcase><testcase name="c"/>`,
+        'name="s" tests="3"',
+      ),
+    );
+    expect(report.cases[0]!.properties).toEqual([
+      { name: 'needs', value: 'cube' },
+      { name: 'needs', value: 'postgres & co' },
+    ]);
+    expect(report.cases[1]!.properties).toHaveLength(20);
+    expect(report.cases[2]).not.toHaveProperty('properties');
+    expect(report.warnings).toEqual(['junit.xml held 5 properties beyond the first 20 of a test; they were left out']);
+  });
+
   test('lines of xunit1, which pytest counts from 0, are counted from 1', async () => {
     const xml = suite('<testcase name="a" file="tests/test_a.py" line="4"/>', 'name="pytest" tests="1"');
     expect((await read(xml)).cases[0]).toMatchObject({ file: 'tests/test_a.py', line: 5 });

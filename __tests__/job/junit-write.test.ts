@@ -91,6 +91,15 @@ describe('the normalised report', () => {
     expect(second.cases).toEqual(first.cases);
   });
 
+  test('keeps what tests say of themselves, and takes its own marks for none of it', async () => {
+    const properties = [
+      { name: 'needs', value: 'cube' },
+      { name: 'needs', value: '"<postgres>' },
+    ];
+    const report = await readBack(content([testCase({ properties, rebuilt: true }), testCase({ name: 'b' })]));
+    expect(report.cases.map((one) => one.properties)).toEqual([properties, undefined]);
+  });
+
   test('marks rebuilt and flaky cases', () => {
     const xml = [
       ...renderJUnit(content([testCase({ rebuilt: true }), testCase({ name: 'f', flakyRuns: 2, message: 'once' })])),

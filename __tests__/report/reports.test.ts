@@ -36,6 +36,7 @@ function runOf(text: string): ReportInput {
     status: 'failed',
     message: text,
     details: text,
+    properties: [{ name: text, value: text }],
     endedAt: '2026-03-01T12:02:11Z',
   });
   return makeInput(
@@ -284,6 +285,15 @@ describe('the summary', () => {
       ]);
     expect(renderSummary(failing('line\n'.repeat(20)))).toContain('<details open><summary><code>');
     expect(renderSummary(failing('line\n'.repeat(60)))).toContain('<details><summary><code>');
+  });
+
+  test('tells of a failed test what it says of itself', () => {
+    const properties = ['cube', 'postgres'].map((value) => ({ name: 'needs', value }));
+    const input = makeInput({ outcome: 'failed', failure: { kind: 'test', reason: 'one', hint: '', evidence: [] } }, [
+      makeTest({ status: 'failed', message: 'no', properties: [...properties, { name: 'owner', value: 'data' }] }),
+    ]);
+    for (const text of [renderSummary(input), htmlOf(input)])
+      expect(text).toContain('needs: cube, postgres · owner: data');
   });
 
   test('of a broken run says what to do, and why', () => {

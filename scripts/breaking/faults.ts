@@ -1,44 +1,37 @@
 /** How each program of the full platform is broken. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Container, kubectl, podsOf, replace, takeAway, type Workload } from './kept-platform.ts';
+import { type Container, replace, takeAway, type Workload } from './kept-platform.ts';
+import type { Case, TestRun } from './test-run.ts';
 
 /** A way to break a program. */
 export interface Fault {
   how: 'gone' | 'misconfigured';
-  apply: (workload: Workload) => Promise<void>;
-  /** What the first line must say of it. */
-  words: (workload: Workload) => string;
+  apply: (workload: Workload) => void;
+  /** What is not as promised of a run with it, a line each. */
+  judge: (workload: Workload, well: TestRun, broken: TestRun) => string[];
 }
 
-/** What an operator may get wrong of each program: it cannot start so. */
+/** What an operator may get wrong of each program, so that it starts and is ready all the same. */
 export const mistakes: Record<string, (container: Container) => void> = {
-  'dagster-webserver': replaceWord('/opt/dagster/home/workspace.yaml', '/opt/dagster/home/workspaces.yaml'),
-  'dagster-daemon': replaceWord('/opt/dagster/home/workspace.yaml', '/opt/dagster/home/workspaces.yaml'),
-  'floe-example': replaceWord('floe_example.lakehouse.definitions', 'floe_example.lakehouse.definition'),
-  postgres: giveArguments('postgres', '-c', 'shared_buffers=many'),
-  polaris: setVariable('CATALOG_URI', 'jdbc:sqlite:/var/lib/no-such-directory/catalog.db'),
-  minio: setVariable('MINIO_ROOT_PASSWORD', 'short'),
-  cube: setVariable('CUBEJS_DB_HOST', 'postgresql'),
-  'otel-collector': replaceWord('/etc/otelcol/config.yaml', '/etc/otelcol/configuration.yaml'),
-  jaeger: giveArguments('--memory.max-traces=many'),
-  prometheus: replaceWord(
-    '--config.file=/etc/prometheus/prometheus.yml',
-    '--config.file=/etc/prometheus/prometheus.yaml',
-  ),
+  'dagster-webserver': addWord('--read-only'),
+  'dagster-daemon': (container) => {
+    container.command = ['dagster-daemon', 'run', '--empty-workspace'];
+  },
+  'floe-example': setVariable('ICEBERG_CATALOG_URI', 'http://polaris:8182'),
+  postgres: (container) => {
+    container.args = ['postgres', '-c', 'default_transaction_read_only=on'];
+  },
+  polaris: setVariable('CATALOG_S3_ENDPOINT', 'http://minio:9001'),
+  minio: setVariable('MINIO_ROOT_PASSWORD', 'of-another-cluster'),
+  cube: setVariable('CUBEJS_DB_NAME', 'dagster'),
+  'otel-collector': addWord('--set=exporters.otlp.endpoint=jaeger:4318'),
+  jaeger: addWord('--collector.otlp.enabled=false'),
+  prometheus: addWord('--query.max-samples=1'),
 };
 
-function replaceWord(right: string, wrong: string) {
+/** To its arguments, or to its command where it has none. */
+function addWord(word: string) {
   return (container: Container): void => {
-    const words = [container.command, container.args].find((list) => list?.includes(right));
-    if (words === undefined)
-      throw new Error(`no word ${right} in ${JSON.stringify([container.command, container.args])}`);
-    words[words.indexOf(right)] = wrong;
-  };
-}
-
-function giveArguments(...args: string[]) {
-  return (container: Container): void => {
-    container.args = args;
+    (container.args ?? container.command)!.push(word);
   };
 }
 
@@ -51,45 +44,66 @@ function setVariable(name: string, value: string) {
   };
 }
 
-interface Pods {
-  items: { metadata: { uid: string }; status: { containerStatuses?: { restartCount: number }[] } }[];
-}
-interface Events {
-  items: { involvedObject: { uid: string }; count?: number }[];
+/** The tests that are not as they should be, where `isAllowed` says how each may be. */
+function compareTests(well: TestRun, broken: TestRun, expect: (before: Case) => Case['status'][]): string[] {
+  return [...well.cases].flatMap(([test, before]) => {
+    const expected = expect(before);
+    const status = broken.cases.get(test)?.status ?? 'not run';
+    return (expected as string[]).includes(status)
+      ? []
+      : [`${test} is ${status}, and should be ${expected.join(' or ')}`];
+  });
 }
 
-/** Waits until its pod has shown that it cannot start: has crashed, or failed its probe ten times. */
-async function waitForTrouble(workload: Workload): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  for (;;) {
-    const pods = JSON.parse(kubectl('get', 'pods', '--selector', podsOf(workload), '--output=json')) as Pods;
-    if (pods.items.some(({ status }) => status.containerStatuses?.some(({ restartCount }) => restartCount > 0))) return;
-    const unhealthy = kubectl('get', 'events', '--field-selector=reason=Unhealthy', '--output=json');
-    const uids = pods.items.map(({ metadata }) => metadata.uid);
-    const ofIt = (JSON.parse(unhealthy) as Events).items.filter(({ involvedObject }) =>
-      uids.includes(involvedObject.uid),
-    );
-    if (ofIt.some(({ count = 1 }) => count >= 10)) return;
-    if (performance.now() > deadline) throw new Error(`${workload.metadata.name} runs with a wrong configuration`);
-    await sleep(500);
-  }
-}
+const needsIt =
+  ({ metadata }: Workload) =>
+  ({ needs }: Case) =>
+    needs.includes(metadata.name);
 
 export const faults: Fault[] = [
   {
     how: 'gone',
-    apply: async (workload) => takeAway(workload),
-    words: ({ kind, metadata }) => `${metadata.name} had no pod: its ${kind} is scaled to 0`,
+    apply: takeAway,
+    // All that need it are red, and everything names it.
+    judge: (workload, well, broken) => {
+      const words = `${workload.metadata.name} had no pod: its ${workload.kind} is scaled to 0`;
+      const texts = {
+        ...broken.reports,
+        'the console': broken.console,
+        'the first line': broken.verdict.failure?.reason ?? '',
+      };
+      return [
+        ...compareTests(well, broken, (before) => [needsIt(workload)(before) ? 'red' : before.status]),
+        ...([...well.cases.values()].some(needsIt(workload)) ? [] : ['no test needs it']),
+        ...Object.entries(texts).flatMap(([where, text]) =>
+          text.includes(words) ? [] : [`${where} does not name it`],
+        ),
+      ];
+    },
   },
   {
     how: 'misconfigured',
-    apply: async (workload) => {
+    apply: (workload) => {
       const wrong = structuredClone(workload);
       mistakes[workload.metadata.name]!(wrong.spec.template.spec.containers[0]!);
       takeAway(workload);
       replace(wrong);
-      await waitForTrouble(workload);
     },
-    words: ({ metadata }) => `${metadata.name} had no ready pod: `,
+    // It does some of its work: some of those that need it are red, no others, and reports name what these need.
+    judge: (workload, well, broken) => {
+      const { name } = workload.metadata;
+      const named = new RegExp(`needs: [^·\n]*\\b${name}\\b`);
+      return [
+        ...compareTests(well, broken, (before) =>
+          needsIt(workload)(before) ? ['red', before.status] : [before.status],
+        ),
+        ...([...broken.cases.values()].some((one) => one.status === 'red' && needsIt(workload)(one))
+          ? []
+          : ['nothing is red']),
+        ...['summary.md', 'report.html'].flatMap((file) =>
+          named.test(broken.reports[file]!) ? [] : [`${file} does not name it`],
+        ),
+      ];
+    },
   },
 ];

@@ -14,7 +14,7 @@ export interface Container {
 
 export interface Workload {
   kind: string;
-  metadata: { name: string; resourceVersion?: string };
+  metadata: { name: string; resourceVersion?: string; uid?: string };
   spec: { replicas: number; template: { spec: { containers: Container[] } } };
 }
 
@@ -27,7 +27,7 @@ export const resultsDir = path.resolve(example, standing.given['results-dir'] ??
 const namespace = standing.given.namespace ?? 'floe-test';
 const platform = 'app.kubernetes.io/part-of=floe';
 
-export function kubectl(...args: string[]): string {
+function kubectl(...args: string[]): string {
   return kubectlReading('', ...args);
 }
 
@@ -42,7 +42,7 @@ export function listWorkloads(): Workload[] {
   return (JSON.parse(list) as { items: Workload[] }).items;
 }
 
-export const podsOf = ({ metadata }: Workload) => `app.kubernetes.io/component=${metadata.name}`;
+const podsOf = ({ metadata }: Workload) => `app.kubernetes.io/component=${metadata.name}`;
 
 export function takeAway(workload: Workload): void {
   kubectl('scale', `${workload.kind}/${workload.metadata.name}`, '--replicas=0');
@@ -51,17 +51,21 @@ export function takeAway(workload: Workload): void {
   kubectl('wait', 'pods', '--selector', podsOf(workload), '--for=delete', '--timeout=60s');
 }
 
-/** Puts it in the place of what is there now. */
+/** Puts it in the place of what is there now, and waits until it is ready. */
 export function replace(workload: Workload): void {
-  const { resourceVersion: _, ...metadata } = workload.metadata;
+  const { resourceVersion: _version, uid: _uid, ...metadata } = workload.metadata;
   kubectlReading(JSON.stringify({ ...workload, metadata }), 'replace', '--filename=-');
+  waitUntilReady(workload);
+}
+
+function waitUntilReady({ kind, metadata }: Workload): void {
+  kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=240s');
 }
 
 /** Brings it back as it was, and waits until all of the platform is ready. */
 export function bringBack(workload: Workload, workloads: readonly Workload[]): void {
   takeAway(workload);
   replace(workload);
-  kubectl('rollout', 'status', `${workload.kind}/${workload.metadata.name}`, '--timeout=240s');
   // What crashed for want of it is begun anew: Kubernetes lets it wait for minutes.
   const crashed = kubectl(
     'get',
@@ -73,8 +77,7 @@ export function bringBack(workload: Workload, workloads: readonly Workload[]): v
     .split('\n')
     .filter((pod) => pod !== '');
   if (crashed.length > 0) kubectl('delete', 'pods', '--grace-period=1', '--timeout=60s', ...crashed);
-  for (const { kind, metadata } of workloads)
-    kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=240s');
+  for (const one of workloads) waitUntilReady(one);
 }
 
 /**

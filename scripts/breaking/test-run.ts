@@ -6,7 +6,7 @@ import { SaxesParser } from 'saxes';
 import type { Verdict } from '../../src/outcome.ts';
 import { example, resultsDir } from './kept-platform.ts';
 
-interface Case {
+export interface Case {
   status: 'passed' | 'skipped' | 'red';
   needs: string[];
 }

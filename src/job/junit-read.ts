@@ -6,7 +6,16 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { SaxesParser } from 'saxes';
-import { type Failure, fail, noTests, succeed, type TestCase, type TestCounts, type TestStatus } from '../outcome.ts';
+import {
+  type Failure,
+  fail,
+  noTests,
+  succeed,
+  type TestCase,
+  type TestCounts,
+  type TestProperty,
+  type TestStatus,
+} from '../outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './junit-sieve.ts';
 
 export interface JUnitSuite {
@@ -221,6 +230,7 @@ interface Problem {
 
 interface OpenCase {
   attributes: Attributes;
+  properties: TestProperty[];
   problems: Problem[];
   /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
   earlierRuns: Problem[];
@@ -246,6 +256,8 @@ const statusWords: Record<string, Problem['status']> = {
 };
 
 const maxWarnings = 20;
+/** Of one case. */
+const maxProperties = 20;
 
 /** What the root element of our own normalised report is called. */
 export const normalisedName = 'k8s-test-action';
@@ -278,6 +290,7 @@ class ReportBuilder {
   #oddTimes = 0;
   #suitesWithoutCounts = 0;
   #namesCut = 0;
+  #propertiesLeftOut = 0;
   /** Our own normalised reports count lines from 1 whatever the suite is called. */
   #normalised = false;
   #superseded = new Set<TestCase>();
@@ -312,7 +325,7 @@ class ReportBuilder {
 
     if (this.#case === undefined) {
       if (name === 'testsuites' || name === 'testsuite') this.#openSuite(name, attributes);
-      else if (name === 'testcase') this.#case = { attributes, problems: [], earlierRuns: [] };
+      else if (name === 'testcase') this.#case = { attributes, properties: [], problems: [], earlierRuns: [] };
       // A failure of the suite itself (its set-up, its imports) belongs to no case, but red it is.
       else if (this.#problem === undefined && (name === 'failure' || name === 'error')) {
         this.#openProblem(problemStatus[name]!, attributes);
@@ -324,6 +337,7 @@ class ReportBuilder {
     const status = problemStatus[name];
     if (status !== undefined) this.#openProblem(status, attributes);
     else if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
+    else if (name === 'property') this.#takeProperty(this.#case, attributes);
   }
 
   addText(text: string): void {
@@ -361,6 +375,10 @@ class ReportBuilder {
     if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
     if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
     if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
+    if (this.#propertiesLeftOut > 0)
+      this.warn(
+        `held ${this.#propertiesLeftOut} properties beyond the first ${maxProperties} of a test; they were left out`,
+      );
     if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
     if (this.#detailsSaved > 0)
       this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
@@ -455,12 +473,13 @@ class ReportBuilder {
     const suite = this.#suites.at(-1)!;
     this.#endCase({
       attributes: { name: `(suite) ${suite.path}` },
+      properties: [],
       problems: [problem],
       earlierRuns: [],
     });
   }
 
-  #endCase({ attributes, problems, earlierRuns }: OpenCase): void {
+  #endCase({ attributes, properties, problems, earlierRuns }: OpenCase): void {
     const suite = this.#suites.at(-1)!;
     const seconds = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
     if (problems.length === 0) {
@@ -521,10 +540,19 @@ class ReportBuilder {
       kept.message = lastReplaced.message;
       kept.details = lastReplaced.details;
     }
+    if (properties.length > 0) kept.properties = properties;
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
     this.#place(kept, attributes, suite);
     this.#kept.push(kept);
     if (replaceable && key !== undefined) this.#keptByKey.set(key, [...standing, kept]);
+  }
+
+  #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
+    // Our own are what a case of ours says of itself already.
+    if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
+    if (properties.length < maxProperties)
+      properties.push({ name: detach(this.#name(name)), value: detach(this.#name(value)) });
+    else this.#propertiesLeftOut++;
   }
 
   /** Takes back a run that a later one of the same test has replaced. */

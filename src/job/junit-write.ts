@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Failure, PhaseRecord, TestCase } from '../outcome.ts';
+import type { Failure, PhaseRecord, TestCase, TestProperty } from '../outcome.ts';
 import { type JUnitReport, normalisedName } from './junit-read.ts';
 import { isXmlCharacter } from './junit-sieve.ts';
 
@@ -57,10 +57,10 @@ export function* renderJUnit({ reports, phases, failure }: NormalisedJUnit): Gen
   yield `<testsuites${attributesOf({ name: normalisedName, ...total })}>\n`;
   for (const { name, file, cases, casesLeftOut } of suites) {
     yield `  <testsuite${attributesOf({ name, ...countsOf(cases) })}>\n`;
-    yield* renderProperties('    ', {
-      'k8s-test-action.source': file,
-      ...(casesLeftOut > 0 ? { 'k8s-test-action.cases-left-out': String(casesLeftOut) } : {}),
-    });
+    yield* renderProperties('    ', [
+      { name: 'k8s-test-action.source', value: file },
+      ...(casesLeftOut > 0 ? [{ name: 'k8s-test-action.cases-left-out', value: String(casesLeftOut) }] : []),
+    ]);
     for (const testCase of cases) yield* renderCase(testCase);
     yield '  </testsuite>\n';
   }
@@ -69,12 +69,10 @@ export function* renderJUnit({ reports, phases, failure }: NormalisedJUnit): Gen
   yield `  <testsuite${attributesOf({ name: phasesSuiteName, ...ownCounts })}>\n`;
   yield* renderProperties(
     '    ',
-    Object.fromEntries(
-      phases.flatMap(({ name, outcome, seconds }) => [
-        [`phase.${name}.outcome`, outcome],
-        [`phase.${name}.seconds`, formatSeconds(seconds)],
-      ]),
-    ),
+    phases.flatMap(({ name, outcome, seconds }) => [
+      { name: `phase.${name}.outcome`, value: outcome },
+      { name: `phase.${name}.seconds`, value: formatSeconds(seconds) },
+    ]),
   );
   if (silentFailure !== null) {
     const { kind, reason, hint, evidence } = silentFailure;
@@ -125,12 +123,13 @@ function countsOf(cases: readonly TestCase[]) {
 }
 
 function* renderCase(testCase: TestCase): Generator<string> {
-  const { name, classname, file, line, seconds, status, message, details, flakyRuns, rebuilt } = testCase;
+  const { name, classname, file, line, seconds, status, message, details, properties, flakyRuns, rebuilt } = testCase;
   yield `    <testcase${attributesOf({ classname, name, file, line, time: formatSeconds(seconds) })}>\n`;
-  yield* renderProperties('      ', {
-    ...(rebuilt === true ? { 'k8s-test-action.rebuilt': 'true' } : {}),
-    ...(flakyRuns === undefined ? {} : { 'k8s-test-action.failed-runs-before': String(flakyRuns) }),
-  });
+  yield* renderProperties('      ', [
+    ...(properties ?? []),
+    ...(rebuilt === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
+    ...(flakyRuns === undefined ? [] : [{ name: 'k8s-test-action.failed-runs-before', value: String(flakyRuns) }]),
+  ]);
   // surefire's word for a failed run before one that passed; readers that do not know it take the case as passed.
   const element = { failed: 'failure', error: 'error', skipped: 'skipped', passed: 'flakyFailure' }[status];
   if (status !== 'passed' || flakyRuns !== undefined) {
@@ -139,11 +138,10 @@ function* renderCase(testCase: TestCase): Generator<string> {
   yield '    </testcase>\n';
 }
 
-function* renderProperties(indent: string, properties: Record<string, string>): Generator<string> {
-  const entries = Object.entries(properties);
-  if (entries.length === 0) return;
+function* renderProperties(indent: string, properties: readonly TestProperty[]): Generator<string> {
+  if (properties.length === 0) return;
   yield `${indent}<properties>\n`;
-  for (const [name, value] of entries) yield `${indent}  <property${attributesOf({ name, value })}/>\n`;
+  for (const { name, value } of properties) yield `${indent}  <property${attributesOf({ name, value })}/>\n`;
   yield `${indent}</properties>\n`;
 }
 

@@ -12,6 +12,7 @@ import {
   formatCount,
   formatCounts,
   formatDuration,
+  formatProperties,
   isFlaky,
   wasInFlight,
 } from './tell-tests.ts';
@@ -235,6 +236,7 @@ function renderBar(tests: readonly TestCase[]): string {
 /** What the page needs of a test, without what is empty. */
 function toPageTest(test: TestCase): Record<string, unknown> {
   const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, rebuilt } = test;
+  const properties = formatProperties(test);
   return {
     name: toPlainLine(name, 2000),
     suite: toPlainLine(suite, 500),
@@ -245,6 +247,7 @@ function toPageTest(test: TestCase): Record<string, unknown> {
     ...(line === undefined ? {} : { line }),
     ...(message === '' ? {} : { message: toPlainText(message) }),
     ...(details === '' ? {} : { details: toPlainText(details) }),
+    ...(properties === '' ? {} : { properties: toPlainLine(properties, 1000) }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
     ...(rebuilt === true ? { rebuilt } : {}),
     ...(wasInFlight(test) ? { inFlight: true } : {}),

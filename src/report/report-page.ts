@@ -141,6 +141,7 @@ function details(test) {
   if (test.inFlight) facts.push('was running when the run ended');
   else if (test.rebuilt) facts.push('rebuilt, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
+  if (test.properties) box.append(element('p', 'mono', test.properties));
   if (test.name.length > 120) box.append(element('pre', '', test.name));
   // A message of one line stands above already, as the cause.
   if (test.message && (test.message.includes('\n') || test.message.length > 300) && !(test.details || '').includes(test.message.split('\n', 1)[0])) box.append(element('pre', '', test.message));
@@ -192,7 +193,7 @@ function refresh() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const says = (test) => {
     if (words.length === 0) return true;
-    test.text ??= (test.name + '\n' + test.classname + '\n' + test.suite + '\n' + place(test) + '\n' + (test.message || '')).toLowerCase();
+    test.text ??= (test.name + '\n' + test.classname + '\n' + test.suite + '\n' + place(test) + '\n' + (test.message || '') + '\n' + (test.properties || '')).toLowerCase();
     return words.every((word) => test.text.includes(word));
   };
   matching = tests.filter((test) => isIn(test) && says(test));

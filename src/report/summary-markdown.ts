@@ -20,6 +20,7 @@ import {
   formatCount,
   formatCounts,
   formatDuration,
+  formatProperties,
   isFlaky,
   placeOf,
   slowestTests,
@@ -117,6 +118,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
   const name = escapeHtml(toPlainLine(test.name, 200));
   const cause = escapeHtml(causeOf(test, 160));
   const place = placeOf(test);
+  const properties = formatProperties(test);
   const body = [test.message, test.details].filter((part) => part.trim() !== '');
   // Writers often begin the details with the message; once is enough.
   const text =
@@ -132,6 +134,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
+      properties === '' ? '' : codeSpan(toPlainLine(properties, 300)),
     ]
       .filter((part) => part !== '')
       .join(' · '),

@@ -85,6 +85,12 @@ export function placeOf({ file, line }: TestCase): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
+/** What a test says of itself beside its outcome: `needs: cube, postgres · owner: data`; empty when it says nothing. */
+export function formatProperties({ properties = [] }: TestCase): string {
+  const byName = Map.groupBy(properties, ({ name }) => name);
+  return [...byName].map(([name, all]) => `${name}: ${all.map(({ value }) => value).join(', ')}`).join(' · ');
+}
+
 /** What a failed test says, on one line. */
 export function causeOf(test: TestCase, maxChars = 200): string {
   // All that pytest says of a file that it could not import; why it could not stands in the trace alone.
