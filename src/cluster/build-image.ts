@@ -1,5 +1,6 @@
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { showStep } from './show-step.ts';
 
 export interface ImageBuild {
   /** Directory. */
@@ -40,10 +41,8 @@ export async function buildImage(
     signal,
     env,
     onLine: (line) => {
-      options.quote(line);
-      const step = toOneLine(line, 120);
-      if (step === '') return;
-      options.waitingFor(`docker build: ${step}`);
+      showStep('docker build', line, options);
+      if (line.trim() === '') return;
       lines.push(line);
       if (lines.length > evidenceLines) lines.shift();
     },
