@@ -56,6 +56,12 @@ export async function buildImage(
   });
 }
 
+/** Gives an image one more name. */
+export async function nameImage(image: string, name: string, signal: AbortSignal): Promise<void> {
+  const run = await runProgram('docker', ['image', 'tag', image, name], { signal, timeoutSeconds: 60 });
+  if (run.exitCode !== 0) throw new Error(`docker image tag: ${toOneLine(run.stderr || describeEnd(run))}`);
+}
+
 /** Takes an image's name away, and the image with it when that was its last; layers stay in docker's cache. */
 export async function removeImage(name: string, signal: AbortSignal): Promise<void> {
   const run = await runProgram('docker', ['image', 'rm', '--no-prune', name], { signal, timeoutSeconds: 60 });
