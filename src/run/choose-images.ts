@@ -1,8 +1,8 @@
 import { buildImage, isNamedByUs, nameImage, removeImage } from '../cluster/build-image.ts';
 import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
+import { needsCollector } from '../job/route-results.ts';
 import { listJobImages, type TestJob, testImageOf } from '../job-manifest.ts';
 import { messageOf, type Result, succeed } from '../outcome.ts';
-import { needsCollector } from './prepare-job.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -16,7 +16,8 @@ export async function chooseImages(run: Run, ofChart: string[], own: TestJob | u
   run.image = isBuilt ? undefined : await inspectLocalImage(testImage, signal);
   const isOurs = isBuilt || run.image !== undefined;
   const ofJob = own === undefined ? [] : listJobImages(own);
-  const collector = needsCollector(run, own) ? [inputs.collectorImage] : [];
+  const isCollected = run.forceCollector || (own !== undefined && needsCollector(own, inputs.resultsPath));
+  const collector = isCollected ? [inputs.collectorImage] : [];
   const others = [...ofChart, ...ofJob, ...collector];
   // What the local docker has does not get into a cluster that is elsewhere.
   const isElsewhere = inputs.cluster === 'existing';
