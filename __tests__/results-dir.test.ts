@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -45,6 +54,7 @@ test('nor does a lock whose process id was given to another program since', asyn
 
 test('nor one whose writer was killed before it could say who it is', async () => {
   writeFileSync(lock(), '');
+  utimesSync(lock(), 0, 0);
   expect(await takeResultsDir(layoutResults(root), 'integration')).toMatchObject({ ok: true });
 });
 

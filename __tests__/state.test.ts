@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Door } from '../src/door.ts';
 import { RunRecord } from '../src/state.ts';
-import { tearDown } from '../src/teardown.ts';
+import { runTeardown, tearDown } from '../src/teardown.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -45,4 +46,26 @@ test('teardown removes what the record names, nothing beside it, and the record 
   record.note({ kind: 'directory', path: ours });
   expect(await tearDown(record, AbortSignal.timeout(5000), () => {})).toEqual([]);
   expect(readdirSync(directory)).toEqual(['theirs']);
+});
+
+test('a teardown that leaves something behind is a failed phase of the run, and says what', async () => {
+  const file = path.join(directory, 'file');
+  writeFileSync(file, '');
+  const record = RunRecord.begin(directory, 'abc');
+  // Below a file there is no directory to remove.
+  record.note({ kind: 'directory', path: path.join(file, 'below') });
+  const told: string[] = [];
+  const door: Door = {
+    phaseStarted: (name) => told.push(`begin ${name}`),
+    phaseEnded: ({ name, outcome }) => told.push(`end ${name} ${outcome}`),
+    say: () => {},
+    warn: (line) => told.push(line),
+    waitingFor: () => {},
+    quote: () => {},
+    mask: () => {},
+  };
+  const { troubles, phase } = await runTeardown(record, door, { seconds: 5, advice: '; try: down' });
+  expect(troubles).toHaveLength(1);
+  expect(told).toEqual(['begin teardown', `not removed: ${troubles[0]}; try: down`, 'end teardown failed']);
+  expect(phase).toMatchObject({ name: 'teardown', outcome: 'failed' });
 });

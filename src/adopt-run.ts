@@ -66,7 +66,7 @@ export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
     await tearDown();
     return { ...told, isMasked: true };
   }
-  if (!(await isHeldBy(dir, record.content))) {
+  if (!isHeldBy(dir, record.content)) {
     await tearDown();
     return { ...refuseRun(run, failure), isMasked: false };
   }

@@ -13,7 +13,7 @@ import { readOnlySecrets } from './inputs/read-inputs.ts';
 import { messageOf } from './outcome.ts';
 import { readDiary } from './run/diary.ts';
 import { RunRecord } from './state.ts';
-import { tearDown } from './teardown.ts';
+import { runTeardown } from './teardown.ts';
 
 /** GitHub gives a post step after a cancel five minutes. */
 const teardownSeconds = 150;
@@ -58,12 +58,7 @@ async function removeAll(record: RunRecord): Promise<void> {
     door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return;
   }
-  const start = performance.now();
-  door.phaseStarted('teardown');
-  const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
-  for (const trouble of troubles) door.warn(`not removed: ${trouble}`);
-  const outcome = troubles.length === 0 ? 'passed' : 'failed';
-  door.phaseEnded({ name: 'teardown', outcome, seconds: (performance.now() - start) / 1000 });
+  const { troubles } = await runTeardown(record, door, { seconds: teardownSeconds, advice: '' });
   if (troubles.length > 0) process.exitCode = 1;
 }
 

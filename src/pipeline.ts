@@ -23,7 +23,7 @@ import { ApiError } from './kube/api-error.ts';
 import { connect } from './kube/connection.ts';
 import { createNamespace } from './kube/resources.ts';
 import { nameCommand } from './name-command.ts';
-import { type Failure, messageOf, type PhaseRecord, type Result, succeed, toOneLine } from './outcome.ts';
+import { type Failure, messageOf, type Result, succeed, toOneLine } from './outcome.ts';
 import { type Chart, listImages, renderChart, tolerateTaints } from './platform/chart.ts';
 import { checkNetwork } from './platform/check-network.ts';
 import { installChart } from './platform/install-chart.ts';
@@ -46,7 +46,7 @@ import { runTogether } from './run/run-together.ts';
 import { beginUpdate, digestChart, finishUpdate, notePlatform } from './run/update-platform.ts';
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './run/write-verdict.ts';
 import type { RunRecord } from './state.ts';
-import { tearDown } from './teardown.ts';
+import { runTeardown } from './teardown.ts';
 import { provideTools, type Tools } from './tools/provide-tools.ts';
 
 const teardownSeconds = 240;
@@ -162,15 +162,10 @@ async function keepNodeLogs(run: Run): Promise<void> {
 
 /** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
 export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): Promise<void> {
-  const start = performance.now();
-  door.phaseStarted('teardown');
-  const troubles = await tearDown(record, AbortSignal.timeout(teardownSeconds * 1000), (line) => door.say(line));
-  for (const trouble of troubles) door.warn(`not removed: ${trouble}; try: ${nameCommand('down')}`);
-  const seconds = Math.round((performance.now() - start) / 10) / 100;
-  const phase: PhaseRecord = { name: 'teardown', outcome: troubles.length === 0 ? 'passed' : 'failed', seconds };
-  door.phaseEnded(phase);
+  const advice = `; try: ${nameCommand('down')}`;
+  const { troubles, phase } = await runTeardown(record, door, { seconds: teardownSeconds, advice });
   end.verdict.phases.push(phase);
-  end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + seconds) * 100) / 100;
+  end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + phase.seconds) * 100) / 100;
   end.verdict.warnings.push(...troubles.map((trouble) => `not removed: ${trouble}`));
   if (!end.ownsResultsDir) return;
   const trouble = await saveReport(end.report, end.dir);

@@ -1,11 +1,12 @@
 /** The results directory on the runner: what lies where, and who may use it. */
-import { chmod, lstat, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskTrouble } from './disk-trouble.ts';
 import { resultsMarker } from './inputs/read-inputs.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from './outcome.ts';
 import { renderResultJson } from './report/result-json.ts';
-import { identifySelf, isAlive, type ProcessIdentity } from './tools/is-alive.ts';
+import type { ProcessIdentity } from './tools/is-alive.ts';
+import { takeLock, writerOf } from './tools/take-lock.ts';
 
 /** Paths of everything that a run leaves behind; the names are part of the contract. */
 export interface ResultsDir {
@@ -59,18 +60,8 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
 
 async function takeOver(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
   await mkdir(dir.root, { recursive: true });
-  const lock = path.join(dir.root, lockName);
-  const owner = await readOwner(lock);
-  if (owner !== undefined && isAlive(owner)) return inUse(dir.root, owner);
-  await rm(lock, { force: true });
-  try {
-    const file = await open(lock, 'wx');
-    await file.writeFile(JSON.stringify(identifySelf()));
-    await file.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return inUse(dir.root, await readOwner(lock));
-    throw error;
-  }
+  const owner = takeLock(path.join(dir.root, lockName));
+  if (owner !== undefined) return inUse(dir.root, owner);
   await writeFile(dir.resultJson, renderResultJson(unfinished(tier)));
   const { root: _, resultJson: __, results, ...rest } = dir;
   await Promise.all(Object.values(rest).map((old) => rm(old, { recursive: true, force: true })));
@@ -98,22 +89,13 @@ export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
 }
 
 /** Whether the directory is still that of a process which took it and was killed, and nobody else has taken it since. */
-export async function isHeldBy(dir: ResultsDir, { pid, startTicks }: ProcessIdentity): Promise<boolean> {
-  const owner = await readOwner(path.join(dir.root, lockName));
+export function isHeldBy(dir: ResultsDir, { pid, startTicks }: ProcessIdentity): boolean {
+  const owner = writerOf(path.join(dir.root, lockName));
   return owner?.pid === pid && owner.startTicks === startTicks;
 }
 
-/** Who holds the lock; undefined when nobody does, or its writer ended before it could say. */
-async function readOwner(lock: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return JSON.parse(await readFile(lock, 'utf8')) as ProcessIdentity;
-  } catch {
-    return undefined;
-  }
-}
-
-function inUse(root: string, owner: ProcessIdentity | undefined): Result<undefined> {
-  return fail('input', `results-dir: ${root} is in use by another run (process ${owner?.pid ?? 'unknown'})`, {
+function inUse(root: string, owner: ProcessIdentity): Result<undefined> {
+  return fail('input', `results-dir: ${root} is in use by another run (process ${owner.pid || 'unknown'})`, {
     hint: 'Give each run that may overlap a results-dir of its own.',
   });
 }

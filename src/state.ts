@@ -12,13 +12,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { identifySelf, isAlive, type ProcessIdentity } from './tools/is-alive.ts';
+import { takeLock, writerOf } from './tools/take-lock.ts';
 
 const madeSchema = v.variant('kind', [
   /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
@@ -192,17 +192,7 @@ export class RunRecord {
    * @returns the process that has it, if that is another one.
    */
   occupy(): ProcessIdentity | undefined {
-    const owner = this.occupant;
-    if (owner !== undefined) return owner;
-    rmSync(this.#lock, { force: true });
-    try {
-      writeFileSync(this.#lock, JSON.stringify(identifySelf()), { flag: 'wx', mode: 0o600 });
-      return undefined;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      // Another one was quicker.
-      return this.occupant ?? { pid: 0, startTicks: '' };
-    }
+    return takeLock(this.#lock);
   }
 
   /** Gives the kept cluster back. */
@@ -212,12 +202,8 @@ export class RunRecord {
 
   /** The living process that uses the kept cluster. */
   get occupant(): ProcessIdentity | undefined {
-    try {
-      const owner = JSON.parse(readFileSync(this.#lock, 'utf8')) as ProcessIdentity;
-      return isAlive(owner) ? owner : undefined;
-    } catch {
-      return undefined;
-    }
+    const owner = writerOf(this.#lock);
+    return owner !== undefined && isAlive(owner) ? owner : undefined;
   }
 
   get #lock(): string {

@@ -1,12 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { removeImage } from './cluster/build-image.ts';
 import { deleteCluster } from './cluster/create-cluster.ts';
+import type { Door } from './door.ts';
 import { runLabel } from './job/build-job.ts';
 import { connect, type KubeConnection } from './kube/connection.ts';
 import { deleteMarkedObject } from './kube/create-object.ts';
 import { deleteOwnNamespace } from './kube/own-namespace.ts';
-import { messageOf } from './outcome.ts';
+import { messageOf, type PhaseRecord } from './outcome.ts';
 import { findRelease, uninstallRelease } from './platform/release.ts';
+import { PhaseClock } from './run/phase-clock.ts';
 import type { Made, RunRecord } from './state.ts';
 import { endOrphans } from './tools/end-orphans.ts';
 
@@ -34,6 +36,28 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   }
   if (troubles.length === 0) record.remove();
   return troubles;
+}
+
+/**
+ * Tears down as the phase `teardown` of a run, told to its door.
+ * @param options.advice - stands behind each thing that could not be removed.
+ */
+export async function runTeardown(
+  record: RunRecord,
+  door: Door,
+  options: { seconds: number; advice: string },
+): Promise<{ troubles: string[]; phase: PhaseRecord }> {
+  const clock = new PhaseClock(door);
+  const troubles = await clock.phaseOf(
+    'teardown',
+    async () => {
+      const left = await tearDown(record, AbortSignal.timeout(options.seconds * 1000), (line) => door.say(line));
+      for (const trouble of left) door.warn(`not removed: ${trouble}${options.advice}`);
+      return left;
+    },
+    (left) => left.length === 0,
+  );
+  return { troubles, phase: clock.records[0]! };
 }
 
 /** A namespace that is slow to go is on its way all the same, and `down` looks again. */

@@ -164,6 +164,34 @@ describe('a namespace that was there', () => {
     expect(
       execFileSync('helm', ['list', '--short', '--namespace', given, '--kubeconfig', admin], { encoding: 'utf8' }),
     ).toBe('floe-test\n');
+    execFileSync('helm', ['uninstall', 'floe-test', '--wait', '--namespace', given, '--kubeconfig', admin]);
+  });
+
+  test('where a Job was kept for a look says so before anything is made, of the built-in Job and of one of the user’s own', async () => {
+    const own = writeUserKubeconfig(admin, { token: token('runner', given) });
+    const kept = await runOnExisting({ kubeconfig: own, script: passing, given: { namespace: given }, keepAll: true });
+    expect(kept.onDisk, kept.printed.join('\n')).toMatchObject({ outcome: 'passed' });
+    const jobName = 'integration-tests';
+    // A run is over a moment before the controller has counted its pod.
+    kubectl(admin, ['wait', '--for=condition=complete', `job/${jobName}`, '--namespace', given, '--timeout=60s']);
+    const reason = expect.stringMatching(
+      new RegExp(
+        `^Job ${jobName} stands in namespace ${given} since 20\\S+Z: run ${kept.record.content.runId} made it$`,
+      ),
+    );
+    const remove = `kubectl --namespace ${given} delete job ${jobName}`;
+    const builtIn = await runOnExisting({ kubeconfig: own, script: passing, given: { namespace: given } });
+    expect(builtIn.onDisk.failure).toMatchObject({ kind: 'input', reason, hint: expect.stringContaining(remove) });
+    const job = path.join(mkdtempSync(path.join(tmpdir(), 'own-job-')), 'job.yaml');
+    const container = { name: 'tests', image: sharedImage, command: shell(passing) };
+    const spec = { template: { spec: { restartPolicy: 'Never', containers: [container] } } };
+    writeFileSync(job, JSON.stringify({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: jobName }, spec }));
+    const ofUser = await runOnExisting({ kubeconfig: own, given: { namespace: given, job } });
+    expect(ofUser.onDisk.failure).toMatchObject({ kind: 'input', reason, hint: expect.stringContaining(remove) });
+    for (const { onDisk } of [builtIn, ofUser]) expect(onDisk.phases.map(({ name }) => name)).not.toContain('platform');
+    expect(await tearDown(kept.record, AbortSignal.timeout(120_000), () => {})).toEqual([]);
+    const after = await runOnExisting({ kubeconfig: own, given: { namespace: given, job } });
+    expect(after.onDisk, after.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
   });
 });
 

@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadImages } from '../../src/cluster/load-images.ts';
+import { newRunId, RunRecord } from '../../src/state.ts';
+import { tearDown } from '../../src/teardown.ts';
 import { Registry } from '../registry/registry.ts';
 import { testImage } from './global-setup.ts';
 import { runOnSharedCluster } from './run-on-shared-cluster.ts';
@@ -31,6 +33,33 @@ describe('a test image that is built first', () => {
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: builtImage } });
     expect(run.printed.join('\n')).toMatch(/ENV BUILT=here/);
+  });
+
+  test('goes into a kept cluster when it has changed, and not else; one that was built anew leaves nothing of the former', async () => {
+    const kept = RunRecord.begin(path.join(directory, 'records'), newRunId());
+    const image = `k8s-test-build:${kept.content.runId}`;
+    const dockerfile = path.join(directory, 'kept.Dockerfile');
+    const run = (value: string) => {
+      writeFileSync(dockerfile, `FROM ${testImage}\nENV BUILT=${value}\n`);
+      const script = `test "$BUILT" = ${value} && ${greenScript}`;
+      return runOnSharedCluster({ script, kept, given: { build: directory, dockerfile, image: undefined } });
+    };
+    const idOf = (name: string) =>
+      spawnSync('docker', ['image', 'inspect', '--format', '{{.Id}}', name], { encoding: 'utf8' }).stdout.trim();
+    const first = await run('once');
+    expect(first.onDisk, first.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: image } });
+    expect(first.printed).toContain(`loaded: ${image}`);
+    const id = idOf(image);
+    const again = await run('once');
+    expect(again.onDisk, again.printed.join('\n')).toMatchObject({ outcome: 'passed', image: { name: image } });
+    expect(again.printed).toContain('no image has changed');
+    expect(idOf(image)).toBe(id);
+    const edited = await run('twice');
+    expect(edited.onDisk, edited.printed.join('\n')).toMatchObject({ outcome: 'passed' });
+    expect(edited.printed).toContain(`loaded: ${image}`);
+    expect(idOf(id)).toBe('');
+    expect(await tearDown(kept, AbortSignal.timeout(60_000), () => {})).toEqual([]);
+    expect(idOf(image)).toBe('');
   });
 
   test('and does not build is broken with kind image and the last words of the builder', async () => {

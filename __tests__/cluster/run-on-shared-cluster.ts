@@ -37,6 +37,8 @@ export async function runOnSharedCluster(options: {
   keepNamespace?: boolean;
   /** In place of the shared one. */
   cluster?: ReadyCluster;
+  /** The record of a run that has kept the cluster, for one that enters it again. */
+  kept?: RunRecord;
   /** Told of each line that is printed. */
   onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
@@ -82,6 +84,7 @@ export async function runOnSharedCluster(options: {
     record,
     workDir,
     cluster,
+    ...(options.kept === undefined ? {} : { kept: options.kept }),
     forceCollector: options.forceCollector ?? false,
   });
   const remove = () => removeNamespace(cluster, read.inputs.namespace);

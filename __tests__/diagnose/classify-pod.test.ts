@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hasStayedUp } from '../../src/diagnose/classify-crash.ts';
-import { classifyPod, describePod } from '../../src/diagnose/classify-pod.ts';
+import { classifyPod, describePod, describePods } from '../../src/diagnose/classify-pod.ts';
 import type { ContainerStatus, Pod } from '../../src/kube/objects.ts';
 
 const status = (some: Partial<ContainerStatus>): ContainerStatus => ({
@@ -105,6 +105,19 @@ test.each([
 test('a pod that is waited for is described in one line', () => {
   expect(describePod(waiting('ContainerCreating'))).toBe('web-1: ContainerCreating');
   expect(describePod(pod({ state: { running: {} }, restartCount: 2 }))).toBe('web-1: running, not ready, 2 restarts');
+});
+
+test('nothing is called ready before there is a pod of ours', () => {
+  const named = (name: string, one: Pod): Pod => ({ ...one, metadata: { name, uid: name } });
+  const older = named('older', pod({ state: { running: {} } }));
+  const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+  const up = named('up', pod({ ready: true, state: { running: {} } }, ready));
+  const late = named('late', waiting('ContainerCreating'));
+  const isOurs = (one: Pod) => one !== older;
+  expect(describePods([], isOurs)).toBe('no pod yet');
+  expect(describePods([older], isOurs)).toBe('no new pod yet');
+  expect(describePods([older, up], isOurs)).toBe('all pods ready');
+  expect(describePods([older, up, late], isOurs)).toBe('late: ContainerCreating');
 });
 
 describe('a container without a readiness probe is believed', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adaptJob, giveSecrets } from '../../src/job/adapt-job.ts';
-import { collectorName, routeResults } from '../../src/job/route-results.ts';
+import { collectorName, needsCollector, routeResults } from '../../src/job/route-results.ts';
 import { type JobManifest, type ManifestPodSpec, readJobManifest } from '../../src/job-manifest.ts';
 
 const collector = { image: 'busybox:1.37.0', imageUser: undefined };
@@ -72,6 +72,19 @@ describe('on Kind', () => {
     });
     expect(job.spec.template.spec).toEqual(spec);
   });
+});
+
+test('a volume that is neither on the runner’s disk nor a node’s needs a collector, and the Job stays as it was', () => {
+  const needs = (volume: object) => {
+    const job = jobOf({ containers: [{ name: 'test', volumeMounts: [sharedMount] }], volumes: [volume] });
+    const before = structuredClone(job);
+    const isNeeded = needsCollector({ job, companions: [], container: 'test' }, '/results');
+    expect(job).toEqual(before);
+    return isNeeded;
+  };
+  expect(needs({ name: 'out', emptyDir: {} })).toBe(false);
+  expect(needs({ name: 'out', persistentVolumeClaim: { claimName: 'results' } })).toBe(false);
+  expect(needs({ name: 'out', nfs: { server: 'files', path: '/' } })).toBe(true);
 });
 
 describe('on any other cluster', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isOfRelease, judgeReached, judgeService } from '../../src/platform/judge-services.ts';
+import { judgeReached, judgeService } from '../../src/platform/judge-services.ts';
 import { dnsQuestion, readProbe } from '../../src/platform/probe-from-node.ts';
 import { recorded } from '../diagnose/recorded.ts';
 
@@ -56,11 +56,6 @@ describe('a Service of the platform', () => {
   test('for another name, or without a selector, is none of our business', () => {
     expect(judgeService(service({ type: 'ExternalName' }), { ...there, slices: [] }).kind).toBe('ready');
     expect(judgeService(service({ selector: {} }), { ...there, slices: [] }).kind).toBe('ready');
-  });
-
-  test('belongs to the release that made it', () => {
-    expect(isOfRelease(service(), 'floe-test')).toBe(true);
-    expect(isOfRelease(service(), 'other')).toBe(false);
   });
 });
 

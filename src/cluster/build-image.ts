@@ -1,5 +1,6 @@
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { showStep } from './show-step.ts';
 
 export interface ImageBuild {
   /** Directory. */
@@ -40,10 +41,8 @@ export async function buildImage(
     signal,
     env,
     onLine: (line) => {
-      options.quote(line);
-      const step = toOneLine(line, 120);
-      if (step === '') return;
-      options.waitingFor(`docker build: ${step}`);
+      showStep('docker build', line, options);
+      if (line.trim() === '') return;
       lines.push(line);
       if (lines.length > evidenceLines) lines.shift();
     },
@@ -55,6 +54,12 @@ export async function buildImage(
     hint: `Try it by hand: docker build ${file.join(' ')}${file.length > 0 ? ' ' : ''}${build.context}`,
     evidence: lines,
   });
+}
+
+/** Gives an image one more name. */
+export async function nameImage(image: string, name: string, signal: AbortSignal): Promise<void> {
+  const run = await runProgram('docker', ['image', 'tag', image, name], { signal, timeoutSeconds: 60 });
+  if (run.exitCode !== 0) throw new Error(`docker image tag: ${toOneLine(run.stderr || describeEnd(run))}`);
 }
 
 /** Takes an image's name away, and the image with it when that was its last; layers stay in docker's cache. */

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { listNodeContainers } from './docker.ts';
+import { showStep } from './show-step.ts';
 
 export interface KindCluster {
   /** Unique to the run. */
@@ -51,11 +52,7 @@ export async function createCluster(
     signal: options.signal,
     timeoutSeconds: createDeadlineSeconds,
     env: kindEnvironment,
-    onLine: (line) => {
-      options.quote(line);
-      const step = toOneLine(line);
-      if (step !== '') options.waitingFor(`kind: ${step}`);
-    },
+    onLine: (line) => showStep('kind', line, options),
   });
   options.signal.throwIfAborted();
   if (run.exitCode === 0) return succeed(undefined);

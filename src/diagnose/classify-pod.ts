@@ -299,6 +299,15 @@ function hintForMount(message: string): string {
   return 'The storage driver says why; its own log says more.';
 }
 
+/** What is being waited for: those of our pods that are not ready, in a line. */
+export function describePods(pods: readonly Pod[], isOurs: (pod: Pod) => boolean): string {
+  const ours = pods.filter(isOurs);
+  // Others of the namespace are ready or not, and not what anybody waits for.
+  if (ours.length === 0) return pods.length === 0 ? 'no pod yet' : 'no new pod yet';
+  const waiting = ours.filter((pod) => !isReady(pod) && pod.status?.phase !== 'Succeeded').map(describePod);
+  return waiting.length === 0 ? 'all pods ready' : waiting.join('; ');
+}
+
 /** One line on where a pod stands, for whoever waits for it. */
 export function describePod(pod: Pod): string {
   const name = pod.metadata.name;

@@ -1,14 +1,7 @@
 /** Whether what a release made has come to what it asks for. Pure. */
 import type { Workload } from '../kube/objects.ts';
+import { releaseOf } from '../kube/release-of.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
-
-/** helm marks all that it makes with this. */
-const releaseAnnotation = 'meta.helm.sh/release-name';
-
-/** Whether helm made an object for this release. */
-export function isOfRelease({ metadata }: Pick<Workload, 'metadata'>, release: string): boolean {
-  return metadata.annotations?.[releaseAnnotation] === release;
-}
 
 /**
  * What of a release is not rolled out: `Deployment web has 0 of 2 pods ready`. As `kubectl rollout status` sees it; Jobs are
@@ -16,7 +9,7 @@ export function isOfRelease({ metadata }: Pick<Workload, 'metadata'>, release: s
  */
 export function findUnfinishedRollouts(facts: NamespaceFacts, release: string): string[] {
   const of = (kind: string, list: readonly Workload[], count: (one: Workload) => Progress) =>
-    list.filter((one) => isOfRelease(one, release)).flatMap((one) => describeProgress(kind, one, count(one)));
+    list.filter((one) => releaseOf(one) === release).flatMap((one) => describeProgress(kind, one, count(one)));
   return [
     ...of('Deployment', facts.deployments, ({ spec, status = {} }) => ({
       wanted: spec?.replicas ?? 1,

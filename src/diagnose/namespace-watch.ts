@@ -4,11 +4,10 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { type Change, type ResourceWatch, watchResources } from '../kube/watch.ts';
 import { checkCause } from './check-cause.ts';
-import { describePod } from './classify-pod.ts';
+import { describePods } from './classify-pod.ts';
 import { uidsOfJob } from './find-troubles.ts';
 import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
-import { isReady } from './pod-facts.ts';
 import type { Cause, Trouble } from './trouble.ts';
 
 /** How a wait on a namespace ended. */
@@ -190,12 +189,9 @@ export class NamespaceWatch {
     return this.certainTrouble(({ uid }) => uids.has(uid));
   }
 
-  /** What is being waited for: the pods that are not ready, in a line. */
+  /** What is being waited for, in a line. */
   describe(isOurs: (pod: Pod) => boolean): string {
-    const waiting = this.pods
-      .filter((pod) => isOurs(pod) && !isReady(pod) && pod.status?.phase !== 'Succeeded')
-      .map(describePod);
-    return waiting.length === 0 ? 'all pods ready' : waiting.join('; ');
+    return describePods(this.pods, isOurs);
   }
 }
 

@@ -3,6 +3,7 @@ import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { createObject, deleteObject } from '../kube/create-object.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
+import { releaseOf } from '../kube/release-of.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { runLabel } from './build-job.ts';
 
@@ -15,7 +16,6 @@ export interface CompanionOptions {
   warn: (text: string) => void;
 }
 
-const releaseAnnotation = 'meta.helm.sh/release-name';
 /** What a former run left in it is the user's, and may be what the tests are about. */
 const keptKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim']);
 
@@ -33,7 +33,7 @@ export async function createCompanions(companions: Manifest[], options: Companio
       if (creation.kind === 'created') continue;
       const { metadata } = creation.object;
       if (metadata.labels?.[runLabel] === runId) continue;
-      const release = metadata.annotations?.[releaseAnnotation];
+      const release = releaseOf(creation.object);
       if (release !== undefined) say(`${what} is part of release ${release}, and is taken as it is`);
       else if (!isOurs(metadata)) return { ok: false, failure: notOurs(what) };
       else if (keptKinds.has(companion.kind)) say(`${what} is there from a former run, and is kept with what is in it`);
@@ -58,9 +58,9 @@ export async function clearFormerJob(job: Manifest, options: CompanionOptions): 
   const what = `Job/${job.metadata.name}`;
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs/${job.metadata.name}`;
   try {
-    const { metadata } = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal });
-    const release = metadata.annotations?.[releaseAnnotation];
-    if (release === undefined && !isOurs(metadata)) return { ok: false, failure: notOurs(what) };
+    const former = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal });
+    const release = releaseOf(former);
+    if (release === undefined && !isOurs(former.metadata)) return { ok: false, failure: notOurs(what) };
     if (release === undefined) say(`${what} of a former run is deleted`);
     else
       warn(

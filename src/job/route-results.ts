@@ -9,6 +9,7 @@ import {
   type ManifestContainer,
   type ManifestMount,
   type ManifestVolume,
+  type TestJob,
 } from '../job-manifest.ts';
 
 /** How results come home. */
@@ -103,6 +104,16 @@ export function routeResults(
   addCollector(job, container, read, options.collector);
   changes.push(`a container ${collectorName} reads the results out of volume ${read.name}`);
   return { route: { kind: 'collector', claim: undefined }, changes };
+}
+
+/** Whether results come out of a Job by a collector alone, even where the runner's own disk is in reach. */
+export function needsCollector({ job, container }: TestJob, resultsPath: string): boolean {
+  const { route } = routeResults(structuredClone(job), container, {
+    resultsPath,
+    resultsNodePath: '/anywhere',
+    collector: { image: 'any', imageUser: undefined },
+  });
+  return route.kind === 'collector';
 }
 
 /** A pod that reads the results out of a claim whose pod is gone. */

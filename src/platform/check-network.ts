@@ -4,9 +4,10 @@ import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { EndpointSlice, Pod, Service } from '../kube/objects.ts';
+import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
-import { isOfRelease, judgeReached, judgeService, type ServiceState, type Target } from './judge-services.ts';
+import { judgeReached, judgeService, type ServiceState, type Target } from './judge-services.ts';
 import { probeFromNode } from './probe-from-node.ts';
 
 /** A container without a readiness probe may begin to listen long after helm takes it for ready. */
@@ -70,7 +71,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
   const workloads = [...deployments, ...statefulSets, ...daemonSets, ...replicaSets];
   const look: Look = { troubles: [], warnings: [], isSettled: true };
   const ready: { service: Service; targets: Target[] }[] = [];
-  for (const service of facts.services.filter((one) => release !== undefined && isOfRelease(one, release))) {
+  for (const service of facts.services.filter((one) => release !== undefined && releaseOf(one) === release)) {
     const state = judgeService(service, { ...facts, pods: watch.pods, workloads });
     if (state.kind === 'ready') ready.push({ service, targets: state.targets });
     else if (state.kind === 'no-pods') look.warnings.push(state.words);

@@ -57,6 +57,13 @@ export function explainPull(what: string, output: string, host: string): Failure
   };
 }
 
+/** A failure of kind `chart` for a version that is not there; `who` is "there is", or a repository "has", no such version. */
+export function explainNoVersion(who: string, chart: string, wanted: string, versions: string[]): Failure {
+  const near = findNearVersions(wanted, versions).join(', ');
+  const reason = `${who} no version ${wanted || 'that is released'} of ${chart}; the nearest there are: ${near}`;
+  return { kind: 'chart', reason: toOneLine(reason), hint: 'Give one of these as chart-version.', evidence: [] };
+}
+
 function hintOf(trouble: PullTrouble, host: string): string {
   switch (trouble) {
     case 'plain-http':
@@ -91,7 +98,7 @@ export function findSimilar(wanted: string, names: string[], count = 5): string[
  * The versions nearest to one that is not there: those that share most of its numbers, of these the nearest, and the newest
  * of all; newest first.
  */
-export function findNearVersions(wanted: string, versions: string[], count = 5): string[] {
+function findNearVersions(wanted: string, versions: string[], count = 5): string[] {
   const aim = numbersOf(wanted);
   const farness = (version: string) => {
     const numbers = numbersOf(version);

@@ -1,7 +1,7 @@
 import { hasStayedUp } from '../diagnose/classify-crash.ts';
 import { remedyForHook } from '../diagnose/classify-held-hook.ts';
 import { classifyNotReady } from '../diagnose/classify-pod.ts';
-import { findUnfinishedRollouts, isOfRelease } from '../diagnose/classify-rollout.ts';
+import { findUnfinishedRollouts } from '../diagnose/classify-rollout.ts';
 import { explainTrouble } from '../diagnose/explain-trouble.ts';
 import { findTroubles } from '../diagnose/find-troubles.ts';
 import { factPaths, type NamespaceFacts } from '../diagnose/namespace-facts.ts';
@@ -20,6 +20,7 @@ import type { Trouble } from '../diagnose/trouble.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
+import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
 import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
@@ -164,7 +165,7 @@ class Installation {
         listResources<Workload>(connection, path, signal),
       );
       const all = (await Promise.all(lists)).flat();
-      return succeed(all.filter((one) => isOfRelease(one, this.#chart.release)).map((one) => one.metadata.uid));
+      return succeed(all.filter((one) => releaseOf(one) === this.#chart.release).map((one) => one.metadata.uid));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return fail('api', `what helm has made could not be listed: ${error.message}`);
@@ -303,7 +304,7 @@ class Installation {
           (pod) =>
             claimsOf(pod).includes(claim.metadata.name) &&
             // Of a StatefulSet's template, or left by a release of this name; others were given on purpose.
-            (claim.metadata.name.endsWith(`-${pod.metadata.name}`) || isOfRelease(claim, this.#chart.release)),
+            (claim.metadata.name.endsWith(`-${pod.metadata.name}`) || releaseOf(claim) === this.#chart.release),
         ),
     );
   }

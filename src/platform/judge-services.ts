@@ -26,11 +26,6 @@ export type ServiceState =
   /** No pod has its labels: a mistake in its selector, or pods that are still to be made by somebody. */
   | { kind: 'no-pods'; words: string };
 
-/** The Services that helm made for a release. */
-export function isOfRelease(service: Service, release: string): boolean {
-  return service.metadata.annotations?.['meta.helm.sh/release-name'] === release;
-}
-
 export function judgeService(service: Service, facts: ServiceFacts): ServiceState {
   const { name } = service.metadata;
   const selector = service.spec?.selector ?? {};

@@ -1,6 +1,7 @@
 /** What has to be done for a platform that stands to be what the chart and its images say now. Decided here, from values. */
 import { controllerOf, hasEnded, isBeingDeleted } from '../diagnose/pod-facts.ts';
 import type { Job, Pod } from '../kube/objects.ts';
+import { releaseOf } from '../kube/release-of.ts';
 import type { ReleaseRevision } from './release.ts';
 
 export interface PlatformFacts {
@@ -45,9 +46,8 @@ export function planUpdate(facts: PlatformFacts): PlatformUpdate {
 }
 
 /** Whether helm made a Job. Programs of the platform may make others as they go, for each piece of their work. */
-function isOfChart({ metadata }: Job): boolean {
-  const { annotations = {} } = metadata;
-  return 'meta.helm.sh/release-name' in annotations || 'helm.sh/hook' in annotations;
+function isOfChart(job: Job): boolean {
+  return releaseOf(job) !== undefined || job.metadata.annotations?.['helm.sh/hook'] !== undefined;
 }
 
 function imagesOf(pod: Pod): string[] {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChartSource, describeSource } from '../chart-source.ts';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
 import { describeEnd, type ProgramRun } from '../tools/run-program.ts';
-import { classifyPull, explainPull, findNearVersions, findSimilar, mayPass, quoteHelm } from './explain-pull.ts';
+import { classifyPull, explainNoVersion, explainPull, findSimilar, mayPass, quoteHelm } from './explain-pull.ts';
 import type { HelmHome, RepositoryIndex } from './helm-home.ts';
 
 export interface PullLimits {
@@ -137,12 +137,7 @@ async function explainNotThere(source: RegistrySource, question: Question): Prom
     const isNameUnknown = answers.every((answer) => classifyPull(outputOf(answer)) === 'not-there');
     return isNameUnknown ? tell(`there is no chart ${reference}`, hint, outputOf(answers[0]!)) : undefined;
   }
-  const near = findNearVersions(wanted, [...new Set(versions)]);
-  return tell(
-    `there is no version ${wanted || 'that is released'} of ${reference}; the nearest there are: ${near.join(', ')}`,
-    'Give one of these as chart-version.',
-    '',
-  );
+  return explainNoVersion('there is', reference, wanted, [...new Set(versions)]);
 }
 
 // ── a chart repository ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -172,12 +167,11 @@ async function pullFromRepository(
   const args = ['pull', `${repository}/${source.name}`, ...version, '--destination', directory];
   const pull = await askElsewhere(args, question);
   const output = outputOf(pull);
-  if (pull.exitCode !== 0 && /no chart version found/.test(output)) {
-    const wanted = source.version ?? 'that is released';
-    const near = findNearVersions(source.version ?? '', versions);
-    const reason = `${source.address} has no version ${wanted} of ${source.name}; the nearest there are: ${near.join(', ')}`;
-    return { ok: false, failure: tell(reason, 'Give one of these as chart-version.') };
-  }
+  if (pull.exitCode !== 0 && /no chart version found/.test(output))
+    return {
+      ok: false,
+      failure: explainNoVersion(`${source.address} has`, source.name, source.version ?? '', versions),
+    };
   // Archives may lie elsewhere than the index.
   const host = /https?:\/\/([^/\s"]+)/.exec(quoteHelm(output))?.[1] ?? new URL(source.address).host;
   if (pull.exitCode !== 0) return { ok: false, failure: explainPull(what, output, host) };

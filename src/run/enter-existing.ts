@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dump } from 'js-yaml';
 import { reachCluster } from '../cluster/reach-cluster.ts';
-import { runLabel } from '../job/build-job.ts';
+import { jobName, runLabel } from '../job/build-job.ts';
 import type { Manifest, TestJob } from '../job-manifest.ts';
 import { describePermission, findForbidden, type Permission, rulesFor } from '../kube/access-review.ts';
 import { ApiError } from '../kube/api-error.ts';
@@ -15,6 +15,7 @@ import { listResources } from '../kube/resources.ts';
 import { fail, type Result, succeed } from '../outcome.ts';
 import { findRelease } from '../platform/release.ts';
 import { RunRecord } from '../state.ts';
+import { findJobInWay } from './find-job-in-way.ts';
 import { apiVersionsOf, planPermissions } from './plan-permissions.ts';
 import type { Run } from './run.ts';
 
@@ -57,7 +58,7 @@ export async function enterExisting(
     if (!given.ok) return given;
     const allowed = await checkPermissions(run, connection, chart, own);
     if (!allowed.ok) return allowed;
-    const free = run.isNamespaceGiven ? await checkGivenNamespace(run, connection) : succeed(undefined);
+    const free = run.isNamespaceGiven ? await checkGivenNamespace(run, connection, own) : succeed(undefined);
     if (free.ok) await reapLeftovers(run, connection);
     return free;
   } catch (error) {
@@ -152,8 +153,12 @@ function renderGrant(missing: Permission[], user: string): string {
     .join('---\n');
 }
 
-/** In a namespace that is not ours alone: nobody's release is touched, and no other run's Job. */
-async function checkGivenNamespace(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
+/** In a namespace that is not ours alone: nobody's release is touched, and nobody's Job. */
+async function checkGivenNamespace(
+  run: Run,
+  connection: KubeConnection,
+  own: TestJob | undefined,
+): Promise<Result<undefined>> {
   const { namespace, release, chart } = run.inputs;
   if (chart !== undefined && (await findRelease(connection, { name: release, namespace }, run.signal)) !== undefined)
     return fail(
@@ -164,19 +169,14 @@ async function checkGivenNamespace(run: Run, connection: KubeConnection): Promis
       },
     );
   const jobs = await listResources<Job>(connection, `/apis/batch/v1/namespaces/${namespace}/jobs`, run.signal);
-  const other = jobs.find(
-    ({ metadata, status }) =>
-      metadata.labels?.[runLabel] !== undefined &&
-      !(status?.conditions ?? []).some(({ type, status: is }) => is === 'True' && /^(Complete|Failed)$/.test(type)),
-  );
-  if (other === undefined) return succeed(undefined);
-  return fail(
-    'input',
-    `another run (${other.metadata.labels![runLabel]}) uses namespace ${namespace}: its Job ${other.metadata.name} has not ended`,
-    {
-      hint: 'Wait for it, delete that Job if its run has died, or leave namespace out: then each run makes one of its own.',
-    },
-  );
+  const over = RunRecord.list(path.dirname(run.record.file)).filter((record) => !record.isAlive);
+  const failure = findJobInWay(jobs, {
+    namespace,
+    name: own?.job.metadata.name ?? jobName,
+    isOwn: own !== undefined,
+    removable: new Set(over.map(({ content }) => content.runId)),
+  });
+  return failure === undefined ? succeed(undefined) : { ok: false, failure };
 }
 
 /** Has the namespaces of runs that died deleted. What goes wrong with that is told, and is not this run's failure. */

@@ -65,9 +65,9 @@ export class PhaseClock {
     return this.#time(name, work, (result) => result.ok && hasGoneWell());
   }
 
-  /** Runs a phase that can fail by an exception alone. */
-  phaseOf<T>(name: PhaseName, work: () => Promise<T>): Promise<T> {
-    return this.#time(name, work, () => true);
+  /** Runs a phase that fails by an exception, or by what `hasPassed` denies of what it made. */
+  phaseOf<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean = () => true): Promise<T> {
+    return this.#time(name, work, hasPassed);
   }
 
   async #time<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean): Promise<T> {

@@ -38,19 +38,6 @@ export async function readOwnJob(
   });
 }
 
-/** Whether the results of a Job need a collector in its pod, and with it its image. */
-export function needsCollector(run: Run, job: TestJob | undefined): boolean {
-  if (run.forceCollector) return true;
-  if (job === undefined) return false;
-  const { resultsPath, collectorImage } = run.inputs;
-  const { route } = routeResults(structuredClone(job.job), job.container, {
-    resultsPath,
-    resultsNodePath: '/anywhere',
-    collector: { image: collectorImage, imageUser: undefined },
-  });
-  return route.kind === 'collector';
-}
-
 /**
  * Decides the Job of this run and creates all that it needs before it: its companions and the Secret.
  * @returns a failure of kind `chart`, `input`, `start` or `api`.

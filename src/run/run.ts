@@ -177,7 +177,8 @@ export class Run {
     const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && options.stopped === undefined;
     this.inputs = {
       ...inputs,
-      image: inputs.image === '' ? builtImageName(runId) : inputs.image,
+      // In a kept cluster it has the same name each time: the nodes that have it under that name need no other.
+      image: inputs.image === '' ? builtImageName(options.kept?.content.runId ?? runId) : inputs.image,
       namespace: isOwnNamespace ? `${inputs.namespace}-${runId}` : inputs.namespace,
     };
     this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));

@@ -1,0 +1,86 @@
+/** Files by which one process at a time has something for itself. One that ended without giving it back holds nobody up. */
+import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { identifySelf, isAlive, type ProcessIdentity } from './is-alive.ts';
+
+/** A writer that has not said by then who it is was ended before it could. */
+const writingMilliseconds = 5000;
+
+/** Who wrote a lock, be it still alive or not; undefined when there is none, or its writer has not said. */
+export function writerOf(lock: string): ProcessIdentity | undefined {
+  return read(lock)?.writer;
+}
+
+/**
+ * Takes a lock for this process, until it removes it or ends.
+ * @returns the process that has it, if that is another one; its id is 0 where it is still about to say who it is.
+ */
+export function takeLock(lock: string): ProcessIdentity | undefined {
+  while (!create(lock)) {
+    const owner = ownerOf(lock);
+    if (owner === 'nobody') continue;
+    if (owner !== 'dead') return owner;
+    // Of those who find the same lock of a dead process the second would remove that of the first: one at a time looks again.
+    const guard = `${lock}.dead`;
+    const other = takeLock(guard);
+    if (other !== undefined) return other;
+    try {
+      if (ownerOf(lock) === 'dead') rmSync(lock);
+    } finally {
+      rmSync(guard, { force: true });
+    }
+  }
+  return undefined;
+}
+
+/** @returns false when it is there already. */
+function create(lock: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(lock, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    writeFileSync(fd, JSON.stringify(identifySelf()));
+  } catch (error) {
+    rmSync(lock, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return true;
+}
+
+function ownerOf(lock: string): ProcessIdentity | 'nobody' | 'dead' {
+  const found = read(lock);
+  if (found === undefined) return 'nobody';
+  const { writer, ageMilliseconds } = found;
+  if (writer !== undefined) return isAlive(writer) ? writer : 'dead';
+  return ageMilliseconds < writingMilliseconds ? { pid: 0, startTicks: '' } : 'dead';
+}
+
+/** Both of one and the same file, whatever has its name a moment later; undefined when there is none. */
+function read(lock: string): { writer: ProcessIdentity | undefined; ageMilliseconds: number } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(lock, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const ageMilliseconds = Date.now() - fstatSync(fd).mtimeMs;
+    return { writer: parse(readFileSync(fd, 'utf8')), ageMilliseconds };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function parse(text: string): ProcessIdentity | undefined {
+  try {
+    return JSON.parse(text) as ProcessIdentity;
+  } catch {
+    return undefined;
+  }
+}
