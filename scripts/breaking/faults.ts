@@ -23,7 +23,10 @@ export const mistakes: Record<string, (container: Container) => void> = {
   polaris: setVariable('CATALOG_S3_ENDPOINT', 'http://minio:9001'),
   minio: setVariable('MINIO_ROOT_PASSWORD', 'of-another-cluster'),
   cube: setVariable('CUBEJS_DB_NAME', 'dagster'),
-  'otel-collector': addWord('--set=exporters.otlp.endpoint=jaeger:4318'),
+  'otel-collector': (container) => {
+    container.args!.push('--config', 'env:MORE_CONFIG');
+    container.env = [{ name: 'MORE_CONFIG', value: 'exporters: { otlp: { endpoint: "jaeger:4318" } }' }];
+  },
   jaeger: addWord('--collector.otlp.enabled=false'),
   prometheus: addWord('--query.max-samples=1'),
 };
