@@ -80,10 +80,7 @@ export function bringBack(workload: Workload, workloads: readonly Workload[]): v
   for (const one of workloads) waitUntilReady(one);
 }
 
-/**
- * Waits until Dagster answers what it has to ask the database for. For some seconds after a database has come back it tells
- * those who ask that there is none, being ready itself.
- */
+/** Waits until Dagster answers what it has to ask the database for: a Service learns of a new pod a moment after it is ready. */
 export async function waitForAnswer(): Promise<void> {
   const query = encodeURIComponent('{ runsOrError(limit: 1) { __typename } }');
   const url = `/api/v1/namespaces/${namespace}/services/dagster-webserver:http/proxy/graphql?query=${query}`;

@@ -48,7 +48,10 @@ class DagsterClient:
     def query(self, query: str, **variables: object) -> dict:
         """Return `data` of the answer; raise `DagsterError` where GraphQL reports errors."""
         response = self._http.post("/graphql", json={"query": query, "variables": variables})
-        body = response.raise_for_status().json()
+        if response.headers.get("content-type") != "application/json":
+            response.raise_for_status()
+        # Of status 500 too the answer says what went wrong: in `errors`, or as a PythonError in its data.
+        body = response.json()
         if body.get("errors"):
             raise DagsterError("; ".join(error["message"] for error in body["errors"]))
         return body["data"]
