@@ -14,7 +14,8 @@ export default defineConfig({
           name: 'quick',
           include: ['__tests__/**/*.test.ts'],
           exclude: ['__tests__/cluster/**'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -55,7 +55,7 @@ process.exitCode = isGreen ? 0 : 1;
 
 /**
  * On one shared cluster, whose tests mostly wait and so run two files at once; then, one after another, those that need the
- * machine for themselves, since they make clusters of their own or look at all that the machine has.
+ * machine for themselves, since they make clusters of their own, look at all that the machine has, or say so.
  */
 async function runClusterTests(): Promise<void> {
   const { cluster, remove } = await makeSharedCluster();
@@ -66,7 +66,9 @@ async function runClusterTests(): Promise<void> {
       .filter((name) => name.endsWith('.test.ts'))
       .map((name) => path.join('__tests__/cluster', name));
     const needsMachine = (file: string) =>
-      /(command-line|action-step)\.ts'|makeSharedCluster/.test(readFileSync(file, 'utf8'));
+      /(command-line|action-step)\.ts'|makeSharedCluster|\/\/ Needs the machine for itself/.test(
+        readFileSync(file, 'utf8'),
+      );
     const env = { FLOE_TEST_CLUSTER: described };
     await runVitest(
       'cluster',

@@ -118,7 +118,7 @@ describe('fault 16: an image without shell, tar or root', () => {
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'broken', failure: { kind: 'start' } });
     expect(run.onDisk.failure?.reason).toMatch(/runAsUser breaks non-root policy|runAsNonRoot/);
     expect(run.onDisk.failure?.hint).toMatch(/give the image a numeric USER/);
-    expect(run.onDisk.phases.find((phase) => phase.name === 'tests')?.seconds).toBeLessThan(10);
+    expect(run.onDisk.phases.find((phase) => phase.name === 'tests')?.seconds).toBeLessThan(30);
   });
 });
 
@@ -129,9 +129,14 @@ describe('results that grow without end', () => {
       given: { 'results-limit': '10M', grace: '1s' },
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'broken', failure: { kind: 'results' } });
-    expect(run.onDisk.failure?.reason).toMatch(
-      /the tests wrote 28\.6 MiB to \/results, above the limit of 9\.5 MiB.*the largest is core\.1/,
+    const { reason } = run.onDisk.failure!;
+    expect(reason).toMatch(
+      /the tests wrote [\d.]+ MiB to \/results, above the limit of 9\.5 MiB.*the largest is core\.1/,
     );
+    // What was there when it was seen: at most all of it.
+    const wrote = Number(/wrote ([\d.]+) MiB/.exec(reason)![1]);
+    expect(wrote).toBeGreaterThan(9.5);
+    expect(wrote).toBeLessThan(28.7);
     expect(readFileSync(path.join(run.dir.results, 'small'), 'utf8')).toBe('small\n');
     expect(existsSync(path.join(run.dir.results, 'core.1'))).toBe(false);
     expect(run.onDisk.warnings).toContainEqual(expect.stringMatching(/1 files of the results .* left out: core\.1/));

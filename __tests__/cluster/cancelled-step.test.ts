@@ -79,7 +79,7 @@ async function expectTold(step: ReturnType<typeof startOn>, post: ProgramEnd, re
 describe('fault 11: a cancel as GitHub sends it', () => {
   // Without a cluster: killed-step.test.ts; on the command line: cancel.test.ts.
   test.each([
-    { phase: 'preflight', seen: /::group::preflight/, during: /during (preflight|the start)/ },
+    { phase: 'preflight', seen: /::group::preflight/, during: /during (preflight|the start|tools)/ },
     { phase: 'cluster', seen: /Preparing nodes/, during: /during (cluster|images)/ },
   ])('in phase $phase is cancelled, and post leaves nothing behind', async ({ phase, seen, during }) => {
     const before = takeInventory();
@@ -141,7 +141,7 @@ describe('fault 11: a cancel as GitHub sends it', () => {
         `trap 'echo "so be it, $TOKEN" > /results/told.txt; exit 3' TERM; ${leak}; echo "the tests have begun"; sleep 600 & wait`,
       ),
       // So large that it is still on its way when the seconds after a cancel are over.
-      results: start('results', `${leak}; ${report}; truncate --size=3G /results/z-huge`, {
+      results: start('results', `sleep 20; ${leak}; ${report}; truncate --size=3G /results/z-huge`, {
         profile: 'none',
         'results-limit': '4Gi',
       }),

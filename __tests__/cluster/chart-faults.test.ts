@@ -56,7 +56,7 @@ const faults = {
           readinessProbe: { periodSeconds: 1, exec: { command: shell('echo warehouse: connection refused; exit 1') } },
         }),
       }),
-      given: { 'platform-timeout': '20s' },
+      given: { 'platform-timeout': '60s' },
     }),
   'late by its own deadline': () =>
     runChart({
@@ -64,7 +64,7 @@ const faults = {
         'a.yaml': deployment(
           'web',
           { readinessProbe: { periodSeconds: 1, exec: { command: shell('echo warming up; exit 1') } } },
-          { spec: { progressDeadlineSeconds: 15 } },
+          { spec: { progressDeadlineSeconds: 45 } },
         ),
       }),
     }),
@@ -325,7 +325,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
         /^Deployment web was not ready within its progressDeadlineSeconds: container main of pod web-\S+ runs but is not ready: readiness probe: warming up$/,
       hint: /progressDeadlineSeconds/,
       proof: /Unhealthy.*warming up/,
-      visibleAt: (run) => new Date(Date.parse(firstSeen(run, 'ScalingReplicaSet') ?? '') + 15_000).toISOString(),
+      visibleAt: (run) => new Date(Date.parse(firstSeen(run, 'ScalingReplicaSet') ?? '') + 45_000).toISOString(),
     },
   ],
 ];
@@ -359,13 +359,13 @@ describe('fault 6, and 5 for pods of the chart', () => {
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, hint, evidence } = run.onDisk.failure!;
     expect(reason).toMatch(
-      /^the chart is not ready after 20 s: container main of pod web-\S+ runs but is not ready: readiness probe: warehouse: connection refused$/,
+      /^the chart is not ready after 60 s: container main of pod web-\S+ runs but is not ready: readiness probe: warehouse: connection refused$/,
     );
     expect(hint).toMatch(/platform-timeout/);
     expect(evidence).toContain('waiting for the warehouse');
     const platform = run.onDisk.phases.find((phase) => phase.name === 'platform')!;
-    expect(platform.seconds).toBeGreaterThan(19);
-    expect(platform.seconds).toBeLessThan(20 + maxSeconds);
+    expect(platform.seconds).toBeGreaterThan(59);
+    expect(platform.seconds).toBeLessThan(60 + 2 * maxSeconds);
   });
 
   test.each([

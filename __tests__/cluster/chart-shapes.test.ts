@@ -205,8 +205,8 @@ const runSmall = (program: string, given: RawInputs) =>
 
 const starts = {
   slow: () => runSmall('sleep 12; touch /tmp/ready; sleep 3600', { 'helm-wait': 'false' }),
-  never: () => runSmall('sleep 3600', { 'platform-timeout': '15s' }),
-  neverAlone: () => runSmall('sleep 3600', { 'platform-timeout': '15s', 'helm-wait': 'false' }),
+  never: () => runSmall('sleep 3600', { 'platform-timeout': '60s' }),
+  neverAlone: () => runSmall('sleep 3600', { 'platform-timeout': '60s', 'helm-wait': 'false' }),
   flow: () => runFlow({ 'helm-wait': 'false' }),
   flowByDefault: () => runFlow(),
   postgres: runPostgresTwice,
@@ -346,7 +346,7 @@ describe('helm-wait', () => {
     expect(run.onDisk.failure, tell(run)).toMatchObject({
       kind: 'chart',
       reason: expect.stringMatching(
-        /^the chart is not ready after 15 s: container main of pod web-\S+ runs but is not ready: /,
+        /^the chart is not ready after 60 s: container main of pod web-\S+ runs but is not ready: /,
       ),
     });
     expect(run.onDisk.failure!.hint).not.toMatch(/helm-wait/);
@@ -356,7 +356,7 @@ describe('helm-wait', () => {
     const run = await runs.never;
     expect(run.onDisk.failure, tell(run)).toMatchObject({
       kind: 'chart',
-      reason: expect.stringMatching(/^the chart is not ready after 15 s: container main of pod web-/),
+      reason: expect.stringMatching(/^the chart is not ready after 60 s: container main of pod web-/),
       hint: expect.stringMatching(
         /helm makes the post-install hook Job seed only when all pods are ready; if it waits for that: Set helm-wait: false/,
       ),

@@ -76,7 +76,7 @@ describe('results that are not on the runner’s disk', () => {
     let isDeleted: Promise<void> | undefined;
     const run = await runOnSharedCluster({
       forceCollector: true,
-      script: 'echo early > /results/early; sleep 7; echo now; sleep 600',
+      script: 'echo early > /results/early; sleep 20; echo now; sleep 600',
       given: { ...collector, namespace },
       onPrinted: (line) => {
         if (line === 'now') isDeleted ??= deleteTestPod(namespace);

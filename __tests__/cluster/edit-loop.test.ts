@@ -131,8 +131,8 @@ describe('an edit in a kept cluster', () => {
     expect(end.output).toMatch(/restarted, for their images have changed: web-/);
     expect(end.verdict?.tests).toMatchObject({ total: 1, passed: 1 });
     // Of the red run before nothing is left in this one's results or namespace.
-    const left = (await listPods()).map(({ metadata }) => metadata.name.replace(/-.*/, ''));
-    expect(left.sort()).toEqual(['integration', 'web']);
+    const left = async () => (await listPods()).map(({ metadata }) => metadata.name.replace(/-.*/, '')).sort();
+    await expect.poll(left, { timeout: 60_000 }).toEqual(['integration', 'web']);
   });
 
   test('of a value has the chart upgraded, beside which a second call is refused', async () => {

@@ -9,7 +9,7 @@ import { liveBytes } from '../live-bytes.ts';
 import { sharedImage } from './global-setup.ts';
 
 const namespace = `exec-${Date.now()}`;
-const signal = AbortSignal.timeout(5 * 60_000);
+const signal = AbortSignal.timeout(20 * 60_000);
 const megabyte = 1024 * 1024;
 let connection: KubeConnection;
 

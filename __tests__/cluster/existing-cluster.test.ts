@@ -34,8 +34,15 @@ const describeStanding = () =>
 const passing = pytestScript('def test_one(): pass\ndef test_two(): pass\n');
 
 let kubeconfig = '';
-beforeAll(() => {
+beforeAll(async () => {
   for (const namespace of [accounts, given]) kubectl(admin, ['create', 'namespace', namespace]);
+  // What Kubernetes puts into each itself comes a moment later.
+  for (const namespace of [accounts, given])
+    await expect
+      .poll(() => kubectl(admin, ['get', 'configmaps,serviceaccounts', '--namespace', namespace, '--output=name']), {
+        timeout: 60_000,
+      })
+      .toMatch(/kube-root-ca\.crt[\s\S]*serviceaccount\/default/);
   kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', accounts]);
   kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', given]);
   for (const file of ['own-namespace.yaml', 'given-namespace.yaml'])
@@ -100,7 +107,7 @@ describe('a user with the shipped ClusterRole', () => {
     const run = await runOnExisting({ kubeconfig, script: passing });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed' });
     expect(run.printed).toContainEqual(expect.stringMatching(/^namespace reaped-dead of a run that died/));
-    kubectl(admin, ['wait', '--for=delete', 'namespace/reaped-dead', '--timeout=60s']);
+    kubectl(admin, ['wait', '--for=delete', 'namespace/reaped-dead', '--timeout=180s']);
     const left = listNamespaces().filter((name) => name.includes('reaped-'));
     kubectl(admin, ['delete', 'namespace', 'reaped-alive', 'reaped-unmarked', 'reaped-other', '--wait=false']);
     expect(left).toEqual(['namespace/reaped-alive', 'namespace/reaped-other', 'namespace/reaped-unmarked']);
@@ -112,7 +119,7 @@ describe('a user with the shipped ClusterRole', () => {
     const [cancelled, late] = await Promise.all([
       runOnExisting({
         kubeconfig,
-        script: 'echo early > /results/early; sleep 4; echo begun; sleep 600',
+        script: 'echo early > /results/early; sleep 15; echo begun; sleep 600',
         signal: cancel.signal,
         // The pod of a run that is torn down is given as long as its tests are.
         given: { grace: '3s' },
@@ -126,7 +133,7 @@ describe('a user with the shipped ClusterRole', () => {
     expect(cancelled.onDisk, cancelled.printed.join('\n')).toMatchObject({ outcome: 'cancelled' });
     expect(readFileSync(path.join(cancelled.dir.results, 'early'), 'utf8')).toBe('early\n');
     expect(listNamespaces()).toContain(`namespace/${cancelled.namespace}`);
-    expect(await tearDown(cancelled.record, AbortSignal.timeout(120_000), () => {})).toEqual([]);
+    expect(await tearDown(cancelled.record, AbortSignal.timeout(300_000), () => {})).toEqual([]);
     expect(listNamespaces()).not.toContain(`namespace/${cancelled.namespace}`);
     expect(late.onDisk, late.printed.join('\n')).toMatchObject({ outcome: 'failed', failure: { kind: 'timeout' } });
     expect(readFileSync(path.join(late.dir.results, 'late'), 'utf8')).toBe('late\n');
@@ -189,7 +196,7 @@ describe('a namespace that was there', () => {
     const ofUser = await runOnExisting({ kubeconfig: own, given: { namespace: given, job } });
     expect(ofUser.onDisk.failure).toMatchObject({ kind: 'input', reason, hint: expect.stringContaining(remove) });
     for (const { onDisk } of [builtIn, ofUser]) expect(onDisk.phases.map(({ name }) => name)).not.toContain('platform');
-    expect(await tearDown(kept.record, AbortSignal.timeout(120_000), () => {})).toEqual([]);
+    expect(await tearDown(kept.record, AbortSignal.timeout(300_000), () => {})).toEqual([]);
     const after = await runOnExisting({ kubeconfig: own, given: { namespace: given, job } });
     expect(after.onDisk, after.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
   });

@@ -107,13 +107,13 @@ describe('time', () => {
   test('a test that hangs is named, with what had finished, what was not run, and the stacks of Python', async () => {
     const run = await runOnSharedCluster({
       script: script(suiteWith('time.sleep(600)')),
-      given: { 'test-helper': 'on', timeout: '5s', grace: '1s' },
+      given: { 'test-helper': 'on', timeout: '20s', grace: '1s' },
     });
     expect(run.onDisk.failure).toMatchObject({
       kind: 'timeout',
-      reason: 'the tests did not end within 5 s; 12 of 40 tests finished, in flight: test_deed, 27 not run',
+      reason: 'the tests did not end within 20 s; 12 of 40 tests finished, in flight: test_deed, 27 not run',
     });
-    expect(named(run.report.tests, 'test_deed')?.message).toBe('the tests did not end within 5 s');
+    expect(named(run.report.tests, 'test_deed')?.message).toBe('the tests did not end within 20 s');
     const stacks = readFileSync(path.join(run.dir.cluster, 'test-helper/stacks.txt'), 'utf8');
     expect(stacks).toMatch(/File "\/tmp\/test_it\.py", line 5 in test_deed/);
   });

@@ -4,6 +4,8 @@ import { describe, expect, inject, test } from 'vitest';
 import { kubectl } from './run-on-existing.ts';
 import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 
+// Needs the machine for itself: a cancelled run has few seconds for what is left to do.
+
 /** A run that is cancelled as soon as a line is printed. */
 function cancelAt(line: string) {
   const cancel = new AbortController();
@@ -53,7 +55,9 @@ describe('a cancel during the tests', () => {
     const ended = '{.items[*].status.containerStatuses[*].state.terminated.exitCode}';
     const pods = ['get', 'pods', '--namespace', namespace, `--output=jsonpath=${ended}`];
     // Of its end the cluster tells a moment later.
-    await expect.poll(() => kubectl(inject('cluster').kubeconfigPath, pods)).toBe(exitCode);
+    await expect
+      .poll(() => kubectl(inject('cluster').kubeconfigPath, pods), { timeout: 60_000, interval: 500 })
+      .toBe(exitCode);
     const results = readdirSync(run.dir.results);
     expect(results).toContain('leak-1.txt');
     const texts = results.map((name) => readFileSync(path.join(run.dir.results, name), 'utf8'));

@@ -24,7 +24,12 @@ http.server.ThreadingHTTPServer(('', 8080), Handler).serve_forever()
 const polaris = deployment('polaris', {
   command: python(server),
   resources: { limits: { memory: '64Mi' } },
-  readinessProbe: { periodSeconds: 1, failureThreshold: 1, httpGet: { path: '/health', port: 8080 } },
+  readinessProbe: {
+    periodSeconds: 1,
+    failureThreshold: 1,
+    timeoutSeconds: 10,
+    httpGet: { path: '/health', port: 8080 },
+  },
 });
 
 /** Asks the server and fails; the second test fails as well since the server is down by then. */
@@ -36,7 +41,7 @@ def test_well(): assert ask("/health") == 200
 def test_break():
     try: ask("${path}")
     except Exception: pass
-    time.sleep(4)
+    time.sleep(15)
     assert False, "the catalog went away"
 def test_after(): assert False, "still away"
 `);

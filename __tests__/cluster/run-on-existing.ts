@@ -78,7 +78,7 @@ export async function runOnExisting(options: {
   };
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({ inputs: read.inputs, door, signal, record, workDir });
-  const troubles = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(120_000), print);
+  const troubles = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(300_000), print);
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, onDisk, record, troubles, namespace: onDisk.cluster?.namespace ?? '' };
 }

@@ -118,7 +118,7 @@ describe('fault 10: a sidecar that never exits', () => {
 });
 
 test('the log of every container is kept, of init containers and of each run of one that was restarted', async () => {
-  const { end, gaps, shown, written } = await runToEnd('sleep 4; echo tested', (spec) => {
+  const { end, gaps, shown, written } = await runToEnd('sleep 8; echo tested', (spec) => {
     spec.initContainers = [
       { name: 'prepare', ...sh('echo prepared; echo again; printf unfinished') },
       { name: 'crashing', restartPolicy: 'Always', ...sh('echo one run; sleep 1; exit 1') },

@@ -109,7 +109,7 @@ function runPytest(
         ...options.env,
       },
       encoding: 'utf8',
-      timeout: 25_000,
+      timeout: 100_000,
     },
   );
   const log = `${run.stdout}${run.stderr}`;

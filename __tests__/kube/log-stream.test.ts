@@ -121,7 +121,7 @@ describe('followLog, against a server that fails on schedule', () => {
     expect(seen.rotated).toBeGreaterThan(schedules / 10);
     expect(seen.declared).toBeGreaterThan(schedules / 50);
     expect(seen.declared).toBeLessThan(seen.rotated);
-  }, 60_000);
+  }, 180_000);
 });
 
 /** Bytes of all kinds but newlines. */
@@ -332,7 +332,7 @@ describe('followLog', () => {
     });
     expect(received.length).toBe(0);
     expect(gaps[0]?.note).toContain('no such file or directory');
-    expect(troubles[0]).toContain('the log of p/c cannot be read since 0 s: failed to try resolving symlinks');
+    expect(troubles[0]).toMatch(/the log of p\/c cannot be read since \d s: failed to try resolving symlinks/);
   });
 
   it('declares lines that may be missing where the clock of the node was set back', async () => {
@@ -365,9 +365,16 @@ describe('followLog', () => {
     const log = new NodeLog();
     const connection = await openServer(new Map([['p', log]]), new SeededRandom(1));
     log.append(pieceAt(epoch, 1, 'one\n'));
-    const signal = AbortSignal.timeout(50);
-    const { received, gaps } = await follow(connection, log, { signal });
-    expect(received.toString()).toBe('one\n');
+    const stop = new AbortController();
+    let text = '';
+    const { gaps } = await follow(connection, log, {
+      signal: stop.signal,
+      onChunk: (chunk) => {
+        text += chunk.toString();
+        setTimeout(() => stop.abort(), 50);
+      },
+    });
+    expect(text).toBe('one\n');
     expect(gaps.map((gap) => gap.note)).toEqual(['following the log was stopped before its end']);
   });
 

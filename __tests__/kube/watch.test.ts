@@ -345,7 +345,7 @@ describe('watchResources', () => {
       requests += counts.reduce((sum, count) => sum + count, 0);
     }
     expect(requests).toBeGreaterThan(150 * 4);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('JsonLines', () => {

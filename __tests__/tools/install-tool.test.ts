@@ -379,9 +379,9 @@ describe('a download that goes wrong', () => {
         response.write(kindBytes.subarray(sent, sent + 50_000));
         sent += 50_000;
         if (sent >= kindBytes.length) clearInterval(timer);
-      }, 200);
+      }, 500);
     });
-    const limits = { idleSeconds: 1, totalSeconds: 20, retrySeconds: 0.01 };
+    const limits = { idleSeconds: 3, totalSeconds: 60, retrySeconds: 0.01 };
     expect(await ask(url, { limits })).toMatchObject({ ok: true });
     expect(requests).toHaveLength(1);
   });

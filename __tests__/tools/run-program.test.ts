@@ -88,8 +88,9 @@ describe('a program that ends by itself', () => {
   });
 
   test('is read on for as long as a grandchild has something to say', async () => {
-    const script = '(for i in 1 2 3 4 5; do sleep 0.04; echo $i; done; exec sleep 30) & echo $!';
-    const run = await runProgram(...sh(script), { signal: never });
+    // In one process, which says something as often as it is let.
+    const talk = '$| = 1; for (1 .. 5) { select undef, undef, undef, 0.04; print "$_\\n" } exec "sleep", "30"';
+    const run = await runProgram(...sh('perl -e "$1" & echo $!', talk), { signal: never });
     const [pid, ...rest] = run.stdout.trim().split('\n');
     process.kill(Number(pid));
     expect(rest).toEqual(['1', '2', '3', '4', '5']);
@@ -232,7 +233,7 @@ describe('a program that is ended', () => {
     expect(run).toMatchObject({ exitCode: null, aborted: true, timedOut: false });
     expect(pids).toHaveLength(2);
     expect(run.seconds).toBeGreaterThanOrEqual(0.5);
-    await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+    await expect.poll(() => pids.filter(isRunning), { timeout: 10_000 }).toEqual([]);
   });
 
   test('by an abort while it ignores SIGTERM is killed after the grace', async () => {
@@ -256,7 +257,7 @@ describe('a program that is ended', () => {
       },
     });
     await expect(running).rejects.toThrow('no more');
-    await expect.poll(() => isRunning(pid)).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   });
 
   test('because its input broke off has not succeeded', async () => {

@@ -59,7 +59,7 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
     timers.push(setTimeout(() => over.abort(), rescueSeconds * 1000));
   };
   // A cancel may also come while this goes on.
-  if (isCancelled) hurry();
+  if (isCancelled || run.signal.aborted) hurry();
   else run.signal.addEventListener('abort', hurry, { once: true });
   try {
     // Logs that are still followed (after a cancel) end with what there is.
