@@ -3,7 +3,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { nodeResultsPath } from '../../src/cluster/kind-config.ts';
 import type { Verdict } from '../../src/outcome.ts';
 import { tearDown } from '../../src/teardown.ts';
@@ -37,12 +37,11 @@ let kubeconfig = '';
 beforeAll(async () => {
   for (const namespace of [accounts, given]) kubectl(admin, ['create', 'namespace', namespace]);
   // What Kubernetes puts into each itself comes a moment later.
-  for (const namespace of [accounts, given])
-    await expect
-      .poll(() => kubectl(admin, ['get', 'configmaps,serviceaccounts', '--namespace', namespace, '--output=name']), {
-        timeout: 60_000,
-      })
-      .toMatch(/kube-root-ca\.crt[\s\S]*serviceaccount\/default/);
+  for (const namespace of [accounts, given]) {
+    const list = ['get', 'configmaps,serviceaccounts', '--namespace', namespace, '--output=name'];
+    const isThere = () => /kube-root-ca\.crt[\s\S]*serviceaccount\/default/.test(kubectl(admin, list));
+    await vi.waitUntil(isThere, { timeout: 60_000 });
+  }
   kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', accounts]);
   kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', given]);
   for (const file of ['own-namespace.yaml', 'given-namespace.yaml'])
