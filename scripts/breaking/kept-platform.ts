@@ -1,10 +1,10 @@
 /** The full platform in the cluster that is kept for the example, and what may be done to its programs. */
-import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recordDirectory } from '../../src/begin-run.ts';
 import { explainNotFound, findKept } from '../../src/kept-cluster.ts';
 import { RunRecord } from '../../src/state.ts';
+import { LabCluster } from '../production/lab-cluster.ts';
 
 export interface Container {
   command?: string[];
@@ -27,39 +27,35 @@ export const resultsDir = path.resolve(example, standing.given['results-dir'] ??
 const namespace = standing.given.namespace ?? 'floe-test';
 const platform = 'app.kubernetes.io/part-of=floe';
 
-function kubectl(...args: string[]): string {
-  return kubectlReading('', ...args);
-}
+const cluster = new LabCluster(standing.cluster.kubeconfigPath);
 
-/** With this as its stdin. */
-function kubectlReading(input: string, ...args: string[]): string {
-  const where = ['--kubeconfig', standing!.cluster.kubeconfigPath, '--namespace', namespace];
-  return execFileSync('kubectl', [...where, ...args], { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'inherit'] });
+function kubectl(args: string[], input?: string): string {
+  return cluster.kubectl(['--namespace', namespace, ...args], input);
 }
 
 export function listWorkloads(): Workload[] {
-  const list = kubectl('get', 'deployments,statefulsets', '--selector', platform, '--output=json');
+  const list = kubectl(['get', 'deployments,statefulsets', '--selector', platform, '--output=json']);
   return (JSON.parse(list) as { items: Workload[] }).items;
 }
 
 const podsOf = ({ metadata }: Workload) => `app.kubernetes.io/component=${metadata.name}`;
 
 export function takeAway(workload: Workload): void {
-  kubectl('scale', `${workload.kind}/${workload.metadata.name}`, '--replicas=0');
+  kubectl(['scale', `${workload.kind}/${workload.metadata.name}`, '--replicas=0']);
   // Those that are asked kindly may take half a minute.
-  kubectl('delete', 'pods', '--selector', podsOf(workload), '--grace-period=1', '--timeout=60s');
-  kubectl('wait', 'pods', '--selector', podsOf(workload), '--for=delete', '--timeout=60s');
+  kubectl(['delete', 'pods', '--selector', podsOf(workload), '--grace-period=1', '--timeout=60s']);
+  kubectl(['wait', 'pods', '--selector', podsOf(workload), '--for=delete', '--timeout=60s']);
 }
 
 /** Puts it in the place of what is there now, and waits until it is ready. */
 export function replace(workload: Workload): void {
   const { resourceVersion: _version, uid: _uid, ...metadata } = workload.metadata;
-  kubectlReading(JSON.stringify({ ...workload, metadata }), 'replace', '--filename=-');
+  kubectl(['replace', '--filename=-'], JSON.stringify({ ...workload, metadata }));
   waitUntilReady(workload);
 }
 
 function waitUntilReady({ kind, metadata }: Workload): void {
-  kubectl('rollout', 'status', `${kind}/${metadata.name}`, '--timeout=240s');
+  kubectl(['rollout', 'status', `${kind}/${metadata.name}`, '--timeout=240s']);
 }
 
 /** Brings it back as it was, and waits until all of the platform is ready. */
@@ -67,16 +63,16 @@ export function bringBack(workload: Workload, workloads: readonly Workload[]): v
   takeAway(workload);
   replace(workload);
   // What crashed for want of it is begun anew: Kubernetes lets it wait for minutes.
-  const crashed = kubectl(
+  const crashed = kubectl([
     'get',
     'pods',
     '--selector',
     platform,
     '--output=jsonpath={range .items[?(@.status.containerStatuses[0].restartCount>0)]}{.metadata.name}{"\\n"}{end}',
-  )
+  ])
     .split('\n')
     .filter((pod) => pod !== '');
-  if (crashed.length > 0) kubectl('delete', 'pods', '--grace-period=1', '--timeout=60s', ...crashed);
+  if (crashed.length > 0) kubectl(['delete', 'pods', '--grace-period=1', '--timeout=60s', ...crashed]);
   for (const one of workloads) waitUntilReady(one);
 }
 
@@ -87,7 +83,7 @@ export async function waitForAnswer(): Promise<void> {
   const deadline = performance.now() + 60_000;
   for (;;) {
     try {
-      const answer = kubectl('get', '--raw', url);
+      const answer = kubectl(['get', '--raw', url]);
       if (answer.includes('"Runs"')) return;
       throw new Error(`Dagster answers ${answer}`);
     } catch (error) {
