@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { expect, test } from 'vitest';
-import { outputDocs } from '../src/github/outputs.ts';
+import { outputDocs } from '../src/action/outputs.ts';
 import { inputDocs, inputNames } from '../src/inputs/schema.ts';
 
 const action = load(readFileSync(new URL('../action.yml', import.meta.url), 'utf8')) as {

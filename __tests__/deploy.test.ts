@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { describePermission, type Rule, rulesFor } from '../src/kube/access-review.ts';
 import type { ApiKind } from '../src/kube/api-kinds.ts';
 import { pickLeftovers } from '../src/kube/own-namespace.ts';
+import { planPermissions } from '../src/pipeline/plan-permissions.ts';
 import { listManifests } from '../src/platform/chart-permissions.ts';
-import { planPermissions } from '../src/run/plan-permissions.ts';
 
 /** The chart as an existing cluster gets it by default. */
 const production = loadAll(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ReadJobOptions, readJobManifest } from '../src/job-manifest.ts';
+import { type ReadJobOptions, readJobManifest } from '../src/inputs/job-manifest.ts';
 
 const options: ReadJobOptions = { namespace: 'floe-test', resultsPath: '/results', container: undefined };
 

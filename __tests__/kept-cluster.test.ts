@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readInputs } from '../src/inputs/read-inputs.ts';
-import { compareShape, describeShape, explainNotFound, findKept } from '../src/kept-cluster.ts';
-import { RunRecord, type Standing } from '../src/state.ts';
-import { tellKept } from '../src/tell-kept.ts';
+import { tellKept } from '../src/pipeline/tell-kept.ts';
+import { compareShape, describeShape, explainNotFound, findKept } from '../src/state/kept-cluster.ts';
+import { RunRecord, type Standing } from '../src/state/run-record.ts';
 
 let directory: string;
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { load } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
 import { nodeResultsPath, renderKindConfig } from '../src/cluster/kind-config.ts';
-import { readUserKindConfig } from '../src/user-kind-config.ts';
+import { readUserKindConfig } from '../src/inputs/user-kind-config.ts';
 
 const options = { userConfig: undefined, nodes: 1, resultsHostPath: '/home/me/results' };
 const mount = { hostPath: '/home/me/results', containerPath: nodeResultsPath };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nameCommand } from '../src/name-command.ts';
+import { nameCommand } from '../src/core/name-command.ts';
 
 test('the command that a message names can be copied wherever the user stands', () => {
   const cli = '/home/ada/k8s-test-action/dist/cli.js';

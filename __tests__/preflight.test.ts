@@ -2,12 +2,12 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
+import { renderChecks } from '../src/cli/render-checks.ts';
 import { findListener, findPortHolders, listWantedPorts } from '../src/cluster/host-ports.ts';
 import { judgeDemand, judgeMachine, preflightResult } from '../src/cluster/judge-machine.ts';
 import { type DockerFacts, type MachineFacts, readDockerInfo, readMachineFacts } from '../src/cluster/machine-facts.ts';
-import { renderChecks } from '../src/terminal/render-checks.ts';
+import { readUserKindConfig } from '../src/inputs/user-kind-config.ts';
 import { runProgram } from '../src/tools/run-program.ts';
-import { readUserKindConfig } from '../src/user-kind-config.ts';
 
 const gibibyte = 1024 ** 3;
 const docker: DockerFacts = {

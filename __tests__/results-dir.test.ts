@@ -12,8 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { layoutResults, releaseResultsDir, takeResultsDir } from '../src/results-dir.ts';
-import { identifySelf } from '../src/tools/is-alive.ts';
+import { layoutResults, releaseResultsDir, takeResultsDir } from '../src/results/results-dir.ts';
+import { identifySelf } from '../src/state/is-alive.ts';
 
 let root: string;
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseFiles, describeLeftOut, formatBytes, listNames, showName } from '../src/results-limits.ts';
+import { chooseFiles, describeLeftOut, formatBytes, listNames, showName } from '../src/results/results-limits.ts';
 
 const files = [
   { name: 'core.1', bytes: 5000 },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SecretMask } from '../src/secret-mask.ts';
+import { SecretMask } from '../src/core/secret-mask.ts';
 import { SeededRandom } from './kube/seeded-random.ts';
 
 const secret = 'p4ss/w0rd&<"quote">+é';

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Door } from '../src/door.ts';
-import { RunRecord } from '../src/state.ts';
-import { runTeardown, tearDown } from '../src/teardown.ts';
+import type { Door } from '../src/core/door.ts';
+import { runTeardown, tearDown } from '../src/pipeline/teardown.ts';
+import { RunRecord } from '../src/state/run-record.ts';
 
 let directory: string;
 beforeEach(() => {

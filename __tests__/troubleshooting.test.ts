@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { failureKinds } from '../src/outcome.ts';
+import { failureKinds } from '../src/core/outcome.ts';
 
 const page = readFileSync(new URL('../docs/troubleshooting.md', import.meta.url), 'utf8');
 const sections = new Map(

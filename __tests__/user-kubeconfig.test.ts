@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { expect, test } from 'vitest';
-import { readUserKubeconfig } from '../src/user-kubeconfig.ts';
+import { readUserKubeconfig } from '../src/inputs/user-kubeconfig.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'kubeconfig-'));
 const write = (name: string, config: object) => {

@@ -11,13 +11,13 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { keepYoungGenerationSmall } from '../src/begin-run.ts';
-import { collectResults } from '../src/job/collect-results.ts';
-import { decideVerdict } from '../src/job/decide-verdict.ts';
-import { writeJUnit } from '../src/job/junit-write.ts';
-import { outcomeOf, type Verdict } from '../src/outcome.ts';
+import { outcomeOf, type Verdict } from '../src/core/outcome.ts';
+import { writeJUnit } from '../src/junit/write-junit.ts';
+import { keepYoungGenerationSmall } from '../src/pipeline/begin-run.ts';
 import { writeReport } from '../src/report/write-report.ts';
-import { layoutResults } from '../src/results-dir.ts';
+import { collectResults } from '../src/results/collect-results.ts';
+import { layoutResults } from '../src/results/results-dir.ts';
+import { decideVerdict } from '../src/verdict/decide-verdict.ts';
 
 const maxRatio = 1.5;
 const megabyte = 1_000_000;
@@ -49,7 +49,7 @@ async function bundleThis(directory: string): Promise<string> {
   const { build } = await import('esbuild');
   await build({
     stdin: {
-      contents: `import './src/pipeline.ts'; import './bench/junit.ts';`,
+      contents: `import './src/pipeline/pipeline.ts'; import './bench/junit.ts';`,
       resolveDir: path.dirname(import.meta.dirname),
     },
     outfile,

@@ -4,12 +4,12 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { ActionDoor } from '../src/action/action-door.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
-import { ActionDoor } from '../src/github/action-door.ts';
 import { readInputs } from '../src/inputs/read-inputs.ts';
 import { renderInputErrors } from '../src/inputs/schema.ts';
-import { runTests } from '../src/pipeline.ts';
-import { RunRecord } from '../src/state.ts';
+import { runTests } from '../src/pipeline/pipeline.ts';
+import { RunRecord } from '../src/state/run-record.ts';
 
 const [numbersFile, root, image, script] = process.argv.slice(2) as [string, string, string, string];
 const cluster = JSON.parse(readFileSync(process.env.FLOE_TEST_CLUSTER!, 'utf8')) as ReadyCluster;

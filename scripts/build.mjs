@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/action.ts', 'src/cleanup.ts', 'src/cli.ts'],
+  entryPoints: { action: 'src/action/main.ts', cleanup: 'src/action/post.ts', cli: 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

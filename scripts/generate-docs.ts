@@ -3,7 +3,7 @@
  * in README.md. With `--check` nothing is written; the exit status says whether all is current.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { outputDocs } from '../src/github/outputs.ts';
+import { outputDocs } from '../src/action/outputs.ts';
 import { inputDocs, inputNames } from '../src/inputs/schema.ts';
 
 const root = new URL('../', import.meta.url);
@@ -23,7 +23,7 @@ function renderActionYml(): string {
       : []),
   ];
   return `${[
-    '# Written by "npm run generate" from src/inputs/schema.ts and src/github/outputs.ts.',
+    '# Written by "npm run generate" from src/inputs/schema.ts and src/action/outputs.ts.',
     '# Inputs have no default here, since one would overrule the project file .k8s-test.yaml; but for what GitHub alone knows.',
     'name: Test in Kubernetes',
     'description: Runs integration and end-to-end tests inside Kubernetes and brings home results nobody has to doubt',

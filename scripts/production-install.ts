@@ -12,7 +12,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeSharedCluster, sharedImage } from '../__tests__/cluster/global-setup.ts';
-import type { Verdict } from '../src/outcome.ts';
+import type { Verdict } from '../src/core/outcome.ts';
 import { drain, evictTwo } from './production/disrupt.ts';
 import { judge, say, tellAll } from './production/judge.ts';
 import { diskLabel, LabCluster, namespaces, zoneLabel } from './production/lab-cluster.ts';

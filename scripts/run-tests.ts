@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
-import { messageOf } from '../src/outcome.ts';
+import { messageOf } from '../src/core/outcome.ts';
 
 interface Counts {
   numPassedTests: number;

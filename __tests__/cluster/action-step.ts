@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { WatchedOutput } from './watched-output.ts';
 
 export interface ProgramEnd {
@@ -64,11 +64,11 @@ export function startStep(
       ...more,
     });
   };
-  const main = run('src/action.ts', 'main', {});
+  const main = run('src/action/main.ts', 'main', {});
   const startPost = (more: Record<string, string> = {}) => {
     const state = Object.entries(readState(at('main-state')));
     const told = Object.fromEntries(state.map(([name, value]) => [`STATE_${name}`, value]));
-    return run('src/cleanup.ts', 'post', { ...told, ...more });
+    return run('src/action/post.ts', 'post', { ...told, ...more });
   };
   return {
     ...main,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { shareResultsService } from '../results-service/share-results-service.ts';
 import { takeInventory } from './command-line.ts';
 import { sharedImage, testImage } from './global-setup.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { makeSharedCluster } from './global-setup.ts';
 import { kubectl, runOnExisting } from './run-on-existing.ts';
 import {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ChartSource } from '../../src/chart-source.ts';
+import type { ChartSource } from '../../src/inputs/chart-source.ts';
 import { provideChart } from '../../src/platform/provide-chart.ts';
 import { ChartRepository, packageChart } from '../registry/chart-repository.ts';
 import { FaultProxy } from '../registry/fault-proxy.ts';

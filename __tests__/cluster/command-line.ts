@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { WatchedOutput } from './watched-output.ts';
 
 const cli = path.resolve('dist/cli.js');

@@ -9,10 +9,10 @@ import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts'
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import { hostsMounts, writeHosts } from '../../src/cluster/registry-mirrors.ts';
 import { waitForNodes } from '../../src/cluster/wait-for-nodes.ts';
+import type { Result } from '../../src/core/outcome.ts';
+import type { UserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import { connect } from '../../src/kube/connection.ts';
-import type { Result } from '../../src/outcome.ts';
-import { newRunId } from '../../src/state.ts';
-import type { UserKindConfig } from '../../src/user-kind-config.ts';
+import { newRunId } from '../../src/state/run-record.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

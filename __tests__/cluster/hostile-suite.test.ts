@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { CheckoutFiles } from '../../src/github/checkout-files.ts';
+import { CheckoutFiles } from '../../src/action/checkout-files.ts';
 import { annotationsOf } from '../../src/report/annotations.ts';
 import { renderTerminal } from '../../src/report/terminal.ts';
 import { launchBrowser, openFile } from '../report/browser.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { TestCase } from '../../src/outcome.ts';
+import type { TestCase } from '../../src/core/outcome.ts';
 import { runOnSharedCluster } from './run-on-shared-cluster.ts';
 
 /** 12 tests that pass, one that does `deed`, 27 after it. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { shareResultsService } from '../results-service/share-results-service.ts';
 import { type ActionStep, type ProgramEnd, startStep } from './action-step.ts';
 

@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { bundledChart } from '../../src/begin-run.ts';
-import type { Door } from '../../src/door.ts';
+import type { Door } from '../../src/core/door.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
-import type { Verdict } from '../../src/outcome.ts';
-import { runTests } from '../../src/pipeline.ts';
-import type { RunEnd } from '../../src/run/run.ts';
-import { newRunId, RunRecord } from '../../src/state.ts';
-import { tearDown } from '../../src/teardown.ts';
+import { bundledChart } from '../../src/pipeline/begin-run.ts';
+import { runTests } from '../../src/pipeline/pipeline.ts';
+import { tearDown } from '../../src/pipeline/teardown.ts';
+import type { RunEnd } from '../../src/results/run-end.ts';
+import { newRunId, RunRecord } from '../../src/state/run-record.ts';
 import { sharedImage } from './global-setup.ts';
 
 /** Asks a cluster as its administrator. */

@@ -1,17 +1,17 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
-import { bundledChart } from '../../src/begin-run.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
-import type { Door } from '../../src/door.ts';
+import type { Door } from '../../src/core/door.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { connect } from '../../src/kube/connection.ts';
-import type { Verdict } from '../../src/outcome.ts';
-import { runTests } from '../../src/pipeline.ts';
-import type { RunEnd } from '../../src/run/run.ts';
-import { newRunId, RunRecord } from '../../src/state.ts';
+import { bundledChart } from '../../src/pipeline/begin-run.ts';
+import { runTests } from '../../src/pipeline/pipeline.ts';
+import type { RunEnd } from '../../src/results/run-end.ts';
+import { newRunId, RunRecord } from '../../src/state/run-record.ts';
 import { sharedImage } from './global-setup.ts';
 
 export interface SharedRun extends RunEnd {

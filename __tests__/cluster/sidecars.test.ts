@@ -1,15 +1,15 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
-import { NodeLogs } from '../../src/cluster/node-logs.ts';
+import { SecretMask } from '../../src/core/secret-mask.ts';
 import { NamespaceWatch } from '../../src/diagnose/namespace-watch.ts';
 import { buildJob, jobName, testContainerName } from '../../src/job/build-job.ts';
-import { JobLogs } from '../../src/job/job-logs.ts';
 import { runJob } from '../../src/job/run-job.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { createNamespace } from '../../src/kube/resources.ts';
-import { SecretMask } from '../../src/secret-mask.ts';
-import { newRunId } from '../../src/state.ts';
+import { JobLogs } from '../../src/logs/job-logs.ts';
+import { NodeLogs } from '../../src/logs/node-logs.ts';
+import { newRunId } from '../../src/state/run-record.ts';
 import { sharedImage } from './global-setup.ts';
 
 const sh = (script: string) => ({ image: sharedImage, imagePullPolicy: 'Never', command: ['sh', '-c', script] });

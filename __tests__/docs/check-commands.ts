@@ -16,7 +16,7 @@ const makefile = readFileSync(path.join(root, 'Makefile'), 'utf8');
 const targets = new Set([...makefile.matchAll(/^([\w./-]+):/gm)].map(([, target]) => target));
 const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: object };
 /** As the usage lists them. */
-const usage = readFileSync(path.join(root, 'src/command-line.ts'), 'utf8');
+const usage = readFileSync(path.join(root, 'src/cli/command-line.ts'), 'utf8');
 const cliCommands = new Set([...usage.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, command]) => command));
 
 /** Every word that cannot be right: no such target, script, file, flag or program. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { inputNames } from '../../src/inputs/schema.ts';
-import { tierNames } from '../../src/tiers.ts';
+import { tierNames } from '../../src/inputs/tiers.ts';
 
 export interface Snippet {
   /** `docs/recipes.md:12`: where its text begins. */

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { load, loadAll } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readJobManifest } from '../../src/inputs/job-manifest.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
-import { readJobManifest } from '../../src/job-manifest.ts';
-import { readUserKindConfig } from '../../src/user-kind-config.ts';
+import { readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import { checkCommands } from './check-commands.ts';
 import { classifyYaml, readSnippets, root, type Snippet, type YamlKind } from './read-snippets.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ActionDoor } from '../../src/github/action-door.ts';
-import { readActionInputs } from '../../src/github/action-inputs.ts';
+import { ActionDoor } from '../../src/action/action-door.ts';
+import { readActionInputs } from '../../src/action/action-inputs.ts';
 
 function open(): { door: ActionDoor; lines: string[] } {
   const lines: string[] = [];

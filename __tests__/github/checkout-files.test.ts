@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CheckoutFiles, listCheckoutFiles } from '../../src/github/checkout-files.ts';
+import { CheckoutFiles, listCheckoutFiles } from '../../src/action/checkout-files.ts';
 
 const files = new CheckoutFiles([
   'setup.py',

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ActionDoor } from '../../src/github/action-door.ts';
-import { publish } from '../../src/github/publish.ts';
-import type { ReportInput } from '../../src/report/report-input.ts';
+import { ActionDoor } from '../../src/action/action-door.ts';
+import { publish } from '../../src/action/publish.ts';
+import type { ReportInput } from '../../src/core/report-model.ts';
 import { hostileTexts } from '../report/hostile.ts';
 import { failedRun, makeInput, makeTest } from '../report/sample-runs.ts';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
-import { bundledChart } from '../../src/begin-run.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { renderInputErrors } from '../../src/inputs/schema.ts';
+import { bundledChart } from '../../src/pipeline/begin-run.ts';
 
 interface Workflow {
   on: { workflow_call: { inputs: Record<string, { description: string }> } };

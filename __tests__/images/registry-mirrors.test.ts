@@ -5,7 +5,7 @@ import { load } from 'js-yaml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderKindConfig } from '../../src/cluster/kind-config.ts';
 import { mountMirrors, renderHosts } from '../../src/cluster/registry-mirrors.ts';
-import { whoIsAsked } from '../../src/run/carry-credentials.ts';
+import { whoIsAsked } from '../../src/pipeline/carry-credentials.ts';
 
 let directory: string;
 beforeEach(() => {

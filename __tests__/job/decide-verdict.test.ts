@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { type Failure, noTests, type TestCounts } from '../../src/core/outcome.ts';
 import {
   causeOfEnd,
   decideVerdict,
@@ -6,8 +7,7 @@ import {
   type ReportFacts,
   type TestFacts,
   type TestVerdict,
-} from '../../src/job/decide-verdict.ts';
-import { type Failure, noTests, type TestCounts } from '../../src/outcome.ts';
+} from '../../src/verdict/decide-verdict.ts';
 
 const counts = (some: Partial<TestCounts>): TestCounts => {
   const all = { ...noTests, ...some };

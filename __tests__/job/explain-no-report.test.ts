@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { explainNoReport } from '../../src/job/explain-no-report.ts';
-import { fail } from '../../src/outcome.ts';
+import { fail } from '../../src/core/outcome.ts';
+import { explainNoReport } from '../../src/verdict/explain-no-report.ts';
 
 const { failure } = fail('report', 'no JUnit report');
 

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { convertJUnitToCTRFReport } from 'junit-to-ctrf';
 import { parse as parseTestResults } from 'test-results-parser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readJUnit } from '../../src/job/junit-read.ts';
-import { writeJUnit } from '../../src/job/junit-write.ts';
-import { closeRebuilt, RebuiltTests } from '../../src/job/rebuilt-tests.ts';
-import type { TestCase, TestStatus } from '../../src/outcome.ts';
+import type { TestCase, TestStatus } from '../../src/core/outcome.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+import { writeJUnit } from '../../src/junit/write-junit.ts';
+import { closeRebuilt, RebuiltTests } from '../../src/reconstruct/rebuilt-tests.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
 /** What a reader makes of a report; `red` are failures and errors, which not all of them tell apart. */

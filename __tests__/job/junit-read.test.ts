@@ -8,7 +8,7 @@ import {
   locateFailure,
   parseSeconds,
   readJUnit,
-} from '../../src/job/junit-read.ts';
+} from '../../src/junit/read-junit.ts';
 
 async function* pieces(text: string | Uint8Array, size = 64 * 1024): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);

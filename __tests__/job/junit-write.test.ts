@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type JUnitReport, readJUnit } from '../../src/job/junit-read.ts';
-import { type NormalisedJUnit, phasesSuiteName, renderJUnit, writeJUnit } from '../../src/job/junit-write.ts';
-import type { TestCase } from '../../src/outcome.ts';
+import type { TestCase } from '../../src/core/outcome.ts';
+import { type JUnitReport, readJUnit } from '../../src/junit/read-junit.ts';
+import { type NormalisedJUnit, phasesSuiteName, renderJUnit, writeJUnit } from '../../src/junit/write-junit.ts';
 
 const testCase = (over: Partial<TestCase> = {}): TestCase => ({
   suite: 'pytest',

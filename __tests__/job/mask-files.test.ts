@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, uti
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { maskFiles } from '../../src/job/mask-files.ts';
-import { SecretMask } from '../../src/secret-mask.ts';
+import { SecretMask } from '../../src/core/secret-mask.ts';
+import { maskFiles } from '../../src/results/mask-files.ts';
 
 const mask = new SecretMask(['the-secret']);
 const signal = AbortSignal.timeout(30_000);

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ResultsPuller, type ResultsSource } from '../../src/job/pull-results.ts';
+import { ResultsPuller, type ResultsSource } from '../../src/results/pull-results.ts';
 
 const signal = AbortSignal.timeout(60_000);
 let root: string;

@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type JUnitReport, readJUnit } from '../../src/job/junit-read.ts';
+import type { TestCase } from '../../src/core/outcome.ts';
+import { buildTestHelper } from '../../src/job/test-helper.ts';
+import { type JUnitReport, readJUnit } from '../../src/junit/read-junit.ts';
 import {
   addEndings,
   type RebuildOptions,
   readHelperNotes,
   rebuildRun,
   takeHelperFiles,
-} from '../../src/job/rebuild-run.ts';
-import type { RebuiltRun } from '../../src/job/rebuilt-tests.ts';
-import { buildTestHelper } from '../../src/job/test-helper.ts';
-import type { TestCase } from '../../src/outcome.ts';
+} from '../../src/reconstruct/rebuild-run.ts';
+import type { RebuiltRun } from '../../src/reconstruct/rebuilt-tests.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
 const source = readFileSync(new URL('../../image-helper/k8s_test_progress.py', import.meta.url), 'utf8');

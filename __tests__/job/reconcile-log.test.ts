@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { reconcileLog } from '../../src/job/reconcile-log.ts';
+import { reconcileLog } from '../../src/logs/reconcile-log.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'reconcile-'));
 let count = 0;

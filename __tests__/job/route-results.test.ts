@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type JobManifest, type ManifestPodSpec, readJobManifest } from '../../src/inputs/job-manifest.ts';
 import { adaptJob, giveSecrets } from '../../src/job/adapt-job.ts';
-import { collectorName, needsCollector, routeResults } from '../../src/job/route-results.ts';
-import { type JobManifest, type ManifestPodSpec, readJobManifest } from '../../src/job-manifest.ts';
+import { collectorName, needsCollector, routeResults } from '../../src/results/route-results.ts';
 
 const collector = { image: 'busybox:1.37.0', imageUser: undefined };
 const onKind = { resultsPath: '/results', resultsNodePath: '/k8s-test/results', collector };

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { GoTestLog } from '../../src/job/go-test-log.ts';
-import { JavaScriptLog } from '../../src/job/javascript-log.ts';
-import { PytestLog } from '../../src/job/pytest-log.ts';
-import { readLines, toShownLine } from '../../src/job/read-lines.ts';
-import { type RebuiltRun, RebuiltTests } from '../../src/job/rebuilt-tests.ts';
+import { GoTestLog } from '../../src/reconstruct/go-test-log.ts';
+import { JavaScriptLog } from '../../src/reconstruct/javascript-log.ts';
+import { PytestLog } from '../../src/reconstruct/pytest-log.ts';
+import { readLines, toShownLine } from '../../src/reconstruct/read-lines.ts';
+import { type RebuiltRun, RebuiltTests } from '../../src/reconstruct/rebuilt-tests.ts';
 
 /** As the tools wrote them: go 1.26, jest 30, vitest 5. */
 const recorded = (name: string) => readFileSync(path.join(import.meta.dirname, 'logs', name), 'utf8');

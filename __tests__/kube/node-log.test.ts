@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { groupNodeLogs, NodeLogDecoder } from '../../src/kube/node-log.ts';
+import { groupNodeLogs, NodeLogDecoder } from '../../src/logs/node-log.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 const pod = '/var/log/pods/test-1_integration-tests-x7k_0f6b';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Job, Pod } from '../../src/kube/objects.ts';
+import { areBack, digestChart } from '../../src/pipeline/update-platform.ts';
 import { type PlatformFacts, planUpdate } from '../../src/platform/plan-update.ts';
-import { areBack, digestChart } from '../../src/run/update-platform.ts';
 
 function pod(name: string, image: string, owner?: { kind: string; uid: string }, parts: Partial<Pod> = {}): Pod {
   const ownerReferences = owner === undefined ? [] : [{ ...owner, name: owner.uid, controller: true }];

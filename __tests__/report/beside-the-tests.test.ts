@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ReportedIncident } from '../../src/core/report-model.ts';
 import { headlineOf } from '../../src/report/headline.ts';
 import { nameIncidentShortly, nameVictims, tellIncidents } from '../../src/report/incident-story.ts';
-import type { ReportedIncident } from '../../src/report/report-input.ts';
 import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { renderTerminal } from '../../src/report/terminal.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Failure, TestCase } from '../../src/outcome.ts';
-import { blameIncidents, incidentsOf } from '../../src/report/blame-incidents.ts';
+import type { Failure, TestCase } from '../../src/core/outcome.ts';
+import type { ReportedIncident } from '../../src/core/report-model.ts';
 import { tellIncidents } from '../../src/report/incident-story.ts';
-import type { ReportedIncident } from '../../src/report/report-input.ts';
+import { blameIncidents, incidentsOf } from '../../src/verdict/blame-incidents.ts';
 
 const red = (name: string, time: string): TestCase => ({
   suite: '',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { failureKinds } from '../../src/outcome.ts';
+import { failureKinds } from '../../src/core/outcome.ts';
+import type { ReportInput } from '../../src/core/report-model.ts';
 import { annotationsOf } from '../../src/report/annotations.ts';
 import { headlineOf } from '../../src/report/headline.ts';
 import {
@@ -12,7 +13,6 @@ import {
   toPlainText,
 } from '../../src/report/inert-text.ts';
 import { renderReportHtml } from '../../src/report/report-html.ts';
-import type { ReportInput } from '../../src/report/report-input.ts';
 import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { failedTests, formatDuration } from '../../src/report/tell-tests.ts';

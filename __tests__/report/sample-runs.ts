@@ -6,8 +6,8 @@ import {
   type TestCase,
   type TestCounts,
   type Verdict,
-} from '../../src/outcome.ts';
-import type { ReportInput } from '../../src/report/report-input.ts';
+} from '../../src/core/outcome.ts';
+import type { ReportInput } from '../../src/core/report-model.ts';
 
 export function makeTest(over: Partial<TestCase> = {}): TestCase {
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { uploadArtifact } from '../../src/github/artifact.ts';
+import { uploadArtifact } from '../../src/action/artifact.ts';
 import { type ResultsService, startResultsService, withEnv } from './results-service.ts';
 
 let service: ResultsService;

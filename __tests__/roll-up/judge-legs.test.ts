@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Failure, noTests, outcomeOf, type TestCounts } from '../../src/outcome.ts';
+import { type Failure, noTests, outcomeOf, type TestCounts } from '../../src/core/outcome.ts';
 import type { Leg } from '../../src/report/leg.ts';
 import { renderRollUp } from '../../src/report/roll-up-markdown.ts';
 import { judgeLegs } from '../../src/roll-up/judge-legs.ts';

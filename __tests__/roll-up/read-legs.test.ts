@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { writeJUnit } from '../../src/job/junit-write.ts';
-import { noTests, type TestCase, type Verdict } from '../../src/outcome.ts';
+import { noTests, type TestCase, type Verdict } from '../../src/core/outcome.ts';
+import { writeJUnit } from '../../src/junit/write-junit.ts';
 import { readLegs } from '../../src/roll-up/read-legs.ts';
 import { makeTest } from '../report/sample-runs.ts';
 

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readJUnit } from '../../src/job/junit-read.ts';
-import { fail, noTests, succeed, type Verdict } from '../../src/outcome.ts';
-import { rollUp } from '../../src/roll-up.ts';
+import { fail, noTests, succeed, type Verdict } from '../../src/core/outcome.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+import { rollUp } from '../../src/roll-up/roll-up.ts';
 
 let root: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Job } from '../../src/kube/objects.ts';
-import { findJobInWay } from '../../src/run/find-job-in-way.ts';
+import { findJobInWay } from '../../src/pipeline/find-job-in-way.ts';
 
 const wanted = { namespace: 'staging', name: 'integration-tests', isOwn: false, removable: new Set<string>() };
 

@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bundledChart } from '../../src/begin-run.ts';
-import type { Door } from '../../src/door.ts';
+import type { Door } from '../../src/core/door.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
-import { runTests } from '../../src/pipeline.ts';
-import { placeResults } from '../../src/run/run-on-machine.ts';
-import { RunRecord } from '../../src/state.ts';
+import { bundledChart } from '../../src/pipeline/begin-run.ts';
+import { placeResults } from '../../src/pipeline/environments/run-on-machine.ts';
+import { runTests } from '../../src/pipeline/pipeline.ts';
+import { RunRecord } from '../../src/state/run-record.ts';
 
 const oneTest = '<testsuite name="s"><testcase name="adds" time="0.1"/></testsuite>';
 const oneFailure = '<testsuite name="s"><testcase name="adds"><failure message="3 is not 4"/></testcase></testsuite>';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { fail, type Result, succeed } from '../../src/outcome.ts';
-import { runTogether } from '../../src/run/run-together.ts';
+import { fail, type Result, succeed } from '../../src/core/outcome.ts';
+import { runTogether } from '../../src/pipeline/run-together.ts';
 
 const never = new AbortController().signal;
 /** Work that goes on until it is aborted, and then fails in words of its own. */

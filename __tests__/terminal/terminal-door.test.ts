@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TerminalDoor, wantsColour } from '../../src/terminal/terminal-door.ts';
+import { TerminalDoor, wantsColour } from '../../src/cli/terminal-door.ts';
 
 function open(isTTY: boolean): { door: TerminalDoor; text: () => string } {
   let text = '';

@@ -24,7 +24,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Result } from '../../src/outcome.ts';
+import type { Result } from '../../src/core/outcome.ts';
 import { provideTool, type ToolRequest, toolCacheFolder } from '../../src/tools/install-tool.ts';
 import { runProgram } from '../../src/tools/run-program.ts';
 import { findPlatform, pinnedTools, toolFileName } from '../../src/tools/versions.ts';

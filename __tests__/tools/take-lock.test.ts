@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { identifySelf } from '../../src/tools/is-alive.ts';
-import { takeLock } from '../../src/tools/take-lock.ts';
+import { identifySelf } from '../../src/state/is-alive.ts';
+import { takeLock } from '../../src/state/take-lock.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -21,7 +21,7 @@ test('of processes that find the same stale lock at once one has it', async () =
   for (const lock of locks) writeFileSync(lock, stale);
   // All try the same lock in the same millisecond, and stay alive until all have tried: a dead one would have lost it again.
   const source = `
-    import { takeLock } from ${JSON.stringify(path.resolve('src/tools/take-lock.ts'))};
+    import { takeLock } from ${JSON.stringify(path.resolve('src/state/take-lock.ts'))};
     const [start, ...locks] = process.argv.slice(1);
     const owners = locks.map((lock, i) => {
       while (Date.now() < Number(start) + 5 * i);

@@ -1,9 +1,9 @@
 /** The full platform in the cluster that is kept for the example, and what may be done to its programs. */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { recordDirectory } from '../../src/begin-run.ts';
-import { explainNotFound, findKept } from '../../src/kept-cluster.ts';
-import { RunRecord } from '../../src/state.ts';
+import { recordDirectory } from '../../src/pipeline/begin-run.ts';
+import { explainNotFound, findKept } from '../../src/state/kept-cluster.ts';
+import { RunRecord } from '../../src/state/run-record.ts';
 import { LabCluster } from '../production/lab-cluster.ts';
 
 export interface Container {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SaxesParser } from 'saxes';
-import type { Verdict } from '../../src/outcome.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
 import { example, resultsDir } from './kept-platform.ts';
 
 export interface Case {

@@ -1,7 +1,7 @@
 /** Pods that are made to go, one and then a whole node of them, and what the platform does meanwhile. */
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../src/outcome.ts';
+import { messageOf } from '../../src/core/outcome.ts';
 import { judge, say } from './judge.ts';
 import { componentOf, type Item, type LabCluster, namespaces } from './lab-cluster.ts';
 import { findTightBudgets, findUnready, scaled } from './promises.ts';

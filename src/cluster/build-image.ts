@@ -1,4 +1,4 @@
-import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { showStep } from './show-step.ts';
 

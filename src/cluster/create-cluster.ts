@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { listNodeContainers } from './docker.ts';
 import { showStep } from './show-step.ts';

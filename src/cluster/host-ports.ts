@@ -1,7 +1,7 @@
 /** Ports of the host that a user's kind-config wants, and who has them already. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import type { UserKindConfig } from '../inputs/user-kind-config.ts';
 import { runProgram } from '../tools/run-program.ts';
-import type { UserKindConfig } from '../user-kind-config.ts';
 
 export interface WantedPort {
   port: number;

@@ -1,5 +1,5 @@
 /** What the facts of a machine mean for a run. Pure. */
-import { type FailureKind, fail, type Result, succeed } from '../outcome.ts';
+import { type FailureKind, fail, type Result, succeed } from '../core/outcome.ts';
 import type { DockerFacts, MachineFacts } from './machine-facts.ts';
 
 const gibibyte = 1024 ** 3;

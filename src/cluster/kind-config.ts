@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import type { KindNode, UserKindConfig } from '../user-kind-config.ts';
+import type { KindNode, UserKindConfig } from '../inputs/user-kind-config.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
 /** Where in every node the runner's results directory appears. */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeEnd, type ProgramRun, pipePrograms, runProgram } from '../tools/run-program.ts';
 import { inspectLocalImage, listNodeContainers, type NodeContainer } from './docker.ts';
 import { registryOf } from './registry-credentials.ts';

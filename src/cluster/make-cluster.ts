@@ -1,5 +1,5 @@
+import { type Failure, type Result, succeed } from '../core/outcome.ts';
 import { connect, type KubeConnection } from '../kube/connection.ts';
-import { type Failure, type Result, succeed } from '../outcome.ts';
 import { createCluster, deleteCluster, type KindCluster } from './create-cluster.ts';
 import { waitForNodes } from './wait-for-nodes.ts';
 

@@ -1,6 +1,7 @@
 /** What the machine must have, said before minutes are spent. */
+
+import { fail, type Result, succeed } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import { fail, type Result, succeed } from '../outcome.ts';
 import { listLocalImages } from './docker.ts';
 import { type Check, judgeDemand, judgeMachine, preflightResult, type RunDemand } from './judge-machine.ts';
 import { type MachineFacts, readMachineFacts } from './machine-facts.ts';

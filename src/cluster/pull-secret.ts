@@ -1,7 +1,7 @@
+import { fail, type Result, succeed } from '../core/outcome.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
-import { fail, type Result, succeed } from '../outcome.ts';
 import type { RegistryCredentials } from './registry-credentials.ts';
 
 /** Name of the Secret with the credentials of registries; charts may name it in pods with a ServiceAccount of their own. */

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
+import { fail, type Result, succeed } from '../core/outcome.ts';
+import type { UserKubeconfig } from '../inputs/user-kubeconfig.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
-import { fail, type Result, succeed } from '../outcome.ts';
-import type { UserKubeconfig } from '../user-kubeconfig.ts';
 
 /** What an existing cluster says of itself, and of us. */
 export interface Reached {

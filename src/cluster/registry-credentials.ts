@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import * as v from 'valibot';
-import { toOneLine } from '../outcome.ts';
+import { toOneLine } from '../core/outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 
 export interface RegistryCredentials {

@@ -1,4 +1,4 @@
-import { toOneLine } from '../outcome.ts';
+import { toOneLine } from '../core/outcome.ts';
 
 /** What kind and docker tell users of their own, and would mislead ours: another kubeconfig, another builder, good wishes. */
 const chatter = [

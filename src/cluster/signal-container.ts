@@ -1,4 +1,4 @@
-import { toOneLine } from '../outcome.ts';
+import { toOneLine } from '../core/outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Node } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
-import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 
 const deadlineSeconds = 180;
 const pollMilliseconds = 500;

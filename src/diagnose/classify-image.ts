@@ -3,8 +3,9 @@
  * still heal. Pure. The words are those of containerd 1.6 to 2.x and of registries behind it; `pull-words.json` of the tests
  * holds what a real cluster said.
  */
+
+import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
-import { type Failure, toOneLine } from '../outcome.ts';
 
 export interface PullTrouble {
   failure: Failure;

@@ -1,6 +1,7 @@
 /** What happens to pods of the platform while tests run; pure functions over two looks at a pod. */
+
+import type { ReportedIncident } from '../core/report-model.ts';
 import type { ClusterEvent, ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
-import type { ReportedIncident } from '../report/report-input.ts';
 import { memoryLimitOf } from './classify-crash.ts';
 import {
   conditionOf,

@@ -2,8 +2,9 @@
  * From what a pod and its events say to one named cause. Pure: the caller decides how long to be patient with what is
  * not certain.
  */
+
+import { toOneLine } from '../core/outcome.ts';
 import type { ContainerStatus, Pod } from '../kube/objects.ts';
-import { toOneLine } from '../outcome.ts';
 import { classifyCrash } from './classify-crash.ts';
 import { classifyImage } from './classify-image.ts';
 import { classifySchedule } from './classify-schedule.ts';

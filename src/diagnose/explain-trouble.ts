@@ -1,8 +1,8 @@
+import { toOneLine } from '../core/outcome.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
-import { toOneLine } from '../outcome.ts';
 import { classifyNotReady } from './classify-pod.ts';
 import { classifySchedule, sumRequests } from './classify-schedule.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';

@@ -1,6 +1,7 @@
 /** Which parts of a platform have no pod that is ready; pure. */
+
+import type { ReportedIncident } from '../core/report-model.ts';
 import type { Pod, Workload } from '../kube/objects.ts';
-import type { ReportedIncident } from '../report/report-input.ts';
 import { classifyOwners } from './classify-owner.ts';
 import { classifyNotReady, classifyPod } from './classify-pod.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';

@@ -3,12 +3,12 @@
  * It only looks: whatever goes wrong with it ends in a line, never in a failed run.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { toOneLine } from '../core/outcome.ts';
+import type { ReportedUsage } from '../core/report-model.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/objects.ts';
 import { readQuantity } from '../kube/quantity.ts';
-import { toOneLine } from '../outcome.ts';
-import type { ReportedUsage } from '../report/report-input.ts';
 
 /** The parts that we read of a kubelet's summary (https://kubernetes.io/docs/reference/instrumentation/node-metrics/). */
 export interface NodeSummary {

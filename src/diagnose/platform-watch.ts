@@ -1,6 +1,6 @@
+import type { ReportedIncident } from '../core/report-model.ts';
 import type { Pod } from '../kube/objects.ts';
 import type { Change } from '../kube/watch.ts';
-import type { ReportedIncident } from '../report/report-input.ts';
 import { findIncidents, orderIncidents } from './classify-incident.ts';
 import { findAbsences, isStandingIn, type Maker, makerOf } from './find-absences.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';

@@ -1,6 +1,7 @@
 /** The lives of pods, from what the cluster says of them: a pure function over recorded facts. */
+
+import type { PodStage, ReportedPod } from '../core/report-model.ts';
 import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
-import type { PodStage, ReportedPod } from '../report/report-input.ts';
 
 /** Pods beyond so many are left out of the picture, those that ended well first. */
 const maxPods = 60;

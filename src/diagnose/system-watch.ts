@@ -1,5 +1,5 @@
+import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import { type Failure, toOneLine } from '../outcome.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import type { Trouble } from './trouble.ts';
 

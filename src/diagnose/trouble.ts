@@ -1,5 +1,5 @@
+import { type Failure, type FailureKind, toOneLine } from '../core/outcome.ts';
 import type { ObjectMeta, Pod } from '../kube/objects.ts';
-import { type Failure, type FailureKind, toOneLine } from '../outcome.ts';
 
 /**
  * The object behind a trouble, by its path in the API: one that is missing, a quota or nodes that leave too little. Whoever is in

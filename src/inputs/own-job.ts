@@ -1,6 +1,6 @@
 /** A Job of the user's own: which inputs it takes the place of, and which only it knows. */
 import { readFileSync, statSync } from 'node:fs';
-import { readJobManifest, type TestJob } from '../job-manifest.ts';
+import { readJobManifest, type TestJob } from './job-manifest.ts';
 import type { InputError, InputName, InputValues, RawInputs } from './schema.ts';
 
 /** A Job of the user's own, in place of the built-in one. */

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
-import { messageOf } from '../outcome.ts';
-import { type TierName, tierNames } from '../tiers.ts';
+import { messageOf } from '../core/outcome.ts';
 import { type InputError, type InputName, inputNames, type RawInputs, unknownInput } from './schema.ts';
+import { type TierName, tierNames } from './tiers.ts';
 
 /** Name of the file in which a repository keeps its defaults, per tier. */
 const projectFileName = '.k8s-test.yaml';

@@ -6,11 +6,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
-import { type ChartSource, readRemoteChart } from '../chart-source.ts';
-import { messageOf } from '../outcome.ts';
-import { type TierName, type TierPreset, tiers } from '../tiers.ts';
-import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from '../user-kind-config.ts';
-import { readUserKubeconfig, type UserKubeconfig } from '../user-kubeconfig.ts';
+import { messageOf } from '../core/outcome.ts';
+import { type ChartSource, readRemoteChart } from './chart-source.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
 import {
@@ -22,6 +19,9 @@ import {
   schema,
   unknownInput,
 } from './schema.ts';
+import { type TierName, type TierPreset, tiers } from './tiers.ts';
+import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
+import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The one schema of all inputs: names, defaults, units, what each is for, and what is wrong with a value of its own. */
 import leven from 'leven';
 import * as v from 'valibot';
-import { tierNames } from '../tiers.ts';
+import { tierNames } from './tiers.ts';
 import {
   absolutePath,
   assignments,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
-import { shortestSecret } from '../secret-mask.ts';
+import { shortestSecret } from '../core/secret-mask.ts';
 
 /** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
 export interface VolumeMount {

@@ -2,8 +2,8 @@
  * A Job of the user's own, with what this project promises of every Job: run once, never restarted, in the run's
  * namespace, under its label. Decides, and tells what it changed.
  */
-import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../job-manifest.ts';
-import { containerOf } from '../job-manifest.ts';
+import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../inputs/job-manifest.ts';
+import { containerOf } from '../inputs/job-manifest.ts';
 import { runLabel } from './build-job.ts';
 
 export interface AdaptOptions {

@@ -1,7 +1,7 @@
 /** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
 import path from 'node:path';
+import type { JobManifest } from '../inputs/job-manifest.ts';
 import type { VolumeMount } from '../inputs/value-syntax.ts';
-import type { JobManifest } from '../job-manifest.ts';
 import type { TestHelper } from './test-helper.ts';
 
 /** Name of the Job and of its only container. */

@@ -1,10 +1,10 @@
-import type { Manifest } from '../job-manifest.ts';
+import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
+import type { Manifest } from '../inputs/job-manifest.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { createObject, deleteObject } from '../kube/create-object.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
-import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { runLabel } from './build-job.ts';
 
 export interface CompanionOptions {

@@ -1,6 +1,7 @@
 /** From what the cluster says of a pod and its node to what became of it. Pure. */
+
+import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { Node, Pod } from '../kube/objects.ts';
-import { type Failure, toOneLine } from '../outcome.ts';
 
 /** What ended a run before its tests had ended by themselves. */
 export interface Interruption {

@@ -1,3 +1,4 @@
+import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeStuckPull } from '../diagnose/classify-image.ts';
 import { explainTrouble } from '../diagnose/explain-trouble.ts';
 import { findTroubles, uidsOfJob } from '../diagnose/find-troubles.ts';
@@ -6,11 +7,10 @@ import { describeEnd } from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
 import type { Trouble } from '../diagnose/trouble.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import { statusesOf } from '../kube/job-pods.ts';
 import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../kube/objects.ts';
 import { watchResources } from '../kube/watch.ts';
-import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../outcome.ts';
 import { explainLoss, failureOf, type Interruption, isNodeLost, judgeNode } from './explain-loss.ts';
-import { statusesOf } from './job-pods.ts';
 
 export interface RunJobOptions {
   connection: KubeConnection;

@@ -1,7 +1,7 @@
+import { toOneLine } from '../core/outcome.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { runScriptInPod } from '../kube/exec.ts';
-import { toOneLine } from '../outcome.ts';
 
 /**
  * The signal goes to the container's first process, or, where that is a shell that waits and is deaf to SIGTERM, to its

@@ -1,6 +1,6 @@
 /** The helper in the test image, as far as Kubernetes is concerned: decided here, from values. */
-import type { ManifestMount, ManifestVolume } from '../job-manifest.ts';
-import { helperDirectory } from './rebuild-run.ts';
+import type { ManifestMount, ManifestVolume } from '../inputs/job-manifest.ts';
+import { helperDirectory } from '../reconstruct/rebuild-run.ts';
 
 /** What the built-in Job needs for the helper to be there. */
 export interface TestHelper {

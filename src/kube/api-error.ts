@@ -1,4 +1,4 @@
-import { messageOf } from '../outcome.ts';
+import { messageOf } from '../core/outcome.ts';
 
 /**
  * A call to the API server that failed: refused by the server (`status` is set) or never answered (`code` is set).

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { toOneLine } from '../outcome.ts';
+import { toOneLine } from '../core/outcome.ts';
 
 /** What a request shows of who sends it, beside what the kubeconfig itself holds. */
 export interface Credentials {

@@ -1,6 +1,6 @@
 /** Namespaces that runs make for themselves in clusters that stay: known by their labels, and by nothing else. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { fail, type Result, succeed } from '../outcome.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import type { ObjectMeta } from './objects.ts';

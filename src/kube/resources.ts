@@ -1,4 +1,4 @@
-import { fail, type Result, succeed } from '../outcome.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 

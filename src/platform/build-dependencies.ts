@@ -3,7 +3,7 @@ import { cp, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import * as v from 'valibot';
-import { type Failure, fail, type Result, succeed, toOneLine } from '../outcome.ts';
+import { type Failure, fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
-import { type Result, succeed } from '../outcome.ts';
+import { type Result, succeed } from '../core/outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { explainHelm } from './explain-helm.ts';
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
 import { classifyPod } from '../diagnose/classify-pod.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { ApiError } from '../kube/api-error.ts';
@@ -6,7 +7,6 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { EndpointSlice, Pod, Service } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
-import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { judgeReached, judgeService, type ServiceState, type Target } from './judge-services.ts';
 import { probeFromNode } from './probe-from-node.ts';
 

@@ -1,5 +1,5 @@
 /** What helm's own words mean for whoever wrote the chart and its values. Pure. */
-import { type Failure, toOneLine } from '../outcome.ts';
+import { type Failure, toOneLine } from '../core/outcome.ts';
 
 /**
  * A failure of kind `chart` from what helm wrote to stderr, with a hint for what is known; `what` says what helm was to do.

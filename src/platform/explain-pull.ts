@@ -1,6 +1,6 @@
 /** What helm says when a chart cannot be had, and whether another attempt can help. Pure. */
 import leven from 'leven';
-import { type Failure, toOneLine } from '../outcome.ts';
+import { type Failure, toOneLine } from '../core/outcome.ts';
 
 type PullTrouble =
   | 'plain-http'

@@ -1,3 +1,4 @@
+import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
 import { hasStayedUp } from '../diagnose/classify-crash.ts';
 import { remedyForHook } from '../diagnose/classify-held-hook.ts';
 import { classifyNotReady } from '../diagnose/classify-pod.ts';
@@ -22,7 +23,6 @@ import type { KubeConnection } from '../kube/connection.ts';
 import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
-import { type Failure, fail, type Result, succeed } from '../outcome.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { type Chart, chartArguments, helmEnvironmentFor } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { type ChartSource, describeSource } from '../chart-source.ts';
-import { type Result, succeed } from '../outcome.ts';
+import { type Result, succeed } from '../core/outcome.ts';
+import { type ChartSource, describeSource } from '../inputs/chart-source.ts';
 import { buildDependencies, examineDependencies, isIncomplete, readMetadata } from './build-dependencies.ts';
 import { HelmHome } from './helm-home.ts';
 import { defaultPullLimits, type PullLimits, pullChart } from './pull-chart.ts';

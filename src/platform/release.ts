@@ -1,6 +1,6 @@
+import { toOneLine } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
-import { toOneLine } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { helmEnvironmentFor } from './chart.ts';
 

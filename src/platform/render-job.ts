@@ -1,5 +1,5 @@
+import { type Result, succeed } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import { type Result, succeed } from '../outcome.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { type Chart, chartArguments, helmEnvironment } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dump, loadAll } from 'js-yaml';
+import { toOneLine } from '../core/outcome.ts';
 import { redactObject } from '../diagnose/redact-secrets.ts';
-import { toOneLine } from '../outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironmentFor } from './chart.ts';
 

@@ -1,6 +1,6 @@
 /** Which failed tests are put on the files of the checkout. */
 
-import type { TestCase } from '../outcome.ts';
+import type { TestCase } from '../core/outcome.ts';
 import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
 import { causeOf, failedTests, placeOf } from './tell-tests.ts';
 

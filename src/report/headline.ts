@@ -1,8 +1,8 @@
 /** What every rendering says first. */
-import type { TestCase, Verdict } from '../outcome.ts';
+import type { TestCase, Verdict } from '../core/outcome.ts';
+import type { ReportedIncident } from '../core/report-model.ts';
 import { nameIncidentShortly, tellIncidents, within } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
-import type { ReportedIncident } from './report-input.ts';
 import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './tell-tests.ts';
 
 export interface Headline {

@@ -1,7 +1,7 @@
 /** What happened to the platform while the tests ran, beside the tests that failed: told in the order of time. */
-import type { TestCase } from '../outcome.ts';
+import type { TestCase } from '../core/outcome.ts';
+import type { ReportedIncident } from '../core/report-model.ts';
 import { toPlainLine } from './inert-text.ts';
-import type { ReportedIncident } from './report-input.ts';
 import { failedTests, formatCount } from './tell-tests.ts';
 
 /** A test that fails later than this after an incident is not put beside it. */

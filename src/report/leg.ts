@@ -1,5 +1,5 @@
 /** The legs of a workflow run, or of several runs on one machine: what each came to, as its results tell it. */
-import type { TestCase, TestCounts, Verdict } from '../outcome.ts';
+import type { TestCase, TestCounts, Verdict } from '../core/outcome.ts';
 
 /** Tests of one suite of a leg. */
 export interface LegSuite {

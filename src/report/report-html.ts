@@ -1,10 +1,10 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
-import type { TestCase, Verdict } from '../outcome.ts';
+import type { TestCase, Verdict } from '../core/outcome.ts';
+import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
 import { headlineOf } from './headline.ts';
 import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
-import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from './report-input.ts';
 import { pageScript, pageStyle } from './report-page.ts';
 import {
   evidenceOf,

@@ -1,6 +1,6 @@
 /** The content of `result.json`. */
-import type { Verdict } from '../outcome.ts';
-import type { ReportedIncident, ReportedUsage } from './report-input.ts';
+import type { Verdict } from '../core/outcome.ts';
+import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
 
 /** What schema 1 tells beside the verdict. */
 export interface BesideVerdict {

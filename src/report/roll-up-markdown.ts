@@ -1,5 +1,5 @@
 /** The summary of all legs: one table of leg and suite, and why each red one is red. */
-import type { TestCounts, Verdict } from '../outcome.ts';
+import type { TestCounts, Verdict } from '../core/outcome.ts';
 import { codeSpan, escapeMarkdown, tableCodeSpan } from './inert-text.ts';
 import type { Leg } from './leg.ts';
 import { causeOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './tell-tests.ts';

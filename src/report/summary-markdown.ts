@@ -1,6 +1,7 @@
 /** The step summary of a run. */
 
-import type { TestCase } from '../outcome.ts';
+import type { TestCase } from '../core/outcome.ts';
+import type { ReportInput } from '../core/report-model.ts';
 import { headlineOf } from './headline.ts';
 import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import {
@@ -12,7 +13,6 @@ import {
   tableCodeSpan,
   toPlainLine,
 } from './inert-text.ts';
-import type { ReportInput } from './report-input.ts';
 import {
   causeOf,
   evidenceOf,

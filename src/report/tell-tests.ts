@@ -1,5 +1,5 @@
 /** How every rendering tells of tests: numbers in words, their order, their places and causes. */
-import type { Failure, TestCase, TestCounts } from '../outcome.ts';
+import type { Failure, TestCase, TestCounts } from '../core/outcome.ts';
 import { firstLineOf } from './inert-text.ts';
 
 /** `1 test`, `2 tests`, `12,000 tests`. */

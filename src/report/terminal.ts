@@ -1,9 +1,9 @@
 /** The last screen of a run on a terminal. */
 import path from 'node:path';
+import type { ReportInput } from '../core/report-model.ts';
 import { headlineOf } from './headline.ts';
 import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
-import type { ReportInput } from './report-input.ts';
 import { causeOf, evidenceOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './tell-tests.ts';
 import { formatBytes, isCloseToLimit, nameContainer } from './usage.ts';
 

@@ -1,8 +1,8 @@
 /** The run as a picture: phases, the lives of pods, and what the cluster warned of, on one axis of time. */
-import type { PhaseRecord } from '../outcome.ts';
+import type { PhaseRecord } from '../core/outcome.ts';
+import type { PodStage, ReportedPod, ReportInput, TimedPhase } from '../core/report-model.ts';
 import { nameIncident } from './incident-story.ts';
 import { escapeHtmlLine } from './inert-text.ts';
-import type { PodStage, ReportedPod, ReportInput, TimedPhase } from './report-input.ts';
 import { failedTests, formatCount, formatDuration } from './tell-tests.ts';
 
 const maxPods = 60;

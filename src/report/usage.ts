@@ -1,6 +1,7 @@
 /** What containers used against what they asked for, in words and shares. */
+
+import type { ReportedUsage } from '../core/report-model.ts';
 import { toPlainLine } from './inert-text.ts';
-import type { ReportedUsage } from './report-input.ts';
 
 /** From this share of a limit on a container is close to it. */
 const closeShare = 0.9;

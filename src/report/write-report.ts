@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReportInput } from '../core/report-model.ts';
 import { renderReportHtml } from './report-html.ts';
-import type { ReportInput } from './report-input.ts';
 import { renderResultJson } from './result-json.ts';
 import { renderSummary } from './summary-markdown.ts';
 

@@ -1,5 +1,5 @@
 /** What all legs together came to. Pure. */
-import { type Failure, noTests, type TestCounts, toOneLine, type Verdict } from '../outcome.ts';
+import { type Failure, noTests, type TestCounts, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { Leg } from '../report/leg.ts';
 import { missingLeg } from './missing-leg.ts';
 

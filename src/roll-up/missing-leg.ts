@@ -1,4 +1,4 @@
-import { noTests, type Verdict } from '../outcome.ts';
+import { noTests, type Verdict } from '../core/outcome.ts';
 import type { Leg } from '../report/leg.ts';
 
 /** A leg that left no results, as a red one. */

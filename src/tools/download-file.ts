@@ -12,7 +12,7 @@ import { STATUS_CODES } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, interceptors, request } from 'undici';
-import { fail, type Result, succeed } from '../outcome.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
 
 export interface DownloadLimits {
   /** Silence that ends an attempt, from its first moment on. */

@@ -1,5 +1,5 @@
+import { type Result, succeed } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import { type Result, succeed } from '../outcome.ts';
 import { provideTool } from './install-tool.ts';
 import { pinnedTools } from './versions.ts';
 

@@ -12,7 +12,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../outcome.ts';
+import { messageOf } from '../core/outcome.ts';
 
 export interface RunOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */

@@ -1,0 +1,31 @@
+import type { Verdict } from '../core/outcome.ts';
+import { inputNames, type RawInputs } from '../inputs/schema.ts';
+import type { LegOfMatrix } from '../inputs/value-syntax.ts';
+
+/**
+ * The inputs of `with:`, as the runner puts them into the environment: `INPUT_` and the name in capitals, with every
+ * space as `_`. Empty ones count as not given. A name that is no input of ours is passed on, to be refused by name: the
+ * runner itself only warns of it.
+ */
+export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
+  const known = new Map<string, string>(inputNames.map((name) => [name.toUpperCase(), name]));
+  const given: RawInputs = {};
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('INPUT_') || value === undefined || value.trim() === '') continue;
+    const name = variable.slice('INPUT_'.length);
+    given[known.get(name) ?? name.toLowerCase()] = value;
+  }
+  return given;
+}
+
+/** The job that this step is part of, as the roll-up tells legs and attempts apart. */
+export function describeLeg(leg: LegOfMatrix | undefined, env: NodeJS.ProcessEnv): NonNullable<Verdict['leg']> {
+  return {
+    job: env.GITHUB_JOB ?? '',
+    attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1,
+    matrix: leg?.matrix ?? '',
+    legs: leg?.legs ?? 1,
+    // Of several steps of one kind in a job it is the only name.
+    ...(env.GITHUB_ACTION === undefined ? {} : { step: env.GITHUB_ACTION }),
+  };
+}

@@ -1,0 +1,76 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { DefaultArtifactClient } from '@actions/artifact';
+import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+
+export interface ArtifactOptions {
+  name: string;
+  /** A name that nobody else has. */
+  freeName: string;
+  directory: string;
+  retentionDays: number;
+}
+
+/** An artifact that GitHub has. */
+export interface Uploaded {
+  name: string;
+  id: string;
+  url: string;
+  /** Files that it lacks. */
+  leftOut: string[];
+}
+
+/** Characters that GitHub refuses in the path of an artifact's file. */
+const refusedInPaths = /[":<>|*?\r\n\\]/;
+
+/** How the service says that a name is taken: https://github.com/actions/toolkit/tree/main/packages/artifact */
+const takenName = /\(409\)|already exists/i;
+
+/**
+ * Uploads a directory as one artifact. Files whose names GitHub refuses are left out and named, since one of them would
+ * make it refuse all. A name that is taken (by an earlier attempt, or another leg) gives way to `freeName`.
+ * @returns the artifact, or why there is none: without a token, or on a server without artifacts, the files still lie on
+ * the runner.
+ */
+export async function uploadArtifact(options: ArtifactOptions): Promise<Result<Uploaded>> {
+  const all = await readdir(options.directory, { recursive: true, withFileTypes: true });
+  const files = all.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const isRefused = (file: string) => refusedInPaths.test(path.relative(options.directory, file));
+  const leftOut = files.filter(isRefused).map((file) => path.relative(options.directory, file));
+  const names = files.filter((file) => !isRefused(file));
+  const upload = async (name: string): Promise<Uploaded> => {
+    const { retentionDays } = options;
+    const { id } = await new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays });
+    return { name, id: String(id ?? ''), url: artifactUrl(id), leftOut };
+  };
+  try {
+    const uploaded = await upload(options.name).catch((error: unknown) => {
+      if (options.name === options.freeName || !takenName.test(messageOf(error))) throw error;
+      return upload(options.freeName);
+    });
+    return succeed(uploaded);
+  } catch (error) {
+    const reason = messageOf(error);
+    return fail('results', `the artifact ${options.name} was not uploaded: ${toOneLine(reason, 300)}`, {
+      hint: `The files lie in ${options.directory} on the runner.`,
+    });
+  }
+}
+
+/**
+ * A name that no other leg, rerun or call of the same workflow run has: artifacts are immutable, and a second one of the
+ * same name is refused (409). Job id, attempt and a part of the run's own id make it so.
+ */
+export function uniqueArtifactName(tier: string, runId: string, env: NodeJS.ProcessEnv): string {
+  const parts = ['k8s-test', tier, env.GITHUB_JOB ?? '', `attempt${env.GITHUB_RUN_ATTEMPT ?? '1'}`, runId];
+  return parts
+    .filter((part) => part !== '')
+    .join('-')
+    .replaceAll(/[^\w.-]/g, '_');
+}
+
+function artifactUrl(id: number | undefined): string {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
+  if (id === undefined || GITHUB_SERVER_URL === undefined || GITHUB_REPOSITORY === undefined) return '';
+  return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}/artifacts/${id}`;
+}

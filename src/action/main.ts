@@ -1,0 +1,46 @@
+/** The door of the action's main step. */
+import path from 'node:path';
+import * as core from '@actions/core';
+import { exitStatusOf, succeed } from '../core/outcome.ts';
+import { readInputs } from '../inputs/read-inputs.ts';
+import { abortOnSignals, beginRun, bundledChart, keepIfAsked } from '../pipeline/begin-run.ts';
+import { closeDiary } from '../pipeline/diary.ts';
+import { runTests } from '../pipeline/pipeline.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { rollUp } from '../roll-up/roll-up.ts';
+import { ActionDoor } from './action-door.ts';
+import { describeLeg, readActionInputs } from './action-inputs.ts';
+import { downloadLegs } from './download-legs.ts';
+import { publish, publishInputErrors } from './publish.ts';
+
+const door = new ActionDoor();
+const signal = abortOnSignals();
+const read = readInputs({
+  given: readActionInputs(process.env),
+  directory: process.cwd(),
+  bundledChart: bundledChart(),
+});
+if (read.inputs === undefined) {
+  await publishInputErrors(read.errors, process.env.INPUT_TIER ?? '', door);
+  process.exitCode = 3;
+} else {
+  const { inputs } = read;
+  const { record, workDir } = beginRun(process.env);
+  core.saveState('record', record.file);
+  const say = (line: string) => door.say(line);
+  let end: RunEnd;
+  if (inputs.mode === 'report') {
+    const directory = path.join(workDir, 'legs');
+    const legsDir =
+      inputs.legsDir === undefined
+        ? await downloadLegs({ patterns: inputs.legArtifacts, directory, say })
+        : succeed(inputs.legsDir);
+    end = await rollUp({ inputs, legsDir, say, signal });
+  } else {
+    end = await runTests({ inputs, door, signal, record, workDir, leg: describeLeg(inputs.leg, process.env) });
+    await keepIfAsked(inputs.keep, end, record, say);
+  }
+  await publish(end, inputs, record.content.runId, door);
+  closeDiary(workDir);
+  process.exitCode = exitStatusOf(end.verdict);
+}

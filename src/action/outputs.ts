@@ -1,0 +1,72 @@
+import * as core from '@actions/core';
+import type { Verdict } from '../core/outcome.ts';
+import type { Annotation } from '../report/annotations.ts';
+import { breakCommands } from './action-door.ts';
+
+/** What the outputs say beside the verdict. */
+export interface OutputFacts {
+  resultsDir: string;
+  reportPath: string;
+  kubeconfig: string;
+  artifact: { id: string; url: string } | undefined;
+}
+
+/** What each output says; action.yml is written from it. */
+export const outputDocs = {
+  outcome: 'passed, failed, broken or cancelled',
+  'failure-kind': 'Who or what is to blame; empty when the tests passed',
+  'failure-reason': 'The cause in one line; empty when the tests passed',
+  tests: 'Number of tests',
+  passed: 'Of these, passed',
+  failed: 'Of these, failed',
+  errors: 'Of these, ended by an error',
+  skipped: 'Of these, skipped',
+  flaky: 'Of those that passed, failed at first',
+  'duration-seconds': 'Duration of the run',
+  'results-dir': 'Directory on the runner with all results',
+  report: 'Path of report.html',
+  'artifact-id': 'Id of the artifact; empty when there is none',
+  'artifact-url': 'Address of the artifact; empty when there is none',
+  'cluster-name': 'Name of the Kind cluster',
+  namespace: 'Namespace of the platform and the tests',
+  kubeconfig: 'Path of a kubeconfig of the cluster, while it lives',
+} as const;
+
+/** Sets every output of action.yml. */
+export function setOutputs(verdict: Verdict, facts: OutputFacts): void {
+  const outputs: Record<keyof typeof outputDocs, string | number> = {
+    outcome: verdict.outcome,
+    'failure-kind': verdict.failure?.kind ?? '',
+    'failure-reason': verdict.failure?.reason ?? '',
+    tests: verdict.tests.total,
+    passed: verdict.tests.passed,
+    failed: verdict.tests.failed,
+    errors: verdict.tests.errors,
+    skipped: verdict.tests.skipped,
+    flaky: verdict.tests.flaky,
+    'duration-seconds': Math.round(verdict.durationSeconds),
+    'results-dir': facts.resultsDir,
+    report: facts.reportPath,
+    'artifact-id': facts.artifact?.id ?? '',
+    'artifact-url': facts.artifact?.url ?? '',
+    'cluster-name': verdict.cluster?.name ?? '',
+    namespace: verdict.cluster?.namespace ?? '',
+    kubeconfig: facts.kubeconfig,
+  };
+  for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value);
+}
+
+/** Puts failed tests on the files of the checkout. */
+export function annotate(annotations: Annotation[]): void {
+  for (const { level, title, message, file, line } of annotations) {
+    const properties = {
+      title: breakCommands(title),
+      ...(file === undefined ? {} : { file }),
+      ...(line === undefined ? {} : { startLine: line }),
+    };
+    const text = breakCommands(message);
+    if (level === 'error') core.error(text, properties);
+    else if (level === 'warning') core.warning(text, properties);
+    else core.notice(text, properties);
+  }
+}

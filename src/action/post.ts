@@ -1,0 +1,67 @@
+/**
+ * The door of the action's post step: removes what the main step's record names, however that step ended. If it was killed
+ * before it could say how, this says so in its place, with all that there was.
+ */
+import { existsSync } from 'node:fs';
+import * as core from '@actions/core';
+import { messageOf } from '../core/outcome.ts';
+import { readOnlySecrets } from '../inputs/read-inputs.ts';
+import { adoptRun } from '../pipeline/adopt-run.ts';
+import { findWorkDir } from '../pipeline/begin-run.ts';
+import { readDiary } from '../pipeline/diary.ts';
+import { runTeardown } from '../pipeline/teardown.ts';
+import { RunRecord } from '../state/run-record.ts';
+import { ActionDoor } from './action-door.ts';
+import { readActionInputs } from './action-inputs.ts';
+import { publish } from './publish.ts';
+
+/** GitHub gives a post step after a cancel five minutes. */
+const teardownSeconds = 150;
+
+const door = new ActionDoor();
+// Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => door.say(`${name}: the removal goes on`));
+const file = core.getState('record');
+if (file === '' || !existsSync(file)) door.say('nothing to remove');
+else {
+  const record = RunRecord.open(file);
+  const workDir = findWorkDir(record);
+  const diary = workDir === undefined ? undefined : readDiary(workDir);
+  if (workDir === undefined || diary === undefined) await removeAll(record);
+  else {
+    // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
+    // kept on the disk.
+    const secrets = readOnlySecrets({ given: readActionInputs(process.env), directory: process.cwd() });
+    const { inputs } = diary;
+    let isRemoved = false;
+    const removeOnce = async () => {
+      if (!isRemoved) await removeAll(record);
+      isRemoved = true;
+    };
+    try {
+      const end = await adoptRun({ record, workDir, diary, secrets, door, tearDown: removeOnce });
+      const upload = end.isMasked ? inputs.upload : 'never';
+      await publish(end, { ...inputs, upload }, record.content.runId, door);
+      if (end.ownsResultsDir) door.say(`the files lie in ${end.dir.root}`);
+    } catch (error) {
+      door.error(
+        `the end of the run could not be told: ${messageOf(error)}; what there was lies in ${inputs.resultsDir}`,
+      );
+      process.exitCode = 1;
+      await removeOnce();
+    }
+  }
+}
+
+async function removeAll(record: RunRecord): Promise<void> {
+  if (record.content.kept !== undefined) {
+    door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
+    return;
+  }
+  const { troubles } = await runTeardown(record, door, { seconds: teardownSeconds, advice: '' });
+  if (troubles.length > 0) process.exitCode = 1;
+}
+
+function describeMade(made: RunRecord['content']['made'][number]): string {
+  return made.kind === 'directory' ? made.path : `${made.kind} ${made.name}`;
+}

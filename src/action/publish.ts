@@ -1,0 +1,110 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { fail, noTests, type Verdict } from '../core/outcome.ts';
+import type { ReportInput } from '../core/report-model.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import { type InputError, renderInputErrors } from '../inputs/schema.ts';
+import { annotationsOf } from '../report/annotations.ts';
+import { renderSummary } from '../report/summary-markdown.ts';
+import { failedTests } from '../report/tell-tests.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import type { ActionDoor } from './action-door.ts';
+import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
+import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
+import { annotate, setOutputs } from './outputs.ts';
+
+/** A run that has ended, as far as GitHub is told of it. */
+export interface Published {
+  verdict: Verdict;
+  report: ReportInput;
+  dir: { root: string; summary: string; reportHtml: string };
+  kubeconfig: string;
+  /** False when the files in `dir` are another run's, or there are none. */
+  ownsResultsDir: boolean;
+}
+
+/** Beside the one line that says why the step is red. */
+const failedTestAnnotations = 9;
+const checkoutMilliseconds = 15_000;
+
+/** Tells GitHub how a run ended: step summary, artifact, the one line that says why, annotations, outputs. */
+export async function publish(
+  end: Published,
+  inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
+  runId: string,
+  door: ActionDoor,
+): Promise<void> {
+  const { verdict, dir } = end;
+  const isWanted =
+    end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
+  const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
+  // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is told twice.
+  await writeStepSummary(end.ownsResultsDir ? await readFile(dir.summary, 'utf8') : renderSummary(end.report), door);
+  for (const line of renderTerminal(end.report)) door.quote(line);
+  door.close();
+  // The cause comes first: of more than ten errors GitHub drops the last ones.
+  if (verdict.failure !== null) door.fail(verdict.failure);
+  annotate(annotationsOf(end.report.tests, await findInCheckout(end.report), failedTestAnnotations));
+  setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+}
+
+/** Where a test's file lies in the checkout; the checkout is only looked through when a failed test names a file. */
+async function findInCheckout({ tests }: ReportInput): Promise<(file: string) => string | undefined> {
+  if (!failedTests(tests).some(({ file }) => file !== undefined)) return () => undefined;
+  const root = process.env.GITHUB_WORKSPACE ?? process.cwd();
+  const files = new CheckoutFiles(await listCheckoutFiles(root, AbortSignal.timeout(checkoutMilliseconds)));
+  return (file) => files.find(file);
+}
+
+/** Tells GitHub of inputs that are wrong: all of them, and nothing else, since nothing has begun. */
+export async function publishInputErrors(errors: InputError[], tier: string, door: ActionDoor): Promise<void> {
+  const lines = renderInputErrors(errors);
+  for (const line of lines) door.error(line);
+  await writeStepSummary(['**✗ wrong input**', '', ...lines.map((line) => `    ${line}`), ''].join('\n'), door);
+  const { failure } = fail('input', lines.join('; '));
+  const verdict: Verdict = {
+    schema: 1,
+    outcome: 'broken',
+    failure,
+    tier,
+    tests: { ...noTests },
+    phases: [],
+    durationSeconds: 0,
+    cluster: null,
+    image: null,
+    warnings: [],
+  };
+  setOutputs(verdict, { resultsDir: '', reportPath: '', kubeconfig: '', artifact: undefined });
+}
+
+async function upload(
+  end: Published,
+  inputs: Pick<Inputs, 'tier' | 'mode' | 'artifactName' | 'retentionDays'>,
+  runId: string,
+  door: ActionDoor,
+): Promise<{ id: string; url: string } | undefined> {
+  const unique = uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
+  const wanted = inputs.artifactName ?? unique;
+  // It begins as the one that was asked for, by which a roll-up looks for it.
+  const freeName = inputs.artifactName === undefined ? unique : `${inputs.artifactName}-${runId}`;
+  const { root: directory } = end.dir;
+  const uploaded = await uploadArtifact({ name: wanted, freeName, directory, retentionDays: inputs.retentionDays });
+  if (!uploaded.ok) {
+    door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
+    return undefined;
+  }
+  const { name, id, url } = uploaded.value;
+  if (name !== wanted) door.warn(`this workflow run has an artifact ${wanted} already: this one is ${name}`);
+  door.say(`artifact ${name}: id ${id} ${url}`);
+  const { leftOut } = uploaded.value;
+  if (leftOut.length > 0)
+    door.warn(
+      `GitHub refuses the names of ${leftOut.length} files, which the artifact lacks: ${leftOut.slice(0, 5).join(', ')}`,
+    );
+  return uploaded.value;
+}
+
+async function writeStepSummary(markdown: string, door: ActionDoor): Promise<void> {
+  const file = process.env.GITHUB_STEP_SUMMARY;
+  if (file === undefined || file === '') door.say('no step summary here: GITHUB_STEP_SUMMARY is not set');
+  else await appendFile(file, markdown);
+}

@@ -1,0 +1,283 @@
+/** What the command line can be told: `run`, `up`, `again`, `report`, `doctor`, `down`. */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { nameCommand } from '../core/name-command.ts';
+import { exitStatusOf, succeed } from '../core/outcome.ts';
+import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
+import { inputDocs, inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
+import {
+  abortOnSignals,
+  beginRun,
+  bundledChart,
+  findWorkDir,
+  keepIfAsked,
+  recordDirectory,
+  sayKept,
+} from '../pipeline/begin-run.ts';
+import { closeDiary, readDiary } from '../pipeline/diary.ts';
+import { addTeardown, runTests } from '../pipeline/pipeline.ts';
+import type { RunOptions, RunRequest } from '../pipeline/run.ts';
+import { tearDown } from '../pipeline/teardown.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { rollUp } from '../roll-up/roll-up.ts';
+import { compareShape, describeShape, explainNotFound, findKept } from '../state/kept-cluster.ts';
+import { RunRecord } from '../state/run-record.ts';
+import { examine } from './doctor.ts';
+import { renderChecks } from './render-checks.ts';
+import { TerminalDoor, wantsColour } from './terminal-door.ts';
+
+const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
+
+  run      the whole pipeline: cluster, platform, tests, results, teardown
+  up       a cluster with the platform in it, which stays; called again, what has changed is deployed
+  again    runs the tests in the cluster that was kept last for the tier, after what has changed is deployed
+  report   all results below k8s-test-results/ (or --legs) as one summary, junit.xml and report.html
+  doctor   what this machine has, and what it lacks
+  down     removes what kept or interrupted runs left behind
+
+Every input of the action is a flag, as in: run --tier integration --image floe-test-runner:dev
+A flag that takes lines may be given several times. again takes the flags by which its cluster was made, and its own in
+their place. Words before them, and all behind --, are what to run in place of all tests, as in:
+again tests/integration/test_platform.py, again -- tests/integration -k postgres
+
+${inputNames.map((name) => `  --${name.padEnd(18)} ${inputDocs[name].description}`).join('\n')}`;
+
+/** Exit status. */
+const wrongInput = 3;
+
+/** Runs one command and returns its exit status. */
+export async function runCommand(args: string[]): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === 'run') return run(rest);
+  if (command === 'up') return up(rest);
+  if (command === 'again') return again(rest);
+  if (command === 'report') return report(rest);
+  if (command === 'doctor') return doctor(rest);
+  if (command === 'down' && rest.length === 0) return down();
+  const isHelp = command === undefined || ['help', '--help', '-h'].includes(command);
+  (isHelp ? process.stdout : process.stderr).write(isHelp ? `${usage}\n` : `unknown: ${args.join(' ')}\n\n${usage}\n`);
+  return isHelp && command !== undefined ? 0 : wrongInput;
+}
+
+async function run(args: string[]): Promise<number> {
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
+  if (inputs.mode === 'report') return report(args);
+  const { end, record, door } = await runHere(inputs, { request: describeRequest(args) });
+  if (!(await keepIfAsked(inputs.keep, end, record, (line) => door.say(line)))) await addTeardown(end, record, door);
+  return showEnd(end);
+}
+
+/** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be mended. */
+async function up(args: string[]): Promise<number> {
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
+  if (inputs.tier === 'unit') return refuse('tier unit has neither a cluster nor a platform');
+  const kept = findKept(RunRecord.list(recordDirectory(process.env)), whichKept(inputs.tier));
+  if (kept !== undefined) return enter(kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  const { end, record, door } = await runHere(inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
+    await addTeardown(end, record, door);
+    return showEnd(end);
+  }
+  record.keep('up');
+  return tellUp(end, record, door);
+}
+
+/** Runs the tests in the kept cluster. */
+async function again(args: string[]): Promise<number> {
+  const { tests, flags } = splitTests(args);
+  const call = whichKept(readFlags(flags).given.tier ?? 'integration');
+  const records = RunRecord.list(recordDirectory(process.env));
+  const kept = findKept(records, call);
+  const standing = kept?.content.standing;
+  if (kept === undefined || standing === undefined) return refuse(explainNotFound(records, call));
+  const inputs = readArguments(flags, {}, standing.given);
+  if (inputs === undefined) return wrongInput;
+  if (tests.length > 0 && inputs.ownJob !== undefined)
+    return refuse(`${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`);
+  if (standing.hasSecrets && inputs.secrets.length === 0)
+    return refuse("secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
+  return enter(kept, inputs, { tests });
+}
+
+/** The words before the flags and those behind `--` say which tests; the flags are what is between them. */
+function splitTests(args: string[]): { tests: string[]; flags: string[] } {
+  const end = args.indexOf('--');
+  const own = end === -1 ? args : args.slice(0, end);
+  const begin = own.findIndex((word) => word.startsWith('-'));
+  const flags = begin === -1 ? [] : own.slice(begin);
+  return { tests: [...own.slice(0, own.length - flags.length), ...(end === -1 ? [] : args.slice(end + 1))], flags };
+}
+
+/** Runs in a kept cluster, which no other process may use meanwhile. */
+async function enter(
+  kept: RunRecord,
+  inputs: Inputs,
+  how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'tests'>,
+): Promise<number> {
+  const { standing, runId } = kept.content;
+  const changed = compareShape(standing!.shape, describeShape(inputs));
+  if (changed.length > 0)
+    return refuse(
+      `the kept cluster ${standing!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
+    );
+  const owner = kept.occupy();
+  if (owner !== undefined)
+    return refuse(`the kept cluster ${standing!.cluster.name} is in use by another run (process ${owner.pid})`);
+  try {
+    const { end, record, door } = await runHere(inputs, { ...how, kept });
+    if (how.request !== undefined && end.verdict.cluster !== null)
+      kept.stand({ ...kept.content.standing!, ...how.request });
+    await addTeardown(end, record, door);
+    if (how.isOnlyPlatform === true) return tellUp(end, kept, door);
+    if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => door.say(line));
+    return showEnd(end);
+  } finally {
+    kept.release();
+  }
+}
+
+/** The end of `up`: how to get at it, or what is wrong with it. */
+async function tellUp(end: RunEnd, record: RunRecord, door: TerminalDoor): Promise<number> {
+  await sayKept(end, 'up', record, (line) => door.say(line));
+  return end.verdict.failure?.kind === 'no-tests' ? 0 : showEnd(end);
+}
+
+/** Runs the pipeline on this terminal, with a record of its own. */
+async function runHere(
+  inputs: Inputs,
+  how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
+): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
+  const door = new TerminalDoor(process.stdout, process.env);
+  const signal = abortOnSignals(() => {
+    process.stderr.write(`\nended at once; what is left behind is removed by: ${nameCommand('down')}\n`);
+    process.exit(130);
+  });
+  const then = how.kept === undefined ? ', then removing the cluster' : '';
+  signal.addEventListener('abort', () =>
+    door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
+  );
+  const { record, workDir } = beginRun(process.env);
+  const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
+    await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
+    throw bug;
+  });
+  closeDiary(workDir);
+  return { end, record, door };
+}
+
+function whichKept(tier: string): { tier: string; directory: string } {
+  return { tier, directory: process.cwd() };
+}
+
+/** The flags of this call, for later ones. */
+function describeRequest(args: string[]): RunRequest {
+  const { secrets, ...given } = readFlags(args).given;
+  return { directory: process.cwd(), given: definedOnly(given), hasSecrets: secrets !== undefined };
+}
+
+function definedOnly(given: RawInputs): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
+  );
+}
+
+function refuse(why: string): number {
+  process.stderr.write(`${why}\n`);
+  return wrongInput;
+}
+
+async function report(args: string[]): Promise<number> {
+  const inputs = readArguments(args, { mode: 'report' });
+  if (inputs === undefined) return wrongInput;
+  const legsDir = succeed(inputs.legsDir ?? path.resolve('k8s-test-results'));
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  return showEnd(await rollUp({ inputs, legsDir, say, signal: abortOnSignals() }));
+}
+
+function showEnd(end: RunEnd): number {
+  const colour = wantsColour(process.stdout, process.env);
+  const lines = renderTerminal(end.report, { colour, cwd: process.cwd() });
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  return exitStatusOf(end.verdict);
+}
+
+async function doctor(args: string[]): Promise<number> {
+  const inputs = readArguments(args);
+  if (inputs === undefined) return wrongInput;
+  const checks = await examine(inputs, abortOnSignals());
+  process.stdout.write(`${renderChecks(checks, inputs.tier, process.stdout.columns).join('\n')}\n`);
+  return checks.some((check) => check.state === 'problem') ? 2 : 0;
+}
+
+async function down(): Promise<number> {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const records = RunRecord.list(recordDirectory(process.env));
+  const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined;
+  const over = records.filter((record) => !isUsed(record));
+  for (const record of records.filter(isUsed)) {
+    const { runId, pid, standing } = record.content;
+    const user = record.occupant?.pid;
+    if (user !== undefined) say(`cluster ${standing?.cluster.name} is in use by another run (process ${user})`);
+    else say(`run ${runId} is still going on (process ${pid}); it removes its own`);
+  }
+  const signal = abortOnSignals();
+  let status = 0;
+  for (const record of over) {
+    const workDir = findWorkDir(record);
+    const diary = workDir === undefined ? undefined : readDiary(workDir);
+    const troubles = await tearDown(record, signal, say);
+    for (const trouble of troubles) process.stderr.write(`not removed: ${trouble}\n`);
+    if (troubles.length > 0) status = 2;
+    else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
+    if (diary !== undefined && record.content.kept === undefined)
+      say(`  it was killed before it could say how it ended; what there was lies in ${diary.inputs.resultsDir}`);
+  }
+  if (over.length === 0) say('nothing to remove');
+  return status;
+}
+
+/**
+ * The inputs that the flags amount to, over those of an earlier call and below what the command itself implies; undefined
+ * when something is wrong with them, which is then told whole.
+ */
+function readArguments(args: string[], implied: RawInputs = {}, earlier: RawInputs = {}): Inputs | undefined {
+  const { given, problems } = readFlags(args);
+  const read = readInputs({
+    given: { ...earlier, ...given, ...implied },
+    directory: process.cwd(),
+    bundledChart: bundledChart(),
+  });
+  const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
+  if (errors.length === 0) return read.inputs;
+  process.stderr.write(`wrong input, nothing was made:\n${errors.map((error) => `  ${error}`).join('\n')}\n`);
+  return undefined;
+}
+
+function isInput(name: string): boolean {
+  return (inputNames as string[]).includes(name);
+}
+
+/** The flags as inputs: repeated ones become lines. Unknown ones are passed on, to be refused by name with the rest. */
+function readFlags(args: string[]): { given: RawInputs; problems: string[] } {
+  const options = Object.fromEntries(inputNames.map((name) => [name, { type: 'string', multiple: true } as const]));
+  const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true });
+  const given: RawInputs = {};
+  const problems: string[] = [];
+  for (const [i, token] of tokens.entries()) {
+    if (token.kind === 'option') {
+      const next = tokens[i + 1];
+      // What follows an unknown flag is its value, as far as anybody can know.
+      const value = isInput(token.name) || next?.kind !== 'positional' ? token.value : next.value;
+      if (value === undefined && isInput(token.name)) problems.push(`${token.rawName}: needs a value`);
+      else given[token.name] = [given[token.name], value ?? ''].filter((line) => line !== undefined).join('\n');
+    } else if (token.kind === 'positional') {
+      const before = tokens[i - 1];
+      if (before?.kind !== 'option' || isInput(before.name) || before.value !== undefined)
+        problems.push(`${JSON.stringify(token.value)} is not a flag; flags begin with --`);
+    }
+  }
+  return { given, problems };
+}

@@ -1,0 +1,77 @@
+import { statSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Check, judgeDemand } from '../cluster/judge-machine.ts';
+import { examineMachine } from '../cluster/preflight.ts';
+import { reachCluster } from '../cluster/reach-cluster.ts';
+import { type Failure, type Result, succeed } from '../core/outcome.ts';
+import { type ChartSource, describeSource } from '../inputs/chart-source.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import type { UserKubeconfig } from '../inputs/user-kubeconfig.ts';
+import { connect } from '../kube/connection.ts';
+import { planDemand } from '../pipeline/plan-demand.ts';
+import { describeChart } from '../pipeline/prepare-chart.ts';
+import { examineDependencies, isIncomplete } from '../platform/build-dependencies.ts';
+import { renderChart } from '../platform/chart.ts';
+import { provideTools } from '../tools/provide-tools.ts';
+
+/**
+ * What `doctor` looks at: the machine, the tools that are here, and what the pods would ask of the machine; of an existing
+ * cluster, whether it answers and lets us in. Nothing is made, downloaded or started.
+ */
+export async function examine(inputs: Inputs, signal: AbortSignal): Promise<Check[]> {
+  if (inputs.kubeconfig !== undefined) return [await examineCluster(inputs.kubeconfig, signal)];
+  const { facts, checks } = await examineMachine(inputs, signal);
+  const tools = await provideTools(inputs, { signal, say: () => {}, mayDownload: false });
+  // A run downloads them, so that this is no problem; only the chart cannot be looked at without.
+  if (!tools.ok) return [...checks, tellFailure('tools', 'warning', tools.failure)];
+  const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';
+  checks.push({ name: 'tools', state: 'ok', found, needed: '', mend: '' });
+  const { helm } = tools.value;
+  if (inputs.chart === undefined || helm === undefined)
+    return [...checks, ...judgeDemand(facts, planDemand(inputs, []), inputs.nodes)];
+  const manifests = await renderWhatIsHere(inputs, inputs.chart, helm, signal);
+  if (!manifests.ok) return [...checks, tellFailure('chart', 'problem', manifests.failure)];
+  if (typeof manifests.value === 'string')
+    return [...checks, { name: 'chart', state: 'ok', found: manifests.value, needed: '', mend: '' }];
+  return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests.value), inputs.nodes)];
+}
+
+/** The manifests of a chart that is here with all it depends on; of another, why it is not looked at. */
+async function renderWhatIsHere(
+  inputs: Inputs,
+  source: ChartSource,
+  helm: string,
+  signal: AbortSignal,
+): Promise<Result<unknown[] | string>> {
+  if (source.kind !== 'local') return succeed(`${describeSource(source)} is pulled by a run, and not looked at before`);
+  if (statSync(source.path).isDirectory()) {
+    const examined = await examineDependencies(helm, source.path, signal);
+    if (!examined.ok) return examined;
+    if (isIncomplete(examined.value))
+      return succeed('it lacks dependencies, which a run gets, and is not looked at before');
+  }
+  const here = { helm, path: source.path, title: source.path, kubernetes: undefined };
+  return renderChart(describeChart(inputs, here), signal);
+}
+
+async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): Promise<Check> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'k8s-test-doctor-'));
+  try {
+    const kubeconfigPath = path.join(directory, 'kubeconfig');
+    await writeFile(kubeconfigPath, kubeconfig.yaml, { mode: 0o600 });
+    const connection = connect({ kubeconfigPath });
+    const reached = await reachCluster(connection, kubeconfig, signal).finally(() => connection.close());
+    if (!reached.ok) return tellFailure('cluster', 'problem', reached.failure);
+    const { kubernetes, user } = reached.value;
+    const found = `${kubeconfig.context} (${kubeconfig.server}) runs Kubernetes ${kubernetes} and knows us as ${user}`;
+    return { name: 'cluster', state: 'ok', found, needed: '', mend: '' };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function tellFailure(name: string, state: 'warning' | 'problem', { reason, hint }: Failure): Check {
+  return { name, state, found: reason, needed: '', mend: hint };
+}

@@ -1,0 +1,143 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { Door } from '../core/door.ts';
+import { type PhaseName, type PhaseRecord, toOneLine } from '../core/outcome.ts';
+
+/** Where the words go; a part of `process.stdout`. */
+export interface Terminal {
+  isTTY?: boolean;
+  columns?: number;
+  write(text: string): unknown;
+}
+
+const clockMilliseconds = 200;
+/** On a plain console: so often at most is it said what is being waited for. */
+const waitingSeconds = 15;
+/** What stands before a phase that has ended, and its ANSI colour. */
+const signs = {
+  passed: { sign: '✓', colour: 32 },
+  failed: { sign: '✗', colour: 31 },
+  skipped: { sign: '–', colour: 2 },
+};
+const eraseLine = '\r\u001b[K';
+
+/**
+ * The words of a run on a terminal: finished phases above, and below them one live line with the running phases, their
+ * clock, and the last thing seen. Without a terminal, plain lines.
+ */
+export class TerminalDoor implements Door {
+  readonly #out: Terminal;
+  readonly #isLive: boolean;
+  readonly #hasColour: boolean;
+  readonly #running = new Map<PhaseName, number>();
+  readonly #masked = new Set<string>();
+  #waiting = '';
+  #lastWaiting = { what: '', at: 0 };
+  #clock: NodeJS.Timeout | undefined;
+
+  constructor(out: Terminal, env: Record<string, string | undefined> = {}) {
+    this.#out = out;
+    this.#isLive = canObey(out, env);
+    this.#hasColour = wantsColour(out, env);
+  }
+
+  phaseStarted(name: PhaseName): void {
+    this.#running.set(name, performance.now());
+    this.#waiting = '';
+    if (!this.#isLive) this.#print(`▶ ${name}`);
+    else {
+      this.#clock ??= setInterval(() => this.#draw(), clockMilliseconds).unref();
+      this.#draw();
+    }
+  }
+
+  phaseEnded(record: PhaseRecord): void {
+    this.#running.delete(record.name);
+    // What was waited for may have been this phase's; whatever goes on says its own again.
+    this.#waiting = '';
+    const { sign, colour } = signs[record.outcome];
+    const painted = this.#hasColour ? `\u001b[${colour}m${sign}\u001b[0m` : sign;
+    this.#print(`${painted} ${record.name.padEnd(10)} ${record.seconds.toFixed(1).padStart(6)} s`);
+    if (this.#running.size === 0) {
+      clearInterval(this.#clock);
+      this.#clock = undefined;
+    }
+  }
+
+  say(line: string): void {
+    this.#print(`  ${toOneLine(line, 2000)}`);
+  }
+
+  warn(line: string): void {
+    this.#print(`! ${toOneLine(line, 2000)}`);
+  }
+
+  waitingFor(what: string): void {
+    this.#waiting = toOneLine(what, 1000);
+    if (this.#isLive) return;
+    const now = Date.now();
+    if (what === this.#lastWaiting.what || now - this.#lastWaiting.at < waitingSeconds * 1000) return;
+    this.#lastWaiting = { what, at: now };
+    this.#print(`  … ${this.#waiting}`);
+  }
+
+  quote(line: string): void {
+    // Colours of pytest and the like are lost, but no line can move the cursor or ring the bell.
+    const text = `  │ ${stripVTControlCharacters(line).replaceAll(/(?!\t)\p{Cc}/gu, '')}`;
+    this.#print(this.#isLive ? shortenRuler(text, this.#out.columns ?? 80) : text);
+  }
+
+  mask(secret: string): void {
+    if (secret !== '') this.#masked.add(secret);
+  }
+
+  #print(line: string): void {
+    let text = line;
+    for (const secret of this.#masked) text = text.replaceAll(secret, '***');
+    this.#out.write(this.#isLive ? `${eraseLine}${text}\n` : `${text}\n`);
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (!this.#isLive || this.#running.size === 0) return;
+    const now = performance.now();
+    const clocks = [...this.#running]
+      .map(([name, since]) => `${name} ${Math.floor((now - since) / 1000)} s`)
+      .join(' · ');
+    const line = `⏳ ${clocks}${this.#waiting === '' ? '' : ` — ${this.#waiting}`}`;
+    this.#out.write(`${eraseLine}${cutToWidth(line, (this.#out.columns ?? 80) - 1)}`);
+  }
+}
+
+/** Whether a terminal obeys the two commands that the live line needs; a dumb one would print them. */
+function canObey(out: Terminal, env: Record<string, string | undefined>): boolean {
+  return out.isTTY === true && env.TERM !== 'dumb';
+}
+
+/** Whether colours are wanted: a terminal that has them, whose user did not say no (https://no-color.org). */
+export function wantsColour(out: Terminal, env: Record<string, string | undefined>): boolean {
+  return canObey(out, env) && (env.NO_COLOR ?? '') === '';
+}
+
+/** pytest draws its rulers as wide as it believes the terminal to be; one that would wrap for our margin is cut at its end. */
+function shortenRuler(text: string, columns: number): string {
+  const excess = text.length - columns;
+  return excess > 0
+    ? text.replace(/([=_-])\1{3,79}$/, (ruler) => ruler.slice(0, Math.max(3, ruler.length - excess)))
+    : text;
+}
+
+/** East Asian characters and pictures take two columns of a terminal. */
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+
+/** Text within so many columns; a line that is longer would wrap, and only its last row would be erased. */
+function cutToWidth(text: string, columns: number): string {
+  let used = 0;
+  let kept = '';
+  for (const character of text) {
+    used += wide.test(character) ? 2 : 1;
+    if (used > columns - 1) return `${kept}…`;
+    kept += character;
+  }
+  return kept;
+}

@@ -1,0 +1,100 @@
+/** What every rendering of a run is made from. Nothing here is trusted: each renderer makes text inert for its medium. */
+import type { PhaseRecord, TestCase, Verdict } from './outcome.ts';
+
+/** The end of one container's log. */
+export interface ReportedLog {
+  pod: string;
+  container: string;
+  /** Of the complete file, relative to the results directory. */
+  path: string;
+  lastLines: string[];
+}
+
+/** An event of the cluster. */
+export interface ReportedEvent {
+  /** ISO 8601. */
+  at: string;
+  /** `Normal` or `Warning`. */
+  type: string;
+  /** Kind and name, as `Pod/floe-test-abc`. */
+  object: string;
+  reason: string;
+  message: string;
+  /** How often it happened, `at` the last time; absent for once. */
+  count?: number;
+}
+
+/** Something that happened to the platform while the tests ran, or that was wrong with it when they began. */
+export interface ReportedIncident {
+  /** ISO 8601. */
+  at: string;
+  /** Name of the pod; of what should have made it where there was none. */
+  pod: string;
+  container: string;
+  /** One line, such as `restarted (OOMKilled at its limit of 512Mi)`. */
+  what: string;
+  /** Whether nothing was there in its place when the tests ended: then it may be the cause of whatever failed after it. */
+  lasts?: true;
+  /** Whether it was so before the tests began; `at` is their begin. */
+  wasBefore?: true;
+}
+
+/** What a container used, against what it asked for. Absent is what was not asked for, or not measured. */
+export interface ReportedUsage {
+  pod: string;
+  container: string;
+  cpuPeakCores: number;
+  memoryPeakBytes: number;
+  cpuRequestCores?: number;
+  cpuLimitCores?: number;
+  memoryRequestBytes?: number;
+  memoryLimitBytes?: number;
+}
+
+/** A part of a pod's life. */
+export interface PodStage {
+  what: 'unplaced' | 'starting' | 'pulling' | 'init' | 'running' | 'ready';
+  /** ISO 8601. */
+  from: string;
+  /** ISO 8601; without it the stage lasts to the end of what is known. */
+  until?: string;
+}
+
+/** The life of a pod. */
+export interface ReportedPod {
+  name: string;
+  node?: string;
+  /** One after another, without overlap. */
+  stages: PodStage[];
+  /** How it ended: well, not well, or it is gone and nobody knows. Absent while it lives. */
+  end?: 'completed' | 'failed' | 'gone';
+  restarts: { at: string; what: string }[];
+}
+
+/** A phase with its place in time. */
+export interface TimedPhase extends PhaseRecord {
+  /** Seconds from the begin of the run to that of the phase. */
+  startSeconds: number;
+}
+
+export interface ReportInput {
+  verdict: Verdict;
+  /** All tests whose text is kept, in any order. */
+  tests: readonly TestCase[];
+  logs: readonly ReportedLog[];
+  /** In any order. */
+  events?: readonly ReportedEvent[];
+  /** In the order of time. */
+  incidents?: readonly ReportedIncident[];
+  usage?: readonly ReportedUsage[];
+  /** In the order in which they began. */
+  pods?: readonly ReportedPod[];
+  /** With times, phases are drawn where they lay; without, one after another. */
+  phases?: readonly TimedPhase[];
+  /** ISO 8601; places events on the timeline. */
+  startedAt?: string;
+  /** Directory on the runner that holds all files of the run. */
+  resultsDir: string;
+  /** Where the uploaded artifact can be had. */
+  artifactUrl?: string;
+}

@@ -1,0 +1,162 @@
+/**
+ * The logs of the Job's containers on the disks of Kind's nodes, which outlive a deleted pod, a kubelet that rotates them
+ * away, and an API server that is gone.
+ */
+import { createHash } from 'node:crypto';
+import { Duplex, PassThrough } from 'node:stream';
+import { toOneLine } from '../core/outcome.ts';
+import { type ProgramRun, runProgram } from '../tools/run-program.ts';
+import { groupNodeLogs, type NodeLog, NodeLogDecoder, nodeLogsPath } from './node-log.ts';
+
+/** So much of logs that the kubelet has rotated away or removed is kept in a node; beyond it the oldest go. */
+const maxKeptKibibytes = 2 * 1024 * 1024;
+const listDeadlineSeconds = 20;
+const closeMilliseconds = 3000;
+
+/**
+ * Runs in a node for as long as its stdin is open, and keeps a link to each log file of the pods whose directories begin
+ * with `$1`, below `$2`: what the kubelet rotates away (no more often than every 10 s) or removes with its pod stays. Only
+ * links are made, so that it costs nothing until the kubelet removes its own.
+ */
+const keepScript = `
+set -u
+trap 'rm -rf "$2"' EXIT
+mkdir -p "$2"
+while :; do
+  find ${nodeLogsPath} -mindepth 3 -maxdepth 3 -type f -path "${nodeLogsPath}/$1*" -name '*.log*' ! -name '*.gz' ! -name '*.tmp' -printf '%i %P\\n' |
+    while read -r inode path; do
+      name=\${path##*/}
+      link="$2/\${path%/*}/\${name%%.*}.$inode"
+      [ -e "$link" ] && continue
+      mkdir -p "\${link%/*}"
+      ln "${nodeLogsPath}/$path" "$link"
+      while [ "$(du --summarize --block-size=1K "$2" | cut -f1)" -gt "$3" ]; do
+        rm "$(find "$2" -type f -printf '%T@ %p\\n' | sort -n | head -n 1 | cut -d' ' -f2-)" || break
+      done
+    done 2>/dev/null
+  read -r -t 1 _
+  [ $? -gt 128 ] || exit 0
+done`;
+
+/** Lists kept files first, then what the kubelet still has, each with the first word in it. */
+const listScript = `
+shopt -s nullglob
+for file in "$2"/*/*/* ${nodeLogsPath}/"$1"*/*/*.log*; do
+  first=
+  case $file in
+    *.tmp) continue ;;
+    *.gz) first=$(gzip --decompress --stdout "$file" 2>/dev/null | head -c 40) ;;
+    *) read -r -n 40 -d ' ' first <"$file" ;;
+  esac
+  printf '%s %s\\n' "\${first%% *}" "$file"
+done 2>/dev/null`;
+
+/** What `NodeLogDecoder` does, done in the node: a log of hundreds of megabytes need not leave it to be compared. */
+const digestScript = `
+set -o pipefail
+gzip --decompress --stdout --force -- "$@" |
+  LC_ALL=C perl -ne 's/^\\S+ std(?:out|err) ([FP])(?::\\S+)? // and $1 eq "P" and chomp; print' | sha256sum`;
+
+export class NodeLogs {
+  readonly #nodes: string[];
+  readonly #podPrefix: string;
+  readonly #keptPath: string;
+  readonly #closing = new AbortController();
+  readonly #keepers: { stdin: PassThrough; ended: Promise<ProgramRun> }[];
+
+  /**
+   * Begins to keep the logs of all pods whose names begin with `podPrefix`, on all nodes (names of their docker containers).
+   * Never fails: where nothing can be kept, there is less to list.
+   */
+  constructor(nodes: string[], options: { runId: string; namespace: string; podPrefix: string; signal: AbortSignal }) {
+    this.#nodes = nodes;
+    this.#podPrefix = `${options.namespace}_${options.podPrefix}`;
+    this.#keptPath = `/var/log/k8s-test-${options.runId}`;
+    this.#keepers = nodes.map((node) => {
+      const stdin = new PassThrough();
+      const args = [this.#podPrefix, this.#keptPath, String(maxKeptKibibytes)];
+      const command = ['exec', '--interactive', node, 'bash', '-c', keepScript, 'keep-logs', ...args];
+      const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+      return { stdin, ended: runProgram('docker', command, { signal, stdin }) };
+    });
+  }
+
+  /** The logs that there are; `troubles` names nodes that could not be asked. */
+  async list(signal: AbortSignal): Promise<{ logs: (NodeLog & { node: string })[]; troubles: string[] }> {
+    const troubles: string[] = [];
+    const lists = await Promise.all(
+      this.#nodes.map(async (node) => {
+        const command = ['exec', node, 'bash', '-c', listScript, 'list-logs', this.#podPrefix, this.#keptPath];
+        const run = await runProgram('docker', command, { signal, timeoutSeconds: listDeadlineSeconds });
+        signal.throwIfAborted();
+        if (run.exitCode !== 0)
+          troubles.push(toOneLine(`node ${node} cannot be asked for its log files: ${describeTrouble(run)}`, 300));
+        const files = run.stdout.split('\n').map((line) => {
+          const at = line.indexOf(' ');
+          return { first: line.slice(0, at), path: line.slice(at + 1) };
+        });
+        return groupNodeLogs(files).map((log) => ({ ...log, node }));
+      }),
+    );
+    return { logs: lists.flat(), troubles };
+  }
+
+  /**
+   * The SHA-256 of what a container wrote, as the node has it; undefined when the node cannot tell, and has to be read.
+   * @throws the signal's reason.
+   */
+  async digest(log: NodeLog & { node: string }, signal: AbortSignal): Promise<string | undefined> {
+    if (log.paths.length === 0) return createHash('sha256').digest('hex');
+    const command = ['exec', log.node, 'bash', '-c', digestScript, 'digest-log', ...log.paths];
+    const run = await runProgram('docker', command, { signal });
+    signal.throwIfAborted();
+    return run.exitCode === 0 ? /^[0-9a-f]{64}/.exec(run.stdout)?.[0] : undefined;
+  }
+
+  /**
+   * Hands on what a container wrote, as the node has it, chunk by chunk; each must be used before the promise resolves.
+   * @returns an empty text, or why it is not all of it.
+   * @throws what `onChunk` throws, or the signal's reason.
+   */
+  async read(
+    log: NodeLog & { node: string },
+    onChunk: (chunk: Buffer) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    if (log.paths.length === 0) return '';
+    const decoder = new NodeLogDecoder();
+    let thrown: { error: unknown } | undefined;
+    const stdout = Duplex.from(async (source: AsyncIterable<Buffer>) => {
+      try {
+        for await (const chunk of source) await onChunk(decoder.push(chunk));
+      } catch (error) {
+        // An abort comes this way, too, and is thrown below.
+        thrown = { error };
+        throw error;
+      }
+    });
+    // What is not compressed passes through as it is.
+    const command = ['gzip', '--decompress', '--stdout', '--force', '--', ...log.paths];
+    const run = await runProgram('docker', ['exec', log.node, ...command], { signal, stdout });
+    signal.throwIfAborted();
+    if (thrown !== undefined) throw (thrown as { error: unknown }).error;
+    if (run.exitCode !== 0) return toOneLine(`node ${log.node} did not hand it out: ${describeTrouble(run)}`, 300);
+    if (decoder.damagedBytes === 0) return '';
+    return `${decoder.damagedBytes} bytes of its files on node ${log.node} are damaged`;
+  }
+
+  /** Gives up what was kept. */
+  async close(): Promise<void> {
+    for (const keeper of this.#keepers) keeper.stdin.end();
+    // A node that is paused lets nothing end.
+    const timer = setTimeout(() => this.#closing.abort(), closeMilliseconds);
+    await Promise.all(this.#keepers.map((keeper) => keeper.ended));
+    clearTimeout(timer);
+  }
+}
+
+function describeTrouble(run: ProgramRun): string {
+  return (
+    run.stderr.trim() || run.error || (run.timedOut ? `no answer within ${Math.round(run.seconds)} s` : 'it failed')
+  );
+}

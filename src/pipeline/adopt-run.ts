@@ -1,0 +1,210 @@
+/**
+ * Tells the end of a run whose process was killed before it could: what the post step of the action does after a cancel that
+ * took too long, or when the runner was out of memory. What the results directory and the cluster still hold is brought
+ * home, and one verdict is made of it, as the run itself would have done.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Door } from '../core/door.ts';
+import { type Failure, fail, messageOf } from '../core/outcome.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import { connect } from '../kube/connection.ts';
+import type { KeptLog } from '../logs/job-logs.ts';
+import { isHeldBy, layoutResults, releaseResultsDir } from '../results/results-dir.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { readLegs } from '../roll-up/read-legs.ts';
+import type { RunRecord } from '../state/run-record.ts';
+import { type BroughtHome, salvageCluster, salvageDisk } from './bring-home.ts';
+import { type Diary, proveSecrets } from './diary.ts';
+import { tellMachineLog } from './environments/run-on-machine.ts';
+import type { StoppedClock } from './phase-clock.ts';
+import { Run } from './run.ts';
+import { refuseRun, writeVerdict } from './write-verdict.ts';
+
+export interface AdoptOptions {
+  record: RunRecord;
+  workDir: string;
+  diary: Diary;
+  /** As they are known now; the files are only touched if they are those of the run. */
+  secrets: Inputs['secrets'];
+  door: Door;
+  /** Called once nothing more is wanted of the cluster; when it is done nothing of the run may go on. */
+  tearDown: () => Promise<void>;
+}
+
+export interface AdoptedEnd extends RunEnd {
+  /** Whether all files were masked. Others must not see them otherwise. */
+  isMasked: boolean;
+}
+
+/** Of the five minutes that GitHub gives a post step after a cancel, so many seconds for the cluster… */
+const clusterSeconds = 30;
+/** …and for the disk. The upload needs its own. */
+const diskSeconds = 60;
+
+/** The kubelet's `containerLogMaxSize`, as it is by default. */
+const rotatedBytes = 10 * 1024 * 1024;
+
+/** @throws on I/O errors and bugs; `tearDown` has been called then, unless it threw itself. */
+export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
+  const { record, diary, secrets, tearDown } = options;
+  const dir = layoutResults(diary.inputs.resultsDir);
+  const run = new Run({
+    inputs: { ...diary.inputs, secrets },
+    door: options.door,
+    signal: AbortSignal.timeout((clusterSeconds + diskSeconds) * 1000),
+    record,
+    workDir: options.workDir,
+    ...(diary.leg === null ? {} : { leg: diary.leg }),
+    stopped: await stopClock(diary, path.join(dir.root, 'logs'), record.file),
+  });
+  run.warnings.push(...diary.warnings);
+  const failure = describeKill(diary);
+  const told = await readEnd(run);
+  if (told !== undefined) {
+    await tearDown();
+    return { ...told, isMasked: true };
+  }
+  if (!isHeldBy(dir, record.content)) {
+    await tearDown();
+    return { ...refuseRun(run, failure), isMasked: false };
+  }
+  try {
+    const areKnown = proveSecrets(secrets, record.content.runId) === diary.secretsProof;
+    if (!areKnown)
+      run.warn(
+        `the secrets of this run are not the same any more, so that nobody can mask them: the files in ${dir.root} stay on the runner as they are`,
+      );
+    const home: BroughtHome = {};
+    const isMasked = areKnown && (await salvage(run, diary, home, tearDown));
+    if (!areKnown) await tearDown();
+    // What could not be masked whole is told by its verdict alone.
+    return { ...(await writeVerdict(run, failure, isMasked ? home : {})), isMasked };
+  } finally {
+    await releaseResultsDir(dir);
+  }
+}
+
+/** @returns whether all that is on the disk was masked and sorted. */
+async function salvage(run: Run, diary: Diary, home: BroughtHome, tearDown: () => Promise<void>): Promise<boolean> {
+  const { cluster, job, testsStartedAt } = diary;
+  run.testsStartedAt = testsStartedAt;
+  run.job = job;
+  const logs = job === undefined ? [] : await findLogs(run.dir.logs, job.name);
+  const aside = cluster === undefined ? [] : await putAside(logs, run.dir.root);
+  run.logs = { kept: logs.filter((log) => !aside.some((one) => one.log === log)), finish: nothing, close: nothing };
+  try {
+    if (cluster !== undefined) {
+      run.cluster = cluster;
+      run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+      await salvageCluster(run, home, AbortSignal.timeout(clusterSeconds * 1000));
+    }
+  } catch (error) {
+    run.warn(`the cluster could not be asked any more: ${messageOf(error)}`);
+  } finally {
+    await run.connection?.close();
+    await tearDown();
+    for (const one of aside) await takeLonger(one);
+    run.logs = { ...run.logs, kept: logs };
+  }
+  try {
+    const machineLog = tellMachineLog(run.dir, []);
+    if (existsSync(path.join(run.dir.root, machineLog.path))) run.ownLog = machineLog;
+    await salvageDisk(run, home, AbortSignal.timeout(diskSeconds * 1000));
+    return true;
+  } catch (error) {
+    run.warn(`not all results could be masked, and none is uploaded: ${messageOf(error)}`);
+    return false;
+  }
+}
+
+async function nothing(): Promise<void> {}
+
+/** The logs of a Job's pods, as far as they had come when the process that followed them was killed. */
+async function findLogs(logsDir: string, jobName: string): Promise<KeptLog[]> {
+  const kept: KeptLog[] = [];
+  for (const pod of await readdir(logsDir)) {
+    if (!pod.startsWith(`${jobName}-`)) continue;
+    for (const name of await readdir(path.join(logsDir, pod))) {
+      const container = path.basename(name, '.log');
+      const gaps = [`the log of ${container} ends where the step was killed`];
+      const file = path.join(logsDir, pod, name);
+      kept.push({ pod, container, run: 0, file, bytes: (await stat(file)).size, gaps });
+    }
+  }
+  return kept;
+}
+
+interface LogAside {
+  log: KeptLog;
+  file: string;
+}
+
+/** Logs that the cluster surely has whole, since the kubelet has not rotated them, make way for what it has of them. */
+async function putAside(logs: readonly KeptLog[], root: string): Promise<LogAside[]> {
+  const aside: LogAside[] = [];
+  for (const [i, log] of logs.entries()) {
+    if ((await stat(log.file)).size > rotatedBytes / 2) continue;
+    const file = path.join(root, `.log-${i}`);
+    await rename(log.file, file);
+    aside.push({ log, file });
+  }
+  return aside;
+}
+
+/** The log that the cluster gave, or where that is less the one that was there. */
+async function takeLonger({ log, file }: LogAside): Promise<void> {
+  const given = await stat(log.file).catch(() => undefined);
+  if (given === undefined || given.size < (await stat(file)).size) await rename(file, log.file);
+  else {
+    log.gaps = [];
+    await rm(file);
+  }
+}
+
+function describeKill({ cancelledBy, running, phases }: Diary): Failure {
+  const last = phases.at(-1);
+  const named = running.map(({ name }) => name).join(' and ');
+  const when = named !== '' ? `during ${named}` : last === undefined ? 'at its very start' : `after ${last.name}`;
+  if (cancelledBy !== undefined)
+    return fail('cancelled', `cancelled (${cancelledBy}) ${when}, and killed before it could tell how it ended`)
+      .failure;
+  return fail('internal', `the step was killed ${when}`, {
+    hint: 'Something ended its process: most often a runner that is out of memory. What there was by then is in the results.',
+  }).failure;
+}
+
+/** The clock of the run, stopped at the last sign of life that its process left. */
+async function stopClock(diary: Diary, logsDir: string, recordFile: string): Promise<StoppedClock> {
+  const startedAt = new Date(diary.startedAt);
+  const logs = await readdir(logsDir, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = logs.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const begun = [...diary.phases, ...diary.running].map(({ startSeconds }) => startSeconds);
+  const ended = diary.phases.map(({ startSeconds, seconds }) => startSeconds + seconds);
+  const written = await Promise.all([recordFile, ...files].map(async (file) => (await stat(file)).mtimeMs));
+  const seen = written.map((milliseconds) => (milliseconds - startedAt.getTime()) / 1000);
+  const seconds = Math.round(Math.max(0, ...begun, ...ended, ...seen) * 100) / 100;
+  const running = diary.running.map(({ name, startSeconds }) => ({
+    name,
+    startSeconds,
+    outcome: 'failed' as const,
+    seconds: Math.round((seconds - startSeconds) * 100) / 100,
+  }));
+  return { startedAt, phases: [...diary.phases, ...running], seconds };
+}
+
+/**
+ * The end that the run itself had told on disk, when it was killed before it could tell it to anybody else; undefined when
+ * there is none, or only that of another run. The times of its phases are no other run's.
+ */
+async function readEnd(run: Run): Promise<RunEnd | undefined> {
+  const { dir } = run;
+  if (!existsSync(dir.resultJson) || run.clock.records.length === 0) return undefined;
+  const [leg] = await readLegs(dir.root, run.signal);
+  if (leg === undefined || !isDeepStrictEqual(leg.verdict.phases, run.clock.records)) return undefined;
+  const { verdict, tests } = leg;
+  const report = { verdict, tests, logs: [], resultsDir: dir.root };
+  return { verdict, dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: true };
+}

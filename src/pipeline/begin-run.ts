@@ -1,0 +1,92 @@
+/** What every door does around its call of the pipeline. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { newRunId, RunRecord } from '../state/run-record.ts';
+import { runVariable } from '../tools/end-orphans.ts';
+import { readServices, tellKept } from './tell-kept.ts';
+
+/** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
+export function bundledChart(): string {
+  for (let here = import.meta.dirname; here !== path.dirname(here); here = path.dirname(here)) {
+    const chart = path.join(here, 'charts', 'floe-platform');
+    if (existsSync(path.join(chart, 'Chart.yaml'))) return chart;
+  }
+  throw new Error(`charts/floe-platform is not with the code in ${import.meta.dirname}`);
+}
+
+/** Where the records of runs lie: with the runner's temporary files, or in the user's own state directory. */
+export function recordDirectory(env: NodeJS.ProcessEnv): string {
+  if (env.RUNNER_TEMP !== undefined) return path.join(env.RUNNER_TEMP, 'k8s-test-action');
+  return path.join(env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state'), 'k8s-test-action');
+}
+
+/**
+ * Keeps V8's young generation as small as it is when a run begins. Logs and reports stream through it as garbage, for which
+ * it would grow to some 100 MB that the process never gives back.
+ */
+export function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** Begins a run: its record, and a directory of its own, noted there before it is made. */
+export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: string } {
+  keepYoungGenerationSmall();
+  const runId = newRunId();
+  // What the run starts can be told from everything else on the machine, also when we are gone.
+  process.env[runVariable] = runId;
+  const record = RunRecord.begin(recordDirectory(env), runId);
+  const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
+  record.note({ kind: 'directory', path: workDir });
+  mkdirSync(workDir, { mode: 0o700 });
+  return { record, workDir };
+}
+
+/** The directory of a run's own, as its record names it; undefined once it is removed. */
+export function findWorkDir({ content }: RunRecord): string | undefined {
+  return content.made.find((made) => made.kind === 'directory')?.path;
+}
+
+/**
+ * A signal that SIGINT and SIGTERM abort, with their name as the reason. `onSecond` is called when they come again: GitHub
+ * sends SIGTERM 7.5 s after SIGINT, people press Ctrl-C twice.
+ */
+export function abortOnSignals(onSecond?: () => void): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (controller.signal.aborted) onSecond?.();
+      else controller.abort(name);
+    });
+  return controller.signal;
+}
+
+/** Marks the cluster as kept where the user asked for it, and says how to get at it. */
+export async function keepIfAsked(
+  keep: Inputs['keep'],
+  end: RunEnd,
+  record: RunRecord,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const { cluster, outcome } = end.verdict;
+  const isKept = cluster !== null && (keep === 'always' || (keep === 'failure' && outcome !== 'passed'));
+  if (!isKept) return false;
+  record.keep(`keep: ${keep}`);
+  await sayKept(end, `keep: ${keep}`, record, say);
+  return true;
+}
+
+/** Says how to get at the cluster of a run that is kept. */
+export async function sayKept(end: RunEnd, why: string, record: RunRecord, say: (line: string) => void): Promise<void> {
+  const { cluster } = end.verdict;
+  if (cluster === null) return;
+  const { kind, name, namespace } = cluster;
+  const what = kind === 'existing' ? `namespace ${namespace} of ${name}` : `cluster ${name}`;
+  const services = await readServices(end.kubeconfig, namespace);
+  const againTier = record.content.standing?.tier;
+  const view = { what, namespace, kubeconfigPath: end.kubeconfig, why, pod: end.testPod, services, againTier };
+  for (const line of tellKept(view)) say(line);
+}

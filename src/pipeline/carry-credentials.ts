@@ -1,0 +1,46 @@
+import { placePullSecret, spellingsOf } from '../cluster/pull-secret.ts';
+import { readCredentials, registryOf } from '../cluster/registry-credentials.ts';
+import { type Result, succeed } from '../core/outcome.ts';
+import type { RegistryMirror } from '../inputs/value-syntax.ts';
+import { runLabel } from '../job/build-job.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Run } from './run.ts';
+
+/**
+ * Carries the docker config's credentials for the registries of images that the nodes must pull, and for no others, into
+ * the namespace of the run. They are masked before they go anywhere.
+ */
+export async function carryCredentials(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
+  const { inputs, signal, door } = run;
+  // Whoever keeps a namespace keeps its credentials, too.
+  if (run.isNamespaceGiven) return succeed(undefined);
+  const wanted = whoIsAsked(run.pulledImages, inputs.registryMirrors);
+  const asked = [...new Set([...wanted.values()].flat())];
+  if (asked.length === 0) return succeed(undefined);
+  const { credentials, troubles } = await readCredentials(asked, { env: process.env, signal });
+  for (const trouble of troubles) run.warn(trouble);
+  for (const text of credentials.flatMap(spellingsOf)) door.mask(text);
+  const carried = [...wanted].flatMap(([registry, hosts]) => {
+    const found = credentials.find((one) => hosts.includes(one.registry));
+    return found === undefined ? [] : [{ ...found, registry }];
+  });
+  if (carried.length === 0) return succeed(undefined);
+  door.say(`pods pull with the docker config's credentials for ${carried.map((one) => one.registry).join(', ')}`);
+  run.hasPullSecret = true;
+  const labels = { [runLabel]: run.record.content.runId };
+  return placePullSecret(connection, carried, { namespace: inputs.namespace, labels, signal });
+}
+
+/**
+ * For the registry of each image: whom the nodes ask for it, itself or its mirrors. A mirror gets its own credentials and
+ * never those of the registry that it stands for. Pure.
+ */
+export function whoIsAsked(images: string[], mirrors: RegistryMirror[]): Map<string, string[]> {
+  const asked = new Map<string, string[]>();
+  for (const registry of images.map(registryOf)) {
+    const own = mirrors.filter((mirror) => mirror.registry === registry);
+    const instead = own.length > 0 ? own : mirrors.filter((mirror) => mirror.registry === '*');
+    asked.set(registry, instead.length > 0 ? instead.map(({ address }) => new URL(address).host) : [registry]);
+  }
+  return asked;
+}

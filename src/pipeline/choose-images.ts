@@ -1,0 +1,62 @@
+import { buildImage, isNamedByUs, nameImage, removeImage } from '../cluster/build-image.ts';
+import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
+import { messageOf, type Result, succeed } from '../core/outcome.ts';
+import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
+import { needsCollector } from '../results/route-results.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The images that go into the nodes: those of the tests and of the chart, as far as the local docker has them, and all
+ * that `load-images` names. Those that the nodes must pull are noted in `run`.
+ */
+export async function chooseImages(run: Run, ofChart: string[], own: TestJob | undefined): Promise<string[]> {
+  const { inputs, signal } = run;
+  const isBuilt = inputs.build !== undefined;
+  const testImage = own === undefined ? inputs.image : testImageOf(own);
+  run.image = isBuilt ? undefined : await inspectLocalImage(testImage, signal);
+  const isOurs = isBuilt || run.image !== undefined;
+  const ofJob = own === undefined ? [] : listJobImages(own);
+  const isCollected = run.forceCollector || (own !== undefined && needsCollector(own, inputs.resultsPath));
+  const collector = isCollected ? [inputs.collectorImage] : [];
+  const others = [...ofChart, ...ofJob, ...collector];
+  // What the local docker has does not get into a cluster that is elsewhere.
+  const isElsewhere = inputs.cluster === 'existing';
+  const local = isElsewhere ? [] : await listLocalImages(others, signal);
+  const loaded = new Set([...inputs.loadImages, ...(isOurs && !isElsewhere ? [testImage] : []), ...local]);
+  run.loadedImages = loaded;
+  run.pulledImages = [...new Set([testImage, ...others])].filter((name) => !loaded.has(name));
+  return [...loaded];
+}
+
+/** Builds the test image where the user wants that; once, however often a cluster is tried. */
+export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+  const { build, image } = run.inputs;
+  if (build === undefined || run.image !== undefined) return succeed(undefined);
+  const former = isNamedByUs(image) ? await prepareName(run, image, signal) : undefined;
+  run.door.say(`docker build of ${build.context}: ${image}`);
+  const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
+  if (built.ok) run.image = await inspectLocalImage(image, signal);
+  if (former !== undefined)
+    // Somebody may look at a container of it; `down` tries again.
+    await removeImage(former, signal).catch((error: unknown) => run.warn(messageOf(error)));
+  return built;
+}
+
+/**
+ * Notes the name that we give an image. In a kept cluster it stays until that goes: a classic builder without its last image
+ * makes another one of the same files.
+ * @returns another name for the image that had this one so far, which would be nobody's once it is built anew.
+ */
+async function prepareName(run: Run, image: string, signal: AbortSignal): Promise<string | undefined> {
+  const record = run.kept ?? run.record;
+  const note = (name: string) => {
+    const isNoted = record.content.made.some((made) => made.kind === 'image' && made.name === name);
+    if (!isNoted) record.note({ kind: 'image', name });
+  };
+  note(image);
+  if ((await inspectLocalImage(image, signal)) === undefined) return undefined;
+  const former = `${image}-former`;
+  note(former);
+  await nameImage(image, former, signal);
+  return former;
+}

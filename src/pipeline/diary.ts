@@ -1,0 +1,70 @@
+/**
+ * The diary of a run: as much as another process needs to tell how the run ended, should its own be killed before it can
+ * (the action's post step, after a cancel that took too long or a machine out of memory). It lies in the run's own
+ * directory, which teardown removes, and holds no secret: of them only a proof, by which whoever brings the values again
+ * can show that they are the same.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ReadyCluster } from '../cluster/make-cluster.ts';
+import type { PhaseName, Verdict } from '../core/outcome.ts';
+import type { TimedPhase } from '../core/report-model.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+
+export interface Diary {
+  /** Without what a stranger should not read: no secret, no credentials of a cluster, no variable of the tests, no manifest of a Job. */
+  inputs: Inputs;
+  /** See {@link proveSecrets}. */
+  secretsProof: string;
+  leg: NonNullable<Verdict['leg']> | null;
+  /** ISO 8601. */
+  startedAt: string;
+  /** Phases that have ended. */
+  phases: readonly TimedPhase[];
+  running: readonly { name: PhaseName; startSeconds: number }[];
+  /** The signal that cancelled the run; absent while nobody has. */
+  cancelledBy?: string;
+  cluster?: ReadyCluster;
+  /** The Job, once its tests begin. */
+  job?: { name: string; container: string; image: string; memoryLimit: string };
+  /** Milliseconds of the epoch. */
+  testsStartedAt?: number;
+  warnings: readonly string[];
+}
+
+const fileName = 'diary.json';
+
+/** Puts the diary in the place of the last one. A reader finds one of them whole. @throws on I/O errors. */
+export function writeDiary(workDir: string, diary: Diary): void {
+  const file = path.join(workDir, fileName);
+  const draft = `${file}.draft`;
+  // Not synced: it outlives a process that is killed, and with the machine whoever would read it is gone too.
+  writeFileSync(draft, JSON.stringify(diary), { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+/** The diary of a run whose end nobody told; undefined when it was told, or never began. */
+export function readDiary(workDir: string): Diary | undefined {
+  try {
+    return JSON.parse(readFileSync(path.join(workDir, fileName), 'utf8')) as Diary;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The end of the run has been told: nobody else need do it. */
+export function closeDiary(workDir: string): void {
+  rmSync(path.join(workDir, fileName), { force: true });
+}
+
+/**
+ * By which secrets can be recognised but not guessed: 16 bits, which one in 65,536 wrong guesses has as well.
+ */
+export function proveSecrets(secrets: Inputs['secrets'], runId: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([runId, secrets]))
+    .digest('hex')
+    .slice(0, 4);
+}

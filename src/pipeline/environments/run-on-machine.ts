@@ -1,0 +1,99 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, messageOf, type Result, succeed, toOneLine } from '../../core/outcome.ts';
+import type { ReportedLog } from '../../core/report-model.ts';
+import { chooseCommand } from '../../job/build-job.ts';
+import type { ResultsDir } from '../../results/results-dir.ts';
+import { describeEnd, runProgram } from '../../tools/run-program.ts';
+import type { Run } from '../run.ts';
+
+/** As lists of pods and containers name the log of a command that ran in none. */
+const logName = { pod: 'machine', container: 'tests' };
+const tailLines = 50;
+/** As the kernel numbers them, for exit codes as a shell would give them. */
+const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+
+/**
+ * The words of a command for the machine itself: `resultsPath`, which is a directory of containers, is the results
+ * directory of this run wherever a word is it, lies in it, or ends with such a path after `=`.
+ */
+export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
+  return words.map((word) => {
+    const from = word.lastIndexOf('=') + 1;
+    const value = word.slice(from);
+    const isInside = value === resultsPath || value.startsWith(`${resultsPath}/`);
+    return isInside ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
+  });
+}
+
+function machineLog(dir: ResultsDir): string {
+  return path.join(dir.logs, logName.pod, `${logName.container}.log`);
+}
+
+/** The log of a command that ran on this machine, as reports name it. */
+export function tellMachineLog(dir: ResultsDir, lastLines: string[]): ReportedLog {
+  return { ...logName, lastLines, path: path.relative(dir.root, machineLog(dir)) };
+}
+
+/**
+ * The phase `tests` of tier unit: the command on this machine, in the directory in which the run was started, with its
+ * output on the console and on disk. How it ended is noted in `run`.
+ * @returns a failure of kind `start` when the command cannot be run, or of kind `timeout`.
+ */
+export async function runOnMachine(run: Run): Promise<Result<undefined>> {
+  const { inputs, door, dir, signal } = run;
+  const chosen = chooseCommand({ ...inputs, entrypoint: undefined });
+  const words = placeResults([...(chosen.command ?? []), ...(chosen.args ?? [])], inputs.resultsPath, dir.results);
+  const [command, ...args] = words;
+  if (command === undefined)
+    return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
+  door.say(`on this machine: ${toOneLine(words.join(' '), 300)}`);
+  run.testsStartedAt = Date.now();
+  run.keepDiary();
+  const file = machineLog(dir);
+  await mkdir(path.dirname(file), { recursive: true });
+  const log = openSync(file, 'w');
+  let logProblem = '';
+  // Written at once: a program that prints faster than the disk takes it waits, and nothing piles up in memory.
+  const write = (line: string) => {
+    try {
+      if (logProblem === '') writeSync(log, `${line}\n`);
+    } catch (error) {
+      // A full disk must not end the tests.
+      logProblem = messageOf(error);
+    }
+  };
+  const tail: string[] = [];
+  const ended = await runProgram(command, args, {
+    signal,
+    timeoutSeconds: inputs.timeoutSeconds,
+    graceSeconds: inputs.graceSeconds,
+    // What is printed is in the file; nothing needs it in memory.
+    maxCapturedBytes: 4096,
+    env: { ...Object.fromEntries([...inputs.env, ...inputs.secrets]), RESULTS_PATH: dir.results },
+    onLine: (said) => {
+      const line = run.mask.maskText(said);
+      write(line);
+      tail.push(line);
+      if (tail.length > tailLines) tail.shift();
+      door.quote(line);
+    },
+  });
+  closeSync(log);
+  if (logProblem !== '') run.warn(`the log of the tests is not complete: ${logProblem}`);
+  run.ownLog = tellMachineLog(dir, tail);
+  signal.throwIfAborted();
+  if (ended.error !== null)
+    return fail('start', `the tests could not be started: ${toOneLine(ended.error)}`, {
+      hint: 'Tier unit runs the command on the runner itself: install what it needs in a step before, or set command.',
+    });
+  const exitCode = ended.exitCode ?? 128 + (ended.signal === null ? 0 : (signalNumbers[ended.signal] ?? 0));
+  run.exit = { exitCode };
+  if (ended.timedOut)
+    return fail('timeout', `the tests had not ended after ${inputs.timeoutSeconds} s (${describeEnd(ended)})`, {
+      hint: 'Raise timeout, or look at the end of the log for what hangs.',
+      evidence: tail.slice(-20),
+    });
+  return succeed(undefined);
+}

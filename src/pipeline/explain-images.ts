@@ -1,0 +1,69 @@
+/** What the images of a run had to do with how it ended. */
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { findSimilar, listLocalNames } from '../cluster/similar-images.ts';
+import type { Failure, Result } from '../core/outcome.ts';
+import { describeHealedPulls, foreignImageFailure, isForeignProgram } from '../diagnose/classify-image.ts';
+import type { ClusterEvent } from '../kube/objects.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The end of the phase `tests`, with what images had to do with it: pulls that took several attempts are warned of, and tests
+ * that ended because their program is for another architecture are no failed tests.
+ */
+export async function explainEnd(
+  run: Run,
+  result: Result<undefined>,
+  events: ClusterEvent[],
+): Promise<Result<undefined>> {
+  for (const line of describeHealedPulls(events)) run.warn(line);
+  if (!result.ok) return nameSimilarImages(run, result);
+  const { terminated, pod } = run.end ?? {};
+  if (terminated === undefined || terminated.exitCode === 0 || pod === undefined) return result;
+  const file = path.join(run.dir.logs, pod.metadata.name, `${run.job?.container}.log`);
+  const lines = await readWholeOfShortLog(file);
+  return isForeignProgram(lines)
+    ? { ok: false, failure: foreignImageFailure(run.job?.image ?? run.inputs.image, lines) }
+    : result;
+}
+
+/**
+ * Adds to the hint of a failure what the local docker has instead of an image that the failure names; of one that the nodes
+ * were given and that was asked for all the same, why.
+ */
+export async function nameSimilarImages<T>(run: Run, result: Result<T>): Promise<Result<T>> {
+  if (result.ok) return result;
+  const { failure } = result;
+  const loaded = / (cannot be pulled|is refused|is not there)/.test(failure.reason)
+    ? [...run.loadedImages].find((image) => failure.reason.includes(`image ${image} `))
+    : undefined;
+  if (loaded !== undefined) {
+    const hint = `The nodes were given ${loaded}, but a pull policy of Always, which is that of the tag latest, asks the registry all the same: set imagePullPolicy: IfNotPresent, or take another tag.`;
+    return { ok: false, failure: { ...failure, hint } satisfies Failure };
+  }
+  const missing = run.pulledImages.find((image) => failure.reason.includes(`image ${image} `));
+  if (missing === undefined || run.signal.aborted) return result;
+  const similar = findSimilar(missing, await listLocalNames(run.signal));
+  if (similar.length === 0) return result;
+  const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
+  return { ok: false, failure: { ...failure, hint } satisfies Failure };
+}
+
+const shortBytes = 1024;
+
+/** The lines of a log that says next to nothing; none of a longer one, or of one that is not there. */
+async function readWholeOfShortLog(file: string): Promise<string[]> {
+  try {
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(shortBytes), 0, shortBytes, 0);
+      const text = buffer.toString('utf8', 0, bytesRead);
+      return bytesRead === shortBytes ? [] : text.split('\n').filter((line) => line !== '');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+/** Jobs that stand in the way of a run in a namespace that is not its alone. Pure. */
+
+import { nameCommand } from '../core/name-command.ts';
+import { type Failure, fail } from '../core/outcome.ts';
+import { runLabel } from '../job/build-job.ts';
+import type { Job } from '../kube/objects.ts';
+
+export interface WantedJob {
+  namespace: string;
+  name: string;
+  /** Whether its name is the user's to change. */
+  isOwn: boolean;
+  /** Ids of runs that `down` on this machine removes. */
+  removable: ReadonlySet<string>;
+}
+
+/**
+ * Another run's Job that has not ended, or a Job of the name that ours is to have. One that was kept is for a look: only whoever
+ * kept it may take it away.
+ */
+export function findJobInWay(jobs: readonly Job[], wanted: WantedJob): Failure | undefined {
+  const { namespace, name } = wanted;
+  const running = jobs.find((job) => runOf(job) !== undefined && !hasEnded(job));
+  if (running !== undefined)
+    return fail(
+      'input',
+      `another run (${runOf(running)}) uses namespace ${namespace}: its Job ${running.metadata.name} has not ended`,
+      {
+        hint: 'Wait for it, delete that Job if its run has died, or leave namespace out: then each run makes one of its own.',
+      },
+    ).failure;
+  const namesake = jobs.find(({ metadata }) => metadata.name === name);
+  if (namesake === undefined) return undefined;
+  const since = namesake.metadata.creationTimestamp ?? 'long';
+  const runId = runOf(namesake);
+  const whose = runId === undefined ? 'no run of ours made it' : `run ${runId} made it`;
+  return fail('input', `Job ${name} stands in namespace ${namespace} since ${since}: ${whose}`, {
+    hint: hintFor(wanted, runId),
+  }).failure;
+}
+
+function hintFor({ namespace, name, isOwn, removable }: WantedJob, runId: string | undefined): string {
+  const remove =
+    runId !== undefined && removable.has(runId)
+      ? `Remove it, with all else that runs have left: ${nameCommand('down')};`
+      : `Delete it: kubectl --namespace ${namespace} delete job ${name};`;
+  return `${remove} or ${isOwn ? 'give your Job another name' : 'leave namespace out: then each run makes one of its own'}.`;
+}
+
+function runOf({ metadata }: Job): string | undefined {
+  return metadata.labels?.[runLabel];
+}
+
+function hasEnded({ status }: Job): boolean {
+  return (status?.conditions ?? []).some(({ type, status: is }) => is === 'True' && /^(Complete|Failed)$/.test(type));
+}

@@ -1,0 +1,97 @@
+import type { Door } from '../core/door.ts';
+import type { PhaseName, PhaseRecord, Result } from '../core/outcome.ts';
+import type { TimedPhase } from '../core/report-model.ts';
+
+/** The time of a run that is over: what its clock showed when it stopped. */
+export interface StoppedClock {
+  startedAt: Date;
+  phases: readonly TimedPhase[];
+  seconds: number;
+}
+
+/** The clock of a run: keeps the time of its phases, which may overlap, and tells the door of them. */
+export class PhaseClock {
+  readonly startedAt: Date;
+  readonly #start = performance.now();
+  readonly #door: Door;
+  readonly #onChange: () => void;
+  readonly #phases: TimedPhase[];
+  readonly #running: { name: PhaseName; startSeconds: number }[] = [];
+  readonly #stoppedAt: number | undefined;
+
+  /**
+   * @param onChange called whenever a phase has begun or ended.
+   * @param stopped of a run that another process began; this clock then stands still.
+   */
+  constructor(door: Door, onChange: () => void = () => {}, stopped?: StoppedClock) {
+    this.#door = door;
+    this.#onChange = onChange;
+    this.startedAt = stopped?.startedAt ?? new Date();
+    this.#phases = [...(stopped?.phases ?? [])];
+    this.#stoppedAt = stopped?.seconds;
+  }
+
+  /** Since the run began, to the hundredth. */
+  get seconds(): number {
+    return this.#stoppedAt ?? Math.round((performance.now() - this.#start) / 10) / 100;
+  }
+
+  /** The phases that have begun and not ended, in that order. */
+  get running(): readonly { name: PhaseName; startSeconds: number }[] {
+    return this.#running;
+  }
+
+  /** The phases that have ended, in that order. A phase that was done again is told once, as it ended last. */
+  get phases(): readonly TimedPhase[] {
+    return this.#phases;
+  }
+
+  /** The phases as the verdict holds them. */
+  get records(): PhaseRecord[] {
+    return this.#phases.map(({ name, outcome, seconds }) => ({ name, outcome, seconds }));
+  }
+
+  /** The phase that ended last, for words such as "during tests". */
+  get lastPhase(): string {
+    return this.#phases.at(-1)?.name ?? 'the start';
+  }
+
+  /** Runs a phase; a failure that it returns makes it a failed one, and so does what it did when that `hasGoneWell` denies. */
+  phase<T>(
+    name: PhaseName,
+    work: () => Promise<Result<T>>,
+    hasGoneWell: () => boolean = () => true,
+  ): Promise<Result<T>> {
+    return this.#time(name, work, (result) => result.ok && hasGoneWell());
+  }
+
+  /** Runs a phase that fails by an exception, or by what `hasPassed` denies of what it made. */
+  phaseOf<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean = () => true): Promise<T> {
+    return this.#time(name, work, hasPassed);
+  }
+
+  async #time<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean): Promise<T> {
+    const startSeconds = this.seconds;
+    const begun = { name, startSeconds };
+    const end = (outcome: PhaseRecord['outcome']) => {
+      this.#running.splice(this.#running.indexOf(begun), 1);
+      const record = { name, outcome, seconds: this.seconds - startSeconds };
+      const earlier = this.#phases.findIndex((phase) => phase.name === name);
+      if (earlier !== -1) this.#phases.splice(earlier, 1);
+      this.#phases.push({ ...record, startSeconds });
+      this.#onChange();
+      this.#door.phaseEnded(record);
+    };
+    this.#running.push(begun);
+    this.#onChange();
+    this.#door.phaseStarted(name);
+    try {
+      const value = await work();
+      end(hasPassed(value) ? 'passed' : 'failed');
+      return value;
+    } catch (error) {
+      end('failed');
+      throw error;
+    }
+  }
+}

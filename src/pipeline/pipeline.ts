@@ -1,0 +1,382 @@
+/**
+ * The one pipeline behind every door, and the only file that knows the order of the phases and what overlaps with what:
+ *
+ *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { exportClusterLogs, type KindCluster } from '../cluster/create-cluster.ts';
+import { renderKindConfig } from '../cluster/kind-config.ts';
+import { chooseNodes, fillNodes, listMachines, loadImages } from '../cluster/load-images.ts';
+import type { MachineFacts } from '../cluster/machine-facts.ts';
+import { attemptTwice, makeCluster, type ReadyCluster } from '../cluster/make-cluster.ts';
+import { checkDemand, checkMachine } from '../cluster/preflight.ts';
+import { mountMirrors } from '../cluster/registry-mirrors.ts';
+import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import type { Door } from '../core/door.ts';
+import { nameCommand } from '../core/name-command.ts';
+import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { UsageMeter } from '../diagnose/measure-usage.ts';
+import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
+import { SystemWatch } from '../diagnose/system-watch.ts';
+import { runLabel } from '../job/build-job.ts';
+import { ApiError } from '../kube/api-error.ts';
+import { connect } from '../kube/connection.ts';
+import { createNamespace } from '../kube/resources.ts';
+import { type Chart, listImages, renderChart, tolerateTaints } from '../platform/chart.ts';
+import { checkNetwork } from '../platform/check-network.ts';
+import { installChart } from '../platform/install-chart.ts';
+import type { PlatformUpdate } from '../platform/plan-update.ts';
+import { renderResultJson } from '../report/result-json.ts';
+import { releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { describeShape } from '../state/kept-cluster.ts';
+import type { RunRecord } from '../state/run-record.ts';
+import { provideTools, type Tools } from '../tools/provide-tools.ts';
+import { type BroughtHome, bringHome } from './bring-home.ts';
+import { carryCredentials } from './carry-credentials.ts';
+import { buildTestImage, chooseImages } from './choose-images.ts';
+import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './environments/enter-existing.ts';
+import { checkKept, openKept } from './environments/enter-kept.ts';
+import { runOnMachine } from './environments/run-on-machine.ts';
+import { explainEnd, nameSimilarImages } from './explain-images.ts';
+import { planDemand } from './plan-demand.ts';
+import { nodeImageOf, prepareChart } from './prepare-chart.ts';
+import { readOwnJob } from './prepare-job.ts';
+import { type Platform, Run, type RunOptions } from './run.ts';
+import { runSuite } from './run-suite.ts';
+import { runTogether } from './run-together.ts';
+import { runTeardown } from './teardown.ts';
+import { beginUpdate, digestChart, finishUpdate, notePlatform } from './update-platform.ts';
+import { describeUntested, refuseRun, saveReport, writeVerdict } from './write-verdict.ts';
+
+const teardownSeconds = 240;
+
+/**
+ * Runs the tests from preflight to report. Expected failures are in the verdict, also when the disk is full and no report can
+ * be written; what it throws is a bug.
+ */
+export async function runTests(options: RunOptions): Promise<RunEnd> {
+  const run = new Run(options);
+  const taken = await takeResultsDir(run.dir, options.inputs.tier);
+  if (!taken.ok) return refuseRun(run, taken.failure);
+  try {
+    const standing = options.kept?.content.standing?.cluster ?? options.cluster;
+    const isOnlyPlatform = options.isOnlyPlatform ?? false;
+    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, standing, isOnlyPlatform));
+    return isOnlyPlatform && failure === null ? await leavePlatform(run) : await conclude(run, failure);
+  } finally {
+    await releaseResultsDir(run.dir);
+  }
+}
+
+async function untilTestsEnd(
+  run: Run,
+  standing: ReadyCluster | undefined,
+  isOnlyPlatform: boolean,
+): Promise<Result<undefined>> {
+  const { inputs, clock } = run;
+  if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
+  const isExisting = inputs.cluster === 'existing';
+  // Where the cluster is elsewhere, or stands already, this machine has nothing more to carry.
+  const machine = await clock.phase<MachineFacts | undefined>('preflight', () => {
+    if (isExisting) return reachExisting(run);
+    return run.kept === undefined ? checkMachine(inputs, run.voice) : checkKept(run, standing!);
+  });
+  if (!machine.ok) return machine;
+  const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
+  if (!tools.ok) return tools;
+  const { chart } = tools.value;
+  const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
+  if (!manifests.ok) return manifests;
+  const own = await readOwnJob(run, chart);
+  if (!own.ok) return own;
+  if (chart !== undefined) run.chartDigest = await digestChart(chart);
+  if (standing === undefined && machine.value !== undefined) {
+    const demand = planDemand(inputs, manifests.value, own.value?.job);
+    const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
+    if (!room.ok) return room;
+  }
+  const images = await chooseImages(run, listImages(manifests.value), own.value);
+  if (isExisting) warnOfLocalImages(run);
+  // Of a config of the user's own nobody knows which nodes take pods.
+  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
+  const cluster = isExisting
+    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests.value, own.value))
+    : standing === undefined
+      ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
+      : await enterCluster(run, standing, { images, controlPlane });
+  if (!cluster.ok) return cluster;
+  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests.value));
+  if (!platform.ok) return nameSimilarImages(run, platform);
+  if (isOnlyPlatform) return succeed(undefined);
+  // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
+  const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
+  const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
+  return explainEnd(run, tests, platform.value.watch.events);
+}
+
+/** The end of a run that was to bring up the platform alone: there is nothing to judge. */
+async function leavePlatform(run: Run): Promise<RunEnd> {
+  run.closing.abort();
+  const end = describeUntested(run);
+  await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
+  return end;
+}
+
+async function provideToolsAndChart(
+  run: Run,
+  standing: ReadyCluster | undefined,
+): Promise<Result<Tools & { chart: Chart | undefined }>> {
+  const tools = await provideTools(run.inputs, run.voice);
+  if (!tools.ok) return tools;
+  const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
+  return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
+}
+
+async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
+  const { clock } = run;
+  const home: BroughtHome = {};
+  const results = await turnIntoFailure(run, () =>
+    clock.phase('results', async () => {
+      if (failure?.kind === 'cluster' || failure?.kind === 'api') await keepNodeLogs(run);
+      return bringHome(run, home, failure?.kind === 'cancelled');
+    }),
+  );
+  run.closing.abort();
+  const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
+  // The phase that writes the verdict is the only one that the verdict could not yet know.
+  end.verdict.phases = clock.records;
+  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
+    run.warn(messageOf(error)),
+  );
+  return end;
+}
+
+/** kind's own logs of the nodes, for a cluster that this run made and that failed. */
+async function keepNodeLogs(run: Run): Promise<void> {
+  if (run.kindCluster === undefined) return;
+  const directory = path.join(run.dir.cluster, 'kind-logs');
+  const trouble = await exportClusterLogs(run.kindCluster, directory, run.signal);
+  if (trouble !== '') run.warn(trouble);
+}
+
+/** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
+export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): Promise<void> {
+  const advice = `; try: ${nameCommand('down')}`;
+  const { troubles, phase } = await runTeardown(record, door, { seconds: teardownSeconds, advice });
+  end.verdict.phases.push(phase);
+  end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + phase.seconds) * 100) / 100;
+  end.verdict.warnings.push(...troubles.map((trouble) => `not removed: ${trouble}`));
+  if (!end.ownsResultsDir) return;
+  const trouble = await saveReport(end.report, end.dir);
+  if (trouble !== undefined) door.warn(trouble.reason);
+}
+
+// ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface ClusterImages {
+  images: string[];
+  /** Whether pods may run on the control plane beside workers, and need the images there. */
+  controlPlane: boolean;
+}
+
+async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Promise<Result<undefined>> {
+  const { inputs, record, workDir, dir } = run;
+  const name = `k8s-test-${inputs.tier}-${record.content.runId}`;
+  const cluster: KindCluster = {
+    name,
+    kind,
+    configYaml: renderKindConfig({
+      userConfig: inputs.kindConfig,
+      nodes: inputs.nodes,
+      resultsHostPath: dir.results,
+      mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
+    }),
+    nodeImage: nodeImageOf(inputs),
+    kubeconfigPath: path.join(workDir, 'kubeconfig'),
+    workDir,
+  };
+  run.kindCluster = cluster;
+  record.note({ kind: 'cluster', name, isWhole: false });
+  const made = await attemptTwice(name, () => makeClusterWithImages(run, cluster, images), run.voice);
+  if (made.ok) record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
+  return made;
+}
+
+function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterImages): Promise<Result<undefined>> {
+  const { inputs, clock, dir } = run;
+  return runTogether(run.signal, [
+    (signal) =>
+      clock.phase('cluster', async () => {
+        const over = new AbortController();
+        let system: SystemWatch | undefined;
+        const made = await makeCluster(cluster, {
+          ...run.voice,
+          signal,
+          nodes: inputs.nodes,
+          mountedHostPath: dir.results,
+          onAnswering: (connection) => {
+            run.connection = connection;
+            system = new SystemWatch(connection, AbortSignal.any([signal, over.signal]));
+          },
+          findFailure: () => system?.findFailure(),
+        }).finally(() => over.abort());
+        if (made.ok) {
+          run.cluster = made.value;
+          noteStanding(run);
+        }
+        return made;
+      }),
+    (signal) =>
+      clock.phase('images', async () => {
+        const built = await buildTestImage(run, signal);
+        if (!built.ok) return built;
+        return fillNodes(
+          { name: cluster.name, nodes: inputs.nodes },
+          { ...images, archives: inputs.imageArchives },
+          { ...run.voice, signal },
+        );
+      }),
+  ]);
+}
+
+async function enterCluster(
+  run: Run,
+  cluster: ReadyCluster,
+  { images, controlPlane }: { images: string[]; controlPlane: boolean },
+): Promise<Result<undefined>> {
+  const open = await run.clock.phase('cluster', async () => {
+    run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+    run.cluster = cluster;
+    return run.kept === undefined ? succeed(undefined) : openKept(run, cluster, run.connection);
+  });
+  if (!open.ok) return open;
+  return run.clock.phase('images', async () => {
+    const built = await buildTestImage(run, run.signal);
+    if (!built.ok) return built;
+    const nodes = chooseNodes(await listMachines(cluster.name, run.signal), controlPlane);
+    const loaded = await loadImages(images, nodes, run.signal);
+    if (!loaded.ok) return loaded;
+    run.changedImages = new Set(loaded.value);
+    if (run.kept !== undefined)
+      run.door.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
+    return succeed(undefined);
+  });
+}
+
+/** Notes what a later run must know to enter the cluster, should it be kept. */
+function noteStanding(run: Run): void {
+  const { inputs, request, cluster, record } = run;
+  if (request === undefined || cluster === undefined) return;
+  record.stand({ ...request, cluster, tier: inputs.tier, shape: describeShape(inputs) });
+}
+
+// ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: unknown[]): Promise<Result<Platform>> {
+  const { inputs, signal } = run;
+  const connection = run.connection!;
+  const begun =
+    run.kept === undefined || chart === undefined ? succeed(undefined) : await beginUpdate(run, chart, connection);
+  if (!begun.ok) return begun;
+  const made =
+    inputs.cluster === 'existing'
+      ? await enterNamespace(run, connection)
+      : await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
+  if (!made.ok) return made;
+  const carried = await carryCredentials(run, connection);
+  if (!carried.ok) return carried;
+  // An outage is told while it lasts, and is one warning once it is over; one that does not end is the run's failure.
+  const watch = new NamespaceWatch(
+    connection,
+    inputs.namespace,
+    run.closing.signal,
+    (text) => run.door.say(text),
+    (text) => run.warn(text),
+  );
+  run.usage = new UsageMeter({
+    connection,
+    namespace: inputs.namespace,
+    pods: () => watch.pods,
+    signal: run.closing.signal,
+  });
+  void run.usage.run();
+  if (chart === undefined) run.door.say('no chart: profile none');
+  const installed =
+    chart === undefined
+      ? succeed(undefined)
+      : await installPlatform(run, chart, { connection, watch, manifests }, begun.value);
+  if (!installed.ok) return installed;
+  const network = await checkNetwork({
+    ...run.voice,
+    connection,
+    watch,
+    namespace: inputs.namespace,
+    release: chart?.release,
+    node: run.cluster?.nodes[0],
+  });
+  if (!network.ok) run.kept?.notePlatform(undefined);
+  if (!network.ok) return network;
+  if (chart !== undefined) await notePlatform(run, chart, connection);
+  return succeed({ connection, watch });
+}
+
+function installPlatform(
+  run: Run,
+  chart: Chart,
+  platform: Platform & { manifests: unknown[] },
+  update: PlatformUpdate | undefined,
+): Promise<Result<undefined>> {
+  const { inputs } = run;
+  const { kubeconfigPath } = run.cluster!;
+  const { release: name, namespace, helm } = chart;
+  const isExisting = inputs.cluster === 'existing';
+  if (isExisting) run.record.note({ kind: 'release', name, namespace, helm, kubeconfigPath });
+  const options = {
+    ...run.voice,
+    ...platform,
+    kubeconfigPath,
+    labels: isExisting ? { [runLabel]: run.record.content.runId } : {},
+    timeoutSeconds: inputs.platformTimeoutSeconds,
+    helmWaits: inputs.helmWaits,
+  };
+  run.release = chart;
+  if (update !== undefined && update.act !== 'install' && update.act !== 'renew')
+    return finishUpdate(run, chart, update, options);
+  run.door.say(`helm install ${chart.release}: ${chart.title}, profile ${inputs.profile}`);
+  return installChart(chart, options);
+}
+
+// ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The failure that work comes to, be it a value or an exception; null when it succeeds. The only place that catches all. */
+async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
+  const { signal, clock } = run;
+  const wasAborted = signal.aborted;
+  const cancelled = (): Failure => {
+    const reason = `cancelled (${String(signal.reason)}) during ${clock.lastPhase}`;
+    return { kind: 'cancelled', reason, hint: '', evidence: [] };
+  };
+  try {
+    const result = await work();
+    if (result.ok) return null;
+    // Whatever was interrupted may well call that a failure of its own.
+    return signal.aborted && !wasAborted ? cancelled() : result.failure;
+  } catch (error) {
+    if (signal.aborted) return cancelled();
+    const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
+    if (ofDisk !== undefined) return ofDisk;
+    if (error instanceof ApiError) {
+      const reason = toOneLine(`the Kubernetes API failed during ${clock.lastPhase}: ${error.message}`);
+      return { kind: 'api', reason, hint: '', evidence: [] };
+    }
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return {
+      kind: 'internal',
+      reason: toOneLine(`a fault of k8s-test-action itself, during ${clock.lastPhase}: ${messageOf(error)}`),
+      hint: 'Please report it with the lines below.',
+      evidence: stack.split('\n').slice(0, 20),
+    };
+  }
+}

@@ -1,0 +1,52 @@
+import { type Result, succeed } from '../core/outcome.ts';
+import { describeSource } from '../inputs/chart-source.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import type { Chart } from '../platform/chart.ts';
+import { provideChart } from '../platform/provide-chart.ts';
+import { nodeImages } from '../tools/versions.ts';
+import type { Run } from './run.ts';
+
+/**
+ * Brings the chart of a run to this machine, with all it depends on; undefined when the run wants none.
+ * @param kubernetes the version of a cluster that is there already.
+ * @returns a failure of kind `chart`.
+ */
+export async function prepareChart(
+  run: Run,
+  helm: string | undefined,
+  kubernetes: string | undefined,
+): Promise<Result<Chart | undefined>> {
+  const { inputs } = run;
+  if (inputs.chart === undefined || helm === undefined) return succeed(undefined);
+  const provided = await provideChart(inputs.chart, {
+    helm,
+    workDir: run.workDir,
+    signal: run.signal,
+    say: (line) => run.door.say(line),
+    mask: (secret) => run.door.mask(secret),
+  });
+  if (!provided.ok) return provided;
+  const { name, version, digest, path } = provided.value;
+  run.chart = { name, version, source: describeSource(inputs.chart), digest };
+  return succeed(describeChart(inputs, { helm, path, title: `${name} ${version}`, kubernetes }));
+}
+
+/** A chart of this machine as the inputs want it installed. */
+export function describeChart(
+  inputs: Inputs,
+  { path, ...known }: { helm: string; path: string; title: string; kubernetes: string | undefined },
+): Chart {
+  const { release, namespace, valuesFiles, set } = inputs;
+  const kubernetes = known.kubernetes ?? versionOf(nodeImageOf(inputs));
+  return { ...known, chart: path, release, namespace, valuesFiles, set, kubernetes };
+}
+
+/** The node image that kind is told to take; undefined where it takes its own. */
+export function nodeImageOf(inputs: Inputs): string | undefined {
+  return inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined);
+}
+
+/** The Kubernetes that a node image brings, as its tag says by custom: `kindest/node:v1.34.8@sha256:…`. */
+function versionOf(nodeImage: string | undefined): string | undefined {
+  return /:(v\d+\.\d+\.\d+)(?=[-@]|$)/.exec(nodeImage ?? '')?.[1];
+}

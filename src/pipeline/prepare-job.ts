@@ -1,0 +1,114 @@
+import { pullSecretName } from '../cluster/pull-secret.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
+import { containerOf, type JobManifest, type Manifest, readJobManifest, type TestJob } from '../inputs/job-manifest.ts';
+import { adaptJob, buildSecret, giveSecrets } from '../job/adapt-job.ts';
+import { buildJob, netSecondsOf, runLabel, testContainerName } from '../job/build-job.ts';
+import { type CompanionOptions, clearFormerJob, createCompanions } from '../job/create-companions.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Chart } from '../platform/chart.ts';
+import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
+import { type CollectorOptions, routeResults } from '../results/route-results.ts';
+import { provideHelper } from './provide-helper.ts';
+import type { PreparedJob, Run } from './run.ts';
+
+/** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
+export async function readOwnJob(
+  run: Run,
+  chart: Chart | undefined,
+  versions?: ClusterVersions,
+): Promise<Result<TestJob | undefined>> {
+  const { ownJob, namespace, resultsPath } = run.inputs;
+  if (ownJob === undefined) return succeed(undefined);
+  if (ownJob.kind === 'file') return succeed(ownJob.testJob);
+  if (chart === undefined) throw new Error('job-templates without a chart were not refused');
+  const { templates, set, container } = ownJob;
+  const rendered = await renderJobTemplates(chart, {
+    templates,
+    set,
+    signal: run.signal,
+    ...(versions === undefined ? {} : { versions }),
+  });
+  if (!rendered.ok) return rendered;
+  const read = readJobManifest(rendered.value, { namespace, resultsPath, container });
+  if (read.testJob !== undefined) return succeed(read.testJob);
+  const isChart = read.problems.every((one) => one.about === 'manifest');
+  const words = read.problems.map((one) => `${one.about === 'manifest' ? 'job-templates' : one.about}: ${one.problem}`);
+  return fail(isChart ? 'chart' : 'input', words.join('; '), {
+    hint: `Look at what "helm template ${templates.map((name) => `--show-only ${name}`).join(' ')}" gives.`,
+  });
+}
+
+/**
+ * Decides the Job of this run and creates all that it needs before it: its companions and the Secret.
+ * @returns a failure of kind `chart`, `input`, `start` or `api`.
+ */
+export async function prepareJob(run: Run, connection: KubeConnection): Promise<Result<PreparedJob>> {
+  const { inputs, record, signal } = run;
+  const { runId } = record.content;
+  const needsVersions = inputs.ownJob?.kind === 'templates';
+  const versions = needsVersions ? await readClusterVersions(connection, signal) : undefined;
+  const own = await readOwnJob(run, run.release, versions);
+  if (!own.ok) return own;
+  const { job, companions, container, changes } =
+    own.value === undefined
+      ? { job: await buildBuiltIn(run, connection), companions: [], container: testContainerName, changes: [] }
+      : adaptJob(own.value, { ...inputs, runId, loadedImages: run.loadedImages, netSeconds: netSecondsOf(inputs) });
+  const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(run.image?.user) };
+  const { route, changes: routing } = routeResults(job, container, {
+    resultsPath: inputs.resultsPath,
+    resultsNodePath: run.forceCollector ? undefined : run.resultsNodePath,
+    collector,
+  });
+  const secretName = `k8s-test-secrets-${runId}`;
+  const names = inputs.secrets.map(([name]) => name);
+  changes.push(...routing, ...giveSecrets(job, container, secretName, names));
+  if (own.value !== undefined && run.hasPullSecret) addPullSecret(job);
+  // Of the built-in Job nobody wrote a line that could have been changed.
+  if (own.value !== undefined) for (const change of changes) run.door.say(`Job/${job.metadata.name}: ${change}`);
+  const needed: Manifest[] = [...companions];
+  if (names.length > 0)
+    needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
+  const how: CompanionOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
+  run.noteObjects([...needed, job]);
+  const cleared = own.value === undefined ? succeed(undefined) : await clearFormerJob(job, how);
+  if (!cleared.ok) return cleared;
+  const created = await createCompanions(needed, how);
+  if (!created.ok) return created;
+  const test = containerOf(job, container);
+  return succeed({
+    name: job.metadata.name,
+    container,
+    image: test.image ?? '',
+    memoryLimit: String(test.resources?.limits?.memory ?? ''),
+    manifest: job,
+    route,
+    collector,
+    labels: { [runLabel]: runId },
+  });
+}
+
+async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobManifest> {
+  return buildJob({
+    ...run.inputs,
+    runId: run.record.content.runId,
+    isLoaded: run.loadedImages.has(run.inputs.image),
+    tests: run.tests,
+    isKept: run.kept !== undefined || run.inputs.keep !== 'never',
+    entrypoint: run.image?.entrypoint,
+    imagePullSecrets: run.hasPullSecret ? [pullSecretName] : [],
+    helper: await provideHelper(run, connection),
+  });
+}
+
+/** An image's user, where it is a number: names are only known inside the image. */
+function numericUser(user: string | undefined): number | undefined {
+  const [, id] = /^(\d+)(:|$)/.exec(user ?? '') ?? [];
+  return id === undefined ? undefined : Number(id);
+}
+
+/** A Job with a ServiceAccount of its own does not get the credentials of the default one. */
+function addPullSecret(job: JobManifest): void {
+  const { spec } = job.spec.template;
+  const named = Array.isArray(spec.imagePullSecrets) ? (spec.imagePullSecrets as { name: string }[]) : [];
+  spec.imagePullSecrets = [...named.filter((one) => one.name !== pullSecretName), { name: pullSecretName }];
+}

@@ -1,0 +1,52 @@
+import { JobLogs, type KeptLog } from '../logs/job-logs.ts';
+import type { NodeLog } from '../logs/node-log.ts';
+import { NodeLogs } from '../logs/node-logs.ts';
+import type { Platform, PreparedJob, Run, RunLogs } from './run.ts';
+
+/** Begins to follow the logs of the Job; that of its test container is shown to the reader as well. */
+export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLogs {
+  const { inputs, door } = run;
+  const nodeLogs =
+    run.existing === undefined
+      ? new NodeLogs(run.cluster!.nodes, {
+          runId: run.record.content.runId,
+          namespace: inputs.namespace,
+          podPrefix: `${job.name}-`,
+          signal: run.closing.signal,
+        })
+      : undefined;
+  const jobLogs = new JobLogs<NodeLog & { node: string }>({
+    ...platform,
+    namespace: inputs.namespace,
+    jobName: job.name,
+    shownContainer: job.container,
+    mask: run.mask,
+    logsDir: run.dir.logs,
+    quote: (line) => door.quote(line),
+    onTrouble: (text) => door.say(text),
+    ...(nodeLogs === undefined ? {} : { nodeLogs }),
+  });
+  let kept: KeptLog[] | undefined;
+  return {
+    get kept() {
+      return kept ?? [];
+    },
+    finish: async (stop, signal) => {
+      if (kept !== undefined) return;
+      kept = await jobLogs.finish(stop, signal);
+      for (const gap of kept.flatMap((log) => log.gaps)) run.warn(gap);
+      if (nodeLogs === undefined) for (const words of kept.map(describeUnchecked)) if (words !== '') run.warn(words);
+    },
+    close: async () => nodeLogs?.close(),
+  };
+}
+
+/** The kubelet begins a new file at 10 MiB unless it is told otherwise, and its stream may leave out lines when it does. */
+const rotationBytes = 10 * 1024 * 1024;
+
+/** What nobody could make sure of, where the nodes are out of reach: empty for a log that no rotation can have touched. */
+function describeUnchecked({ pod, container, bytes }: KeptLog): string {
+  if (bytes < rotationBytes) return '';
+  const size = `${Math.round(bytes / 1024 ** 2)} MiB`;
+  return `the log of ${container} in pod ${pod} (${size}) came through the API server alone: the kubelet rotates such logs and may have left out lines meanwhile, which only the node's own files could tell`;
+}

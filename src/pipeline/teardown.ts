@@ -1,0 +1,91 @@
+import { rm } from 'node:fs/promises';
+import { removeImage } from '../cluster/build-image.ts';
+import { deleteCluster } from '../cluster/create-cluster.ts';
+import type { Door } from '../core/door.ts';
+import { messageOf, type PhaseRecord } from '../core/outcome.ts';
+import { runLabel } from '../job/build-job.ts';
+import { connect, type KubeConnection } from '../kube/connection.ts';
+import { deleteMarkedObject } from '../kube/create-object.ts';
+import { deleteOwnNamespace } from '../kube/own-namespace.ts';
+import { findRelease, uninstallRelease } from '../platform/release.ts';
+import type { Made, RunRecord } from '../state/run-record.ts';
+import { endOrphans } from '../tools/end-orphans.ts';
+import { PhaseClock } from './phase-clock.ts';
+
+/**
+ * Removes what a record names, and nothing else: the last made first. The record goes last, so that a teardown which is
+ * interrupted can be done again.
+ * @returns what could not be removed, a line each; the record stays then.
+ */
+export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
+  const troubles: string[] = [];
+  const ended = endOrphans(record.content.runId);
+  if (ended > 0) say(`${ended} programs of the run were still going on, and were ended`);
+  for (const made of [...record.content.made].reverse()) {
+    try {
+      if (made.kind === 'cluster') {
+        const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
+        if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
+      } else if (made.kind === 'image') await removeImage(made.name, signal);
+      else if (made.kind !== 'directory') await removeFromCluster(made, record.content.runId, signal, say);
+      else await rm(made.path, { recursive: true, force: true });
+      record.forget(made);
+    } catch (error) {
+      troubles.push(`${made.kind === 'directory' ? made.path : made.name}: ${messageOf(error)}`);
+    }
+  }
+  if (troubles.length === 0) record.remove();
+  return troubles;
+}
+
+/**
+ * Tears down as the phase `teardown` of a run, told to its door.
+ * @param options.advice - stands behind each thing that could not be removed.
+ */
+export async function runTeardown(
+  record: RunRecord,
+  door: Door,
+  options: { seconds: number; advice: string },
+): Promise<{ troubles: string[]; phase: PhaseRecord }> {
+  const clock = new PhaseClock(door);
+  const troubles = await clock.phaseOf(
+    'teardown',
+    async () => {
+      const left = await tearDown(record, AbortSignal.timeout(options.seconds * 1000), (line) => door.say(line));
+      for (const trouble of left) door.warn(`not removed: ${trouble}${options.advice}`);
+      return left;
+    },
+    (left) => left.length === 0,
+  );
+  return { troubles, phase: clock.records[0]! };
+}
+
+/** A namespace that is slow to go is on its way all the same, and `down` looks again. */
+const namespaceSeconds = 150;
+
+/** Removes what a run made in a cluster that stays, if it is marked as that run's. */
+async function removeFromCluster(
+  made: Extract<Made, { kubeconfigPath: string }>,
+  runId: string,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
+  const connection: KubeConnection = connect({ kubeconfigPath: made.kubeconfigPath });
+  const mark = { label: runLabel, runId };
+  try {
+    if (made.kind === 'namespace') {
+      if (await deleteOwnNamespace(connection, made.name, { ...mark, signal, waitSeconds: namespaceSeconds }))
+        say(`namespace ${made.name} removed`);
+    } else if (made.kind === 'release') {
+      if ((await findRelease(connection, made, signal, mark)) === undefined) return;
+      await uninstallRelease(made, { isOrderly: true, signal });
+      say(`release ${made.name} uninstalled`);
+    } else {
+      const { apiVersion, object: kind, name, namespace } = made;
+      const options = { namespace, label: mark.label, value: runId, signal };
+      await deleteMarkedObject(connection, { apiVersion, kind, metadata: { name } }, options);
+    }
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,139 @@
+/** The phase `platform` in a kept cluster: what has changed since it was ready last is deployed, and nothing else. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { nameInNode } from '../cluster/load-images.ts';
+import { nameCommand } from '../core/name-command.ts';
+import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
+import { factPaths } from '../diagnose/namespace-facts.ts';
+import { controllerOf, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Job, Pod } from '../kube/objects.ts';
+import { deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
+import { listResources } from '../kube/resources.ts';
+import type { Chart } from '../platform/chart.ts';
+import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
+import { type PlatformUpdate, planUpdate } from '../platform/plan-update.ts';
+import { findRelease, uninstallRelease } from '../platform/release.ts';
+import type { Run } from './run.ts';
+
+const removalSeconds = 120;
+
+/**
+ * Digest of all that a chart is rendered from: its files, those of the values, and what is set. Not of what it is rendered
+ * to, which differs each time where a chart makes up passwords.
+ */
+export async function digestChart(chart: Chart): Promise<string> {
+  const { release, namespace, set } = chart;
+  const hash = createHash('sha256').update(JSON.stringify({ release, namespace, set }));
+  for (const root of [chart.chart, ...chart.valuesFiles])
+    for (const file of await listFiles(root))
+      hash.update(`\0${path.relative(root, file)}\0`).update(await readFile(file));
+  return hash.digest('hex');
+}
+
+/** A file, or all files below a directory, links followed as helm does; none where a chart comes from elsewhere. */
+async function listFiles(root: string): Promise<string[]> {
+  const seen = await stat(root).catch(() => undefined);
+  if (seen?.isFile() === true) return [root];
+  if (seen?.isDirectory() !== true) return [];
+  const names = (await readdir(root)).sort();
+  return (await Promise.all(names.map((name) => listFiles(path.join(root, name))))).flat();
+}
+
+/**
+ * Decides what the platform in a kept cluster needs, and takes it away, with its namespace and all data, where it has to be
+ * installed anew.
+ * @returns a failure of kind `cluster` when that does not succeed.
+ * @throws ApiError
+ */
+export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<PlatformUpdate>> {
+  const { inputs, signal, kept, changedImages } = run;
+  const changed = new Set([...changedImages].map(nameInNode));
+  const paths = factPaths(inputs.namespace);
+  const [pods, jobs] = await Promise.all([
+    listResources<Pod>(connection, paths.pods, signal),
+    listResources<Job>(connection, paths.jobs, signal),
+  ]);
+  const update = planUpdate({
+    release: await findRelease(connection, { name: chart.release, namespace: chart.namespace }, signal),
+    noted: kept?.content.standing?.platform,
+    digest: run.chartDigest,
+    isChanged: (image) => changed.has(nameInNode(image)),
+    pods,
+    jobs,
+  });
+  if (update.act !== 'none') kept?.notePlatform(undefined);
+  if (update.act !== 'renew') return succeed(update);
+  run.door.say(`release ${chart.release} is removed, with all data, and installed anew: ${update.why}`);
+  const removed = await removePlatform(run, chart, connection);
+  return removed.ok ? succeed(update) : removed;
+}
+
+/** Carries out what was decided for a platform that stands, and waits until it is ready. */
+export async function finishUpdate(
+  run: Run,
+  chart: Chart,
+  update: PlatformUpdate,
+  options: InstallOptions,
+): Promise<Result<undefined>> {
+  const { act, why, restart } = update;
+  const { connection, watch } = options;
+  run.door.say(
+    act === 'none' ? `no helm upgrade of ${chart.release}: ${why}` : `helm upgrade ${chart.release}: ${why}`,
+  );
+  const upgraded = act === 'none' ? succeed(undefined) : await installChart(chart, { ...options, verb: 'upgrade' });
+  if (!upgraded.ok) return upgraded;
+  if (restart.length > 0)
+    run.door.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
+  for (const pod of restart)
+    await connection.deletePod(chart.namespace, pod.metadata.name, {
+      graceSeconds: restartGraceSeconds,
+      signal: run.signal,
+    });
+  const back = await awaitChart(chart, () => areBack(restart, watch.pods), options);
+  // What broke since it was ready is not mended by waiting for it once more.
+  if (!back.ok) run.kept?.notePlatform(undefined);
+  return back;
+}
+
+const restartGraceSeconds = 10;
+
+/** Whether the pods are gone and as many ready ones of the same makers stand in their place. Pure. */
+export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
+  const uids = new Set(former.map((pod) => pod.metadata.uid));
+  if (pods.some((pod) => uids.has(pod.metadata.uid))) return false;
+  const makers = Map.groupBy(former, (pod) => controllerOf(pod)?.uid);
+  return [...makers].every(([maker, gone]) => {
+    const ready = pods.filter((pod) => controllerOf(pod)?.uid === maker && isReady(pod) && !isBeingDeleted(pod));
+    return ready.length >= gone.filter((pod) => !hasEnded(pod)).length;
+  });
+}
+
+/** Notes in the record of the cluster that the platform is ready as the chart wants it now. */
+export async function notePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<void> {
+  const record = run.kept ?? run.record;
+  if (record.content.standing === undefined) return;
+  const release = await findRelease(connection, { name: chart.release, namespace: chart.namespace }, run.signal);
+  if (release !== undefined) record.notePlatform({ digest: run.chartDigest, revision: release.revision });
+}
+
+/** Takes the release away, and its namespace with what helm leaves: claims, and what tests have made. */
+async function removePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<undefined>> {
+  const { signal } = run;
+  const { release: name, namespace, helm } = chart;
+  try {
+    const release = { name, namespace, helm, kubeconfigPath: run.cluster!.kubeconfigPath };
+    await uninstallRelease(release, { isOrderly: false, signal });
+    const found = await findNamespace(connection, namespace, signal);
+    run.door.waitingFor(`namespace ${namespace} to go`);
+    if (found !== undefined) await deleteNamespace(connection, found, { signal, waitSeconds: removalSeconds });
+    return succeed(undefined);
+  } catch (error) {
+    if (signal.aborted || error instanceof ApiError) throw error;
+    return fail('cluster', `release ${name} and namespace ${namespace} could not be removed: ${messageOf(error)}`, {
+      hint: `Make another cluster: ${nameCommand('down')}, then up.`,
+    });
+  }
+}

@@ -1,0 +1,180 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import { nameCommand } from '../core/name-command.ts';
+import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
+import type { ReportInput } from '../core/report-model.ts';
+import type { JUnitReport } from '../junit/read-junit.ts';
+import { writeJUnit } from '../junit/write-junit.ts';
+import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
+import { tellIncidents } from '../report/incident-story.ts';
+import { renderResultJson } from '../report/result-json.ts';
+import { writeReport } from '../report/write-report.ts';
+import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
+import { causeOfEnd, decideVerdict } from '../verdict/decide-verdict.ts';
+import { explainNoReport } from '../verdict/explain-no-report.ts';
+import type { BroughtHome } from './bring-home.ts';
+import type { Run } from './run.ts';
+
+/** A report of the tests, or what stands in for one. */
+type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
+
+/**
+ * The phase `report`: one verdict from all that is known, and its renderings.
+ * @param before what had ended the run before the tests could speak; it outweighs what they say.
+ */
+export async function writeVerdict(run: Run, before: Failure | null, home: BroughtHome): Promise<RunEnd> {
+  const { inputs, dir } = run;
+  const reports: VerdictReport[] = [...(home.results?.reports ?? [])];
+  const finished = [...reports.flatMap((report) => report.cases), ...(home.rebuilt?.cases ?? [])];
+  const measured = run.usage?.peakOf(run.end?.pod.metadata.name ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
+  const peakBytes = Math.max(home.notes?.peakBytes ?? 0, measured);
+  const ending = {
+    ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
+    interruption: before,
+    end: run.end?.terminated ?? run.exit,
+    memoryLimit: run.job?.memoryLimit ?? inputs.memory,
+    memory: {
+      kills: home.kernelKills ?? [],
+      ...(peakBytes === 0 ? {} : { peakBytes }),
+    },
+  };
+  const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
+  const decided = decideVerdict({
+    ...ending,
+    reports,
+    unreadable: home.results?.unreadable ?? [],
+    stale: home.results?.stale ?? [],
+    rebuilt:
+      home.rebuilt === undefined || rebuilt === undefined
+        ? undefined
+        : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
+    failedNames: finished.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
+    logGaps: home.logGaps ?? [],
+    junitGlobs: inputs.junitGlobs,
+    resultsPath: inputs.resultsPath,
+  });
+  const log = home.evidence?.logs.find(
+    ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
+  );
+  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
+  const incidents = incidentsOf(run.incidents, cause);
+  const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
+  const failure = run.mask.maskValue(blamed);
+  if (before === null) for (const warning of decided.warnings) run.warn(warning);
+  if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
+  if (rebuilt !== undefined) reports.push(rebuilt);
+  const verdict = assembleVerdict(run, failure, decided.counts);
+  const report: ReportInput = {
+    verdict,
+    tests: reports.flatMap(({ cases }) => cases),
+    logs: home.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
+    events: home.evidence?.events ?? [],
+    pods: home.evidence?.pods ?? [],
+    usage: run.usage?.report() ?? [],
+    incidents,
+    phases: run.clock.phases,
+    startedAt: run.clock.startedAt.toISOString(),
+    resultsDir: dir.root,
+  };
+  await releaseReserve(dir);
+  const junit = () => writeJUnit(dir.junitXml, { reports, phases: verdict.phases, failure });
+  const troubles = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
+  for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
+  const { job, end, cluster } = run;
+  const testPod = job && end && { name: end.pod.metadata.name, container: job.container };
+  return { verdict, dir, report, kubeconfig: cluster?.kubeconfigPath ?? '', testPod, ownsResultsDir: true };
+}
+
+/** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
+export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
+  const trouble = await orNothing(dir.reportHtml, () => writeReport(report, dir));
+  if (trouble !== undefined)
+    await orNothing(dir.resultJson, () => writeFile(dir.resultJson, renderResultJson(report.verdict, report)));
+  return trouble;
+}
+
+/** Writes a file. What is cut because the disk is full goes: it is of no use, and its room serves the verdict. */
+async function orNothing(file: string, write: () => Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await write();
+    return undefined;
+  } catch (error) {
+    const trouble = describeDiskTrouble(error, 'the report could not be written');
+    if (trouble === undefined) throw error;
+    await rm(file, { force: true });
+    return trouble;
+  }
+}
+
+/** A failure at the very end: it is the run's own where there is none yet, else a warning. */
+function addFailure(verdict: Verdict, failure: Failure): void {
+  if (verdict.failure !== null) verdict.warnings.push(failure.reason);
+  else {
+    verdict.failure = failure;
+    verdict.outcome = outcomeOf(failure);
+  }
+}
+
+/** On a full disk a report that is missing or cut is not the fault of the tests. */
+function blameDisk(failure: Failure, dir: ResultsDir): Failure {
+  if (failure.kind !== 'report' && failure.kind !== 'no-tests') return failure;
+  return {
+    ...failure,
+    kind: 'results',
+    reason: toOneLine(`the disk of ${dir.root} is full, and ${failure.reason}`),
+    hint: 'Free some room, name another results-dir, or have the tests write less.',
+  };
+}
+
+/** The end of a run that brought up the platform and was to do no more. Red, since nothing has been tested; there is no report. */
+export function describeUntested(run: Run): RunEnd {
+  const failure: Failure = {
+    kind: 'no-tests',
+    reason: 'the platform was brought up, and nothing has been tested yet',
+    hint: `Run the tests: ${nameCommand(`again --tier ${run.inputs.tier}`)}`,
+    evidence: [],
+  };
+  const verdict = assembleVerdict(run, failure, { ...noTests });
+  const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
+  return { verdict, dir: run.dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: false };
+}
+
+/** The end of a run that may not even use its results directory: nothing is written. */
+export function refuseRun(run: Run, failure: Failure): RunEnd {
+  const verdict = assembleVerdict(run, failure, { ...noTests });
+  const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
+  return { verdict, dir: run.dir, report, kubeconfig: '', ownsResultsDir: false };
+}
+
+function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['tests']): Verdict {
+  const { inputs, cluster, existing } = run;
+  return run.mask.maskValue({
+    schema: 1,
+    outcome: outcomeOf(failure),
+    failure,
+    tier: inputs.tier,
+    tests,
+    phases: run.clock.records,
+    durationSeconds: run.clock.seconds,
+    cluster:
+      cluster === undefined
+        ? null
+        : {
+            kind: inputs.cluster,
+            name: cluster.name,
+            namespace: inputs.namespace,
+            nodes: existing?.nodeCount ?? cluster.nodes.length,
+            kubernetes: cluster.kubernetes,
+          },
+    image: {
+      name: inputs.tier === 'unit' ? '' : (run.job?.image ?? inputs.image),
+      digest: run.end?.imageId || (run.image?.id ?? ''),
+    },
+    ...(run.chart === undefined ? {} : { chart: run.chart }),
+    warnings: [...run.warnings],
+    ...(run.leg === undefined ? {} : { leg: run.leg }),
+  });
+}

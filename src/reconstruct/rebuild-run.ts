@@ -1,0 +1,182 @@
+/** Tells a run that left no report, or not all of it, from whatever else it left. */
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { JUnitReport } from '../junit/read-junit.ts';
+import { GoTestLog } from './go-test-log.ts';
+import { JavaScriptLog } from './javascript-log.ts';
+import { isReportLog, keyOfTest, type ProgressNotes, readProgress, readReportLog } from './progress-notes.ts';
+import { PytestLog } from './pytest-log.ts';
+import { readLines, toShownLine } from './read-lines.ts';
+import { type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
+
+/** Our own directory in `results-path`, where the helper in the test image writes. */
+export const helperDirectory = '.k8s-test';
+
+/** Longer lines of a log hold no result, or hold it at their end. */
+const maxLogLineChars = 8192;
+/** Of files that could be a report log, so many are looked into. */
+const maxCandidates = 200;
+
+/**
+ * Takes what the helper wrote out of the results, which are the user's, into `toDir`: regular files alone, and of these
+ * only those that it writes. The directory of the results then holds nothing of ours.
+ */
+export async function takeHelperFiles(resultsDir: string, toDir: string): Promise<void> {
+  const from = path.join(resultsDir, helperDirectory);
+  const found = await lstat(from).catch(() => undefined);
+  if (found === undefined) return;
+  if (found.isDirectory()) {
+    for (const name of ['progress.jsonl', 'stacks.txt', 'helper-error.txt']) {
+      const file = path.join(from, name);
+      const stat = await lstat(file).catch(() => undefined);
+      if (stat === undefined || !stat.isFile() || stat.size === 0) continue;
+      await mkdir(toDir, { recursive: true });
+      await rename(file, path.join(toDir, name));
+    }
+  }
+  await rm(from, { recursive: true, force: true });
+}
+
+/** The helper's notes of this run in a directory that `takeHelperFiles` filled; undefined when there are none. */
+export async function readHelperNotes(
+  directory: string,
+  runId: string,
+  signal: AbortSignal,
+): Promise<ProgressNotes | undefined> {
+  const file = path.join(directory, 'progress.jsonl');
+  if ((await lstat(file).catch(() => undefined)) === undefined) return undefined;
+  return readProgress(file, runId, signal);
+}
+
+export interface RebuildOptions {
+  /** Reports of this run that could be read. */
+  reports: readonly Pick<JUnitReport, 'cases'>[];
+  unreadable: readonly { file: string; partial?: JUnitReport }[];
+  notes: ProgressNotes | undefined;
+  /** What the tests wrote, as it lies on the runner; a report log is looked for in it. */
+  resultsDir: string;
+  /** A report log last written before this time is of another run. Milliseconds of the epoch. */
+  notBefore: number;
+  /** The log of the test container, on the runner; undefined where there is none. */
+  logFile: string | undefined;
+  /** Whether something ended the run before its tests ended by themselves. */
+  isInterrupted: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * What is known of the run beyond its reports, from the best source that there is: the notes of our helper, a report log
+ * of pytest-reportlog, a report that was cut off, the log. Undefined when there is nothing, or nothing that the reports
+ * do not tell. Beside a report that could be read, only a pytest session that never came to its end adds anything, and of
+ * it only tests that no report holds; the log, in which tests may print what looks like pytest, only if the run was
+ * interrupted.
+ * @throws on I/O errors, and the signal's reason when it is aborted.
+ */
+export async function rebuildRun(options: RebuildOptions): Promise<RebuiltRun | undefined> {
+  const { reports, signal } = options;
+  const hasReport = reports.length > 0;
+  const isKnown = knownTests(reports);
+  const candidates: RebuiltRun[] = [];
+  const consider = (tests: ProgressNotes['tests'], isUnfinished: boolean, source: string): void => {
+    if (tests.isEmpty || (hasReport && !isUnfinished)) return;
+    const run = tests.finish(source, isKnown);
+    if (run.counts.total + run.inFlight.length > 0) candidates.push(run);
+  };
+  if (options.notes !== undefined)
+    consider(options.notes.tests, options.notes.isUnfinished, 'the notes of the test helper');
+  if (candidates.length > 0) return candidates[0];
+  for (const file of await findReportLogs(options)) {
+    const log = await readReportLog(path.join(options.resultsDir, file), signal);
+    consider(log.tests, log.isUnfinished, file);
+  }
+  for (const { file, partial } of options.unreadable)
+    if (partial !== undefined && partial.counts.total > 0) candidates.push(fromPartial(file, partial, isKnown));
+  if (options.logFile !== undefined && (!hasReport || options.isInterrupted)) {
+    const log = await readTestLog(options.logFile, signal);
+    if (log.tool === 'pytest') consider(log.tests, log.isUnfinished, 'the verbose output of pytest');
+    else if (log.tool !== undefined) consider(log.tests, !hasReport, `the verbose output of ${log.tool}`);
+  }
+  return mostTelling(candidates);
+}
+
+/** What the log of a test container says of its tests, and which tool spoke; the tool that told of the most tests. */
+async function readTestLog(
+  file: string,
+  signal: AbortSignal,
+): Promise<{ tool: string | undefined; tests: ProgressNotes['tests']; isUnfinished: boolean }> {
+  const pytest = new PytestLog();
+  const goTest = new GoTestLog();
+  const javaScript = new JavaScriptLog();
+  const isThere = (await lstat(file).catch(() => undefined)) !== undefined;
+  if (isThere) {
+    for await (const raw of readLines(file, { maxChars: maxLogLineChars, signal })) {
+      const line = toShownLine(raw);
+      pytest.push(line);
+      goTest.push(line);
+      javaScript.push(line);
+    }
+  }
+  goTest.finish();
+  javaScript.finish();
+  const tools = [
+    { tool: 'pytest', tests: pytest.tests, isUnfinished: pytest.isUnfinished },
+    { tool: 'go test', tests: goTest.tests, isUnfinished: false },
+    { tool: 'jest or vitest', tests: javaScript.tests, isUnfinished: false },
+  ].filter(({ tests }) => !tests.isEmpty);
+  return (
+    tools.sort((a, b) => b.tests.size - a.tests.size)[0] ?? {
+      tool: undefined,
+      tests: pytest.tests,
+      isUnfinished: false,
+    }
+  );
+}
+
+async function findReportLogs(options: RebuildOptions): Promise<string[]> {
+  const found: string[] = [];
+  const entries = await readdir(options.resultsDir, { recursive: true, withFileTypes: true }).catch(() => []);
+  const candidates = entries.filter((entry) => entry.isFile() && /\.(jsonl?|log)$/.test(entry.name));
+  for (const entry of candidates.slice(0, maxCandidates)) {
+    options.signal.throwIfAborted();
+    const file = path.join(entry.parentPath, entry.name);
+    const { mtimeMs } = await lstat(file);
+    if (mtimeMs >= options.notBefore && (await isReportLog(file))) found.push(path.relative(options.resultsDir, file));
+  }
+  return found.sort();
+}
+
+function knownTests(reports: RebuildOptions['reports']): (place: { classname: string; name: string }) => boolean {
+  const known = new Set<string>();
+  for (const { cases } of reports) for (const one of cases) known.add(keyOfTest(one));
+  return (place) => known.has(keyOfTest(place));
+}
+
+function fromPartial(
+  file: string,
+  partial: JUnitReport,
+  isKnown: (place: { classname: string; name: string }) => boolean,
+): RebuiltRun {
+  const tests = new RebuiltTests();
+  for (const [i, one] of partial.cases.entries()) tests.end(String(i), one, one);
+  const run = tests.finish(`what could be read of ${file}`, isKnown);
+  return { ...run, casesLeftOut: partial.casesLeftOut };
+}
+
+/** The candidate that tells of the most tests; of equals, the first. */
+function mostTelling(candidates: readonly RebuiltRun[]): RebuiltRun | undefined {
+  const size = (run: RebuiltRun): number => run.counts.total + run.inFlight.length;
+  return candidates.reduce<RebuiltRun | undefined>(
+    (best, run) => (best === undefined || size(run) > size(best) ? run : best),
+    undefined,
+  );
+}
+
+/** Fills in when each case of the reports ended, as far as the helper noted it. */
+export function addEndings(reports: readonly Pick<JUnitReport, 'cases'>[], notes: ProgressNotes): void {
+  for (const { cases } of reports) {
+    for (const one of cases) {
+      const endedAt = notes.endings.get(keyOfTest(one))?.shift();
+      if (endedAt !== undefined) one.endedAt = endedAt;
+    }
+  }
+}

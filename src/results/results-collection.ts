@@ -1,0 +1,182 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Failure, fail, messageOf, toOneLine } from '../core/outcome.ts';
+import { ApiError } from '../kube/api-error.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { runScriptInPod } from '../kube/exec.ts';
+import type { Pod } from '../kube/objects.ts';
+import { CutOutput, type PullEnd, ResultsPuller, type ResultsSource } from './pull-results.ts';
+import { listNames, type ResultsLimits } from './results-limits.ts';
+import { collectedPath, collectorDirectory, collectorName } from './route-results.ts';
+
+export interface CollectionOptions {
+  /** Opens the place that the results are read from, once the test container has started. */
+  openSource: (signal: AbortSignal) => Promise<ResultsSource>;
+  /** Opens another one when the first is gone; undefined when there can be none. */
+  openRescue: ((signal: AbortSignal) => Promise<ResultsSource>) | undefined;
+  /** Directory of the runner in which the results appear. */
+  directory: string;
+  limits: ResultsLimits;
+  say: (line: string) => void;
+}
+
+/** Between two looks at what the tests write: what a pod that vanishes takes with it is at most so old, and a little. */
+const intervalMilliseconds = 2000;
+const retryMilliseconds = 1000;
+/** A source that is away for longer when everything else is over is not waited for. */
+const awayMilliseconds = 30_000;
+
+/**
+ * Brings home the results of one run from where the runner's own disk is not: looks again and again while the tests run,
+ * and for a last time, with checksums, when they have ended.
+ */
+export class ResultsCollection {
+  readonly #options: CollectionOptions;
+  readonly #puller: ResultsPuller;
+  readonly #stopped = new AbortController();
+  #source: ResultsSource | undefined;
+  #rounds: Promise<void> | undefined;
+  #lastRoundAt: number | undefined;
+  #lastTrouble = '';
+
+  constructor(options: CollectionOptions) {
+    this.#options = options;
+    this.#puller = new ResultsPuller({
+      // Asked anew at each call: a rescue takes the first one's place.
+      openSource: () => this.#source!,
+      directory: options.directory,
+      limits: options.limits,
+    });
+  }
+
+  /** Begins to look; ends by `finish`, or by the signal. */
+  start(signal: AbortSignal): void {
+    this.#rounds ??= this.#goRound(AbortSignal.any([signal, this.#stopped.signal]));
+  }
+
+  /**
+   * Brings home the rest. To be called when the test container has ended, however it did.
+   * @returns what is worth a warning, a line each, with the names of what did not arrive whole; and a failure of kind
+   * `results` when the last look was not to be had, so that nobody knows what is missing.
+   */
+  async finish(signal: AbortSignal): Promise<{ warnings: string[]; failure: Failure | undefined }> {
+    if (this.#rounds === undefined) return { warnings: [], failure: undefined };
+    this.#stopped.abort();
+    await this.#rounds;
+    const end = await this.#finishPulling(signal);
+    await this.#puller.close();
+    const { files, incomplete } = end.pulled;
+    this.#options.say(
+      `${files} files of the results are here${end.trouble === '' ? ', each compared by SHA-256' : ''}`,
+    );
+    const warnings = [...end.pulled.warnings];
+    if (incomplete.length > 0)
+      warnings.push(`${incomplete.length} files of the results are not complete: ${listNames(incomplete)}`);
+    if (end.trouble === '') return { warnings, failure: undefined };
+    const since =
+      this.#lastRoundAt === undefined
+        ? 'none had come before'
+        : `those that are here are ${Math.round((Date.now() - this.#lastRoundAt) / 1000)} s older`;
+    const reason = `the last results could not be brought home, ${since}: ${end.trouble}`;
+    const hint = 'Results on a claim outlive the pod; those on an emptyDir go with it.';
+    return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure };
+  }
+
+  async #goRound(signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        try {
+          this.#source ??= await this.#options.openSource(signal);
+          await this.#puller.round(signal);
+          this.#lastRoundAt = Date.now();
+        } catch (error) {
+          signal.throwIfAborted();
+          // A source that is away may come back; the last look tells what it came to.
+          this.#lastTrouble = toOneLine(messageOf(error), 300);
+        }
+        await delay(intervalMilliseconds, undefined, { signal });
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #finishPulling(signal: AbortSignal): Promise<{ pulled: PullEnd; trouble: string }> {
+    let rescue = this.#options.openRescue;
+    const deadline = performance.now() + awayMilliseconds;
+    for (;;) {
+      try {
+        this.#source ??= await this.#options.openSource(signal);
+        return { pulled: await this.#puller.finish(signal), trouble: '' };
+      } catch (error) {
+        const trouble =
+          signal.aborted && this.#lastTrouble !== '' ? this.#lastTrouble : toOneLine(messageOf(error), 300);
+        const mayPass = error instanceof ApiError ? error.retryable && !isGone(error) : error instanceof CutOutput;
+        const isPassing = mayPass && performance.now() < deadline;
+        if (signal.aborted || (!isPassing && rescue === undefined)) return { pulled: this.#puller.describe(), trouble };
+        if (!isPassing && rescue !== undefined) {
+          const open = rescue;
+          rescue = undefined;
+          this.#options.say(`the pod of the results is gone; another one reads its claim (${trouble})`);
+          this.#source = await open(signal).catch(() => undefined);
+          if (this.#source === undefined) return { pulled: this.#puller.describe(), trouble };
+        }
+        await delay(retryMilliseconds, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+}
+
+/** Whether exec says that there is nothing any more that it could run in. */
+function isGone(error: ApiError): boolean {
+  return (
+    error.status === 404 ||
+    /container not found|not running|stopped container|is terminated|completed pod/i.test(error.message)
+  );
+}
+
+/** The results as the collector in a pod sees them. */
+export function openPodSource(connection: KubeConnection, namespace: string, pod: string): ResultsSource {
+  return {
+    directory: collectedPath,
+    run: (script, args, { stdin, onStdout, signal }) =>
+      runScriptInPod(connection, {
+        namespace,
+        pod,
+        container: collectorName,
+        script,
+        args,
+        ...(stdin === undefined ? {} : { stdin }),
+        onStdout,
+        signal,
+      }),
+  };
+}
+
+/** Lets the collector of a pod go, so that the pod can end. A pod that is gone already is as good. */
+export async function dismissCollector(
+  connection: KubeConnection,
+  namespace: string,
+  pod: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = openPodSource(connection, namespace, pod);
+  await source.run(`touch ${collectorDirectory}/done`, [], { onStdout: () => {}, signal }).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+  });
+}
+
+/** Creates a pod that only reads results, and returns when it can be asked for them. */
+export async function startRescuePod(
+  connection: KubeConnection,
+  namespace: string,
+  manifest: object,
+  signal: AbortSignal,
+): Promise<ResultsSource> {
+  const base = `/api/v1/namespaces/${namespace}/pods`;
+  const { metadata } = await connection.call<Pod>('POST', base, { body: manifest, signal });
+  for (;;) {
+    const pod = await connection.call<Pod>('GET', `${base}/${metadata.name}`, { signal });
+    if (pod.status?.phase === 'Running') return openPodSource(connection, namespace, metadata.name);
+    await delay(retryMilliseconds / 4, undefined, { signal });
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The roll-up of the legs of a matrix: what `mode: report` and the command `report` do. It runs no test and makes no
+ * cluster; it reads what the legs left, and writes one verdict, one summary, one junit.xml and one report.html.
+ */
+import path from 'node:path';
+import { fail, outcomeOf, type Result, succeed, type TestCase } from '../core/outcome.ts';
+import type { ReportInput } from '../core/report-model.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
+import { writeJUnit } from '../junit/write-junit.ts';
+import { headlineOf } from '../report/headline.ts';
+import type { Leg } from '../report/leg.ts';
+import { renderRollUp } from '../report/roll-up-markdown.ts';
+import { writeReport } from '../report/write-report.ts';
+import { layoutResults, releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { allTiers, judgeLegs } from './judge-legs.ts';
+import { readLegs } from './read-legs.ts';
+
+export interface RollUpOptions {
+  inputs: Pick<Inputs, 'resultsDir' | 'expected' | 'jobResults'>;
+  /** The directory that holds the results of every leg in one of its own, or why there is none. */
+  legsDir: Result<string>;
+  say: (line: string) => void;
+  signal: AbortSignal;
+}
+
+/** Reads all legs and writes what they came to together. @throws only what makes even a report impossible. */
+export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): Promise<RunEnd> {
+  const dir = layoutResults(inputs.resultsDir);
+  const taken = await takeResultsDir(dir, allTiers);
+  try {
+    const found = legsDir.ok ? await readUnlessCancelled(legsDir.value, signal) : legsDir;
+    const legs = found.ok ? found.value : [];
+    const judged = judgeLegs(legs, inputs);
+    for (const leg of judged.legs) {
+      const { mark, outcome, sentence } = headlineOf(leg.verdict, leg.tests);
+      say(`${mark} ${leg.name}: ${outcome} — ${sentence}`);
+    }
+    for (const result of [found, taken])
+      if (!result.ok)
+        judged.verdict = { ...judged.verdict, outcome: outcomeOf(result.failure), failure: result.failure };
+    const { verdict } = judged;
+    const report: ReportInput = {
+      verdict,
+      tests: judged.legs.flatMap((leg) => ofLeg(leg, leg.tests)),
+      logs: [],
+      resultsDir: dir.root,
+    };
+    if (taken.ok) {
+      await writeJUnit(dir.junitXml, {
+        reports: judged.legs.map((leg) => ({
+          file: path.join(leg.directory, 'junit.xml'),
+          cases: ofLeg(leg, [...leg.tests, ...silentFailureOf(leg)]),
+          casesLeftOut: 0,
+        })),
+        phases: [],
+        failure: verdict.failure,
+      });
+      await writeReport(report, dir, renderRollUp({ ...judged, resultsDir: dir.root }));
+    }
+    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
+  } finally {
+    if (taken.ok) await releaseResultsDir(dir);
+  }
+}
+
+async function readUnlessCancelled(directory: string, signal: AbortSignal): Promise<Result<Leg[]>> {
+  try {
+    return succeed(await readLegs(directory, signal));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);
+  }
+}
+
+/** Tests under the name of their leg, so that equal names of several legs stay apart. */
+function ofLeg({ name }: Leg, tests: readonly TestCase[]): TestCase[] {
+  return tests.map((test) => ({ ...test, suite: test.suite === '' ? name : `${name} / ${test.suite}` }));
+}
+
+/** A red leg none of whose tests says so, as a case of its own: a report without a failure reads as green. */
+function silentFailureOf({ name, verdict, tests }: Leg): TestCase[] {
+  const isRed = ({ status }: TestCase) => status === 'failed' || status === 'error';
+  if (verdict.failure === null || tests.some(isRed)) return [];
+  const { reason: message, hint, evidence } = verdict.failure;
+  const details = [hint, ...evidence].filter((line) => line !== '').join('\n');
+  const classname = 'k8s-test-action';
+  return [{ suite: '', classname, name: `leg ${name}`, seconds: 0, status: 'error', message, details }];
+}

@@ -1,0 +1,237 @@
+/**
+ * The record of a run: what it has made outside its results directory, each thing noted *before* it is made, so that a
+ * teardown in another process (the action's post step, `down` after a crash) can remove all of that and nothing else.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import * as v from 'valibot';
+import { identifySelf, isAlive, type ProcessIdentity } from './is-alive.ts';
+import { takeLock, writerOf } from './take-lock.ts';
+
+const madeSchema = v.variant('kind', [
+  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
+  v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
+  /** An image of the local docker under a name of ours. */
+  v.object({ kind: v.literal('image'), name: v.string() }),
+  /** A directory of ours alone, with all that is in it. */
+  v.object({ kind: v.literal('directory'), path: v.string() }),
+  /** A namespace of a cluster that stays; ours if its label has the run's id. The kubeconfig is a file of ours. */
+  v.object({ kind: v.literal('namespace'), name: v.string(), kubeconfigPath: v.string() }),
+  /** A release in a cluster that stays; ours if its label has the run's id. */
+  v.object({
+    kind: v.literal('release'),
+    name: v.string(),
+    namespace: v.string(),
+    helm: v.string(),
+    kubeconfigPath: v.string(),
+  }),
+  /** An object in a namespace that was there before us; ours if its label has the run's id. */
+  v.object({
+    kind: v.literal('object'),
+    apiVersion: v.string(),
+    object: v.string(),
+    name: v.string(),
+    namespace: v.string(),
+    kubeconfigPath: v.string(),
+  }),
+]);
+
+/** One thing that a run has made and that teardown removes. */
+export type Made = v.InferOutput<typeof madeSchema>;
+
+const platformSchema = v.object({
+  /** Of what the chart was rendered from. */
+  digest: v.string(),
+  /** Of the helm release, as helm counts them. */
+  revision: v.string(),
+});
+
+/** A platform that was ready, as helm installed it last. */
+export type InstalledPlatform = v.InferOutput<typeof platformSchema>;
+
+const standingSchema = v.object({
+  cluster: v.object({
+    name: v.string(),
+    kubeconfigPath: v.string(),
+    nodes: v.array(v.string()),
+    kubernetes: v.string(),
+    mountedHostPath: v.string(),
+  }),
+  tier: v.string(),
+  /** Where the command line was called; flags and the project file are read against it. */
+  directory: v.string(),
+  /** The flags, without secrets: those are never written to a disk. */
+  given: v.record(v.string(), v.string()),
+  hasSecrets: v.boolean(),
+  /** By input, a digest of what the cluster cannot be given anew. */
+  shape: v.record(v.string(), v.string()),
+  /** Absent until the platform was ready, and once it was found broken. */
+  platform: v.optional(platformSchema),
+});
+
+/** What a later run must know of a cluster to enter it. */
+export type Standing = v.InferOutput<typeof standingSchema>;
+
+const recordSchema = v.object({
+  schema: v.literal(1),
+  /** Unique to the run; part of every name that the run gives. */
+  runId: v.string(),
+  /** Process that runs it: while it lives, nobody else may tear down. */
+  pid: v.number(),
+  startTicks: v.string(),
+  startedAt: v.string(),
+  /** Why the cluster stays although the run is over; absent when it does not. */
+  kept: v.optional(v.string()),
+  standing: v.optional(standingSchema),
+  made: v.array(madeSchema),
+});
+
+export type RunContent = v.InferOutput<typeof recordSchema>;
+
+/** A new id for a run: part of every name that it gives. */
+export function newRunId(): string {
+  return randomBytes(4).toString('hex');
+}
+
+/** A record on disk. Every change is on the disk when the call returns. */
+export class RunRecord {
+  readonly file: string;
+  #content: RunContent;
+
+  private constructor(file: string, content: RunContent) {
+    this.file = file;
+    this.#content = content;
+  }
+
+  /** Begins the record of a run in `directory`, which is made if need be. */
+  static begin(directory: string, runId: string): RunRecord {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const startedAt = new Date().toISOString();
+    const content: RunContent = { schema: 1, runId, ...identifySelf(), startedAt, made: [] };
+    const record = new RunRecord(path.join(directory, `${runId}${suffix}`), content);
+    record.#write();
+    return record;
+  }
+
+  /** Opens a record that another process wrote. Throws when the file is none. */
+  static open(file: string): RunRecord {
+    return new RunRecord(file, v.parse(recordSchema, JSON.parse(readFileSync(file, 'utf8'))));
+  }
+
+  /** All records in a directory, the oldest first; a file that is none is passed over. */
+  static list(directory: string): RunRecord[] {
+    let names: string[];
+    try {
+      names = readdirSync(directory);
+    } catch {
+      return [];
+    }
+    const records = names
+      .filter((name) => name.endsWith(suffix))
+      .flatMap((name) => {
+        try {
+          return [RunRecord.open(path.join(directory, name))];
+        } catch {
+          return [];
+        }
+      });
+    return records.sort((a, b) => a.content.startedAt.localeCompare(b.content.startedAt));
+  }
+
+  get content(): Readonly<RunContent> {
+    return this.#content;
+  }
+
+  /** Notes what is about to be made. Call it before making it. */
+  note(made: Made): void {
+    this.#content = { ...this.#content, made: [...this.#content.made, made] };
+    this.#write();
+  }
+
+  /** Takes back a note when the thing is gone, or puts another in its place. */
+  forget(made: Made, instead: Made[] = []): void {
+    const others = this.#content.made.filter((other) => !isDeepStrictEqual(other, made));
+    this.#content = { ...this.#content, made: [...others, ...instead] };
+    this.#write();
+  }
+
+  /** Marks the run's things as kept for a look, with the reason that `down` will show. */
+  keep(reason: string): void {
+    this.#content = { ...this.#content, kept: reason };
+    this.#write();
+  }
+
+  /** Notes what the next run must know of the cluster, should it be kept. */
+  stand(standing: Standing): void {
+    this.#content = { ...this.#content, standing };
+    this.#write();
+  }
+
+  /** Notes the platform in the cluster, or with undefined that it is to be installed anew. */
+  notePlatform(platform: InstalledPlatform | undefined): void {
+    const { standing } = this.#content;
+    if (standing === undefined) return;
+    const { platform: _, ...rest } = standing;
+    this.stand(platform === undefined ? rest : { ...rest, platform });
+  }
+
+  /**
+   * Takes the kept cluster for this process alone, until `release` or its end.
+   * @returns the process that has it, if that is another one.
+   */
+  occupy(): ProcessIdentity | undefined {
+    return takeLock(this.#lock);
+  }
+
+  /** Gives the kept cluster back. */
+  release(): void {
+    rmSync(this.#lock, { force: true });
+  }
+
+  /** The living process that uses the kept cluster. */
+  get occupant(): ProcessIdentity | undefined {
+    const owner = writerOf(this.#lock);
+    return owner !== undefined && isAlive(owner) ? owner : undefined;
+  }
+
+  get #lock(): string {
+    return `${this.file}.lock`;
+  }
+
+  /** The run is over and nothing of it is left. */
+  remove(): void {
+    rmSync(this.file, { force: true });
+    this.release();
+  }
+
+  /** Whether the process that wrote the record still runs. */
+  get isAlive(): boolean {
+    return isAlive(this.#content);
+  }
+
+  #write(): void {
+    const draft = `${this.file}.draft`;
+    const fd = openSync(draft, 'w', 0o600);
+    try {
+      writeSync(fd, `${JSON.stringify(this.#content, null, 2)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, this.file);
+  }
+}
+
+const suffix = '.run.json';

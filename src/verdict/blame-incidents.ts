@@ -1,0 +1,61 @@
+import { type Failure, toOneLine } from '../core/outcome.ts';
+import type { ReportedIncident } from '../core/report-model.ts';
+import { aftermathOf, nameIncident, nameVictims, type ToldIncident, timeOfDay } from '../report/incident-story.ts';
+
+/** Failures of the tests that a platform which is not well may have caused. */
+const explicable: ReadonlySet<string> = new Set(['test', 'timeout', 'report', 'no-tests']);
+const namedTests = 5;
+const namedAbsences = 3;
+const shownIncidents = 20;
+
+/**
+ * A failure of the tests with what befell the platform: as more clauses of its reason, as a hint, and as the first evidence.
+ * What was missing from the beginning is named whatever happened later, since that may be its consequence. Other failures
+ * stay as they are.
+ */
+export function blameIncidents(failure: Failure, told: readonly ToldIncident[]): Failure {
+  if (told.length === 0 || !explicable.has(failure.kind)) return failure;
+  const [absent, happened] = [true, false].map((wanted) =>
+    told
+      .filter(({ incident }) => (incident.wasBefore === true) === wanted)
+      .sort((a, b) => b.failed.length - a.failed.length),
+  ) as [ToldIncident[], ToldIncident[]];
+  const named = absent.slice(0, namedAbsences);
+  const clauses =
+    named.length === 0 ? [] : [`when they began, ${named.map((one) => nameIncident(one.incident)).join(', ')}`];
+  const [worst] = happened;
+  if (worst !== undefined && (absent.length === 0 || worst.failed.length > 0)) {
+    named.push(worst);
+    const { at } = worst.incident;
+    clauses.push(`meanwhile ${nameIncident(worst.incident)} at ${timeOfDay(at)} UTC${aftermathOf(worst.incident)}`);
+  }
+  const rest = told.length - named.length;
+  const others = rest === 0 ? '' : `, and ${rest} more ${rest === 1 ? 'incident' : 'incidents'}`;
+  const victims = worst !== undefined && named.includes(worst) ? nameVictims(worst) : '';
+  return {
+    ...failure,
+    reason: toOneLine(`${failure.reason}; ${clauses.join('; ')}${others}${victims === '' ? '' : `, ${victims}`}`),
+    hint: toOneLine(`The platform was not well while the tests ran: look at its logs first. ${failure.hint}`),
+    evidence: [...told.slice(0, shownIncidents).map(describeTold), ...failure.evidence],
+  };
+}
+
+/**
+ * What is told of the platform. That some part of it is scaled to nothing is meant to be so, as long as no test suffers
+ * from it.
+ */
+export function incidentsOf(
+  incidents: readonly ReportedIncident[],
+  failure: Failure | null,
+): readonly ReportedIncident[] {
+  return failure !== null && explicable.has(failure.kind)
+    ? incidents
+    : incidents.filter(({ wasBefore }) => wasBefore !== true);
+}
+
+function describeTold({ incident, failed }: ToldIncident): string {
+  const names = failed.slice(0, namedTests).map(({ name }) => name);
+  const more = failed.length > names.length ? ', …' : '';
+  const then = names.length === 0 ? '' : `; then failed: ${names.join(', ')}${more}`;
+  return toOneLine(`${incident.at} ${nameIncident(incident)}${aftermathOf(incident)}${then}`);
+}

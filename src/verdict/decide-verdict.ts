@@ -1,0 +1,361 @@
+/**
+ * What a run came to: a pure function over everything that is known when it has ended. Green needs all of: exit code 0, at
+ * least one test, a report that parsed and holds no failure, written by this run, and nothing that contradicts it. What is
+ * unknown or contradicts itself is red and says so.
+ */
+import { type Failure, type FailureKind, noTests, type TestCounts, toOneLine } from '../core/outcome.ts';
+
+/** How the test container ended. */
+export interface ContainerEnd {
+  exitCode: number;
+  signal?: number;
+  reason?: string;
+  message?: string;
+}
+
+export interface TestFacts {
+  /** What ran the tests: a container unless told otherwise. */
+  ranIn?: 'container' | 'command';
+  /** What ended the run before its tests had, or kept them from beginning; null when the container ended by itself. */
+  interruption: Failure | null;
+  /** Undefined when nobody saw the container end. */
+  end: ContainerEnd | undefined;
+  /** Memory limit of the test container, as Kubernetes writes it. */
+  memoryLimit: string;
+  /** What is known of its memory, beside the reason of its end. */
+  memory: MemoryFacts;
+  /** Reports of this run that could be read, and what was wrong with the others. */
+  reports: ReportFacts[];
+  unreadable: { file: string; reason: string }[];
+  /** Reports that are older than the run, and were left out. */
+  stale: string[];
+  /** What is known beyond the reports; undefined when there is nothing. */
+  rebuilt: RebuiltFacts | undefined;
+  /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
+  failedNames: string[];
+  /** What is missing from the log of the test container, a line each. */
+  logGaps: string[];
+  junitGlobs: string[];
+  resultsPath: string;
+}
+
+export interface ReportFacts {
+  file: string;
+  counts: TestCounts;
+  /** Failures and errors that attributes claim, and failed runs that cases show; see `JUnitReport`. */
+  claimedFailures: number;
+  failedRuns: number;
+}
+
+export interface MemoryFacts {
+  /** Processes of the container that the node's kernel killed, as far as its log could be read. */
+  kills: { process: string; usageBytes?: number; isNodeWide?: boolean }[];
+  /** The most that was in use at a moment at which somebody looked. */
+  peakBytes?: number;
+}
+
+export interface RebuiltFacts {
+  /** Where it comes from, in words that follow "rebuilt from". */
+  source: string;
+  /** Of finished tests and of those in flight, which are errors. */
+  counts: TestCounts;
+  /** Names of the tests that had begun when the run ended. */
+  inFlight: string[];
+  /** Tests that were to run. */
+  collected: number | undefined;
+  notRun: number | undefined;
+  notRunNames: string[];
+}
+
+export interface TestVerdict {
+  failure: Failure | null;
+  warnings: string[];
+  counts: TestCounts;
+}
+
+/** pytest's exit status for "no tests were collected": https://docs.pytest.org/en/stable/reference/exit-codes.html */
+const pytestNoTests = 5;
+/** 128 + SIGKILL. */
+const killedExitCode = 137;
+/** Memory in use this near to the limit makes a SIGKILL of unknown origin one that the kernel probably sent. */
+const nearLimit = 0.9;
+const namesTold = 3;
+
+export function decideVerdict(facts: TestFacts): TestVerdict {
+  const counts = sumCounts(facts);
+  const warnings = facts.stale.map((file) => `${file} was written before this run and is ignored`);
+  if (facts.rebuilt !== undefined && facts.logGaps.length > 0 && facts.rebuilt.source.includes('verbose output'))
+    warnings.push('the log is not complete: more tests may have finished than it tells');
+  const red = (kind: FailureKind, reason: string, hint: string): TestVerdict => ({
+    failure: { kind, reason: toOneLine(reason), hint: toOneLine(hint), evidence: evidenceOf(facts) },
+    warnings,
+    counts,
+  });
+  const { interruption, end } = facts;
+  const subject = `the ${nameSubject(facts)}`;
+  if (interruption !== null) return { failure: interrupt(interruption, facts, counts), warnings, counts };
+  if (end === undefined)
+    return red('internal', 'the run ended without a word on its tests', 'Please report it with the log.');
+
+  const ended = `${subject} ended with ${describeExit(end)}`;
+  const memoryKill = judgeMemory(facts);
+  if (memoryKill === 'container')
+    return red(
+      'oom',
+      `${subject} was ${killedForMemory(facts)}${tell(facts, counts)}`,
+      'Raise memory, or find what the tests hold on to.',
+    );
+  if (end.reason === 'StartError' || end.reason === 'ContainerCannotRun')
+    return red('start', `${subject} could not start: ${end.message ?? ended}`, 'Check command, args and the image.');
+  if (memoryKill === 'process') {
+    const failures = counts.failed + counts.errors;
+    const outcome =
+      failures > 0
+        ? `${countFailed(counts)}, probably for it: ${listNames(facts.failedNames)}`
+        : `no test failed (${counts.passed} passed), which is a contradiction`;
+    return red(
+      'oom',
+      `a process of the tests was ${killedForMemory(facts)}, and ${subject} went on to ${describeExit(end)}; ${outcome}`,
+      'Raise memory, or find which child process the tests give too much to do.',
+    );
+  }
+  if (facts.unreadable.length > 0) {
+    const [first] = facts.unreadable;
+    return red(
+      'report',
+      `${first!.file} cannot be read as a JUnit report: ${first!.reason}; ${ended}${tell(facts, counts)}`,
+      'The file is in junit/ as the tests wrote it; narrow the input junit if it is no report.',
+    );
+  }
+  if (facts.reports.length === 0) {
+    if (end.exitCode === pytestNoTests && counts.total === 0)
+      return red('no-tests', 'no test ran: pytest collected none (exit code 5)', noTestsHint);
+    const where = `${facts.junitGlobs.join(' ')} in ${facts.resultsPath}`;
+    const old = facts.stale.length > 0 ? `, only ${facts.stale.join(', ')} of an earlier run` : '';
+    return red(
+      'report',
+      `no JUnit report (${where})${old}, although ${ended}${tell(facts, counts)}`,
+      reportHint(facts),
+    );
+  }
+  const liar = facts.reports.find(({ claimedFailures, failedRuns }) => claimedFailures > failedRuns);
+  const shown = sumReports(facts.reports);
+  if (liar !== undefined && shown.failed + shown.errors === 0)
+    return red(
+      'report',
+      `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${ended}`,
+      'Whatever wrote the report lost the failed tests; its log may still name them.',
+    );
+  if (shown.failed + shown.errors > 0) {
+    const verb = `${countFailed(counts)}: ${listNames(facts.failedNames)}`;
+    if (end.exitCode === 0)
+      return red(
+        'test',
+        `${verb}; yet ${ended}, which is a contradiction`,
+        'Whatever runs the tests swallows their exit code; let it through.',
+      );
+    return red('test', verb, '');
+  }
+  if (facts.rebuilt !== undefined && facts.rebuilt.counts.failed + facts.rebuilt.counts.errors > 0)
+    return red(
+      'report',
+      `a session of the tests never came to its end and is in no report, although ${ended}${tell(facts, counts)}`,
+      'Something ended the test process before it wrote its report.',
+    );
+  if (counts.total === 0) return red('no-tests', `no test ran: the report is empty, and ${ended}`, noTestsHint);
+  if (shown.total === 0)
+    return red('report', `the report is empty, although ${ended}${tell(facts, counts)}`, reportHint(facts));
+  if (end.exitCode !== 0)
+    return red(
+      'test',
+      `${ended}, yet its report holds no failure (${counts.passed} passed, ${counts.skipped} skipped), which is a contradiction`,
+      hintForExit(facts),
+    );
+  const unreported = counts.total - shown.total;
+  if (unreported > 0) warnings.push(`${unreported} tests finished that no report holds`);
+  if (counts.passed === 0) warnings.push(`all ${counts.skipped} tests were skipped`);
+  return { failure: null, warnings, counts };
+}
+
+/** What ended the tests, in words that follow "this test was running when the run ended: ". */
+export function causeOfEnd(
+  facts: Pick<TestFacts, 'ranIn' | 'interruption' | 'end' | 'memoryLimit' | 'memory'>,
+): string {
+  if (facts.interruption !== null) return facts.interruption.reason;
+  if (judgeMemory(facts) !== undefined) return killedForMemory(facts);
+  return facts.end === undefined
+    ? `nobody saw how the ${nameSubject(facts)} ended`
+    : `the ${nameSubject(facts)} ended with ${describeExit(facts.end)}`;
+}
+
+/**
+ * Whether the kernel killed for memory: the whole container (or the process that it lives for), a process in it, or nothing
+ * that anyone knows of. The runtime says OOMKilled of a container whatever process was killed in it, so the exit code
+ * decides which; on cgroup v1 it may also miss the kill, and the kernel's own log tells.
+ */
+function judgeMemory({ end, memory }: Pick<TestFacts, 'end' | 'memory'>): 'container' | 'process' | undefined {
+  const wasKilled = end?.reason === 'OOMKilled' || memory.kills.length > 0;
+  if (!wasKilled) return undefined;
+  return end === undefined || end.exitCode === killedExitCode ? 'container' : 'process';
+}
+
+function killedForMemory({ memoryLimit, memory }: Pick<TestFacts, 'memoryLimit' | 'memory'>): string {
+  const [kill] = memory.kills;
+  const used = kill?.usageBytes;
+  const details = [
+    ...(used === undefined ? [] : [`${formatMebibytes(used)} in use when ${kill!.process} was killed`]),
+    ...(memory.peakBytes === undefined ? [] : [`peak of ${formatMebibytes(memory.peakBytes)} seen before`]),
+  ];
+  const where =
+    kill?.isNodeWide === true
+      ? `, of which the whole node had run out (its own limit is ${memoryLimit})`
+      : ` at its limit of ${memoryLimit}`;
+  return `killed for memory${where}${details.length === 0 ? '' : ` (${details.join(', ')})`}`;
+}
+
+/** The failure that ended the run, with what is known of its tests. */
+function interrupt(interruption: Failure, facts: TestFacts, counts: TestCounts): Failure {
+  const kill =
+    facts.memory.kills.length > 0 || facts.end?.reason === 'OOMKilled'
+      ? `; before that a process was ${killedForMemory(facts)}`
+      : '';
+  const hasBegun = facts.end !== undefined || counts.total > 0;
+  return {
+    ...interruption,
+    reason: toOneLine(`${interruption.reason}${kill}${tell(facts, counts)}`),
+    evidence: hasBegun ? [...interruption.evidence, ...evidenceOf(facts)] : interruption.evidence,
+  };
+}
+
+/** `; 12 of 40 tests finished (1 failed: test_b), in flight: test_x, 27 not run`, or nothing when no test is known. */
+function tell({ rebuilt, failedNames }: TestFacts, counts: TestCounts): string {
+  const inFlight = rebuilt?.inFlight ?? [];
+  const finished = counts.total - inFlight.length;
+  if (counts.total === 0 && rebuilt?.collected === undefined) return '';
+  const collected = rebuilt?.collected;
+  const of = collected === undefined || collected < finished ? '' : ` of ${collected}`;
+  const failed = counts.failed + counts.errors - inFlight.length;
+  return [
+    `; ${finished}${of} tests finished`,
+    failed > 0 ? ` (${failed} failed: ${listNames(failedNames)})` : '',
+    inFlight.length > 0 ? `, in flight: ${listNames(inFlight)}` : '',
+    (rebuilt?.notRun ?? 0) > 0 ? `, ${rebuilt!.notRun} not run` : '',
+  ].join('');
+}
+
+function countFailed(counts: TestCounts): string {
+  return `${counts.failed + counts.errors} of ${counts.total} tests failed`;
+}
+
+function listNames(names: readonly string[]): string {
+  const told = names.slice(0, namesTold).map((name) => toOneLine(name, 120));
+  return `${told.join(', ')}${names.length > namesTold ? ', …' : ''}`;
+}
+
+const noTestsHint = 'Check the path of the tests, and any -k or -m that selects among them.';
+
+function reportHint(facts: TestFacts): string {
+  const exitCode = facts.end!.exitCode;
+  if (exitCode === 127 || exitCode === 126) return 'The command was not found in the image: check command and args.';
+  if (exitCode === killedExitCode) return hintForExit(facts);
+  return 'Let the tests write one, as with pytest --junitxml=/results/junit.xml, or set junit and results-path.';
+}
+
+function hintForExit({ end, memory, memoryLimit }: TestFacts): string {
+  if (end!.exitCode !== killedExitCode)
+    return 'Something failed after the tests, such as a coverage threshold or a session fixture; the last lines of the log say what.';
+  const limit = parseMemory(memoryLimit);
+  if (memory.peakBytes !== undefined && limit !== undefined && memory.peakBytes >= nearLimit * limit)
+    return `Something sent SIGKILL; with ${formatMebibytes(memory.peakBytes)} of ${memoryLimit} in use it was probably the kernel, for memory.`;
+  return 'Something sent SIGKILL, and nothing says that it was for memory; the last lines of the log may say what.';
+}
+
+function nameSubject({ ranIn }: Pick<TestFacts, 'ranIn'>): string {
+  return ranIn === 'command' ? 'command of the tests' : 'test container';
+}
+
+function describeExit(end: ContainerEnd): string {
+  const number = end.signal !== undefined && end.signal > 0 ? end.signal : end.exitCode - 128;
+  const signal = end.exitCode > 128 && end.exitCode < 160 ? ` (signal ${number})` : '';
+  return `exit code ${end.exitCode}${signal}`;
+}
+
+function evidenceOf(facts: TestFacts): string[] {
+  const { end, rebuilt, memory } = facts;
+  const subject = nameSubject(facts);
+  const word = end?.reason === undefined ? '' : `, ${end.reason}`;
+  return [
+    end === undefined ? `${subject}: end not seen` : `${subject}: ${describeExit(end)}${word}`,
+    ...memory.kills.map(
+      ({ process, usageBytes }) =>
+        `kernel of the node: killed ${process} for memory in the test container${usageBytes === undefined ? '' : `, with ${formatMebibytes(usageBytes)} in use`}`,
+    ),
+    ...(memory.peakBytes === undefined
+      ? []
+      : [`memory: peak of ${formatMebibytes(memory.peakBytes)} seen, limit ${facts.memoryLimit}`]),
+    ...facts.reports.map(
+      ({ file, counts }) =>
+        `${file}: ${counts.total} tests, ${counts.failed} failed, ${counts.errors} errors, ${counts.skipped} skipped`,
+    ),
+    ...facts.unreadable.map(({ file, reason }) => `${file}: ${reason}`),
+    ...facts.stale.map((file) => `${file}: older than this run`),
+    ...(rebuilt === undefined
+      ? []
+      : [
+          `rebuilt from ${rebuilt.source}: ${rebuilt.counts.total - rebuilt.inFlight.length} tests finished, ${rebuilt.counts.failed + rebuilt.counts.errors - rebuilt.inFlight.length} of them failed`,
+          ...(rebuilt.inFlight.length === 0 ? [] : [`in flight: ${rebuilt.inFlight.slice(0, 10).join(', ')}`]),
+          ...describeNotRun(rebuilt),
+        ]),
+    ...facts.logGaps,
+  ];
+}
+
+function describeNotRun({ notRun, notRunNames }: RebuiltFacts): string[] {
+  if (notRun === undefined || notRun === 0) return [];
+  const names = notRunNames.slice(0, 10).join(', ');
+  const more = names !== '' && notRun > Math.min(notRunNames.length, 10) ? ', …' : '';
+  return [`not run: ${notRun}${names === '' ? '' : `: ${names}${more}`}`];
+}
+
+/** The sum of the counts of all reports and of what was rebuilt beside them. */
+function sumCounts({ reports, rebuilt }: TestFacts): TestCounts {
+  const sum = sumReports(reports);
+  if (rebuilt === undefined) return sum;
+  addCounts(sum, rebuilt.counts);
+  if (rebuilt.notRun !== undefined) sum.notRun = rebuilt.notRun;
+  return sum;
+}
+
+function sumReports(reports: readonly ReportFacts[]): TestCounts {
+  const sum: TestCounts = { ...noTests };
+  for (const { counts } of reports) addCounts(sum, counts);
+  return sum;
+}
+
+function addCounts(sum: TestCounts, counts: TestCounts): void {
+  for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'rebuilt'] as const)
+    sum[key] += counts[key];
+}
+
+const memoryUnits: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  Ki: 2 ** 10,
+  M: 1e6,
+  Mi: 2 ** 20,
+  G: 1e9,
+  Gi: 2 ** 30,
+  T: 1e12,
+  Ti: 2 ** 40,
+};
+
+/** Bytes of a quantity of memory; undefined when it is none. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
+function parseMemory(quantity: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(k|Ki|M|Mi|G|Gi|T|Ti)?$/.exec(quantity);
+  return match === null ? undefined : Number(match[1]) * memoryUnits[match[2] ?? '']!;
+}
+
+function formatMebibytes(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return `${mebibytes < 100 ? Math.round(mebibytes * 10) / 10 : Math.round(mebibytes)}Mi`;
+}

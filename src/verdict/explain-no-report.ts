@@ -1,0 +1,21 @@
+import { type Failure, toOneLine } from '../core/outcome.ts';
+
+/** What programs in all languages say when they may not write: errno's own words, and its names. */
+const refusedWrites =
+  /permission denied|read-only file system|no space left on device|\b(EACCES|EROFS|ENOSPC|EPERM)\b/i;
+
+/**
+ * Names the cause of a missing report where the last lines of the log tell it: that the tests could not write to
+ * `results-path`. Other failures stay as they are.
+ */
+export function explainNoReport(failure: Failure, lastLines: readonly string[], resultsPath: string): Failure {
+  if (failure.kind !== 'report') return failure;
+  const line = lastLines.findLast((one) => refusedWrites.test(one) && one.includes(resultsPath));
+  if (line === undefined) return failure;
+  return {
+    ...failure,
+    reason: toOneLine(`the tests could not write their report to ${resultsPath}: ${toOneLine(line, 200)}`),
+    hint: `Whoever runs the tests must be able to write there: give the volume an fsGroup, or leave ${resultsPath} to us by mounting nothing.`,
+    evidence: [failure.reason, ...failure.evidence],
+  };
+}
