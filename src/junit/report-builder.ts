@@ -8,8 +8,8 @@ import {
   keepLast,
   messageOf,
   type Problem,
+  problemOfAttributes,
   problemStatus,
-  statusWords,
   worst,
 } from './case-problems.ts';
 import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
@@ -271,9 +271,8 @@ export class ReportBuilder {
     const suite = this.#suites.at(-1)!;
     const seconds = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
     if (problems.length === 0) {
-      const word =
-        statusWords[(attributes.result ?? '').toLowerCase()] ?? statusWords[(attributes.status ?? '').toLowerCase()];
-      if (word !== undefined) problems.push({ status: word, message: '', type: '', details: '' });
+      const said = problemOfAttributes(attributes);
+      if (said !== undefined) problems.push(said);
     }
     const status = worst(problems);
     const isFailure = status === 'failed' || status === 'error';
