@@ -41,12 +41,12 @@ let isGreen = true;
 // Ctrl-C ends vitest, which has it from the terminal too; what was made here is then removed, and the count told.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 
-const [part, ...filter] = process.argv.slice(2);
+const [part, ...selected] = process.argv.slice(2);
 const tallies: AttackTally[] = [];
 const runs = (name: string): boolean => part === undefined || part === name;
 // One part after the other: clusters take the whole machine, and tests of time limits beside them would only wait.
-if (runs('quick')) await runVitest('quick', filter);
-if (runs('attacks')) await runVitest('attacks', filter);
+if (runs('quick')) await runVitest('quick', selected);
+if (runs('attacks')) await runVitest('attacks', selected);
 if (runs('cluster'))
   await runClusterTests().catch((error: unknown) => {
     process.stderr.write(`the shared cluster: ${messageOf(error)}\n`);
@@ -60,7 +60,7 @@ for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed
 // Once more at the very end: of a long output often the end alone is kept.
 for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
 if (runs('attacks')) {
-  const { table, problem } = sumAttacks(tallies, filter.length === 0);
+  const { table, problem } = sumAttacks(tallies, selected.length === 0);
   process.stdout.write(`\n${table}\n${problem === undefined ? '' : `The attacks: ${problem}.\n`}\n`);
   isGreen &&= problem === undefined;
 }

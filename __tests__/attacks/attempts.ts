@@ -20,6 +20,8 @@ declare module 'vitest' {
 /** Makes one attempt. `check` calls the function and asserts the outcome with `expect`. Await it where `check` is async. */
 export type Attempt = (name: string, check: () => void | Promise<void>) => Promise<void>;
 
+const countAssertions = (): number => expect.getState().assertionCalls;
+
 /** Of the attempts that were not held, how many the failed test shows. */
 const shownFailures = 10;
 
@@ -43,10 +45,10 @@ export function testAttack(
       const notHeld: string[] = [];
       const attempt = async (name: string, check: () => void | Promise<void>): Promise<void> => {
         tally.attempts++;
-        const before = expect.getState().assertionCalls;
+        const before = countAssertions();
         try {
           await check();
-          if (expect.getState().assertionCalls === before) throw new Error('the attempt asserts nothing');
+          if (countAssertions() === before) throw new Error('the attempt asserts nothing');
           tally.held++;
         } catch (error) {
           notHeld.push(`${name}: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1000));
@@ -60,7 +62,8 @@ export function testAttack(
       });
       await Promise.all(open);
       const shown = notHeld.slice(0, shownFailures).join('\n');
-      if (notHeld.length > 0) expect.fail(`${notHeld.length} of ${tally.attempts} attempts are not held:\n${shown}`);
+      if (notHeld.length > 0)
+        throw new Error(`${notHeld.length} of ${tally.attempts} attempts are not held:\n${shown}`);
       expect(tally.attempts, 'the test makes no attempt').toBeGreaterThan(0);
     },
     timeoutMs,
