@@ -2,13 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type JUnitLimits,
-  type JUnitReport,
-  locateFailure,
-  parseSeconds,
-  readJUnit,
-} from '../../src/junit/read-junit.ts';
+import type { JUnitLimits, JUnitReport } from '../../src/junit/junit-report.ts';
+import { locateFailure } from '../../src/junit/locate-failure.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+import { parseSeconds } from '../../src/junit/report-values.ts';
 
 async function* pieces(text: string | Uint8Array, size = 64 * 1024): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);
