@@ -20,7 +20,9 @@ export function* readSources(directory = 'src'): Generator<SourceNode> {
     const pending: ts.Node[] = [source];
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
       yield { file, line: source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1, node };
-      pending.push(...[...node.getChildren(source)].reverse());
+      ts.forEachChild(node, (child) => {
+        pending.push(child);
+      });
     }
   }
 }

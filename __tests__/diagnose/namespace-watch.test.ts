@@ -107,7 +107,8 @@ test('a busy namespace does not fill the memory with one look after the other', 
   const wait = watch.until(look, { signal, deadlineSeconds: 100 });
   const [stream] = server.podStreams;
   const before = liveBytes();
-  for (let version = 2; !isDone && version < 200_000; version++) {
+  for (let version = 2; version < 200_000; version++) {
+    if (isDone) break;
     const metadata = { name: 'busy', uid: 'busy', resourceVersion: String(version) };
     const sent = stream!.write(`${JSON.stringify({ type: 'MODIFIED', object: { metadata, spec: {}, status: {} } })}\n`);
     if (!sent) await new Promise((resolve) => stream!.once('drain', resolve));
