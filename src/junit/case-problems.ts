@@ -16,42 +16,43 @@ export const problemStatus: Record<string, Problem['status']> = {
 /** https://maven.apache.org/surefire/maven-surefire-plugin/examples/rerun-failing-tests.html */
 export const earlierRunNames = new Set(['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']);
 
-/** What writers without child elements say in `status` or `result` (googletest's `notrun` among them). */
-const problemWords: Record<string, Problem['status']> = {
-  failed: 'failed',
-  failure: 'failed',
-  fail: 'failed',
-  false: 'failed',
-  error: 'error',
-  errored: 'error',
-  skipped: 'skipped',
-  skip: 'skipped',
-  disabled: 'skipped',
-  ignored: 'skipped',
-  pending: 'skipped',
-  notrun: 'skipped',
-  notexecuted: 'skipped',
-  suppressed: 'skipped',
-  todo: 'skipped',
-};
-/** What they say of a test that passed. Any other word is an error, since nobody knows that it means well. */
-const passedWords = new Set([
-  ...['', 'passed', 'pass', 'ok', 'success', 'succeeded', 'successful', 'true', 'flaky'],
-  ...['run', 'executed', 'completed', 'complete', 'finished', 'done'],
+/**
+ * What writers without child elements say in `status` or `result`, without spaces, hyphens and underscores: googletest
+ * (`run`, `notrun`, `completed`, `suppressed`), behave (`untested`), Ginkgo, Pester, NUnit. A word that is not here is
+ * unknown, and a test with an unknown result has not passed.
+ */
+const statusOfWord: ReadonlyMap<string, TestStatus> = new Map([
+  ...words('failed', 'failed failure fail panicked false'),
+  ...words('error', 'error errored'),
+  ...words(
+    'skipped',
+    'skipped skip disabled ignored ignore pending notrun notexecuted suppressed untested excluded filtered todo inconclusive xfail xfailed expectedfailure',
+  ),
+  ...words(
+    'passed',
+    'passed pass ok true success successful succeeded run ran completed complete executed finished done xpass xpassed',
+  ),
 ]);
 
-/** The problem that `status` and `result` of a case without child elements tell; undefined when both mean passed. */
-export function readStatusWords(words: readonly (string | undefined)[]): Problem | undefined {
-  let unknown: Problem | undefined;
-  for (const said of words) {
-    const word = (said ?? '').trim().toLowerCase();
-    const status = Object.hasOwn(problemWords, word) ? problemWords[word] : undefined;
-    if (status !== undefined) return { status, message: '', type: '', details: '' };
-    if (passedWords.has(word)) continue;
-    const message = `the report gives this test the status "${word.slice(0, 100)}", which is not known to mean passed`;
-    unknown ??= { status: 'error', message, type: '', details: '' };
+function words(status: TestStatus, list: string): [string, TestStatus][] {
+  return list.split(' ').map((word) => [word, status]);
+}
+
+/** What the attributes `status` and `result` of a case say, the worse of the two; undefined when neither speaks against a pass. */
+export function problemOfAttributes(attributes: Readonly<Record<string, string>>): Problem | undefined {
+  const said: Problem[] = [];
+  for (const name of ['result', 'status']) {
+    const value = (attributes[name] ?? '').trim();
+    if (value === '') continue;
+    const status = statusOfWord.get(value.toLowerCase().replace(/[\s_-]/g, ''));
+    if (status === 'passed') continue;
+    const message =
+      status === undefined
+        ? `the report says ${name}="${value.slice(0, 100)}" of this test, and nobody knows whether that means passed`
+        : '';
+    said.push({ status: status ?? 'error', message, type: '', details: '' });
   }
-  return unknown;
+  return said.find(({ status }) => status === worst(said));
 }
 
 /** More problems in one case than this are counted as one. */

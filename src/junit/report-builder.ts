@@ -9,8 +9,8 @@ import {
   mayFail,
   messageOf,
   type Problem,
+  problemOfAttributes,
   problemStatus,
-  readStatusWords,
   worst,
 } from './case-problems.ts';
 import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
@@ -313,7 +313,7 @@ export class ReportBuilder {
     const said = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
     const seconds = saysPass === undefined ? said : said / 1e9;
     if (problems.length === 0) {
-      const problem = readStatusWords([attributes.result, attributes.status, saysPass]);
+      const problem = problemOfAttributes(saysPass === undefined ? attributes : { result: saysPass });
       if (problem !== undefined) problems.push(problem);
     }
     const status = worst(problems);
