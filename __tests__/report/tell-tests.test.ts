@@ -26,7 +26,12 @@ test('a test file that cannot be imported says why, and not only that it could n
 
 test('failed tests of the same name are told apart by their suites, which a run of Playwright in two browsers needs', () => {
   const failed = (suite: string, name: string) => ({
-    ...{ suite, name, classname: 'c', seconds: 0, message: '', details: '' },
+    suite,
+    name,
+    classname: 'c',
+    seconds: 0,
+    message: '',
+    details: '',
     status: 'failed' as const,
   });
   const passed = { ...failed('[webkit] shop.spec.ts', 'pays'), status: 'passed' as const };
