@@ -5,6 +5,7 @@ import leven from 'leven';
 import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
 import { exitStatusOf, succeed } from '../core/outcome.ts';
+import { quoteValue } from '../core/quote-value.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
@@ -280,7 +281,7 @@ function readFlags(args: string[]): { given: RawInputs; problems: string[] } {
     } else if (token.kind === 'positional') {
       const before = tokens[i - 1];
       if (before?.kind !== 'option' || isInput(before.name) || before.value !== undefined)
-        problems.push(`${JSON.stringify(token.value)} is not a flag; flags begin with --`);
+        problems.push(`${quoteValue(token.value)} is not a flag; flags begin with --`);
     }
   }
   return { given, problems };
