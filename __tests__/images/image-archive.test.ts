@@ -46,11 +46,10 @@ describe('an archive of images', () => {
     ['a zip', Buffer.from('504b030400000000', 'hex'), / is compressed with zip, which cannot be read$/, /plain tar/],
   ])('that is %s is refused with what it is, before any node is asked', async (_, content, reason, hint) => {
     writeFileSync(at('other'), content);
-    const opened = await openArchive(at('other'));
-    expect(opened).toMatchObject({ ok: false, failure: { kind: 'image' } });
-    if (opened.ok) return;
-    expect(opened.failure.reason).toMatch(reason);
-    expect(opened.failure.hint).toMatch(hint);
+    expect(await openArchive(at('other'))).toMatchObject({
+      ok: false,
+      failure: { kind: 'image', reason: expect.stringMatching(reason), hint: expect.stringMatching(hint) },
+    });
   });
 
   test('that is gone by now is refused by its name', async () => {
