@@ -22,7 +22,7 @@ export function planNames(found: readonly (readonly Buffer[])[], maskText: (text
   const isKept = (i: number) => plain[i] === found[i]?.map((part) => part.toString()).join('/');
   const files = new Set<string>();
   const directories = new Set<string>();
-  const names = new Array<string>(found.length).fill('');
+  const names = found.map(() => '');
   const order = found.map((_, i) => i).sort((a, b) => Number(isKept(b)) - Number(isKept(a)) || a - b);
   for (const i of order) {
     const parts = (plain[i] ?? '').split('/');

@@ -40,8 +40,10 @@ export interface LeftOutFile {
   /** Its path, as a reader can bear it, without secrets. */
   name: string;
   why: 'link' | 'special' | 'limit' | 'unreadable';
-  /** One line. */
+  /** One line; empty where nothing is lost, as by a link to a file that was taken. */
   reason: string;
+  /** Whether it stands for all that may lie in it. */
+  isDirectory?: true;
 }
 
 export interface TakenFiles {
@@ -107,7 +109,8 @@ export async function takeFiles(options: TakeOptions): Promise<TakenFiles> {
       kept.map((file) => file.path),
       (text) => mask.maskText(text),
     );
-    const take = (at: ForeignDirectory, file: PlannedFile) => takeOrLeave(at, file, into, options, taken, sweep.leftOut);
+    const take = (at: ForeignDirectory, file: PlannedFile) =>
+      takeOrLeave(at, file, into, options, taken, sweep.leftOut);
     for (const group of groupByDirectory(kept, (file, i) => ({ file, as: planned[i] ?? '' })))
       await visitGroup(group, sweep, take);
     taken.files.sort();
@@ -138,7 +141,12 @@ function openSources(sources: string[], sweep: Sweep): ForeignDirectory[] {
     try {
       return [ForeignDirectory.open(source)];
     } catch (error) {
-      sweep.leftOut.push({ name: path.basename(source), why: 'unreadable', reason: messageOf(error) });
+      sweep.leftOut.push({
+        name: path.basename(source),
+        why: 'unreadable',
+        reason: messageOf(error),
+        isDirectory: true,
+      });
       return [];
     }
   });
@@ -173,13 +181,31 @@ export function removeHolders(root: string): void {
   for (const name of readdirSync(root)) if (name.startsWith(holderPrefix)) discard(path.join(root, name));
 }
 
-/** @returns an empty text, or why something stays. */
-function discard(target: string): string {
+/**
+ * Removes a directory, or whatever else has this path, with all that is in it.
+ * @returns an empty text, or why something stays.
+ */
+export function discard(target: string): string {
   const scratch = path.join(path.dirname(target), `${holderPrefix}${randomBytes(6).toString('hex')}-scratch`);
   mkdirSync(scratch, { mode: 0o700 });
   const trouble = removeTree(target, scratch);
   rmSync(scratch, { recursive: true, force: true });
   return trouble;
+}
+
+/** Removes all that is in a directory of ours. @returns an empty text, or why something stays. */
+export function clearChildren(directory: string): string {
+  const holder = path.join(path.dirname(directory), `${holderPrefix}${randomBytes(6).toString('hex')}`);
+  mkdirSync(holder, { mode: 0o700 });
+  try {
+    moveChildren(directory, holder);
+  } catch (error) {
+    if (codeOf(error) === '') throw error;
+    return messageOf(error);
+  } finally {
+    discard(holder);
+  }
+  return '';
 }
 
 /** Looks at all that is in a directory and below, without opening a file. */
@@ -192,7 +218,7 @@ async function walk(source: ForeignDirectory, at: ForeignDirectory, parents: Buf
     if (sweep.entries > maxEntries) {
       if (sweep.entries === maxEntries + 1)
         sweep.leftOut.push(
-          leftOut([...parents, Buffer.from('*')], 'limit', `more than ${maxEntries} names were written`),
+          leftOutDirectory([...parents, Buffer.from('*')], 'limit', `more than ${maxEntries} names were written`),
         );
       return;
     }
@@ -201,7 +227,7 @@ async function walk(source: ForeignDirectory, at: ForeignDirectory, parents: Buf
     else if (entry.kind === 'special') sweep.leftOut.push(leftOut(where, 'special', 'it is no regular file'));
     else if (entry.kind === 'link') sweep.links.push({ path: where, target: targetOf(at, entry) });
     else if (where.length > maxDepth)
-      sweep.leftOut.push(leftOut(where, 'limit', `it lies deeper than ${maxDepth} directories`));
+      sweep.leftOut.push(leftOutDirectory(where, 'limit', `it lies deeper than ${maxDepth} directories`));
     else await enter(at, entry.name, where, sweep, (below) => walk(source, below, where, sweep));
   }
 }
@@ -218,8 +244,8 @@ async function enter(
   try {
     below = at.openDirectory(name);
   } catch (error) {
-    if (isSwapped(error)) sweep.leftOut.push(leftOut(where, 'special', 'it was replaced while it was read'));
-    else if (!isGone(error)) sweep.leftOut.push(leftOut(where, 'unreadable', messageOf(error)));
+    if (isSwapped(error)) sweep.leftOut.push(leftOutDirectory(where, 'special', 'it was replaced while it was read'));
+    else if (!isGone(error)) sweep.leftOut.push(leftOutDirectory(where, 'unreadable', messageOf(error)));
     return;
   }
   try {
@@ -233,7 +259,7 @@ function listOrLeaveOut(at: ForeignDirectory, where: Buffer[], sweep: Sweep): Fo
   try {
     return at.list();
   } catch (error) {
-    sweep.leftOut.push(leftOut(where, 'unreadable', messageOf(error)));
+    sweep.leftOut.push(leftOutDirectory(where, 'unreadable', messageOf(error)));
     return [];
   }
 }
@@ -324,19 +350,26 @@ async function takeFile(
   to: string,
   { mask, isFenced, signal }: TakeOptions,
 ): Promise<boolean> {
-  if (isFenced && mask.isEmpty) {
-    at.moveFile(name, to);
-    return false;
-  }
+  if (isFenced && mask.isEmpty && mayMove(at, name, to)) return false;
   const from = await at.openFile(name);
   try {
     const { size } = await from.stat();
     const holds = await holdsSecret(from, size, mask, signal);
-    if (isFenced && !holds) at.moveFile(name, to);
-    else await copyMasked(from, size, to, mask, signal);
+    if (!isFenced || holds || !mayMove(at, name, to)) await copyMasked(from, size, to, mask, signal);
     return holds;
   } finally {
     await from.close();
+  }
+}
+
+/** Moves a file unless somebody else's directory does not let it go. */
+function mayMove(at: ForeignDirectory, name: Buffer, to: string): boolean {
+  try {
+    at.moveFile(name, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+    return false;
   }
 }
 
@@ -477,6 +510,10 @@ const aboveLimit = 'it is above results-limit';
 
 function leftOut(where: Buffer[], why: LeftOutFile['why'], reason: string): LeftOutFile {
   return { name: showName(nameOf(where)), why, reason };
+}
+
+function leftOutDirectory(where: Buffer[], why: LeftOutFile['why'], reason: string): LeftOutFile {
+  return { ...leftOut(where, why, reason), isDirectory: true };
 }
 
 function nameOf(where: readonly Buffer[]): string {

@@ -44,6 +44,7 @@ const verdictSchema = v.object({
     }),
   ),
   image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
+  isMasked: v.optional(v.boolean()),
   warnings: v.array(v.string()),
   leg: v.optional(
     v.object({
@@ -140,8 +141,9 @@ async function readVerdict(
   }
   const parsed = v.safeParse(verdictSchema, content);
   if (!parsed.success) return `is not a verdict of schema 1: ${parsed.issues[0].message}`;
-  const { leg, phases, ...rest } = parsed.output;
-  return { verdict: { ...rest, phases: phases as Verdict['phases'] }, leg };
+  const { leg, phases, isMasked, ...rest } = parsed.output;
+  const told = isMasked === undefined ? {} : { isMasked };
+  return { verdict: { ...rest, ...told, phases: phases as Verdict['phases'] }, leg };
 }
 
 /** The tests of a leg, by suite; what its phases have to say is in its verdict. */

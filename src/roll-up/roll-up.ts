@@ -58,7 +58,7 @@ export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): P
       });
       await writeReport(report, dir, renderRollUp({ ...judged, resultsDir: dir.root }));
     }
-    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
+    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok, isMasked: true };
   } finally {
     if (taken.ok) await releaseResultsDir(dir);
   }
