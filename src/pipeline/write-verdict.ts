@@ -38,6 +38,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     memory: {
       kills: home.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
+      ...(home.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: home.notes.cgroupVersion }),
     },
   };
   const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
@@ -50,6 +51,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
       home.rebuilt === undefined || rebuilt === undefined
         ? undefined
         : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
+    sessions: home.sessions ?? [],
     failedNames: finished.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
     logGaps: home.logGaps ?? [],
     junitGlobs: inputs.junitGlobs,
