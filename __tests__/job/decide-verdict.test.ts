@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Failure, noTests, type TestCounts } from '../../src/core/outcome.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type SessionFacts,
   type TestFacts,
   type TestVerdict,
+  verdictRules,
 } from '../../src/verdict/decide-verdict.ts';
 
 const counts = (some: Partial<TestCounts>): TestCounts => {
@@ -377,6 +379,13 @@ describe('red', () => {
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
     expect(warnings).toEqual(['the log is not complete: more tests may have finished than it tells']);
   });
+});
+
+test('docs/verdict.md lists the rules in their order', () => {
+  const text = readFileSync(new URL('../../docs/verdict.md', import.meta.url), 'utf8');
+  const table = text.slice(text.indexOf('| rule |'), text.indexOf('A green run warns'));
+  const names = table.split('\n').flatMap((line) => /^\| (?!rule|-)([^|]+) \|/.exec(line)?.[1] ?? []);
+  expect(names).toEqual(verdictRules.map(({ name }) => name));
 });
 
 test('the cause that a test in flight is given is the one of the run', () => {

@@ -115,8 +115,8 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
   if (facts.rebuilt !== undefined && facts.logGaps.length > 0 && facts.rebuilt.source.includes('verbose output'))
     warnings.push('the log is not complete: more tests may have finished than it tells');
   for (const { judge } of verdictRules) {
-    const red = judge(judged);
-    if (red !== undefined) return { failure: completeFailure(red, facts), warnings, counts };
+    const found = judge(judged);
+    if (found !== undefined) return { failure: completeFailure(found, facts), warnings, counts };
   }
   return { failure: null, warnings: [...warnings, ...warnGreen(judged)], counts };
 }
