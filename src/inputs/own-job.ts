@@ -50,9 +50,9 @@ export function readOwnJob(
   }
   if (value['job-set'].length > 0) wrong('job-set', 'only counts for job-templates; a file is not rendered');
   const file = resolve(value.job);
-  const { text, problem } = readInputFile(file);
-  if (problem !== undefined) {
-    wrong('job', problem);
+  const { text, problem: unreadable } = readInputFile(file);
+  if (unreadable !== undefined) {
+    wrong('job', unreadable);
     return undefined;
   }
   const read = readJobManifest(text, {

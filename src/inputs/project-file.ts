@@ -13,14 +13,14 @@ const projectFileName = '.k8s-test.yaml';
 export function readProjectFile(directory: string, givenTier: string | undefined, errors: InputError[]): RawInputs {
   const file = path.join(directory, projectFileName);
   if (inspectPath(file) === 'absent') return {};
-  const { text, problem: unreadable } = readInputFile(file);
+  const { text: yaml, problem: unreadable } = readInputFile(file);
   if (unreadable !== undefined) {
     errors.push({ input: projectFileName, value: file, problem: unreadable });
     return {};
   }
   let content: unknown;
   try {
-    content = parseYaml(text) ?? {};
+    content = parseYaml(yaml) ?? {};
   } catch (error) {
     const problem = `is not YAML: ${messageOf(error).split('\n')[0]}`;
     errors.push({ input: projectFileName, value: file, problem });
