@@ -1,8 +1,10 @@
 /** What the command line can be told: `run`, `up`, `again`, `report`, `doctor`, `down`. */
+
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { nameCommand } from '../core/name-command.ts';
 import { exitStatusOf, type Failure, succeed } from '../core/outcome.ts';
+import { quoteValue } from '../core/quote-value.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputDocs, inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
@@ -291,7 +293,7 @@ function readFlags(args: string[]): { given: RawInputs; problems: string[] } {
     } else if (token.kind === 'positional') {
       const before = tokens[i - 1];
       if (before?.kind !== 'option' || isInput(before.name) || before.value !== undefined)
-        problems.push(`${JSON.stringify(token.value)} is not a flag; flags begin with --`);
+        problems.push(`${quoteValue(token.value)} is not a flag; flags begin with --`);
     }
   }
   return { given, problems };

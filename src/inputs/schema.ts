@@ -1,6 +1,8 @@
 /** The one schema of all inputs: names, defaults, units, what each is for, and what is wrong with a value of its own. */
 import leven from 'leven';
 import * as v from 'valibot';
+import { toOneLine } from '../core/outcome.ts';
+import { quoteValue } from '../core/quote-value.ts';
 import { tierNames } from './tiers.ts';
 import {
   absolutePath,
@@ -274,7 +276,7 @@ export const inputDocs: Record<InputName, InputDoc> = {
 
 /** What is said of a name that no input has, with the one that may be meant. */
 export function unknownInput(name: string, value: string): InputError {
-  const bare = name.slice(name.lastIndexOf('.') + 1);
+  const bare = name.slice(name.lastIndexOf('.') + 1).slice(0, 100);
   const close = inputNames
     .map((known) => ({ known, distance: leven(bare, known) }))
     .sort((a, b) => a.distance - b.distance)[0]!;
@@ -284,5 +286,5 @@ export function unknownInput(name: string, value: string): InputError {
 
 /** All errors as one text, a line each: the input, its value, and what would be right. */
 export function renderInputErrors(errors: InputError[]): string[] {
-  return errors.map(({ input, value, problem }) => `${input}: ${JSON.stringify(value)} ${problem}`);
+  return errors.map(({ input, value, problem }) => `${toOneLine(input, 200)}: ${quoteValue(value)} ${problem}`);
 }

@@ -168,6 +168,7 @@ async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResu
     junitDir: run.dir.junit,
     junitGlobs: run.inputs.junitGlobs,
     notBefore: notBefore(run),
+    exitCode: (run.end?.terminated ?? run.exit)?.exitCode,
     limits: run.resultsLimits,
     signal,
   });

@@ -8,6 +8,7 @@ import { writeJUnit } from '../junit/write-junit.ts';
 import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
 import { tellIncidents } from '../report/incident-story.ts';
 import { renderResultJson } from '../report/result-json.ts';
+import { nameFailedTests } from '../report/tell-tests.ts';
 import { writeReport } from '../report/write-report.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
@@ -50,7 +51,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
       home.rebuilt === undefined || rebuilt === undefined
         ? undefined
         : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
-    failedNames: finished.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
+    failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
