@@ -135,7 +135,7 @@ export function describeUntested(run: Run): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
     reason: 'the platform was brought up, and nothing has been tested yet',
-    hint: `Run the tests: ${nameCommand(`again --tier ${run.inputs.tier}`)}`,
+    hint: `Run the tests: ${nameCommand(`rerun --tier ${run.inputs.tier}`)}`,
     evidence: [],
   };
   const verdict = assembleVerdict(run, failure, { ...noTests });
