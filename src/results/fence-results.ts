@@ -143,7 +143,7 @@ async function runInNode(
 }
 
 /** As the kernel writes a path in /proc/self/mountinfo: proc(5). */
-export function encodeMountPath(file: string): string {
+function encodeMountPath(file: string): string {
   return file.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 

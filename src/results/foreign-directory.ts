@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -5,11 +6,13 @@ import {
   fchmodSync,
   fstatSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readlinkSync,
   renameSync,
   rmdirSync,
+  rmSync,
   type Stats,
   unlinkSync,
 } from 'node:fs';
@@ -172,13 +175,28 @@ export class ForeignDirectory {
   }
 }
 
+/** Begin of the names of our own directories beside the results. They are never uploaded. */
+export const holderPrefix = '.k8s-test-';
+
+/**
+ * Removes a directory, or whatever else has this path, with all that is in it.
+ * @returns an empty text, or why something stays.
+ */
+export function discard(target: string): string {
+  const scratch = path.join(path.dirname(target), `${holderPrefix}${randomBytes(6).toString('hex')}-scratch`);
+  mkdirSync(scratch, { mode: 0o700 });
+  const trouble = removeTree(target, scratch);
+  rmSync(scratch, { recursive: true, force: true });
+  return trouble;
+}
+
 /**
  * Removes all below a path, and it; never follows a link, of whatever depth and with whatever names. Directories that are
  * ours and closed to us are opened first.
  * @param scratch an empty directory of ours on the same file system.
  * @returns an empty text, or why something stays.
  */
-export function removeTree(target: string, scratch: string): string {
+function removeTree(target: string, scratch: string): string {
   const troubles: string[] = [];
   let count = 0;
   // Directories move side by side into the scratch directory, so that no path ever becomes too long.

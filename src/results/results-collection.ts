@@ -206,7 +206,7 @@ export async function startRescuePod(
 }
 
 /** Why a pod does not run, in its own words. */
-export function describeWaiting({ status }: Pick<Pod, 'status'>): string {
+function describeWaiting({ status }: Pick<Pod, 'status'>): string {
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting !== undefined)?.state?.waiting;
   if (waiting !== undefined) return [waiting.reason, waiting.message].filter((one) => one !== undefined).join(': ');
   const unmet = status?.conditions?.find((one) => one.status === 'False');

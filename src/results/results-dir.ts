@@ -1,7 +1,7 @@
 /** The results directory on the runner: what lies where, and who may use it. */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, renameSync } from 'node:fs';
-import { chmod, lstat, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { constants, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { chmod, lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from '../core/outcome.ts';
@@ -10,7 +10,8 @@ import { resultsMarker } from '../inputs/read-inputs.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import type { ProcessIdentity } from '../state/is-alive.ts';
 import { takeLock, writerOf } from '../state/take-lock.ts';
-import { clearChildren, discard, holderPrefix, removeHolders } from './take-files.ts';
+import { discard, holderPrefix } from './foreign-directory.ts';
+import { clearChildren, removeHolders } from './take-files.ts';
 
 /** Paths of everything that a run leaves behind; the names are part of the contract. */
 export interface ResultsDir {
@@ -124,7 +125,14 @@ export async function releaseReserve(dir: ResultsDir): Promise<void> {
 
 /** Gives up half of that room, with which the results are put in order on a disk that is full. */
 export async function shrinkReserve(dir: ResultsDir): Promise<void> {
-  await truncate(path.join(dir.root, reserveName), reserveBytes / 2).catch(() => undefined);
+  const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
+  const file = await open(path.join(dir.root, reserveName), flags).catch(() => undefined);
+  if (file === undefined) return;
+  try {
+    if ((await file.stat()).isFile()) await file.truncate(reserveBytes / 2);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Gives the directory back; its files stay. */

@@ -11,7 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../core/outcome.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
-import { codeOf, ForeignDirectory, type ForeignEntry, removeTree } from './foreign-directory.ts';
+import { codeOf, discard, ForeignDirectory, type ForeignEntry, holderPrefix } from './foreign-directory.ts';
 import { planNames } from './plan-names.ts';
 import { chooseFiles, describeLeftOut, listNames, type ResultsLimits, showName } from './results-limits.ts';
 
@@ -60,9 +60,6 @@ export interface TakenFiles {
 const maxDepth = 100;
 /** So many names are looked at; a tree of more is cut, and says so. */
 const maxEntries = 300_000;
-/** Begin of the names of our own directories beside the results. They are never uploaded. */
-export const holderPrefix = '.k8s-test-';
-
 interface Placed {
   source: ForeignDirectory;
   /** Components of the path. */
@@ -179,18 +176,6 @@ export function findInterrupted(root: string, directory: string): string[] {
 /** Removes what earlier runs left beside their results. What cannot be removed stays, under a name that nobody uses. */
 export function removeHolders(root: string): void {
   for (const name of readdirSync(root)) if (name.startsWith(holderPrefix)) discard(path.join(root, name));
-}
-
-/**
- * Removes a directory, or whatever else has this path, with all that is in it.
- * @returns an empty text, or why something stays.
- */
-export function discard(target: string): string {
-  const scratch = path.join(path.dirname(target), `${holderPrefix}${randomBytes(6).toString('hex')}-scratch`);
-  mkdirSync(scratch, { mode: 0o700 });
-  const trouble = removeTree(target, scratch);
-  rmSync(scratch, { recursive: true, force: true });
-  return trouble;
 }
 
 /** Removes all that is in a directory of ours. @returns an empty text, or why something stays. */
