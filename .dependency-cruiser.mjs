@@ -7,7 +7,8 @@ const folders = {
   inputs: ['core'],
   tools: ['core', 'inputs'],
   state: ['core', 'inputs'],
-  kube: ['core', 'inputs'],
+  // A credential plugin is a program that we start, and one function makes the environment of all of them.
+  kube: ['core', 'inputs', 'tools'],
   diagnose: ['core', 'kube'],
   logs: ['core', 'tools', 'kube', 'diagnose', 'cluster'],
   junit: ['core'],

@@ -14,7 +14,7 @@ TEST ?=
 # For break-components: names of programs (all, unless they are given).
 ONLY ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up again break-components kind-down test quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up again break-components kind-down test test-attacks quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -64,6 +64,9 @@ kind-down: down ## Removes that cluster
 
 test: images node_modules ## Everything that is tested here
 	@$(WITH_LAB) npm run --silent check && npm run --silent build && node scripts/run-tests.ts
+
+test-attacks: lab node_modules ## What hostile files, names and texts do to us: attempts and held, by kind (TEST=yaml: the files of that name alone)
+	@$(WITH_LAB) node scripts/run-tests.ts attacks $(TEST)
 
 quick: lab node_modules ## What needs no cluster
 	@$(WITH_LAB) npm run --silent check && node scripts/run-tests.ts quick

@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two projects: `quick` needs nothing but Node and finishes within a minute; `cluster` needs the lab and runs its files
- * one after another, since some of them load the whole machine; scripts/run-tests.ts tells which may run beside others.
+ * Three projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
+ * hostile input and counts the attempts; `cluster` needs the lab and runs its files one after another, since some of them
+ * load the whole machine. scripts/run-tests.ts says which may run beside others.
  */
 const workers = Number(process.env.FLOE_TEST_WORKERS ?? '1');
 
@@ -13,7 +14,15 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/cluster/**'],
+          exclude: ['__tests__/cluster/**', '__tests__/attacks/**'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'attacks',
+          include: ['__tests__/attacks/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

@@ -1,11 +1,13 @@
 /**
- * Runs the tests (all of them, or the part that is named: quick, cluster) and closes with their count:
- * `N passed, N failed`, and `, N skipped` when there are any. No test at all is a failure.
+ * Runs the tests (all of them, or the part that is named: quick, attacks, cluster) and closes with their count:
+ * `N passed, N failed`, and `, N skipped` when there are any. No test at all is a failure. The attacks have a table of
+ * their own before it. What follows the part selects files of it: `attacks yaml`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type AttackTally, sumAttacks } from '../__tests__/attacks/attempts.ts';
 import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
 import { messageOf } from '../src/core/outcome.ts';
 
@@ -19,7 +21,12 @@ interface Counts {
     endTime: number;
     status: string;
     message: string;
-    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+    assertionResults: {
+      fullName: string;
+      status: string;
+      failureMessages: string[];
+      meta: { attacks?: AttackTally };
+    }[];
   }[];
 }
 
@@ -34,10 +41,13 @@ let isGreen = true;
 // Ctrl-C ends vitest, which has it from the terminal too; what was made here is then removed, and the count told.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 
-const part = process.argv[2];
+const [part, ...selected] = process.argv.slice(2);
+const tallies: AttackTally[] = [];
+const runs = (name: string): boolean => part === undefined || part === name;
 // One part after the other: clusters take the whole machine, and tests of time limits beside them would only wait.
-if (part !== 'cluster') await runVitest('quick', []);
-if (part !== 'quick')
+if (runs('quick')) await runVitest('quick', selected);
+if (runs('attacks')) await runVitest('attacks', selected);
+if (runs('cluster'))
   await runClusterTests().catch((error: unknown) => {
     process.stderr.write(`the shared cluster: ${messageOf(error)}\n`);
     totals.failed++;
@@ -49,6 +59,11 @@ const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
 for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${name}\n`);
 // Once more at the very end: of a long output often the end alone is kept.
 for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
+if (runs('attacks')) {
+  const { table, problem } = sumAttacks(tallies, selected.length === 0);
+  process.stdout.write(`\n${table}\n${problem === undefined ? '' : `The attacks: ${problem}.\n`}\n`);
+  isGreen &&= problem === undefined;
+}
 const { passed, failed, skipped } = totals;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = isGreen ? 0 : 1;
@@ -100,6 +115,7 @@ async function runVitest(project: string, filter: string[], env: Record<string, 
   totals.skipped += counts.numPendingTests;
   for (const { name, startTime, endTime, status, message, assertionResults } of counts.testResults) {
     const file = path.relative('.', name);
+    tallies.push(...assertionResults.flatMap(({ meta }) => meta.attacks ?? []));
     files.push({ name: file, seconds: (endTime - startTime) / 1000 });
     const failedTests = assertionResults.filter((test) => test.status === 'failed');
     for (const test of failedTests)

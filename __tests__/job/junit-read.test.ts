@@ -2,13 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type JUnitLimits,
-  type JUnitReport,
-  locateFailure,
-  parseSeconds,
-  readJUnit,
-} from '../../src/junit/read-junit.ts';
+import type { JUnitLimits, JUnitReport } from '../../src/junit/junit-report.ts';
+import { locateFailure } from '../../src/junit/locate-failure.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+import { parseSeconds } from '../../src/junit/report-values.ts';
 
 async function* pieces(text: string | Uint8Array, size = 64 * 1024): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);
@@ -223,6 +220,36 @@ describe('what writers do wrong without harm is read', () => {
       ),
     );
     expect(report.cases.map(({ status }) => status)).toEqual(['skipped', 'failed', 'passed']);
+  });
+
+  test.each(['timeout', 'timedout', 'broken', 'unknown', 'aborted', 'undefined', 'cancelled', 'constructor', '1'])(
+    'a test whose status is the unknown word %s has not passed, and says which word it was',
+    async (word) => {
+      for (const name of ['status', 'result']) {
+        const report = await read(suite(`<testcase name="a" ${name}="${word}"/>`));
+        expect(report.cases).toMatchObject([
+          { status: 'error', message: expect.stringContaining(`${name}="${word}"`) },
+        ]);
+        expect(report.counts).toMatchObject({ total: 1, errors: 1, passed: 0 });
+      }
+    },
+  );
+
+  test.each(['passed', 'Pass', 'ok', 'Success', 'run', 'completed', 'Executed', ''])(
+    'a test whose status is %o has passed',
+    async (word) => {
+      const report = await read(suite(`<testcase name="a" status="${word}"/>`));
+      expect(report.counts).toMatchObject({ total: 1, passed: 1 });
+    },
+  );
+
+  test('the worse of status and result counts', async () => {
+    const report = await read(
+      suite(
+        '<testcase name="a" status="run" result="skipped"/><testcase name="b" status="failed" result="completed"/>',
+      ),
+    );
+    expect(report.cases.map(({ status }) => status)).toEqual(['skipped', 'failed']);
   });
 });
 

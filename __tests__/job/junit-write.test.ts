@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestCase } from '../../src/core/outcome.ts';
-import { type JUnitReport, readJUnit } from '../../src/junit/read-junit.ts';
+import type { JUnitReport } from '../../src/junit/junit-report.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
 import { type NormalisedJUnit, phasesSuiteName, renderJUnit, writeJUnit } from '../../src/junit/write-junit.ts';
 
 const testCase = (over: Partial<TestCase> = {}): TestCase => ({

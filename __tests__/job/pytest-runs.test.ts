@@ -5,7 +5,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestCase } from '../../src/core/outcome.ts';
 import { buildTestHelper } from '../../src/job/test-helper.ts';
-import { type JUnitReport, readJUnit } from '../../src/junit/read-junit.ts';
+import type { JUnitReport } from '../../src/junit/junit-report.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
 import {
   addEndings,
   type RebuildOptions,

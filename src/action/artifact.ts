@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { lendRunnerVariables } from './runner-variables.ts';
 
 export interface ArtifactOptions {
   name: string;
@@ -40,7 +41,9 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
   const names = files.filter((file) => !isRefused(file));
   const upload = async (name: string): Promise<Uploaded> => {
     const { retentionDays } = options;
-    const { id } = await new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays });
+    const { id } = await lendRunnerVariables(() =>
+      new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays }),
+    );
     return { name, id: String(id ?? ''), url: artifactUrl(id), leftOut };
   };
   try {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import picomatch from 'picomatch';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { lendRunnerVariables } from './runner-variables.ts';
 
 export interface DownloadLegsOptions {
   /** Globs of artifact names. */
@@ -21,16 +22,16 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
   const isLeg = picomatch(options.patterns);
   try {
     const client = new DefaultArtifactClient();
-    const { artifacts } = await client.listArtifacts();
+    const { artifacts } = await lendRunnerVariables(() => client.listArtifacts());
     const legs = artifacts.filter(({ name }) => isLeg(name));
     for (const { id, name, digest } of legs) {
       // Attempts of one workflow run may have artifacts of one name.
       const target = path.join(options.directory, String(id), name);
       await mkdir(target, { recursive: true });
-      const { digestMismatch } = await client.downloadArtifact(id, {
-        path: target,
-        ...(digest === undefined ? {} : { expectedHash: digest }),
-      });
+      const expected = digest === undefined ? {} : { expectedHash: digest };
+      const { digestMismatch } = await lendRunnerVariables(() =>
+        client.downloadArtifact(id, { path: target, ...expected }),
+      );
       if (digestMismatch === true)
         return fail('results', `the artifact ${name} came down with another digest than it was uploaded with`, {
           hint: 'Run this job again.',

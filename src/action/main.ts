@@ -12,16 +12,19 @@ import { ActionDoor } from './action-door.ts';
 import { describeLeg, readActionInputs } from './action-inputs.ts';
 import { downloadLegs } from './download-legs.ts';
 import { publish, publishInputErrors } from './publish.ts';
+import { withholdRunnerVariables } from './runner-variables.ts';
 
+const env = withholdRunnerVariables();
+const given = readActionInputs(env);
 const door = new ActionDoor();
 const signal = abortOnSignals();
 const read = readInputs({
-  given: readActionInputs(process.env),
+  given,
   directory: process.cwd(),
   bundledChart: bundledChart(),
 });
 if (read.inputs === undefined) {
-  await publishInputErrors(read.errors, process.env.INPUT_TIER ?? '', door);
+  await publishInputErrors(read.errors, given.tier ?? '', door);
   process.exitCode = 3;
 } else {
   const { inputs } = read;

@@ -14,14 +14,16 @@ import { RunRecord } from '../state/run-record.ts';
 import { ActionDoor } from './action-door.ts';
 import { readActionInputs } from './action-inputs.ts';
 import { publish } from './publish.ts';
+import { lendRunnerVariables, withholdRunnerVariables } from './runner-variables.ts';
 
 /** GitHub gives a post step after a cancel five minutes. */
 const teardownSeconds = 150;
 
+const env = withholdRunnerVariables();
 const door = new ActionDoor();
 // Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => door.say(`${name}: the removal goes on`));
-const file = core.getState('record');
+const file = await lendRunnerVariables(() => core.getState('record'));
 if (file === '' || !existsSync(file)) door.say('nothing to remove');
 else {
   const record = RunRecord.open(file);
@@ -31,7 +33,7 @@ else {
   else {
     // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
     // kept on the disk.
-    const secrets = readOnlySecrets({ given: readActionInputs(process.env), directory: process.cwd() });
+    const secrets = readOnlySecrets({ given: readActionInputs(env), directory: process.cwd() });
     const { inputs } = diary;
     let isRemoved = false;
     const removeOnce = async () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { KubeConnection } from '../kube/connection.ts';
+import { makeChildEnvironment } from '../tools/child-environment.ts';
 
 export interface ClaimOptions {
   connection: KubeConnection;
@@ -51,7 +52,8 @@ async function runInNode(
   options: { stdin?: Buffer; onStdout: (chunk: Buffer) => Promise<void> | void; signal: AbortSignal },
 ): Promise<{ exitCode: number; stderr: string }> {
   options.signal.throwIfAborted();
-  const child = spawn('docker', ['exec', '--interactive', node, ...command], { signal: options.signal });
+  const args = ['exec', '--interactive', node, ...command];
+  const child = spawn('docker', args, { signal: options.signal, env: makeChildEnvironment() });
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));

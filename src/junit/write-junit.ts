@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Failure, PhaseRecord, TestCase, TestProperty } from '../core/outcome.ts';
 import { isXmlCharacter } from './bounded-xml.ts';
-import { type JUnitReport, normalisedName } from './read-junit.ts';
+import { type JUnitReport, normalisedName } from './junit-report.ts';
 
 export interface NormalisedJUnit {
   /** Reports of all files and shards; cases of equally named suites of one report come together. */

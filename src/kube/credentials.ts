@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { toOneLine } from '../core/outcome.ts';
+import { makeChildEnvironment } from '../tools/child-environment.ts';
 
 /** What a request shows of who sends it, beside what the kubeconfig itself holds. */
 export interface Credentials {
@@ -98,11 +99,10 @@ export class ExecPlugin implements CredentialSource {
     };
     const variables = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
     const options = {
-      env: {
-        ...process.env,
+      env: makeChildEnvironment({
         ...variables,
         KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion, kind: 'ExecCredential', spec }),
-      },
+      }),
       timeout: pluginMilliseconds,
       maxBuffer: 1024 * 1024,
     };

@@ -3,7 +3,7 @@ import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
-import type { JUnitReport } from '../junit/read-junit.ts';
+import type { JUnitReport } from '../junit/junit-report.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
 import { tellIncidents } from '../report/incident-story.ts';

@@ -1,7 +1,7 @@
 /** Tells a run that left no report, or not all of it, from whatever else it left. */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { JUnitReport } from '../junit/read-junit.ts';
+import type { JUnitReport } from '../junit/junit-report.ts';
 import { GoTestLog } from './go-test-log.ts';
 import { JavaScriptLog } from './javascript-log.ts';
 import { isReportLog, keyOfTest, type ProgressNotes, readProgress, readReportLog } from './progress-notes.ts';

@@ -1,6 +1,6 @@
 /** What is known of a run that left no report, or not all of it: tests that finished, tests in flight, tests never reached. */
 import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
-import type { JUnitReport } from '../junit/read-junit.ts';
+import type { JUnitReport } from '../junit/junit-report.ts';
 
 /** A test that had begun when its run ended. */
 export type TestInFlight = Pick<TestCase, 'suite' | 'name' | 'classname' | 'file' | 'line'> & {

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import { type JUnitReport, readJUnit } from '../junit/read-junit.ts';
+import type { JUnitReport } from '../junit/junit-report.ts';
+import { readJUnit } from '../junit/read-junit.ts';
 import {
   chooseFiles,
   describeLeftOut,

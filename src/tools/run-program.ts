@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/outcome.ts';
+import { makeChildEnvironment, type Purpose } from './child-environment.ts';
 
 export interface RunOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */
@@ -20,8 +21,10 @@ export interface RunOptions {
   /** Ends it in the same way, and sets `timedOut`; without it only the signal bounds the run. */
   timeoutSeconds?: number;
   cwd?: string;
-  /** Added to our own environment; undefined takes a variable away. */
+  /** Added to the environment of every program that we start; undefined removes a variable. */
   env?: Record<string, string | undefined>;
+  /** `tool` by default; `tests` are given less. */
+  purpose?: Purpose;
   /** Without it the program reads an empty stdin. */
   stdin?: Readable;
   /**
@@ -190,7 +193,7 @@ function startProgram(
   try {
     started = spawn(command, args, {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: makeChildEnvironment(options.env, options.purpose),
       stdio: [ends.stdin, 'pipe', 'pipe'],
       detached: true,
       windowsHide: true,

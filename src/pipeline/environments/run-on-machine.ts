@@ -72,6 +72,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     // What is printed is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
     env: { ...Object.fromEntries([...inputs.env, ...inputs.secrets]), RESULTS_PATH: dir.results },
+    purpose: 'tests',
     onLine: (said) => {
       const line = run.mask.maskText(said);
       write(line);

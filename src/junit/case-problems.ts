@@ -1,0 +1,83 @@
+/** Problems of one test case, as the elements in it say them. */
+import type { TestStatus } from '../core/outcome.ts';
+
+export interface Problem {
+  status: Exclude<TestStatus, 'passed'>;
+  message: string;
+  type: string;
+  details: string;
+}
+
+export const problemStatus: Record<string, Problem['status']> = {
+  failure: 'failed',
+  error: 'error',
+  skipped: 'skipped',
+};
+/** https://maven.apache.org/surefire/maven-surefire-plugin/examples/rerun-failing-tests.html */
+export const earlierRunNames = new Set(['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']);
+
+/**
+ * What writers without child elements say in `status` or `result`, without spaces, hyphens and underscores: googletest
+ * (`run`, `notrun`, `completed`, `suppressed`), behave (`untested`), Ginkgo, Pester, NUnit. A word that is not here is
+ * unknown, and a test with an unknown result has not passed.
+ */
+const statusOfWord: ReadonlyMap<string, TestStatus> = new Map([
+  ...words('failed', 'failed failure fail panicked'),
+  ...words('error', 'error errored'),
+  ...words(
+    'skipped',
+    'skipped skip disabled ignored ignore pending notrun notexecuted suppressed untested excluded filtered todo inconclusive xfail xfailed expectedfailure',
+  ),
+  ...words(
+    'passed',
+    'passed pass ok success successful succeeded run ran completed complete executed finished done xpass xpassed',
+  ),
+]);
+
+function words(status: TestStatus, list: string): [string, TestStatus][] {
+  return list.split(' ').map((word) => [word, status]);
+}
+
+/** What the attributes `status` and `result` of a case say, the worse of the two; undefined when neither speaks against a pass. */
+export function problemOfAttributes(attributes: Readonly<Record<string, string>>): Problem | undefined {
+  const said: Problem[] = [];
+  for (const name of ['result', 'status']) {
+    const value = (attributes[name] ?? '').trim();
+    if (value === '') continue;
+    const status = statusOfWord.get(value.toLowerCase().replace(/[\s_-]/g, ''));
+    if (status === 'passed') continue;
+    const message =
+      status === undefined
+        ? `the report says ${name}="${value.slice(0, 100)}" of this test, and nobody knows whether that means passed`
+        : '';
+    said.push({ status: status ?? 'error', message, type: '', details: '' });
+  }
+  return said.find(({ status }) => status === worst(said));
+}
+
+/** More problems in one case than this are counted as one. */
+const maxProblems = 10;
+
+export function keepFirst(problems: Problem[], problem: Problem): void {
+  if (problems.length < maxProblems) problems.push(problem);
+  // The worst is never lost, however many skips stand before it.
+  else if (problem.status !== 'skipped') problems[maxProblems - 1] = problem;
+}
+
+export function keepLast(problems: Problem[], problem: Problem): void {
+  // Their number is told, so each stays; their text is needed of the last one alone.
+  for (const earlier of problems) earlier.details = '';
+  if (problems.length < 1000) problems.push(problem);
+}
+
+export function worst(problems: readonly Problem[]): TestStatus {
+  if (problems.some(({ status }) => status === 'failed')) return 'failed';
+  if (problems.some(({ status }) => status === 'error')) return 'error';
+  return problems.length > 0 ? 'skipped' : 'passed';
+}
+
+export function messageOf({ message, type, details }: Problem): string {
+  if (message.trim() !== '') return message.trim();
+  const firstLine = /\S.*/.exec(details.slice(0, 10_000))?.[0].trim();
+  return firstLine ?? type;
+}

@@ -1,0 +1,66 @@
+/** What reading a JUnit report gives, and how much of it is kept. */
+import type { TestCase, TestCounts } from '../core/outcome.ts';
+
+export interface JUnitSuite {
+  /** As in `TestCase.suite`. */
+  name: string;
+  /** Seconds the suite says it took; the sum of its own cases when it says nothing. */
+  seconds: number;
+  /** The suite's own `timestamp`, as written. */
+  timestamp?: string;
+}
+
+export interface JUnitReport {
+  /** What the report calls itself in messages, usually its path relative to the results. */
+  file: string;
+  /** In the order in which they end; the first `limits.keptSuites` of them. */
+  suites: JUnitSuite[];
+  /** In the order of the file. Beyond `limits.keptCases` and `limits.keptFailures` cases are counted but not kept. */
+  cases: TestCase[];
+  /** Counted from the cases, never taken from attributes. All zero is no reason to be green. */
+  counts: TestCounts;
+  /** Cases that are in `counts` but not in `cases`. */
+  casesLeftOut: number;
+  /**
+   * Failures and errors that the suites' attributes claim. More than none here and none in `counts` is a contradiction
+   * that a verdict should not pass over.
+   */
+  claimedFailures: number;
+  /** Failed runs that the cases show, those that a later run of the same test replaced included. */
+  failedRuns: number;
+  /** What was tolerated: filtered characters, counts that lie, times that are none, cuts. One line each. */
+  warnings: string[];
+}
+
+/** Bounds on what one report may take of memory. */
+export interface JUnitLimits {
+  /** Nesting of elements; deeper is refused. */
+  depth: number;
+  /** Names of suites, classes and cases, and file names; longer ones are cut with an ellipsis. */
+  nameChars: number;
+  /** The message of one case. */
+  messageChars: number;
+  /** The details of one case. */
+  detailsChars: number;
+  /** The details of all cases together; what comes after keeps at most a sixteenth of `messageChars` each. */
+  totalDetailsChars: number;
+  /** Passed and skipped cases kept. */
+  keptCases: number;
+  /** Failed, erroneous and flaky cases kept. */
+  keptFailures: number;
+  keptSuites: number;
+}
+
+export const defaultJUnitLimits: Readonly<JUnitLimits> = {
+  depth: 100,
+  nameChars: 1000,
+  messageChars: 4000,
+  detailsChars: 64 * 1024,
+  totalDetailsChars: 4 * 1024 * 1024,
+  keptCases: 20_000,
+  keptFailures: 20_000,
+  keptSuites: 10_000,
+};
+
+/** What the root element of our own normalised report is called. */
+export const normalisedName = 'k8s-test-action';

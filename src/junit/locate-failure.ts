@@ -1,0 +1,36 @@
+import path from 'node:path';
+
+const libraryPath =
+  /(^|[/\\])(site-packages|dist-packages|node_modules)[/\\]|[/\\]lib(64)?[/\\]python\d[\d.]*[/\\]|^node:|<frozen/;
+const tracePatterns = [
+  /** pytest's long form ends each entry so: `tests/test_a.py:12: AssertionError`. */
+  /^([^\s:][^:]{0,500}\.py):(\d{1,7}): /,
+  /** Python's own: `File "/app/tests/test_a.py", line 12, in test_a`. */
+  /^\s*File "([^"]{1,500})", line (\d{1,7})/,
+  /** Go: `orders_test.go:12: want 3, got 4`. */
+  /^\s*([\w./-]{1,500}\.go):(\d{1,7})/,
+];
+/** JavaScript, innermost frame first: `at fn (/app/a.test.ts:12:3)`. */
+const javascriptFrame = /^\s*(?:at |❯ ).{0,200}?\(?((?:file:\/\/)?[\w@./-]{1,300}\.[cm]?[jt]sx?):(\d{1,7}):\d{1,7}\)?$/;
+
+/** Where a stack trace says that a test failed: the frame nearest to the failure that is no library's. */
+export function locateFailure(details: string): { file: string; line: number } | undefined {
+  let found: { file: string; line: number } | undefined;
+  for (const text of details.split('\n')) {
+    if (text.length > 1000) continue;
+    const frame = javascriptFrame.exec(text);
+    if (frame !== null && !libraryPath.test(frame[1]!)) {
+      return { file: frame[1]!.replace(/^file:\/\//, ''), line: Number(frame[2]) };
+    }
+    for (const pattern of tracePatterns) {
+      const match = pattern.exec(text);
+      if (match !== null && !libraryPath.test(match[1]!)) found = { file: match[1]!, line: Number(match[2]) };
+    }
+  }
+  return found;
+}
+
+export function samePath(one: string, other: string): boolean {
+  const [a, b] = [path.posix.normalize(one), path.posix.normalize(other)];
+  return a === b || a.endsWith(`/${b}`) || b.endsWith(`/${a}`);
+}

@@ -1,0 +1,412 @@
+/** From the elements of a report to its cases. */
+import { createHash } from 'node:crypto';
+import { noTests, type TestCase, type TestCounts, type TestProperty } from '../core/outcome.ts';
+import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
+import {
+  earlierRunNames,
+  keepFirst,
+  keepLast,
+  messageOf,
+  type Problem,
+  problemOfAttributes,
+  problemStatus,
+  worst,
+} from './case-problems.ts';
+import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
+import { locateFailure, samePath } from './locate-failure.ts';
+import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
+
+type Attributes = Record<string, string>;
+
+interface OpenSuite {
+  path: string;
+  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
+  /** As counted, of this suite and those in it. */
+  tests: number;
+  failed: number;
+  /** Of these, runs that a later run of the same test has replaced. */
+  replacedTests: number;
+  replacedFailed: number;
+  claimedFailures: number;
+  /** Whether its writer gives each test a name of its own, so that a repeated name is a rerun. */
+  hasUniqueNames: boolean;
+  ownSeconds: number;
+  declaredSeconds: number | undefined;
+  timestamp: string | undefined;
+}
+
+interface OpenCase {
+  attributes: Attributes;
+  properties: TestProperty[];
+  problems: Problem[];
+  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
+  earlierRuns: Problem[];
+}
+
+const maxWarnings = 20;
+/** Of one case. */
+const maxProperties = 20;
+
+/** Room for the note with which the sieve marks what it left out. */
+const cutNoteChars = 100;
+
+export class ReportBuilder {
+  /** More of a value than is shown, since names are compared in full to find repeated cases. */
+  readonly valueChars: number;
+
+  readonly #file: string;
+  readonly #limits: JUnitLimits;
+  readonly #warnings: string[] = [];
+  #warningsLeftOut = 0;
+  readonly #elements: string[] = [];
+  readonly #suites: OpenSuite[] = [];
+  readonly #endedSuites: JUnitSuite[] = [];
+  #case: OpenCase | undefined;
+  #problem: Problem | undefined;
+  /** Elements open around the one whose problem is being read. */
+  #problemDepth = 0;
+
+  readonly #kept: TestCase[] = [];
+  #keptFailures = 0;
+  #keptOthers = 0;
+  readonly #counts: TestCounts = { ...noTests };
+  #casesLeftOut = 0;
+  #claimedFailures = 0;
+  #failedRuns = 0;
+  #detailsChars = 0;
+  #detailsSaved = 0;
+  #oddTimes = 0;
+  #suitesWithoutCounts = 0;
+  #namesCut = 0;
+  #propertiesLeftOut = 0;
+  /** Our own normalised reports count lines from 1 whatever the suite is called. */
+  #normalised = false;
+  #superseded = new Set<TestCase>();
+  /**
+   * Kept cases that a later one of the same name may replace, by what identifies them: failed ones, and those of suites
+   * with unique names.
+   */
+  readonly #keptByKey = new Map<string, TestCase[]>();
+
+  constructor(file: string, limits: JUnitLimits) {
+    this.#file = file;
+    this.#limits = limits;
+    this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
+  }
+
+  warn(warning: string): void {
+    if (this.#warnings.length < maxWarnings) this.#warnings.push(`${this.#file} ${warning}`);
+    else this.#warningsLeftOut++;
+  }
+
+  open(name: string, attributes: Attributes, line: number): void {
+    const root = this.#elements.length === 0;
+    if (root && name !== 'testsuites' && name !== 'testsuite') {
+      const shown = cut(name, 100);
+      throw new MalformedReport(`is no JUnit report: its root element is <${shown}>`, { line, foreignRoot: shown });
+    }
+    if (this.#elements.length >= this.#limits.depth) {
+      throw new MalformedReport(`nests elements more than ${this.#limits.depth} deep`, { line });
+    }
+    if (root) this.#normalised = attributes.name === normalisedName;
+    this.#elements.push(name);
+
+    if (this.#case === undefined) {
+      if (name === 'testsuites' || name === 'testsuite') this.#openSuite(name, attributes);
+      else if (name === 'testcase') this.#case = { attributes, properties: [], problems: [], earlierRuns: [] };
+      // A failure of the suite itself (its set-up, its imports) belongs to no case, but red it is.
+      else if (this.#problem === undefined && (name === 'failure' || name === 'error')) {
+        this.#openProblem(problemStatus[name]!, attributes);
+      }
+      return;
+    }
+    if (name === 'testcase') throw new MalformedReport('has a test case inside a test case', { line });
+    if (this.#problem !== undefined) return;
+    const status = problemStatus[name];
+    if (status !== undefined) this.#openProblem(status, attributes);
+    else if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
+    else if (name === 'property') this.#takeProperty(this.#case, attributes);
+  }
+
+  addText(text: string): void {
+    const problem = this.#problem;
+    if (problem === undefined) return;
+    // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
+    const inner = this.#elements.at(-1)!;
+    if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
+    const room = this.#limits.detailsChars + cutNoteChars - problem.details.length;
+    if (room > 0) problem.details += text.slice(0, room);
+  }
+
+  close(name: string): void {
+    this.#elements.pop();
+    const open = this.#case;
+    if (this.#problem !== undefined && this.#elements.length < this.#problemDepth) {
+      const problem = this.#problem;
+      this.#problem = undefined;
+      if (open === undefined) this.#addSuiteProblem(problem);
+      else if (earlierRunNames.has(name)) keepLast(open.earlierRuns, problem);
+      else keepFirst(open.problems, problem);
+      return;
+    }
+    if (this.#problem !== undefined) return;
+    if (name === 'testcase' && open !== undefined) {
+      this.#case = undefined;
+      this.#endCase(open);
+    } else if ((name === 'testsuite' || name === 'testsuites') && open === undefined) this.#endSuite(name);
+  }
+
+  finish(sieve: XmlSieve): JUnitReport {
+    if (sieve.filteredChars > 0)
+      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
+    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
+    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+    if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
+    if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
+    if (this.#propertiesLeftOut > 0)
+      this.warn(
+        `held ${this.#propertiesLeftOut} properties beyond the first ${maxProperties} of a test; they were left out`,
+      );
+    if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
+    if (this.#detailsSaved > 0)
+      this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
+    if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
+    if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
+    return this.tell();
+  }
+
+  /** All that was read so far. */
+  tell(): JUnitReport {
+    return {
+      file: this.#file,
+      suites: this.#endedSuites,
+      cases: this.#superseded.size === 0 ? this.#kept : this.#kept.filter((kept) => !this.#superseded.has(kept)),
+      counts: this.#counts,
+      casesLeftOut: this.#casesLeftOut,
+      claimedFailures: this.#claimedFailures,
+      failedRuns: this.#failedRuns,
+      warnings: this.#warnings,
+    };
+  }
+
+  #openProblem(status: Problem['status'], attributes: Attributes): void {
+    this.#problemDepth = this.#elements.length;
+    this.#problem = { status, message: attributes.message ?? '', type: attributes.type ?? '', details: '' };
+  }
+
+  #openSuite(element: string, attributes: Attributes): void {
+    const parent = this.#suites.at(-1)?.path ?? '';
+    const own = element === 'testsuites' ? '' : this.#name(attributes.name ?? '');
+    const declaredSeconds = attributes.time === undefined ? undefined : this.#seconds(attributes.time);
+    this.#suites.push({
+      // Writers that nest often give the inner suite its whole path already.
+      path: cut(
+        own === '' || own === parent ? parent : parent === '' ? own : `${parent} / ${own}`,
+        this.#limits.nameChars,
+      ),
+      declared: {
+        tests: parseCount(attributes.tests),
+        failures: parseCount(attributes.failures),
+        errors: parseCount(attributes.errors),
+      },
+      tests: 0,
+      failed: 0,
+      replacedTests: 0,
+      replacedFailed: 0,
+      // The default of pytest's junit_suite_name; within a session its node ids are unique.
+      hasUniqueNames: own === 'pytest' && !this.#normalised,
+      claimedFailures: 0,
+      ownSeconds: 0,
+      declaredSeconds,
+      timestamp: attributes.timestamp,
+    });
+  }
+
+  #endSuite(element: string): void {
+    const suite = this.#suites.pop()!;
+    const { tests, failures, errors } = suite.declared;
+    const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
+    if (tests === undefined && element === 'testsuite') this.#suitesWithoutCounts++;
+    // Some writers count a rerun as a test and some do not; both tell the truth.
+    if (tests !== undefined && (tests > suite.tests || tests < suite.tests - suite.replacedTests)) {
+      this.warn(`says ${tests} tests for ${called} but holds ${suite.tests}`);
+    }
+    const claimed = (failures ?? 0) + (errors ?? 0);
+    if (
+      (failures !== undefined || errors !== undefined) &&
+      (claimed > suite.failed || claimed < suite.failed - suite.replacedFailed)
+    ) {
+      this.warn(`says ${claimed} failures and errors for ${called} but holds ${suite.failed} failed cases`);
+    }
+    suite.claimedFailures = Math.max(suite.claimedFailures, claimed);
+    const parent = this.#suites.at(-1);
+    if (parent === undefined) this.#claimedFailures = suite.claimedFailures;
+    else {
+      parent.tests += suite.tests;
+      parent.failed += suite.failed;
+      parent.replacedTests += suite.replacedTests;
+      parent.replacedFailed += suite.replacedFailed;
+      parent.claimedFailures += suite.claimedFailures;
+    }
+    if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
+      this.#endedSuites.push({
+        name: detach(suite.path),
+        seconds: suite.declaredSeconds ?? suite.ownSeconds,
+        ...(suite.timestamp === undefined ? {} : { timestamp: detach(cut(suite.timestamp, 100)) }),
+      });
+    }
+  }
+
+  #addSuiteProblem(problem: Problem): void {
+    const suite = this.#suites.at(-1)!;
+    this.#endCase({
+      attributes: { name: `(suite) ${suite.path}` },
+      properties: [],
+      problems: [problem],
+      earlierRuns: [],
+    });
+  }
+
+  #endCase({ attributes, properties, problems, earlierRuns }: OpenCase): void {
+    const suite = this.#suites.at(-1)!;
+    const seconds = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
+    if (problems.length === 0) {
+      const said = problemOfAttributes(attributes);
+      if (said !== undefined) problems.push(said);
+    }
+    const status = worst(problems);
+    const isFailure = status === 'failed' || status === 'error';
+    suite.tests++;
+    suite.ownSeconds += seconds;
+    if (isFailure) suite.failed++;
+    this.#failedRuns += earlierRuns.length + (isFailure ? 1 : 0);
+
+    let flakyRuns = earlierRuns.length;
+    const replaceable = isFailure || suite.hasUniqueNames;
+    const key = replaceable || this.#keptByKey.size > 0 ? this.#keyOf(suite, attributes) : undefined;
+    const before = (key === undefined ? undefined : this.#keptByKey.get(key)) ?? [];
+    // A pass replaces failures. A pass that is not the last word of a test was none: pytest-rerunfailures writes the
+    // failed runs without a failure in them. A failure and an error after it are both told, as pytest does.
+    const replaced = before.filter((earlier) => status === 'passed' || earlier.status === 'passed');
+    for (const earlier of replaced) {
+      this.#uncount(earlier, suite);
+      flakyRuns += 1 + (earlier.flakyRuns ?? 0);
+    }
+    const standing = before.filter((earlier) => !replaced.includes(earlier));
+    if (key !== undefined && replaced.length > 0) this.#keptByKey.set(key, standing);
+
+    this.#counts.total++;
+    if (status === 'failed') this.#counts.failed++;
+    else if (status === 'error') this.#counts.errors++;
+    else this.#counts[status]++;
+    if (status === 'passed' && flakyRuns > 0) this.#counts.flaky++;
+
+    const ofInterest = isFailure || flakyRuns > 0;
+    const room = ofInterest
+      ? this.#keptFailures < this.#limits.keptFailures
+      : this.#keptOthers < this.#limits.keptCases;
+    if (!room) {
+      this.#casesLeftOut++;
+      return;
+    }
+    if (ofInterest) this.#keptFailures++;
+    else this.#keptOthers++;
+
+    const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
+    const kept: TestCase = {
+      suite: detach(suite.path),
+      name: detach(this.#name(attributes.name ?? '') || '(unnamed)'),
+      classname: detach(this.#name(attributes.classname ?? attributes.class ?? '')),
+      seconds,
+      status,
+      message: detach(cut(told.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
+      details: this.#details(told),
+    };
+    const lastReplaced = replaced.at(-1);
+    if (lastReplaced !== undefined && told.length === 0) {
+      kept.message = lastReplaced.message;
+      kept.details = lastReplaced.details;
+    }
+    if (properties.length > 0) kept.properties = properties;
+    if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
+    this.#place(kept, attributes, suite);
+    this.#kept.push(kept);
+    if (replaceable && key !== undefined) this.#keptByKey.set(key, [...standing, kept]);
+  }
+
+  #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
+    // Our own are what a case of ours says of itself already.
+    if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
+    if (properties.length < maxProperties)
+      properties.push({ name: detach(this.#name(name)), value: detach(this.#name(value)) });
+    else this.#propertiesLeftOut++;
+  }
+
+  /** Takes back a run that a later one of the same test has replaced. */
+  #uncount(earlier: TestCase, suite: OpenSuite): void {
+    this.#superseded.add(earlier);
+    suite.replacedTests++;
+    this.#counts.total--;
+    if (earlier.status === 'failed') this.#counts.failed--;
+    else if (earlier.status === 'error') this.#counts.errors--;
+    else this.#counts[earlier.status]--;
+    if (earlier.status === 'failed' || earlier.status === 'error') {
+      this.#keptFailures--;
+      suite.replacedFailed++;
+    } else if (earlier.flakyRuns !== undefined) {
+      this.#keptFailures--;
+      if (earlier.status === 'passed') this.#counts.flaky--;
+    } else this.#keptOthers--;
+  }
+
+  #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
+    const file = attributes.file;
+    const line = parseCount(attributes.line);
+    const failing = kept.details === '' ? undefined : locateFailure(kept.details);
+    if (file !== undefined && file !== '') {
+      kept.file = detach(this.#name(file));
+      // pytest (junit_family=xunit1) writes the line of the test counted from 0.
+      if (line !== undefined) kept.line = suite.hasUniqueNames ? line + 1 : Math.max(line, 1);
+      // The line that failed says more than the one where the test begins.
+      if (failing !== undefined && samePath(failing.file, kept.file)) kept.line = failing.line;
+    } else if (failing !== undefined) {
+      kept.file = detach(this.#name(failing.file));
+      kept.line = failing.line;
+    }
+  }
+
+  /** What tells a case from others, or undefined when its names are too long to have been read whole. */
+  #keyOf(suite: OpenSuite, attributes: Attributes): string | undefined {
+    const parts = [suite.path, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
+    if (parts.some((part) => part.length >= this.valueChars - 1)) return undefined;
+    return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  }
+
+  #details(problems: readonly Problem[]): string {
+    let details = problems
+      .map(({ details: text }) => trimLines(text))
+      .filter(Boolean)
+      .join('\n\n');
+    const shortChars = Math.floor(this.#limits.messageChars / 16);
+    if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+      details = cut(details, shortChars);
+      this.#detailsSaved++;
+    }
+    details = cut(details, this.#limits.detailsChars + cutNoteChars);
+    this.#detailsChars += details.length;
+    return detach(details);
+  }
+
+  #name(text: string): string {
+    if (text.length <= this.#limits.nameChars) return text;
+    this.#namesCut++;
+    return cut(text, this.#limits.nameChars);
+  }
+
+  #seconds(text: string): number {
+    const seconds = parseSeconds(text);
+    if (seconds !== undefined) return seconds;
+    this.#oddTimes++;
+    return 0;
+  }
+}
