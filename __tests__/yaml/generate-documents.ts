@@ -13,24 +13,203 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-const plainWords = [
-  ...['web', 'nginx:1.27', 'a b', 'http://x/y?z=1#frag', '-x', '--flag=1', ':8080', '?x', 'a:b', 'x#y', '<', '<<x', '=', '..'],
-  ...['y', 'Y', 'yes', 'Yes', 'YES', 'yEs', 'n', 'N', 'no', 'No', 'NO', 'on', 'On', 'oN', 'off', 'OFF', 'true', 'TRUE', 'tRUE'],
-  ...['false', 'False', 'null', 'Null', 'NULL', 'nUll', '~', 'nil', 'None', 'NaN', 'inf', 'Infinity', '.nanx', '.'],
-  ...['0', '-0', '+0', '00', '07', '08', '09', '010', '0400', '0o400', '0O400', '0o', '0o8', '-0400', '+0o17', '0755', '0x1F'],
-  ...['0X1f', '0x', '0xg', '-0x1f', '0b101', '0B1', '0b2', '-0b11', '+0b1', '1_000', '0_7', '1__0', '_1', '1_', '0x_1', '-_1'],
-  ...['9007199254740991', '9007199254740993', '-9007199254740993', '9223372036854775807', '9223372036854775808'],
-  ...['-9223372036854775808', '-9223372036854775809', '18446744073709551615', '18446744073709551616', '+18446744073709551615'],
-  ...['1.0', '1.', '.5', '-.5', '+.5', '1.5e3', '1e3', '1E-3', '1e', 'e1', '1e400', '-1e400', '1e-400', '1.2.3', '0.1', '1_0.5', '.1_0'],
-  ...['1e+06', '123456789012345678901234567890', '0.000001', '0.0000001', '1e21', '1e20', '6.02e23', '08.5', '0x1.8', '1.30', '1,000'],
-  ...['12:30', '12:30:45', '190:20:30', '1:00', '-1:30', '2024-01-01', '2024-1-2', '2024-01-01T10:00:00Z', '2024-01-01 10:00:00'],
-  ...['2001-12-14t21:59:43.10-05:00', '20240101', '1d', '10Mi', '100m', '1Gi', '5%', 'v1', 'é', 'naïve ☃', '日本', '🚀', "it's", 'say "x"'],
-  ...['a, b', 'a]', 'b}', 'x: ', '- '].slice(0, 0),
+const plainWords = `
+web
+nginx:1.27
+a b
+http://x/y?z=1#frag
+-x
+--flag=1
+:8080
+?x
+a:b
+x#y
+<
+<<x
+=
+..
+y
+Y
+yes
+Yes
+YES
+yEs
+n
+N
+no
+No
+NO
+on
+On
+oN
+off
+OFF
+true
+TRUE
+tRUE
+false
+False
+null
+Null
+NULL
+nUll
+~
+nil
+None
+NaN
+inf
+Infinity
+.nanx
+.
+0
+-0
++0
+00
+07
+08
+09
+010
+0400
+0o400
+0O400
+0o
+0o8
+-0400
++0o17
+0755
+0x1F
+0X1f
+0x
+0xg
+-0x1f
+0b101
+0B1
+0b2
+-0b11
++0b1
+1_000
+0_7
+1__0
+_1
+1_
+0x_1
+-_1
+9007199254740991
+9007199254740993
+-9007199254740993
+9223372036854775807
+9223372036854775808
+-9223372036854775808
+-9223372036854775809
+18446744073709551615
+18446744073709551616
++18446744073709551615
+1.0
+1.
+.5
+-.5
++.5
+1.5e3
+1e3
+1E-3
+1e
+e1
+1e400
+-1e400
+1e-400
+1.2.3
+0.1
+1_0.5
+.1_0
+1e+06
+123456789012345678901234567890
+0.000001
+0.0000001
+1e21
+1e20
+6.02e23
+08.5
+0x1.8
+1.30
+1,000
+12:30
+12:30:45
+190:20:30
+1:00
+-1:30
+2024-01-01
+2024-1-2
+2024-01-01T10:00:00Z
+2024-01-01 10:00:00
+2001-12-14t21:59:43.10-05:00
+20240101
+1d
+10Mi
+100m
+1Gi
+5%
+v1
+é
+naïve ☃
+日本
+🚀
+it's
+say "x"
+`
+  .trim()
+  .split('\n');
+const keys = [
+  'name',
+  'image',
+  'env',
+  'a-b',
+  'app.kubernetes.io/name',
+  'x_y',
+  'mode',
+  'Port',
+  'é',
+  'key with space',
+  '$schema',
+  '__proto__',
+  'constructor',
 ];
-const keys = ['name', 'image', 'env', 'a-b', 'app.kubernetes.io/name', 'x_y', 'mode', 'Port', 'é', 'key with space', '$schema', '__proto__', 'constructor'];
-const oddKeys = ['1', '0400', '1.5', 'yes', 'n', 'true', '1e3', '-1', '2024-01-01', '12:30', '.5', '1234567.5', '1e-7', '0x1f', '"quoted"', "'single'", '9007199254740993'];
+const oddKeys = [
+  '1',
+  '0400',
+  '1.5',
+  'yes',
+  'n',
+  'true',
+  '1e3',
+  '-1',
+  '2024-01-01',
+  '12:30',
+  '.5',
+  '1234567.5',
+  '1e-7',
+  '0x1f',
+  '"quoted"',
+  "'single'",
+  '9007199254740993',
+];
 const unreadableKeys = ['18446744073709551615', '~', 'null', '', '.inf', '[a]', '{a: b}'];
-const tags = ['!!str', '!!int', '!!float', '!!bool', '!!null', '!!binary', '!!timestamp', '!custom', '!!string', '!', '!<tag:yaml.org,2002:str>', '!!merge', '!vault', '!!seq', '!!map'];
+const tags = [
+  '!!str',
+  '!!int',
+  '!!float',
+  '!!bool',
+  '!!null',
+  '!!binary',
+  '!!timestamp',
+  '!custom',
+  '!!string',
+  '!',
+  '!<tag:yaml.org,2002:str>',
+  '!!merge',
+  '!vault',
+  '!!seq',
+  '!!map',
+];
 
 interface Place {
   indent: number;
@@ -54,7 +233,9 @@ export class DocumentGenerator {
     this.#anchors = [];
     this.#mappings = [];
     this.#named = 0;
-    let text = this.#chance(0.9) ? this.#mapping({ indent: 0, inFlow: false, depth: 0 }) : this.#sequence({ indent: 0, inFlow: false, depth: 0 });
+    let text = this.#chance(0.9)
+      ? this.#mapping({ indent: 0, inFlow: false, depth: 0 })
+      : this.#sequence({ indent: 0, inFlow: false, depth: 0 });
     if (this.#chance(0.1)) text = `# ${this.#pick(['note', 'x: y', '---', '{{ .Values.x }}'])}\n${text}`;
     if (this.#chance(0.1)) text = `${text}${this.#pick(['...\n', '# end', '\n\n', '   \n', '...\n# end\n'])}`;
     if (this.#chance(0.05)) text = `\uFEFF${text}`;
@@ -76,9 +257,10 @@ export class DocumentGenerator {
   }
 
   #smudge(text: string): string {
-    const at = this.#below(text.length);
+    const signs = [...text];
+    const at = this.#below(signs.length);
     const sign = this.#pick([...' \n\t:-,[]{}#&*!|>\'"%@`?~0', '']);
-    return text.slice(0, at) + sign + text.slice(at + this.#below(2));
+    return [...signs.slice(0, at), sign, ...signs.slice(at + this.#below(2))].join('');
   }
 
   #pad(count: number): string {
@@ -102,14 +284,24 @@ export class DocumentGenerator {
       lines.push(`${this.#pad(place.indent)}${colon}${this.#blockValue(place, false)}`);
       if (this.#chance(0.04)) lines.push(`${this.#pad(place.indent)}${key}: ${this.#scalar(place)}\n`);
       if (this.#mappings.length > 0 && this.#chance(0.15)) lines.push(this.#mergeLine(place));
-      if (this.#chance(0.02)) lines.push(`${this.#pad(place.indent)}? ${this.#key(used)}\n${this.#pad(place.indent)}: ${this.#scalar(place)}\n`);
+      if (this.#chance(0.02))
+        lines.push(
+          `${this.#pad(place.indent)}? ${this.#key(used)}\n${this.#pad(place.indent)}: ${this.#scalar(place)}\n`,
+        );
     }
     return lines.join('');
   }
 
   #mergeLine(place: Place): string {
     const alias = () => `*${this.#pick(this.#mappings)}`;
-    const value = this.#pick([alias(), alias(), `[${alias()}, ${alias()}]`, `{image: merged, mode: 0644}`, `[{name: first}, {name: second, x: y}]`, `[{name: first}, ${alias()}]`]);
+    const value = this.#pick([
+      alias(),
+      alias(),
+      `[${alias()}, ${alias()}]`,
+      `{image: merged, mode: 0644}`,
+      `[{name: first}, {name: second, x: y}]`,
+      `[{name: first}, ${alias()}]`,
+    ]);
     const key = this.#chance(0.1) ? '!!merge <<' : this.#chance(0.05) ? '"<<"' : '<<';
     return `${this.#pad(place.indent)}${key}: ${value}\n`;
   }
@@ -149,7 +341,14 @@ export class DocumentGenerator {
         this.#anchors.push(anchor.name);
         this.#mappings.push(anchor.name);
       }
-      if (inSequence && step > 1 && anchor === undefined && /^ +\S/.test(inner) && this.#chance(0.8) && !/^ *#/.test(inner))
+      if (
+        inSequence &&
+        step > 1 &&
+        anchor === undefined &&
+        /^ +\S/.test(inner) &&
+        this.#chance(0.8) &&
+        !/^ *#/.test(inner)
+      )
         return `${this.#pad(step - 1)}${inner.trimStart()}`;
       return `${name}${this.#comment()}\n${inner}`;
     }
@@ -182,7 +381,8 @@ export class DocumentGenerator {
 
   #sequence(place: Place): string {
     const lines: string[] = [];
-    for (let i = 1 + this.#below(4); i > 0; i -= 1) lines.push(`${this.#pad(place.indent)}-${this.#blockValue(place, true)}`);
+    for (let i = 1 + this.#below(4); i > 0; i -= 1)
+      lines.push(`${this.#pad(place.indent)}-${this.#blockValue(place, true)}`);
     return lines.join('');
   }
 
@@ -200,7 +400,8 @@ export class DocumentGenerator {
     if (this.#chance(0.1)) return `0${this.#below(8 ** 4).toString(8)}`;
     const word = this.#pick(plainWords);
     if (place.inFlow) return /[:?#,[\]{}]/.test(word) ? 'flow' : word;
-    if (this.#chance(0.05)) return `${word}\n${this.#pad(place.indent + 1 + this.#below(5))}${this.#pick(['more', 'and # x', 'words'])}`;
+    if (this.#chance(0.05))
+      return `${word}\n${this.#pad(place.indent + 1 + this.#below(5))}${this.#pick(['more', 'and # x', 'words'])}`;
     return word;
   }
 
@@ -209,7 +410,27 @@ export class DocumentGenerator {
     for (let i = this.#below(4); i >= 0; i -= 1) {
       const kind = this.#random();
       if (kind < 0.5) pieces.push(this.#pick(plainWords).replaceAll(/['"\\]/g, ''));
-      else if (kind < 0.7) pieces.push(mark === '"' ? this.#pick(['\\n', '\\t', '\\"', '\\\\', '\\u00e9', '\\x41', '\\U0001F680', '\\0', '\\e', '\\ ', '\\_', '\\N', '\\L', '\\a']) : "''");
+      else if (kind < 0.7)
+        pieces.push(
+          mark === '"'
+            ? this.#pick([
+                '\\n',
+                '\\t',
+                '\\"',
+                '\\\\',
+                '\\u00e9',
+                '\\x41',
+                '\\U0001F680',
+                '\\0',
+                '\\e',
+                '\\ ',
+                '\\_',
+                '\\N',
+                '\\L',
+                '\\a',
+              ])
+            : "''",
+        );
       else if (kind < 0.85) pieces.push(this.#pick([' ', '  ', ': ', ' #', '{', ', ', '- ', '\t']));
       // Also less indented than what it lies in, which YAML 1.2 refuses and Go reads.
       else if (kind < 0.95) pieces.push(`\n${this.#pad(this.#below(place.indent + 4))}x`);
@@ -222,7 +443,11 @@ export class DocumentGenerator {
     const base = place.indent + this.#pick([1, 2, 2, 4]);
     const lines: string[] = [];
     for (let i = this.#below(5); i > 0; i -= 1)
-      lines.push(this.#chance(0.2) ? '' : `${this.#pad(base + (lines.length > 0 && this.#chance(0.3) ? this.#below(4) : 0))}${this.#pick([...plainWords, '# no comment', 'a: b', '- x', '\ttab', 'trail  ', '{{ x }}'])}`);
+      lines.push(
+        this.#chance(0.2)
+          ? ''
+          : `${this.#pad(base + (lines.length > 0 && this.#chance(0.3) ? this.#below(4) : 0))}${this.#pick([...plainWords, '# no comment', 'a: b', '- x', '\ttab', 'trail  ', '{{ x }}'])}`,
+      );
     const digit = this.#chance(0.15) ? String(base - place.indent) : '';
     const chomp = this.#pick(['', '', '-', '+']);
     const head = this.#chance(0.5) ? `${digit}${chomp}` : `${chomp}${digit}`;
@@ -235,10 +460,14 @@ export class DocumentGenerator {
     const items: string[] = [];
     const used = new Set<string>();
     for (let i = this.#below(4); i > 0; i -= 1) {
-      const value = place.depth < 4 && this.#chance(0.2) ? this.#flow({ ...place, depth: place.depth + 1 }) : this.#scalar(place);
+      const value =
+        place.depth < 4 && this.#chance(0.2) ? this.#flow({ ...place, depth: place.depth + 1 }) : this.#scalar(place);
       items.push(isMapping ? `${this.#key(used)}:${this.#chance(0.05) ? '' : ` ${value}`}` : value);
     }
-    const gap = () => (this.#chance(0.15) ? `${this.#pick(['', '', ' # c'])}\n${this.#pad(this.#below(place.indent + 5))}` : this.#pick(['', ' ']));
+    const gap = () =>
+      this.#chance(0.15)
+        ? `${this.#pick(['', '', ' # c'])}\n${this.#pad(this.#below(place.indent + 5))}`
+        : this.#pick(['', ' ']);
     const comma = this.#chance(0.1) && items.length > 0 ? ',' : '';
     const body = items.map((item) => `${gap()}${item}`).join(`${this.#chance(0.1) ? ' ' : ''},`);
     return `${isMapping ? '{' : '['}${body}${comma}${gap()}${isMapping ? '}' : ']'}`;

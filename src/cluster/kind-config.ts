@@ -1,5 +1,5 @@
-import { dump } from 'js-yaml';
 import type { KindNode, UserKindConfig } from '../inputs/user-kind-config.ts';
+import { writeYaml } from '../inputs/write-yaml.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
 /** Where in every node the runner's results directory appears. */
@@ -28,7 +28,7 @@ export function renderKindConfig(options: KindConfigOptions): string {
       : Array.from({ length: options.nodes }, (_, i) => ({ role: i === 0 ? 'control-plane' : 'worker' }));
   const mounts = [{ hostPath: options.resultsHostPath, containerPath: nodeResultsPath }, ...(options.mounts ?? [])];
   const { name: _, ...rest } = given;
-  return dump({
+  return writeYaml({
     ...rest,
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',

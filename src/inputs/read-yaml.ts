@@ -3,16 +3,15 @@
  * not YAML 1.2. `node scripts/compare-yaml.ts <file>` holds it against Helm. Pure.
  */
 import { readFirstNode } from './yaml-nodes.ts';
-import { exactNumber, YamlProblem } from './yaml-scalars.ts';
-import { valueOf, type YamlReader } from './yaml-values.ts';
+import { exactInteger, YamlProblem } from './yaml-scalars.ts';
+import { buildValue, type YamlReader } from './yaml-values.ts';
 
 /** What was read: plain values of JSON, and for an integer beyond 2^53 what `JSON.rawJSON` makes of its digits. */
 export type ReadYaml = { value: unknown; problem?: undefined } | { value?: undefined; problem: string };
 
 /**
  * The first document of a text; null when it holds none.
- * @param reader whose rules count: those of Kubernetes' own tools, or of kind, which reads its config by another version of
- * the same library, and by the types of its fields, so that plain scalars stay as they are written (`WrittenScalar`).
+ * @param reader whose rules count; with `as-written` numbers and booleans stay `WrittenScalar`.
  */
 export function readYaml(text: string, reader: YamlReader = 'kubernetes'): ReadYaml {
   return readDocument(text, 1, reader);
@@ -31,7 +30,7 @@ function readDocument(text: string, firstLine: number, reader: YamlReader): Read
     const json = reader === 'kubernetes' ? readJson(source) : undefined;
     if (json !== undefined) return { value: json };
     const root = readFirstNode(source);
-    return { value: root === undefined ? null : valueOf(root, reader) };
+    return { value: root === undefined ? null : buildValue(root, reader) };
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     const line = firstLine + source.slice(0, error.offset).split(/\r\n|\r|\n/).length - 1;
@@ -49,17 +48,22 @@ function readJson(text: string): unknown {
   }
 }
 
+/** A copy of plain JSON with every number as exact as it was, which `structuredClone` does not make. */
+export function cloneJson<T extends object>(value: T): T {
+  return parseJson(JSON.stringify(value)) as T;
+}
+
 /** JSON with every integer exact. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   const reviver = (_: string, value: unknown, context?: { source?: string }) =>
     typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
-      ? exactNumber(BigInt(context?.source ?? ''))
+      ? exactInteger(context?.source ?? '')
       : value;
   return JSON.parse(text, reviver);
 }
 
 /** Where a line says `---`, as kubectl and Helm split what they are given; what stands behind it belongs to the document. */
-function splitDocuments(text: string): { text: string; line: number }[] {
+export function splitDocuments(text: string): { text: string; line: number }[] {
   const documents = [{ text: '', line: 1 }];
   const parts: string[][] = [[]];
   for (const [i, line] of text.split(/(?<=\n)/).entries()) {

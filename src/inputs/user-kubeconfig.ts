@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { dump, load } from 'js-yaml';
+import { readYaml } from './read-yaml.ts';
+import { writeYaml } from './write-yaml.ts';
 
 /** The way to one cluster, out of a user's kubeconfig. */
 export interface UserKubeconfig {
@@ -112,7 +113,7 @@ function describeWay(way: {
   const { context, clusterName, cluster, userName, user, origin } = way;
   const expiresAt = expiryOf(user);
   return {
-    yaml: dump({
+    yaml: writeYaml({
       apiVersion: 'v1',
       kind: 'Config',
       'current-context': context,
@@ -150,12 +151,9 @@ function describePod(env: NodeJS.ProcessEnv): UserKubeconfig {
 /** Adds a file to those before it, whose entries win. @returns what is wrong with it. */
 function mergeFile(merged: Merged, file: string): string | undefined {
   if (!statSync(file).isFile()) return 'is not a file';
-  let content: unknown;
-  try {
-    content = load(readFileSync(file, 'utf8')) ?? {};
-  } catch (error) {
-    return `cannot be read as YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
-  }
+  const read = readYaml(readFileSync(file, 'utf8'));
+  if (read.problem !== undefined) return `cannot be read as YAML: ${read.problem}`;
+  const content = read.value ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return 'is not a kubeconfig';
   const config = content as Record<string, unknown>;
   for (const [list, kind, into] of [

@@ -95,9 +95,15 @@ function readInteger(text: string): bigint | undefined {
 }
 
 /** An integer as a JavaScript number where that is exact, else as its digits, which JSON.stringify writes as they are. */
-export function exactNumber(value: bigint): number | object {
+function exactNumber(value: bigint): number | object {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : JSON.rawJSON(value.toString());
+}
+
+/** An integer of JSON, exact up to 64 bits; one of more is a float, as to Go. */
+export function exactInteger(digits: string): number | object {
+  const integer = digits.length > 20 ? undefined : readInteger(digits);
+  return integer === undefined ? Number(digits) : exactNumber(integer);
 }
 
 /** As encoding/base64 of Go reads it: line breaks are passed over, and the padding must be there. */
@@ -126,8 +132,9 @@ function decodeUtf8(bytes: Buffer): string {
 
 function isTimestamp(text: string): boolean {
   const [, year, month, day, hour = '0', minute = '0', second = '0'] =
-    /^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]| )(\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?)?(?:(?<=[Tt].*)(?:Z|[-+]\d\d:\d\d))?$/.exec(text) ??
-    [];
+    /^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]| )(\d\d?):(\d\d?):(\d\d?)(?:[.,]\d+)?)?(?:(?<=[Tt].*)(?:Z|[-+]\d\d:\d\d))?$/.exec(
+      text,
+    ) ?? [];
   if (year === undefined || (/[Tt]/.test(text) && !/(Z|[-+]\d\d:\d\d)$/.test(text))) return false;
   const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   const isDate = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= lastDay;

@@ -67,6 +67,8 @@ const backslash = code('\\');
 const hash = code('#');
 const exclamation = code('!');
 const percent = code('%');
+const pipe = code('|');
+const greater = code('>');
 
 const isBlank = (char: number) => char === space || char === tab;
 const isBreak = (char: number) =>
@@ -106,9 +108,8 @@ const escapes: Record<string, string> = {
 };
 const escapedLengths: Record<string, number> = { x: 2, u: 4, U: 8 };
 
-/** Characters that a document must not hold, with or without an escape of YAML's. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters in question
-const forbidden = /[\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uFFFE\uFFFF]/;
+/** Control characters and what is none, except tabs and line breaks: a document may not hold them. */
+const forbidden = /[^\P{Cc}\t\n\r\u0085]|[\uFFFE\uFFFF]/u;
 
 export class YamlScanner {
   readonly #text: string;
@@ -214,45 +215,43 @@ export class YamlScanner {
     this.#scanToNextToken();
     this.#unrollIndent(this.#column);
     const char = this.#at();
-    if (this.#position >= this.#text.length) return this.#fetchStreamEnd();
-    if (this.#column === 0 && char === percent) return this.#fetchDirective();
-    if (this.#isDocumentIndicator()) return this.#fetchDocumentIndicator();
+    if (this.#position >= this.#text.length) this.#fetchStreamEnd();
+    else if (this.#column === 0 && char === percent) this.#fetchDirective();
+    else if (this.#isDocumentIndicator()) this.#fetchDocumentIndicator();
+    else {
+      const fetch = this.#fetchers[this.#text[this.#position] ?? ''];
+      if (fetch === undefined) this.#fetchByContext(char);
+      else fetch();
+    }
+  }
+
+  /** Tokens that begin with a sign which begins no other. */
+  readonly #fetchers: Record<string, (() => void) | undefined> = {
+    '[': () => this.#fetchFlowCollectionStart('flow-sequence-start'),
+    '{': () => this.#fetchFlowCollectionStart('flow-mapping-start'),
+    ']': () => this.#fetchFlowCollectionEnd('flow-sequence-end'),
+    '}': () => this.#fetchFlowCollectionEnd('flow-mapping-end'),
+    ',': () => this.#fetchFlowEntry(),
+    '*': () => this.#fetchAnchor('alias'),
+    '&': () => this.#fetchAnchor('anchor'),
+    '!': () => this.#fetchTag(),
+    "'": () => this.#fetchFlowScalar(quote),
+    '"': () => this.#fetchFlowScalar(doubleQuote),
+  };
+
+  #fetchByContext(char: number): void {
     const next = this.#at(1);
     const inFlow = this.#flowLevel > 0;
-    switch (this.#text[this.#position]) {
-      case '[':
-        return this.#fetchFlowCollectionStart('flow-sequence-start');
-      case '{':
-        return this.#fetchFlowCollectionStart('flow-mapping-start');
-      case ']':
-        return this.#fetchFlowCollectionEnd('flow-sequence-end');
-      case '}':
-        return this.#fetchFlowCollectionEnd('flow-mapping-end');
-      case ',':
-        return this.#fetchFlowEntry();
-      case '*':
-        return this.#fetchAnchor('alias');
-      case '&':
-        return this.#fetchAnchor('anchor');
-      case '!':
-        return this.#fetchTag();
-      case "'":
-      case '"':
-        return this.#fetchFlowScalar(char);
-      case '|':
-      case '>':
-        if (!inFlow) return this.#fetchBlockScalar(char === code('|'));
-        break;
-    }
-    if (char === dash && isBlankOrEnd(next)) return this.#fetchBlockEntry();
-    if (char === question && (inFlow || isBlankOrEnd(next))) return this.#fetchKey();
-    if (char === colon && (inFlow || isBlankOrEnd(next))) return this.#fetchValue();
     const startsPlain =
       !(isBlankOrEnd(char) || notFirstOfPlain.has(char)) ||
       (char === dash && !isBlank(next)) ||
       (!inFlow && (char === question || char === colon) && !isBlankOrEnd(next));
-    if (startsPlain) return this.#fetchPlainScalar();
-    this.#fail('found character that cannot start any token');
+    if (!inFlow && (char === pipe || char === greater)) this.#fetchBlockScalar(char === pipe);
+    else if (char === dash && isBlankOrEnd(next)) this.#fetchBlockEntry();
+    else if (char === question && (inFlow || isBlankOrEnd(next))) this.#fetchKey();
+    else if (char === colon && (inFlow || isBlankOrEnd(next))) this.#fetchValue();
+    else if (startsPlain) this.#fetchPlainScalar();
+    else this.#fail('found character that cannot start any token');
   }
 
   /** `---` or `...` at the start of a line. */
@@ -557,10 +556,11 @@ export class YamlScanner {
   #scanBlockBreaks(known: number, offset: number): [breaks: string, indent: number] {
     let breaks = '';
     let widest = 0;
+    const isIndented = () => known > 0 && this.#column >= known;
     for (;;) {
-      while ((known === 0 || this.#column < known) && this.#at() === space) this.#skip();
+      while (!isIndented() && this.#at() === space) this.#skip();
       widest = Math.max(widest, this.#column);
-      if ((known === 0 || this.#column < known) && this.#at() === tab)
+      if (!isIndented() && this.#at() === tab)
         this.#fail('found a tab character where an indentation space is expected', offset);
       if (!isBreak(this.#at())) break;
       breaks += this.#readLine();

@@ -1,11 +1,24 @@
 /**
  * From nodes of YAML to values, as go.yaml.in/yaml/v2 and sigs.k8s.io/yaml make them for kubectl, Helm and the API server:
  * merge keys where they stand, the last of two equal keys, keys of any type as strings. `decode.go` there is the source of
- * the rules; `kind` reads by yaml/v3, whose merge keys lose to what is written beside them. Pure.
+ * the rules. Pure.
  */
 import type { AliasNode, MappingNode, ScalarNode, YamlNode } from './yaml-nodes.ts';
-import { floatKey, mergeTag, type ResolvedScalar, resolvePlain, resolveTagged, type ScalarType, YamlProblem } from './yaml-scalars.ts';
+import {
+  floatKey,
+  mergeTag,
+  type ResolvedScalar,
+  resolvePlain,
+  resolveTagged,
+  type ScalarType,
+  YamlProblem,
+} from './yaml-scalars.ts';
 
+/**
+ * `kubernetes` reads as above. `as-written` is for what is read by types that only the next reader knows, as kind reads its
+ * config by yaml/v3: plain scalars that are no strings stay `WrittenScalar`, merge keys lose to what is written beside them,
+ * and a key that is there twice is refused.
+ */
 export type YamlReader = 'kubernetes' | 'as-written';
 
 /** A plain scalar whose meaning is left to who reads it next, since that depends on the field's type: `1.30` of a string. */
@@ -16,6 +29,14 @@ export class WrittenScalar {
     this.text = text;
     this.type = type;
   }
+
+  toString(): string {
+    return this.text;
+  }
+
+  toJSON(): string {
+    return this.text;
+  }
 }
 
 type Mapping = Record<string, unknown>;
@@ -24,7 +45,7 @@ type Mapping = Record<string, unknown>;
  * The value of a document.
  * @throws YamlProblem
  */
-export function valueOf(root: YamlNode, reader: YamlReader): unknown {
+export function buildValue(root: YamlNode, reader: YamlReader): unknown {
   const value = new Construction(reader).read(root);
   refuseUnreadable(value);
   return value;
@@ -130,8 +151,7 @@ class Construction {
     const sources = node.kind === 'sequence' ? [...node.items].reverse() : [node];
     for (const source of sources) {
       const target = source.kind === 'alias' ? source.target : source;
-      if (target.kind !== 'mapping')
-        throw new YamlProblem('"<<" takes a mapping or a list of mappings', source.offset);
+      if (target.kind !== 'mapping') throw new YamlProblem('"<<" takes a mapping or a list of mappings', source.offset);
       if (this.#reader === 'kubernetes') this.read(source, into);
       else for (const [name, value] of Object.entries(this.read(source) as Mapping)) setField(into, name, value);
     }
@@ -142,6 +162,7 @@ class Construction {
     if (target.kind !== 'scalar')
       throw new YamlProblem(`a ${target.kind} is a key, which Kubernetes does not read`, node.offset);
     this.#count(node);
+    if (this.#reader === 'as-written') return target.text;
     const { type, value } = resolveScalar(target);
     if (type === 'null') return new Unreadable('a key is null, which Kubernetes does not read', node.offset);
     if (type === 'float') return floatKey(Number(value));
