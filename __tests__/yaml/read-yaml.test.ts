@@ -65,8 +65,8 @@ containers:
       container: undefined,
     });
     expect(read.problems?.map(({ problem }) => problem)).toEqual([
-      'is not YAML that Kubernetes reads: line 2: did not find expected node content',
-      'is not YAML that Kubernetes reads: line 5: found unexpected end of stream',
+      'is not YAML: line 2: did not find expected node content',
+      'is not YAML: line 5: found unexpected end of stream',
     ]);
   });
 });
@@ -149,12 +149,11 @@ describe('documents', () => {
     [
       'JSON, with tabs and more lines',
       '{\n\t"a": 9007199254740993,\n\t"b": [1.0, "x\\/y"]\n}\n',
-      ['{"a":9007199254740993,"b":[1,"x/y"]}'],
+      [{ a: JSON.rawJSON('9007199254740993'), b: [1, 'x/y'] }],
     ],
   ])('with %s are read', (_, text, expected) => {
     const read = readYamlDocuments(text).map(({ value }) => value);
-    if (typeof expected[0] === 'string') expect(read.map((value) => JSON.stringify(value))).toEqual(expected);
-    else expect(read).toEqual(expected);
+    expect(JSON.stringify(read)).toBe(JSON.stringify(expected));
   });
 
   test('see no anchors of the documents before them, as in Go', () => {

@@ -146,7 +146,7 @@ export function readJobManifest(
   const wrong = (problem: string) => problems.push({ about: 'manifest', problem });
   const documents: unknown[] = [];
   for (const read of readYamlDocuments(text)) {
-    if (read.problem !== undefined) wrong(`is not YAML that Kubernetes reads: ${read.problem}`);
+    if (read.problem !== undefined) wrong(`is not YAML: ${read.problem}`);
     else documents.push(read.value);
   }
   if (problems.length > 0) return { problems };
