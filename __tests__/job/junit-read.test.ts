@@ -12,8 +12,13 @@ async function* pieces(text: string | Uint8Array, size = 64 * 1024): AsyncGenera
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function read(text: string | Uint8Array, limits: Partial<JUnitLimits> = {}, size?: number): Promise<JUnitReport> {
-  const reading = await readJUnit(pieces(text, size), { file: 'junit.xml', limits });
+async function read(
+  text: string | Uint8Array,
+  limits: Partial<JUnitLimits> = {},
+  size?: number,
+  exitCode?: number,
+): Promise<JUnitReport> {
+  const reading = await readJUnit(pieces(text, size), { file: 'junit.xml', limits, exitCode });
   if (!reading.ok) throw new Error(reading.failure.reason);
   return reading.value;
 }
@@ -251,6 +256,36 @@ describe('what writers do wrong without harm is read', () => {
     );
     expect(report.cases.map(({ status }) => status)).toEqual(['skipped', 'failed']);
   });
+
+  test.each([
+    ['node --test', '<skipped type="todo" message="later"/><failure type="testCodeFailure" message="not yet"/>'],
+    ['Catch2', '<skipped message="TEST_CASE tagged with !mayfail"/><failure message="1 == 2" type="CHECK"/>'],
+  ])('a test that may fail does not fail the run: %s', async (_, said) => {
+    const report = await read(suite(`<testcase name="a">${said}</testcase>`, 'name="s" tests="1" failures="1"'));
+    expect(report.counts).toMatchObject({ total: 1, skipped: 1, failed: 0 });
+    expect(report.claimedFailures).toBeLessThanOrEqual(report.failedRuns);
+  });
+
+  test('a test that was skipped for another reason and failed is red', async () => {
+    const report = await read(
+      suite('<testcase name="a"><skipped message="no db"/><error message="teardown"/></testcase>'),
+    );
+    expect(report.counts).toMatchObject({ errors: 1, skipped: 0 });
+  });
+
+  test('times of container-structure-test are nanoseconds, and what it says in Pass counts', async () => {
+    const report = await read(
+      '<testsuites failures="1" tests="3" time="1515000000"><testsuite>' +
+        '<testcase name="a" time="515000000"><Pass>true</Pass><Stdout>x</Stdout></testcase>' +
+        '<testcase name="b" time="1000000000"><Pass>false</Pass><failure>no file</failure></testcase>' +
+        '<testcase name="c" time="0"><Pass>false</Pass></testcase></testsuite></testsuites>',
+    );
+    expect(report.cases.map(({ status, seconds }) => [status, seconds])).toEqual([
+      ['passed', 0.515],
+      ['failed', 1],
+      ['failed', 0],
+    ]);
+  });
 });
 
 describe('times', () => {
@@ -291,15 +326,59 @@ describe('flaky tests', () => {
     expect(report.cases[1]).toMatchObject({ status: 'failed', flakyRuns: 1, message: 'm' });
   });
 
-  test('a case that failed twice and then passed is one flaky case', async () => {
-    const report = await read(
-      suite(`${failsWith('1')}${failsWith('2')}<testcase classname="c" name="a" time="1"/><testcase name="z"/>`),
+  test('a case that failed twice and then passed is one flaky case where the run ended well', async () => {
+    const xml = suite(
+      `${failsWith('1')}${failsWith('2')}<testcase classname="c" name="a" time="1"/><testcase name="z"/>`,
     );
+    const report = await read(xml, {}, undefined, 0);
     expect(report.counts).toMatchObject({ total: 2, passed: 2, failed: 0, flaky: 1 });
     expect(report.cases.map(({ name, status, flakyRuns, message }) => [name, status, flakyRuns, message])).toEqual([
       ['a', 'passed', 2, '2'],
       ['z', 'passed', undefined, ''],
     ]);
+  });
+
+  test.each([
+    ['failed', 1],
+    ['was killed, so that nobody knows', undefined],
+  ])('a failed case stays failed beside one of its name that passed, where the run %s', async (_, exitCode) => {
+    const xml = suite(
+      `${failsWith('1')}${failsWith('2')}<testcase classname="c" name="a" time="1"/>`,
+      'name="s" tests="3"',
+    );
+    const report = await read(xml, {}, undefined, exitCode);
+    expect(report.counts).toMatchObject({ total: 3, passed: 1, failed: 2, flaky: 0 });
+    expect(report.cases.map(({ status }) => status)).toEqual(['failed', 'failed', 'passed']);
+  });
+
+  test('equal names on other hosts are other tests, told apart by the host, though the run ended well', async () => {
+    const on = (host: string, cases: string) => suite(cases, `name="shop.spec.ts" hostname="${host}" tests="1"`);
+    const xml = `<testsuites>${on('chromium', failsWith('no cart'))}${on('firefox', '<testcase classname="c" name="a"/>')}</testsuites>`;
+    for (const exitCode of [0, 1]) {
+      const report = await read(xml, {}, undefined, exitCode);
+      expect(report.counts).toMatchObject({ total: 2, passed: 1, failed: 1, flaky: 0 });
+      expect(report.cases.map((one) => [one.suite, one.status])).toEqual([
+        ['[chromium] shop.spec.ts', 'failed'],
+        ['[firefox] shop.spec.ts', 'passed'],
+      ]);
+    }
+  });
+
+  test('one host alone is not part of the name of a suite', async () => {
+    const report = await read(suite('<testcase name="a"/>', 'name="s" hostname="pod" tests="1"'));
+    expect(report.cases[0]!.suite).toBe('s');
+  });
+
+  test('two pytest suites of one report that hold the same tests, both passed, are not flaky', async () => {
+    const once = suite('<testcase classname="c" name="a"/>', 'name="pytest" tests="1"');
+    const report = await read(`<testsuites name="pytest tests">${once}${once}</testsuites>`, {}, undefined, 0);
+    expect(report.counts).toMatchObject({ total: 2, passed: 2, flaky: 0 });
+  });
+
+  test('pytest’s reruns are seen whatever junit_suite_name is', async () => {
+    const again = suite('<testcase classname="c" name="a"/>'.repeat(2), 'name="checkout" tests="1"');
+    const report = await read(`<testsuites name="pytest tests">${again}</testsuites>`, {}, undefined, 1);
+    expect(report.counts).toMatchObject({ total: 1, passed: 1, flaky: 1 });
   });
 
   test('a case that passed and then failed is not flaky but failed', async () => {
@@ -334,20 +413,28 @@ describe('flaky tests', () => {
 
   test('equal names in other suites, classes or files are other tests', async () => {
     const failed = '<testcase classname="c" name="a" file="f"><failure/></testcase>';
-    const report =
-      await read(`<testsuites>${suite(failed)}${suite('<testcase classname="c" name="a" file="f"/>', 'name="t"')}
-      ${suite('<testcase classname="d" name="a" file="f"/><testcase classname="c" name="a" file="g"/>')}</testsuites>`);
+    const report = await read(
+      `<testsuites>${suite(failed)}${suite('<testcase classname="c" name="a" file="f"/>', 'name="t"')}
+      ${suite('<testcase classname="d" name="a" file="f"/><testcase classname="c" name="a" file="g"/>')}</testsuites>`,
+      {},
+      undefined,
+      0,
+    );
     expect(report.counts).toMatchObject({ total: 4, passed: 3, failed: 1, flaky: 0 });
   });
 
   test('names that differ only far behind what is shown are other tests', async () => {
     const long = 'x'.repeat(10_000);
-    const report = await read(suite(`<testcase name="${long}1"><failure/></testcase><testcase name="${long}2"/>`));
+    const xml = suite(`<testcase name="${long}1"><failure/></testcase><testcase name="${long}2"/>`);
+    const report = await read(xml, {}, undefined, 0);
     expect(report.counts).toMatchObject({ total: 2, failed: 1, flaky: 0 });
     expect(report.cases[0]!.name).toHaveLength(1000);
     const boundless = 'x'.repeat(100_000);
     const cut = await read(
       suite(`<testcase name="${boundless}1"><failure/></testcase><testcase name="${boundless}2"/>`),
+      {},
+      undefined,
+      0,
     );
     expect(cut.counts).toMatchObject({ total: 2, failed: 1, flaky: 0 });
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { causeOf } from '../../src/report/tell-tests.ts';
+import { causeOf, nameFailedTests } from '../../src/report/tell-tests.ts';
 
 /** A file that imports what the image lacks, as pytest 9.2.0 reported it from a real run. */
 const notImported = {
@@ -22,4 +22,24 @@ E   ModuleNotFoundError: No module named 'requests'`,
 test('a test file that cannot be imported says why, and not only that it could not be collected', () => {
   expect(causeOf(notImported)).toBe("ModuleNotFoundError: No module named 'requests'");
   expect(causeOf({ ...notImported, details: 'cut off' })).toBe('collection failure');
+});
+
+test('failed tests of the same name are told apart by their suites, which a run of Playwright in two browsers needs', () => {
+  const failed = (suite: string, name: string) => ({
+    suite,
+    name,
+    classname: 'c',
+    seconds: 0,
+    message: '',
+    details: '',
+    status: 'failed' as const,
+  });
+  const passed = { ...failed('[webkit] shop.spec.ts', 'pays'), status: 'passed' as const };
+  const tests = [
+    failed('[chromium] shop.spec.ts', 'pays'),
+    passed,
+    failed('[firefox] shop.spec.ts', 'pays'),
+    failed('s', 'adds'),
+  ];
+  expect(nameFailedTests(tests)).toEqual(['pays ([chromium] shop.spec.ts)', 'pays ([firefox] shop.spec.ts)', 'adds']);
 });

@@ -18,7 +18,7 @@ export class ActionDoor implements Door {
   #openGroup: PhaseName | undefined;
   #warnings = 0;
   #isQuoting = false;
-  #lastWaiting = { what: '', at: 0 };
+  #lastWaiting = { what: '', at: Number.NEGATIVE_INFINITY };
 
   constructor(write: (line: string) => void = (line) => process.stdout.write(`${line}\n`)) {
     this.#write = write;
@@ -62,7 +62,7 @@ export class ActionDoor implements Door {
   }
 
   waitingFor(what: string): void {
-    const now = Date.now();
+    const now = performance.now();
     if (what === this.#lastWaiting.what || now - this.#lastWaiting.at < waitingSeconds * 1000) return;
     this.#lastWaiting = { what, at: now };
     this.say(`… ${what}`);

@@ -31,7 +31,7 @@ export class TerminalDoor implements Door {
   readonly #running = new Map<PhaseName, number>();
   readonly #masked = new Set<string>();
   #waiting = '';
-  #lastWaiting = { what: '', at: 0 };
+  #lastWaiting = { what: '', at: Number.NEGATIVE_INFINITY };
   #clock: NodeJS.Timeout | undefined;
 
   constructor(out: Terminal, env: Record<string, string | undefined> = {}) {
@@ -74,7 +74,7 @@ export class TerminalDoor implements Door {
   waitingFor(what: string): void {
     this.#waiting = toOneLine(what, 1000);
     if (this.#isLive) return;
-    const now = Date.now();
+    const now = performance.now();
     if (what === this.#lastWaiting.what || now - this.#lastWaiting.at < waitingSeconds * 1000) return;
     this.#lastWaiting = { what, at: now };
     this.#print(`  … ${this.#waiting}`);

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
@@ -14,13 +13,15 @@ import type { Cause, Trouble } from './trouble.ts';
 export type WaitEnd<R> =
   | { kind: 'decided'; value: R }
   | { kind: 'deadline' }
-  /** The API server has not answered for `apiLostSeconds`. */
+  /** The API server has not answered for `apiLostSeconds`, nor a question of ours after that. */
   | { kind: 'api-lost'; seconds: number };
 
 /** So long the API server may be away before a wait is given up. */
 export const apiLostSeconds = 60;
 
 const tickMilliseconds = 500;
+/** How long the question may take that decides whether the API server is lost. */
+const questionSeconds = 5;
 
 /** The kubelet and the controllers that lacked an object look for it again within this time. */
 const laterSeconds = 30;
@@ -43,8 +44,14 @@ export class NamespaceWatch {
   readonly #asked = new Set<string>();
   readonly #standing = new Set<string>();
   readonly #deferred = new Set<string>();
-  readonly #broken: Promise<never>;
-  #changed = Promise.withResolvers<void>();
+  /** What broke a watch; every wait ends by throwing it. */
+  #broken: { error: unknown } | undefined;
+  /** One for each wait that sleeps until the next change. */
+  readonly #sleepers = new Set<() => void>();
+  readonly #podsPath: string;
+  /** When a question of ours was last answered, by `performance.now()`. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #question: Promise<void> | undefined;
   #isSynced = false;
   #heldHooks: readonly HeldHook[] | undefined;
 
@@ -59,10 +66,10 @@ export class NamespaceWatch {
     this.#connection = connection;
     this.#signal = signal;
     const onChange = () => {
-      this.#changed.resolve();
-      this.#changed = Promise.withResolvers<void>();
+      for (const wake of this.#sleepers) wake();
     };
     const { pods: podsPath, ...paths } = factPaths(namespace);
+    this.#podsPath = podsPath;
     this.#pods = watchResources<Pod>({
       connection,
       path: podsPath,
@@ -84,9 +91,11 @@ export class NamespaceWatch {
       ends.push(watch.done.catch((error: unknown) => (isOptional ? unlessRefused(error) : rethrow(error))));
       syncs.push(watch.synced.catch((error: unknown) => (isOptional ? undefined : rethrow(error))));
     }
-    this.#broken = Promise.race(ends);
-    // It breaks at the latest when the signal ends the watches, and then nobody may be waiting any more.
-    this.#broken.catch(() => undefined);
+    // A wait must not hold on to a promise that lives as long as the run: each look would leave its reactions there.
+    Promise.race(ends).catch((error: unknown) => {
+      this.#broken = { error };
+      onChange();
+    });
     void this.#noteSync(syncs, onChange);
   }
 
@@ -123,7 +132,7 @@ export class NamespaceWatch {
   }
 
   async #noteSync(syncs: Promise<void>[], onChange: () => void): Promise<void> {
-    // Whoever waits is told by `#broken` of what went wrong.
+    // A wait ends with `#broken` where something went wrong.
     const lists = await Promise.allSettled(syncs);
     this.#isSynced = lists.every((list) => list.status === 'fulfilled');
     onChange();
@@ -140,21 +149,58 @@ export class NamespaceWatch {
     const deadline = performance.now() + options.deadlineSeconds * 1000;
     for (;;) {
       options.signal.throwIfAborted();
+      if (this.#broken !== undefined) throw this.#broken.error;
       const value = decide();
       if (value !== undefined) return { kind: 'decided', value };
-      const silentSeconds = (Date.now() - this.#pods.lastContactAt.getTime()) / 1000;
-      if (silentSeconds > apiLostSeconds) return { kind: 'api-lost', seconds: Math.round(silentSeconds) };
-      if (performance.now() >= deadline) return { kind: 'deadline' };
-      const wake = new AbortController();
-      const tick = delay(tickMilliseconds, undefined, { signal: AbortSignal.any([options.signal, wake.signal]) });
-      try {
-        await Promise.race([this.#changed.promise, tick, this.#broken]);
-      } finally {
-        wake.abort();
-        // The tick that lost the race is aborted, which is no news.
-        tick.catch(() => undefined);
+      if (this.#silentSeconds() > apiLostSeconds) {
+        this.#question ??= this.#ask().finally(() => {
+          this.#question = undefined;
+        });
+        await this.#question;
+        options.signal.throwIfAborted();
+        const silentSeconds = this.#silentSeconds();
+        if (silentSeconds > apiLostSeconds) return { kind: 'api-lost', seconds: Math.round(silentSeconds) };
       }
+      if (performance.now() >= deadline) return { kind: 'deadline' };
+      await this.#sleep(options.signal);
     }
+  }
+
+  #silentSeconds(): number {
+    return (performance.now() - Math.max(this.#pods.lastContactAt, this.#answeredAt)) / 1000;
+  }
+
+  /**
+   * Asks the API server directly. After a suspend of this machine a connection may be dead although the server is well, and
+   * some clocks count the time of the suspend.
+   */
+  async #ask(): Promise<void> {
+    try {
+      await this.#connection.call('GET', this.#podsPath, {
+        signal: this.#signal,
+        query: { limit: '1' },
+        attempts: 1,
+        deadlineSeconds: questionSeconds,
+      });
+      this.#answeredAt = performance.now();
+    } catch (error) {
+      if (!(error instanceof ApiError)) this.#signal.throwIfAborted();
+    }
+  }
+
+  /** Until the next change, for a tick at most, or until the signal is aborted. */
+  #sleep(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#sleepers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, tickMilliseconds);
+      this.#sleepers.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
   }
 
   /**

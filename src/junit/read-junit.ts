@@ -13,6 +13,8 @@ export interface ReadJUnitOptions {
   /** What to call the report in messages; the path when there is one. */
   file?: string;
   limits?: Partial<JUnitLimits>;
+  /** How what wrote the report ended; without it nobody knows, and nothing is taken for a rerun that could be another test. */
+  exitCode?: number | undefined;
   /** Aborting it makes the reading throw the signal's reason. */
   signal?: AbortSignal;
 }
@@ -34,10 +36,11 @@ export type JUnitReading =
  * cases. Refused as kind `report`: an empty or truncated file, XML that is not well-formed, another root than
  * `testsuites` or `testsuite`, a DOCTYPE, elements nested deeper than `limits.depth`.
  *
- * Cases of equal suite, class, name and file are one flaky test when an earlier one failed and a later one passed; a
- * verdict must hold that against the exit code, since nothing in the report tells a rerun from a second test of the same
- * name. In pytest's reports, where names are unique, an earlier pass is a failed run too: pytest-rerunfailures writes it
- * without its failure. In all other combinations each counts for itself.
+ * Cases of equal suite, host, class, name and file may be runs of one test, or several tests of one name: Playwright's
+ * projects, `go test -count`, parallel processes of ginkgo. In one suite of pytest, where names are unique, they are reruns,
+ * and an earlier pass is a failed run too: pytest-rerunfailures writes it without its failure. Elsewhere a failed case is a
+ * failed run of one that passed later only where `exitCode` is 0, since a tool that counts both as tests fails then. In all
+ * other combinations each counts for itself.
  *
  * @throws the signal's reason when it is aborted; everything else comes as a value.
  */
@@ -50,7 +53,7 @@ export async function readJUnit(
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
   const bytes = typeof source === 'string' ? createReadStream(source) : source;
-  const builder = new ReportBuilder(file, limits);
+  const builder = new ReportBuilder(file, limits, options.exitCode === 0);
   try {
     return succeed(await parseReport(bytes, builder, limits, signal));
   } catch (error) {

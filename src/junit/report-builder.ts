@@ -6,6 +6,7 @@ import {
   earlierRunNames,
   keepFirst,
   keepLast,
+  mayFail,
   messageOf,
   type Problem,
   problemOfAttributes,
@@ -20,6 +21,8 @@ type Attributes = Record<string, string>;
 
 interface OpenSuite {
   path: string;
+  /** The suite's own `hostname`, or that of a suite around it: Playwright names its project there. */
+  host: string;
   declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
   /** As counted, of this suite and those in it. */
   tests: number;
@@ -28,7 +31,7 @@ interface OpenSuite {
   replacedTests: number;
   replacedFailed: number;
   claimedFailures: number;
-  /** Whether its writer gives each test a name of its own, so that a repeated name is a rerun. */
+  /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
   hasUniqueNames: boolean;
   ownSeconds: number;
   declaredSeconds: number | undefined;
@@ -41,6 +44,14 @@ interface OpenCase {
   problems: Problem[];
   /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
   earlierRuns: Problem[];
+  /** What container-structure-test says in `Pass`; its `time` is in nanoseconds. */
+  saysPass?: string;
+}
+
+/** A kept case with the suite that holds it. */
+interface KeptCase {
+  kept: TestCase;
+  suite: OpenSuite;
 }
 
 const maxWarnings = 20;
@@ -60,13 +71,15 @@ export class ReportBuilder {
   #warningsLeftOut = 0;
   readonly #elements: string[] = [];
   readonly #suites: OpenSuite[] = [];
-  readonly #endedSuites: JUnitSuite[] = [];
+  readonly #endedSuites: { ended: JUnitSuite; host: string }[] = [];
+  /** Hosts of equally named suites. */
+  readonly #hosts = new Map<string, Set<string>>();
   #case: OpenCase | undefined;
   #problem: Problem | undefined;
   /** Elements open around the one whose problem is being read. */
   #problemDepth = 0;
 
-  readonly #kept: TestCase[] = [];
+  readonly #kept: KeptCase[] = [];
   #keptFailures = 0;
   #keptOthers = 0;
   readonly #counts: TestCounts = { ...noTests };
@@ -79,18 +92,22 @@ export class ReportBuilder {
   #suitesWithoutCounts = 0;
   #namesCut = 0;
   #propertiesLeftOut = 0;
-  /** Our own normalised reports count lines from 1 whatever the suite is called. */
+  /** Our own normalised reports tell reruns as such, and count lines from 1 whatever the suite is called. */
   #normalised = false;
+  #isPytest = false;
   #superseded = new Set<TestCase>();
   /**
    * Kept cases that a later one of the same name may replace, by what identifies them: failed ones, and those of suites
    * with unique names.
    */
-  readonly #keptByKey = new Map<string, TestCase[]>();
+  readonly #keptByKey = new Map<string, KeptCase[]>();
+  readonly #repeatsAreReruns: boolean;
 
-  constructor(file: string, limits: JUnitLimits) {
+  /** @param repeatsAreReruns whether a failed case is a rerun when a later one of the same name passed. */
+  constructor(file: string, limits: JUnitLimits, repeatsAreReruns: boolean) {
     this.#file = file;
     this.#limits = limits;
+    this.#repeatsAreReruns = repeatsAreReruns;
     this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
   }
 
@@ -108,7 +125,10 @@ export class ReportBuilder {
     if (this.#elements.length >= this.#limits.depth) {
       throw new MalformedReport(`nests elements more than ${this.#limits.depth} deep`, { line });
     }
-    if (root) this.#normalised = attributes.name === normalisedName;
+    if (root) {
+      this.#normalised = attributes.name === normalisedName;
+      this.#isPytest = attributes.name === 'pytest tests';
+    }
     this.#elements.push(name);
 
     if (this.#case === undefined) {
@@ -126,10 +146,13 @@ export class ReportBuilder {
     if (status !== undefined) this.#openProblem(status, attributes);
     else if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
     else if (name === 'property') this.#takeProperty(this.#case, attributes);
+    else if (name === 'Pass') this.#case.saysPass = '';
   }
 
   addText(text: string): void {
     const problem = this.#problem;
+    if (this.#case?.saysPass !== undefined && this.#elements.at(-1) === 'Pass')
+      this.#case.saysPass = cut(this.#case.saysPass + text.trim(), 100);
     if (problem === undefined) return;
     // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
     const inner = this.#elements.at(-1)!;
@@ -179,14 +202,26 @@ export class ReportBuilder {
   tell(): JUnitReport {
     return {
       file: this.#file,
-      suites: this.#endedSuites,
-      cases: this.#superseded.size === 0 ? this.#kept : this.#kept.filter((kept) => !this.#superseded.has(kept)),
+      suites: this.#endedSuites.map(({ ended, host }) => ({ ...ended, name: this.#tellHost(ended.name, host) })),
+      cases: this.#kept
+        .filter(({ kept }) => !this.#superseded.has(kept))
+        .map(({ kept, suite }) => {
+          const name = this.#tellHost(kept.suite, suite.host);
+          return name === kept.suite ? kept : { ...kept, suite: name };
+        }),
       counts: this.#counts,
       casesLeftOut: this.#casesLeftOut,
       claimedFailures: this.#claimedFailures,
       failedRuns: this.#failedRuns,
       warnings: this.#warnings,
     };
+  }
+
+  /** The name of a suite, with its host where equally named suites ran on others: `[firefox] shop.spec.ts`. */
+  #tellHost(suite: string, host: string): string {
+    return (this.#hosts.get(suite)?.size ?? 0) > 1 && host !== ''
+      ? cut(`[${host}] ${suite}`, this.#limits.nameChars)
+      : suite;
   }
 
   #openProblem(status: Problem['status'], attributes: Attributes): void {
@@ -198,12 +233,17 @@ export class ReportBuilder {
     const parent = this.#suites.at(-1)?.path ?? '';
     const own = element === 'testsuites' ? '' : this.#name(attributes.name ?? '');
     const declaredSeconds = attributes.time === undefined ? undefined : this.#seconds(attributes.time);
+    // Writers that nest often give the inner suite its whole path already.
+    const path = detach(
+      cut(own === '' || own === parent ? parent : parent === '' ? own : `${parent} / ${own}`, this.#limits.nameChars),
+    );
+    const host = detach(this.#name(attributes.hostname ?? this.#suites.at(-1)?.host ?? ''));
+    const hosts = this.#hosts.get(path) ?? new Set();
+    if (this.#hosts.size < this.#limits.keptSuites) this.#hosts.set(path, hosts);
+    if (hosts.size < 2) hosts.add(host);
     this.#suites.push({
-      // Writers that nest often give the inner suite its whole path already.
-      path: cut(
-        own === '' || own === parent ? parent : parent === '' ? own : `${parent} / ${own}`,
-        this.#limits.nameChars,
-      ),
+      path,
+      host,
       declared: {
         tests: parseCount(attributes.tests),
         failures: parseCount(attributes.failures),
@@ -214,7 +254,7 @@ export class ReportBuilder {
       replacedTests: 0,
       replacedFailed: 0,
       // The default of pytest's junit_suite_name; within a session its node ids are unique.
-      hasUniqueNames: own === 'pytest' && !this.#normalised,
+      hasUniqueNames: (own === 'pytest' || this.#isPytest) && !this.#normalised,
       claimedFailures: 0,
       ownSeconds: 0,
       declaredSeconds,
@@ -249,11 +289,12 @@ export class ReportBuilder {
       parent.claimedFailures += suite.claimedFailures;
     }
     if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
-      this.#endedSuites.push({
-        name: detach(suite.path),
+      const ended = {
+        name: suite.path,
         seconds: suite.declaredSeconds ?? suite.ownSeconds,
         ...(suite.timestamp === undefined ? {} : { timestamp: detach(cut(suite.timestamp, 100)) }),
-      });
+      };
+      this.#endedSuites.push({ ended, host: suite.host });
     }
   }
 
@@ -267,33 +308,29 @@ export class ReportBuilder {
     });
   }
 
-  #endCase({ attributes, properties, problems, earlierRuns }: OpenCase): void {
+  #endCase({ attributes, properties, problems, earlierRuns, saysPass }: OpenCase): void {
     const suite = this.#suites.at(-1)!;
-    const seconds = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
+    const said = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
+    const seconds = saysPass === undefined ? said : said / 1e9;
     if (problems.length === 0) {
-      const said = problemOfAttributes(attributes);
-      if (said !== undefined) problems.push(said);
+      const problem = problemOfAttributes(saysPass === undefined ? attributes : { result: saysPass });
+      if (problem !== undefined) problems.push(problem);
     }
     const status = worst(problems);
     const isFailure = status === 'failed' || status === 'error';
     suite.tests++;
     suite.ownSeconds += seconds;
     if (isFailure) suite.failed++;
-    this.#failedRuns += earlierRuns.length + (isFailure ? 1 : 0);
+    this.#failedRuns += earlierRuns.length + (isFailure || mayFail(problems) ? 1 : 0);
 
     let flakyRuns = earlierRuns.length;
-    const replaceable = isFailure || suite.hasUniqueNames;
+    const replaceable = !this.#normalised && (suite.hasUniqueNames || (isFailure && this.#repeatsAreReruns));
     const key = replaceable || this.#keptByKey.size > 0 ? this.#keyOf(suite, attributes) : undefined;
-    const before = (key === undefined ? undefined : this.#keptByKey.get(key)) ?? [];
-    // A pass replaces failures. A pass that is not the last word of a test was none: pytest-rerunfailures writes the
-    // failed runs without a failure in them. A failure and an error after it are both told, as pytest does.
-    const replaced = before.filter((earlier) => status === 'passed' || earlier.status === 'passed');
+    const replaced = key === undefined ? [] : this.#takeReplaced(key, suite, status);
     for (const earlier of replaced) {
       this.#uncount(earlier, suite);
       flakyRuns += 1 + (earlier.flakyRuns ?? 0);
     }
-    const standing = before.filter((earlier) => !replaced.includes(earlier));
-    if (key !== undefined && replaced.length > 0) this.#keptByKey.set(key, standing);
 
     this.#counts.total++;
     if (status === 'failed') this.#counts.failed++;
@@ -314,7 +351,7 @@ export class ReportBuilder {
 
     const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
     const kept: TestCase = {
-      suite: detach(suite.path),
+      suite: suite.path,
       name: detach(this.#name(attributes.name ?? '') || '(unnamed)'),
       classname: detach(this.#name(attributes.classname ?? attributes.class ?? '')),
       seconds,
@@ -330,8 +367,33 @@ export class ReportBuilder {
     if (properties.length > 0) kept.properties = properties;
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
     this.#place(kept, attributes, suite);
-    this.#kept.push(kept);
-    if (replaceable && key !== undefined) this.#keptByKey.set(key, [...standing, kept]);
+    this.#kept.push({ kept, suite });
+    if (!replaceable || key === undefined) return;
+    const equals = this.#keptByKey.get(key);
+    if (equals === undefined) this.#keptByKey.set(key, [{ kept, suite }]);
+    else equals.push({ kept, suite });
+  }
+
+  /** Kept cases that one of the same name with this status replaces; they may not be replaced again. */
+  #takeReplaced(key: string, suite: OpenSuite, status: TestCase['status']): TestCase[] {
+    const before = this.#keptByKey.get(key);
+    if (before === undefined || (status !== 'passed' && !suite.hasUniqueNames)) return [];
+    const [replaced, standing] = [true, false].map((wanted) =>
+      before.filter((earlier) => this.#isReplaced(earlier, suite, status) === wanted),
+    ) as [KeptCase[], KeptCase[]];
+    if (replaced.length > 0) this.#keptByKey.set(key, standing);
+    return replaced.map(({ kept }) => kept);
+  }
+
+  /**
+   * Whether a case is a run that the present one of the same name replaces. Where names are unique a pass that is not the
+   * last word was none: pytest-rerunfailures writes the failed runs without a failure in them. Elsewhere it may as well be
+   * another test, and only a run that ended well says that it is not. A failure and an error after it are both told, as
+   * pytest does.
+   */
+  #isReplaced({ kept, suite }: KeptCase, now: OpenSuite, status: TestCase['status']): boolean {
+    if (now.hasUniqueNames && suite === now) return status === 'passed' || kept.status === 'passed';
+    return this.#repeatsAreReruns && status === 'passed' && kept.status !== 'passed' && kept.status !== 'skipped';
   }
 
   #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
@@ -377,7 +439,7 @@ export class ReportBuilder {
 
   /** What tells a case from others, or undefined when its names are too long to have been read whole. */
   #keyOf(suite: OpenSuite, attributes: Attributes): string | undefined {
-    const parts = [suite.path, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
+    const parts = [suite.path, suite.host, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
     if (parts.some((part) => part.length >= this.valueChars - 1)) return undefined;
     return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
   }

@@ -7,6 +7,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
+import { quoteValue } from '../core/quote-value.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
 import { type CredentialSource, type Credentials, type ExecConfig, ExecPlugin, fileSource } from './credentials.ts';
@@ -55,7 +56,7 @@ export function connect(options: ConnectOptions): KubeConnection {
   if (options.context !== undefined) config.setCurrentContext(options.context);
   if (config.getCurrentCluster() === null)
     throw new Error(
-      `${options.kubeconfigPath ?? 'the service account'} has no cluster for the context ${JSON.stringify(config.getCurrentContext() ?? '')}`,
+      `${options.kubeconfigPath ?? 'the service account'} has no cluster for the context ${quoteValue(config.getCurrentContext() ?? '')}`,
     );
   const source = options.kubeconfigPath === undefined ? undefined : takeSource(config, options.kubeconfigPath);
   return new KubeConnection(config, options.deadlineSeconds ?? 30, source);

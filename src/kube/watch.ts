@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { quoteValue } from '../core/quote-value.ts';
 import { ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { JsonLines } from './json-lines.ts';
@@ -58,8 +59,8 @@ export interface ResourceWatch<T> {
    * server refuses the first list for good (no permission, no such kind).
    */
   readonly done: Promise<never>;
-  /** When the server last said anything. */
-  readonly lastContactAt: Date;
+  /** When the server last said anything: milliseconds of `performance.now()`, which no step of the wall clock changes. */
+  readonly lastContactAt: number;
 }
 
 const defaultTiming: WatchTiming = {
@@ -112,7 +113,7 @@ function* parseEvents(lines: JsonLines, chunk: Buffer): Generator<unknown> {
 class Watch<T extends WatchedObject> {
   readonly store = new Map<string, T>();
   readonly synced = Promise.withResolvers<void>();
-  lastContactAt = new Date();
+  lastContactAt = performance.now();
   readonly #options: WatchOptions<T>;
   readonly #timing: WatchTiming;
   readonly #trouble: TroubleReport;
@@ -169,7 +170,7 @@ class Watch<T extends WatchedObject> {
   }
 
   #heard(): void {
-    this.lastContactAt = new Date();
+    this.lastContactAt = performance.now();
   }
 
   #isWell(): void {
@@ -262,9 +263,9 @@ class Watch<T extends WatchedObject> {
         break;
       case 'ERROR':
         // 410 Gone above all; whatever else it is, a new list is a sound way on.
-        throw new VersionLost(object?.message ?? `the API server ended a watch with ${JSON.stringify(object)}`);
+        throw new VersionLost(object?.message ?? `the API server ended a watch with ${quoteValue(object)}`);
       default:
-        throw new VersionLost(`what came is no event of a watch: ${JSON.stringify(event).slice(0, 200)}`);
+        throw new VersionLost(`what came is no event of a watch: ${quoteValue(event)}`);
     }
     this.#version = object!.metadata.resourceVersion!;
   }

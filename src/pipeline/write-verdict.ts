@@ -8,6 +8,7 @@ import { writeJUnit } from '../junit/write-junit.ts';
 import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
 import { tellIncidents } from '../report/incident-story.ts';
 import { renderResultJson } from '../report/result-json.ts';
+import { nameFailedTests } from '../report/tell-tests.ts';
 import { writeReport } from '../report/write-report.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
@@ -38,6 +39,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     memory: {
       kills: home.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
+      ...(home.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: home.notes.cgroupVersion }),
     },
   };
   const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
@@ -50,7 +52,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
       home.rebuilt === undefined || rebuilt === undefined
         ? undefined
         : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
-    failedNames: finished.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
+    sessions: home.sessions ?? [],
+    failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
@@ -134,7 +137,7 @@ export function describeUntested(run: Run): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
     reason: 'the platform was brought up, and nothing has been tested yet',
-    hint: `Run the tests: ${nameCommand(`again --tier ${run.inputs.tier}`)}`,
+    hint: `Run the tests: ${nameCommand(`rerun --tier ${run.inputs.tier}`)}`,
     evidence: [],
   };
   const verdict = assembleVerdict(run, failure, { ...noTests });

@@ -179,13 +179,15 @@ class Installation {
   async settle(deadline: number, isReadyToo: () => boolean = () => true): Promise<Result<undefined>> {
     const { watch, signal } = this.#options;
     const settledAt = performance.now();
+    // The cluster tells starts by its wall clock. A step of ours while we wait must not make a container seem older.
+    const settledWallAt = Date.now();
     const isUp = () =>
       isReadyToo() &&
       watch.pods.every(
         (pod) =>
           this.#before.has(pod.metadata.uid) ||
           isBeingDeleted(pod) ||
-          hasStayedUp(pod, Date.now(), (performance.now() - settledAt) / 1000),
+          hasStayedUp(pod, settledWallAt + performance.now() - settledAt, (performance.now() - settledAt) / 1000),
       );
     const end = await this.#until(() => (isUp() ? 'up' : this.#look()), deadline, signal);
     if (end.kind === 'decided' && end.value === 'up') return succeed(undefined);

@@ -1,4 +1,5 @@
 /** Whether tests can reach the Services of a release, as far as the API tells it; pure. */
+import { quoteValue } from '../core/quote-value.ts';
 import { hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
 import type { EndpointSlice, Pod, Service, Workload } from '../kube/objects.ts';
 
@@ -58,7 +59,7 @@ export function judgeService(service: Service, facts: ServiceFacts): ServiceStat
   if (lost !== undefined)
     return {
       kind: 'broken',
-      words: `Service ${name} leads nowhere: its port ${lost.port} goes to the container port ${JSON.stringify(lost.targetPort ?? lost.port)}, which no container of pod ${pods[0]!.metadata.name} has by that name`,
+      words: `Service ${name} leads nowhere: its port ${lost.port} goes to the container port ${quoteValue(lost.targetPort ?? lost.port)}, which no container of pod ${pods[0]!.metadata.name} has by that name`,
       hint: 'Mend targetPort of the Service, or the names of the ports of the container.',
     };
   const { clusterIP = '' } = service.spec ?? {};

@@ -71,6 +71,14 @@ export function failedTests(tests: readonly TestCase[]): TestCase[] {
   return [...red.filter(wasInFlight), ...red.filter((test) => !wasInFlight(test))];
 }
 
+/** Names of the failed tests, as they came; of those that share a name, each with its suite. */
+export function nameFailedTests(tests: readonly TestCase[]): string[] {
+  const red = tests.filter(isRed);
+  const counts = new Map<string, number>();
+  for (const { name } of red) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return red.map(({ name, suite }) => ((counts.get(name) ?? 0) > 1 && suite !== '' ? `${name} (${suite})` : name));
+}
+
 /** The slowest tests, slowest first. */
 export function slowestTests(tests: readonly TestCase[], count: number): TestCase[] {
   return tests

@@ -33,6 +33,8 @@ export interface CollectOptions {
   junitGlobs: string[];
   /** Reports last written before this time are of another run. Milliseconds of the epoch. */
   notBefore: number;
+  /** How the tests ended; undefined where something else ended them. */
+  exitCode?: number | undefined;
   /** What is above is removed and named. */
   limits: ResultsLimits;
   signal: AbortSignal;
@@ -58,7 +60,9 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const file of kept.map((one) => one.name).sort()) {
     options.signal.throwIfAborted();
     const from = path.join(options.writtenDir, file);
-    const reading = isReport(file) ? await readJUnit(from, { file, signal: options.signal }) : undefined;
+    const reading = isReport(file)
+      ? await readJUnit(from, { file, exitCode: options.exitCode, signal: options.signal })
+      : undefined;
     if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
       results.otherFiles++;
       continue;

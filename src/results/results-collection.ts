@@ -75,7 +75,7 @@ export class ResultsCollection {
     const since =
       this.#lastRoundAt === undefined
         ? 'none had come before'
-        : `those that are here are ${Math.round((Date.now() - this.#lastRoundAt) / 1000)} s older`;
+        : `those that are here are ${Math.round((performance.now() - this.#lastRoundAt) / 1000)} s older`;
     const reason = `the last results could not be brought home, ${since}: ${end.trouble}`;
     const hint = 'Results on a claim outlive the pod; those on an emptyDir go with it.';
     return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure };
@@ -87,7 +87,7 @@ export class ResultsCollection {
         try {
           this.#source ??= await this.#options.openSource(signal);
           await this.#puller.round(signal);
-          this.#lastRoundAt = Date.now();
+          this.#lastRoundAt = performance.now();
         } catch (error) {
           signal.throwIfAborted();
           // A source that is away may come back; the last look tells what it came to.
