@@ -1,12 +1,7 @@
 /** The file in which a repository keeps its defaults. */
 import path from 'node:path';
-<<<<<<< HEAD
-import { readYaml } from './read-yaml.ts';
-=======
-import { load as parseYaml } from 'js-yaml';
-import { messageOf } from '../core/outcome.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
->>>>>>> main
+import { readYaml } from './read-yaml.ts';
 import { type InputError, type InputName, inputNames, type RawInputs, unknownInput } from './schema.ts';
 import { type TierName, tierNames } from './tiers.ts';
 import { resolvePlain } from './yaml-scalars.ts';
@@ -18,26 +13,16 @@ const projectFileName = '.k8s-test.yaml';
 /** The defaults of the project file for the tier that will run; problems are added to `errors`. */
 export function readProjectFile(directory: string, givenTier: string | undefined, errors: InputError[]): RawInputs {
   const file = path.join(directory, projectFileName);
-<<<<<<< HEAD
-  if (!existsSync(file)) return {};
-  // Inputs are text, and keep theirs: 1.30 is a version, and no number.
-  const read = readYaml(readFileSync(file, 'utf8'), 'as-written');
-  if (read.problem !== undefined) {
-    errors.push({ input: projectFileName, value: file, problem: `is not YAML: ${read.problem}` });
-=======
   if (inspectPath(file) === 'absent') return {};
   const { text: yaml, problem: unreadable } = readInputFile(file);
   if (unreadable !== undefined) {
     errors.push({ input: projectFileName, value: file, problem: unreadable });
     return {};
   }
-  let content: unknown;
-  try {
-    content = parseYaml(yaml) ?? {};
-  } catch (error) {
-    const problem = `is not YAML: ${messageOf(error).split('\n')[0]}`;
-    errors.push({ input: projectFileName, value: file, problem });
->>>>>>> main
+  // Inputs are text, and keep theirs: 1.30 is a version, and no number.
+  const read = readYaml(yaml, 'as-written');
+  if (read.problem !== undefined) {
+    errors.push({ input: projectFileName, value: file, problem: `is not YAML: ${read.problem}` });
     return {};
   }
   const content = read.value ?? {};

@@ -1,13 +1,9 @@
 /** A user's kubeconfig, read as kubectl reads it: which files, how they are merged, which context. It is never written. */
 import path from 'node:path';
-<<<<<<< HEAD
-import { readYaml } from './read-yaml.ts';
-import { writeYaml } from './write-yaml.ts';
-=======
-import { dump, load } from 'js-yaml';
 import { homeDirectory } from '../core/user-directories.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
->>>>>>> main
+import { readYaml } from './read-yaml.ts';
+import { writeYaml } from './write-yaml.ts';
 
 /** The way to one cluster, out of a user's kubeconfig. */
 export interface UserKubeconfig {
@@ -159,21 +155,11 @@ function describePod(env: NodeJS.ProcessEnv): UserKubeconfig {
 
 /** Adds a file to those before it, whose entries win. @returns what is wrong with it. */
 function mergeFile(merged: Merged, file: string): string | undefined {
-<<<<<<< HEAD
-  if (!statSync(file).isFile()) return 'is not a file';
-  const read = readYaml(readFileSync(file, 'utf8'));
-  if (read.problem !== undefined) return `cannot be read as YAML: ${read.problem}`;
-  const content = read.value ?? {};
-=======
   const { text, problem } = readInputFile(file);
   if (problem !== undefined) return problem;
-  let content: unknown;
-  try {
-    content = load(text) ?? {};
-  } catch (error) {
-    return `cannot be read as YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
-  }
->>>>>>> main
+  const read = readYaml(text);
+  if (read.problem !== undefined) return `cannot be read as YAML: ${read.problem}`;
+  const content = read.value ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return 'is not a kubeconfig';
   const config = content as Record<string, unknown>;
   for (const [list, kind, into] of [
