@@ -95,6 +95,15 @@ async function outcomeOf({ results, runAttempt = 1, jobResults = {}, expected = 
   }
 }
 
+/** An attempt: the roll-up is not green. */
+async function expectRed(roll: Roll): Promise<void> {
+  expect(await outcomeOf(roll)).not.toBe('passed');
+}
+
+async function expectOutcome(roll: Roll, outcome: string): Promise<void> {
+  expect(await outcomeOf(roll)).toBe(outcome);
+}
+
 const success: JobResults = { integration: { result: 'success' } };
 const failure: JobResults = { integration: { result: 'failure' } };
 /** What the workflow gives to the roll-up. A job with continue-on-error is a success whatever its tests say. */
@@ -126,8 +135,7 @@ testAttack(kind, 'a red job stays red whatever another job claims', async (attem
     for (const [where, setting] of settings) {
       const tryOne = (name: string, claim: object, some?: Partial<Result>) =>
         attempt(`${name}, ${where}, artifacts ${areArtifactsKnown ? 'known' : 'unknown'}`, async () => {
-          const results = [real(), forged(claim, some)];
-          expect(await outcomeOf({ ...setting, results, areArtifactsKnown })).not.toBe('passed');
+          await expectRed({ ...setting, results: [real(), forged(claim, some)], areArtifactsKnown });
         });
       for (const claimed of attempts)
         await tryOne(`attempt ${JSON.stringify(claimed)}`, { leg: { ...leg, attempt: claimed } });
@@ -198,10 +206,7 @@ testAttack(kind, 'a red attempt stays red although a later one claims to be gree
       { results: [real(), forged({ leg: { ...leg, attempt: 2, step: 'x' } })], runAttempt: 2, jobResults: success },
     ],
   ];
-  for (const [name, roll] of cases)
-    await attempt(name, async () => {
-      expect(await outcomeOf(roll)).not.toBe('passed');
-    });
+  for (const [name, roll] of cases) await attempt(name, () => expectRed(roll));
 });
 
 testAttack(kind, 'a result whose counts contradict its report is red', async (attempt) => {
@@ -212,14 +217,12 @@ testAttack(kind, 'a result whose counts contradict its report is red', async (at
         for (const extra of [-1, 0, 1]) {
           const tests = { ...noTests, passed, failed, skipped, total: passed + failed + skipped + extra };
           if (tests.total < 0 || (passed === 2 && failed + skipped + extra === 0)) continue;
-          await attempt(JSON.stringify(tests), async () => {
-            expect(await outcomeOf({ results: [forged({ tests })], jobResults: success })).not.toBe('passed');
-          });
+          await attempt(JSON.stringify(tests), () => expectRed({ results: [forged({ tests })], jobResults: success }));
         }
   for (const casesLeftOut of [1, 8, 998, 1e6])
     await attempt(`${casesLeftOut} cases left out`, async () => {
       const tests = { ...noTests, total: 2 + casesLeftOut, passed: 2 + casesLeftOut };
-      expect(await outcomeOf({ results: [forged({ tests, casesLeftOut })], jobResults: success })).not.toBe('passed');
+      await expectRed({ results: [forged({ tests, casesLeftOut })], jobResults: success });
     });
 });
 
@@ -237,9 +240,7 @@ testAttack(kind, 'a matrix job that left nothing is not filled in by one job', a
   ];
   for (const [name, results] of cases)
     for (const [where, setting] of settings)
-      await attempt(`${name}, ${where}`, async () => {
-        expect(await outcomeOf({ ...setting, results })).not.toBe('passed');
-      });
+      await attempt(`${name}, ${where}`, () => expectRed({ ...setting, results }));
 });
 
 testAttack(kind, 'honest results are what they say', async (attempt) => {
@@ -277,11 +278,6 @@ testAttack(kind, 'honest results are what they say', async (attempt) => {
       },
     ],
   ];
-  for (const [name, roll] of cases)
-    await attempt(name, async () => {
-      expect(await outcomeOf(roll)).toBe('passed');
-    });
-  await attempt('a red job', async () => {
-    expect(await outcomeOf({ results: [real()], jobResults: failure })).toBe('failed');
-  });
+  for (const [name, roll] of cases) await attempt(name, () => expectOutcome(roll, 'passed'));
+  await attempt('a red job', () => expectOutcome({ results: [real()], jobResults: failure }, 'failed'));
 });
