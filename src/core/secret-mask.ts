@@ -2,6 +2,7 @@
  * Masking: what the value of a secret looks like wherever it may turn up, and its replacement in text and in streams of
  * bytes. Every writer uses this one: the console, the log on disk, the results, the report.
  */
+import { trimEndOf } from './trim-end.ts';
 import { Transform } from 'node:stream';
 
 /** What stands where a secret stood. */
@@ -153,7 +154,7 @@ function formsOf(value: string): string[] {
 function base64Of(value: string): string[] {
   const bytes = Buffer.from(value);
   const whole = bytes.toString('base64');
-  const forms = [whole, whole.replace(/=+$/, ''), bytes.toString('base64url'), bytes.toString('hex')];
+  const forms = [whole, trimEndOf(whole, '='), bytes.toString('base64url'), bytes.toString('hex')];
   for (const before of [0, 1, 2]) {
     const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
     // Characters that also hold bits of what stands before or after are not the value's own.

@@ -1,4 +1,5 @@
 /** How values of inputs are written: text as users give it, to what it means. Pure. */
+import { trimEndOf } from '../core/trim-end.ts';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import { split as splitWords } from 'shlex';
@@ -250,7 +251,7 @@ function readMirror(line: string): RegistryMirror | string {
   if (url.username !== '' || url.password !== '')
     return `gives ${registry} a mirror with a password in its address; "docker login ${url.host}" is the place for that`;
   if (url.search !== '' || url.hash !== '') return `gives ${registry} a mirror whose address holds ? or #`;
-  return { registry, address: address.replace(/\/+$/, '') };
+  return { registry, address: trimEndOf(address, '/') };
 }
 
 /** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */

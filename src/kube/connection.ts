@@ -1,3 +1,4 @@
+import { trimEndOf } from '../core/trim-end.ts';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -187,7 +188,7 @@ export class KubeConnection {
     signal: AbortSignal,
   ): Promise<{ address: string; socketOptions: ClientOptions; renew: () => boolean }> {
     const { https, credentials } = await this.#applyCredentials(signal);
-    const server = this.#config.getCurrentCluster()!.server.replace(/\/+$/, '');
+    const server = trimEndOf(this.#config.getCurrentCluster()!.server, '/');
     const socketOptions = definedOnly(https) as ClientOptions;
     const renew = () => this.#source?.renew(credentials) ?? false;
     return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions, renew };
@@ -259,7 +260,7 @@ export class KubeConnection {
     },
   ): Promise<Dispatcher.ResponseData> {
     const { method, path, signal } = options;
-    return request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
+    return request(`${trimEndOf(this.#config.getCurrentCluster()!.server, '/')}${path}`, {
       method,
       dispatcher,
       signal,

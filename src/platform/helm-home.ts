@@ -1,3 +1,4 @@
+import { trimEndOf } from '../core/trim-end.ts';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
@@ -146,5 +147,5 @@ async function readRepositories(file: string): Promise<Result<Repository[]>> {
 }
 
 function withoutSlash(address: string): string {
-  return address.replace(/\/+$/, '');
+  return trimEndOf(address, '/');
 }

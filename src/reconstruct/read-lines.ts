@@ -1,3 +1,4 @@
+import { trimEndOf } from '../core/trim-end.ts';
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -33,7 +34,7 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     if (part.length > room) tail = (tail + part.slice(Math.max(room, part.length - tailChars))).slice(-tailChars);
   };
   const take = (): string => {
-    const line = (tail === '' ? head : `${head}\u0000${tail}`).replace(/\r+$/, '');
+    const line = trimEndOf(tail === '' ? head : `${head}\u0000${tail}`, '\r');
     head = '';
     tail = '';
     return line;

@@ -1,0 +1,128 @@
+/**
+ * Each regular expression of `src/` on texts that make a careless one quadratic. New ones are found by the syntax of the
+ * sources, so that none has to be listed here.
+ */
+import { expect } from 'vitest';
+import { type Attempt, testAttack } from './attempts.ts';
+import { readPatterns, type SourcePattern } from './read-patterns.ts';
+
+/** On texts of this length a linear expression takes some microseconds, and a quadratic one milliseconds. */
+const shortChars = 3000;
+const suspiciousMilliseconds = 1;
+/** Four times the text takes a linear expression four times as long, and a quadratic one sixteen times. */
+const growthFactor = 4;
+const mostGrowth = 9;
+/** The best of so many: a busy machine makes single runs slower, never faster. */
+const runs = 5;
+
+const units = [
+  ' ',
+  '\t',
+  '\n',
+  '\r',
+  '\r\n',
+  ' \n',
+  'a',
+  'A',
+  '0',
+  'a-',
+  'a.',
+  '0.',
+  'a/',
+  './',
+  '::',
+  ':',
+  '"',
+  "'",
+  '`',
+  '<',
+  '&',
+  '\\',
+  '@',
+];
+const moreUnits = [
+  '=',
+  ',',
+  ';',
+  '(',
+  '[',
+  '{',
+  '%',
+  '#',
+  '|',
+  '-',
+  '_',
+  '*',
+  '$',
+  'é',
+  '\u001b[',
+  '\u001b',
+  '  a',
+  'a ',
+  'a=',
+  '[a]',
+  '(a)',
+  ']',
+  '😀',
+];
+const ends = ['', '\u0000', 'a', ' '];
+
+/** Words and single characters that the expression itself asks for: what it begins to match again and again. */
+function unitsOf({ source }: RegExp): string[] {
+  const plain = source.replaceAll(/\\[sSdDwWbBpPu](?:\{[^}]*\})?/g, ' ').replaceAll('\\', '');
+  const words = plain.split(/[()[\]{}|?*+^$]+/).filter((word) => word !== '' && word.length <= 40);
+  const unique = [...new Set(words.flatMap((word) => [word, `${word} `, ` ${word}`]))];
+  return unique.slice(0, 60);
+}
+
+/** As the code does it: a global expression finds all of its matches, any other the first. */
+function apply(pattern: RegExp, text: string): void {
+  if (pattern.global) text.replace(pattern, '');
+  else pattern.exec(text);
+}
+
+function bestOf(times: number, pattern: RegExp, text: string): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < times && best > suspiciousMilliseconds / 2; run++) {
+    pattern.lastIndex = 0;
+    const start = performance.now();
+    apply(pattern, text);
+    best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
+const fill = (begin: string, unit: string, end: string, chars: number): string =>
+  begin + unit.repeat(Math.ceil(chars / unit.length)) + end;
+
+/** The texts, of those tried, on which the time of an expression grows faster than the text. */
+function findSlowTexts({ pattern }: SourcePattern): string[] {
+  const own = unitsOf(pattern);
+  const begins = ['', ...own.filter((word) => word.trim() === word).slice(0, 6)];
+  const slow: string[] = [];
+  for (const unit of new Set([...units, ...moreUnits, ...own]))
+    for (const begin of begins)
+      for (const end of begin === '' ? ends : ['\u0000']) {
+        if (bestOf(3, pattern, fill(begin, unit, end, shortChars)) < suspiciousMilliseconds) continue;
+        const short = bestOf(runs, pattern, fill(begin, unit, end, shortChars));
+        const long = bestOf(runs, pattern, fill(begin, unit, end, growthFactor * shortChars));
+        if (long > mostGrowth * short)
+          slow.push(`${JSON.stringify([begin, unit, end])} ${short.toFixed(1)} → ${long.toFixed(1)} ms`);
+        if (slow.length === 1) return slow;
+      }
+  return slow;
+}
+
+async function attemptPatterns(attempt: Attempt): Promise<void> {
+  const { patterns, dynamic } = readPatterns();
+  await attempt('every regular expression can be read from the sources', () => expect(dynamic).toEqual([]));
+  for (const one of patterns)
+    await attempt(`${one.place} ${String(one.pattern).slice(0, 100)}`, () => expect(findSlowTexts(one)).toEqual([]));
+}
+
+testAttack(
+  'quadratic regular expressions',
+  'no text makes the time of one grow faster than the text',
+  attemptPatterns,
+  300_000,
+);
