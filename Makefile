@@ -14,7 +14,7 @@ TEST ?=
 # For break-components: names of programs (all, unless they are given).
 ONLY ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up again break-components kind-down test test-attacks quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-attacks quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -51,8 +51,10 @@ test-production: images-production node_modules ## Profile production on three n
 kind-up: $(if $(filter e2e,$(TIER)),images-full,images) ## A cluster with the example's platform in it, which stays; once more: deploys what has changed (TIER=e2e)
 	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js up --tier $(TIER) $(NODE_IMAGE) --results-dir ../../k8s-test-results/$(TIER)
 
-again: image-tests ## The tests once more in that cluster, with what has changed: TEST=tests/integration/test_platform.py
-	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js again $(TEST) --tier $(TIER)
+again: rerun
+
+rerun: image-tests ## The tests once more in that cluster, with what has changed: TEST=tests/integration/test_platform.py
+	@$(WITH_LAB) cd examples/floe && node ../../dist/cli.js rerun $(TEST) --tier $(TIER)
 
 image-tests:
 	@$(WITH_LAB) docker build --quiet --tag floe-test-runner:dev --file examples/floe/tests/Dockerfile examples/floe

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { expect, test } from 'vitest';
 import { outputDocs } from '../src/action/outputs.ts';
-import { inputDocs, inputNames } from '../src/inputs/schema.ts';
+import { inputDocs } from '../src/inputs/input-docs.ts';
+import { inputNames } from '../src/inputs/schema.ts';
 
 const action = load(readFileSync(new URL('../action.yml', import.meta.url), 'utf8')) as {
   inputs: Record<string, { description: string; default?: string }>;

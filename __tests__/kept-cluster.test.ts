@@ -109,7 +109,7 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     'A Service on this machine, at http://localhost:8080; there are web, db:',
     '  kubectl --namespace floe-test port-forward service/web 8080:80',
     'To run the tests in it again, with what has changed since:',
-    '  k8s-test again --tier e2e',
+    '  k8s-test rerun --tier e2e',
     'To remove it:',
     '  k8s-test down',
   ]);

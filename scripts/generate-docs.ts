@@ -1,10 +1,12 @@
 /**
- * Writes what is told of the inputs and outputs from the one schema: all of action.yml, and the tables between the marks
- * in README.md. With `--check` nothing is written; the exit status says whether all is current.
+ * Writes what users read about inputs and outputs from the one schema: all of action.yml, and the tables between the
+ * marks in README.md and docs/reference.md. With `--check` it writes nothing, and its exit status says whether all three
+ * are current.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { outputDocs } from '../src/action/outputs.ts';
-import { inputDocs, inputNames } from '../src/inputs/schema.ts';
+import { inputDocs, inputGroups } from '../src/inputs/input-docs.ts';
+import { inputNames } from '../src/inputs/schema.ts';
 
 const root = new URL('../', import.meta.url);
 
@@ -17,16 +19,16 @@ function renderActionYml(): string {
   const entry = (name: string, description: string) => [
     `  ${name}:`,
     `    description: ${JSON.stringify(description)}`,
-    // What GitHub alone knows.
+    // Only GitHub knows it.
     ...(name === 'leg'
       ? [`    default: '{"matrix": \${{ toJSON(matrix) }}, "legs": "\${{ strategy.job-total }}"}'`]
       : []),
   ];
   return `${[
     '# Written by "npm run generate" from src/inputs/schema.ts and src/action/outputs.ts.',
-    '# Inputs have no default here, since one would overrule the project file .k8s-test.yaml; but for what GitHub alone knows.',
+    '# Inputs have no default here: it would override the project file .k8s-test.yaml. The exception is what only GitHub knows.',
     'name: Test in Kubernetes',
-    'description: Runs integration and end-to-end tests inside Kubernetes and brings home results nobody has to doubt',
+    'description: Runs integration and end-to-end tests inside Kubernetes and returns results you can trust',
     'author: floe',
     'branding:',
     '  icon: check-square',
@@ -43,25 +45,58 @@ function renderActionYml(): string {
   ].join('\n')}\n`;
 }
 
+const cell = (text: string) => text.replaceAll('|', '\\|');
+/** `<` would begin a tag; within code it is text already. */
+const prose = (text: string) =>
+  cell(text)
+    .split(/(`[^`]*`)/)
+    .map((part) => (part.startsWith('`') ? part : part.replaceAll('<', '&lt;')))
+    .join('');
+
+/** The inputs that most workflows need; all of them are in docs/reference.md. */
+const mainInputs: (typeof inputNames)[number][] = [
+  ...(['tier', 'image', 'build', 'chart', 'values', 'profile', 'command', 'args'] as const),
+  ...(['env', 'secrets', 'timeout', 'keep'] as const),
+];
+
 function renderReadme(readme: string): string {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
-  const inputs = inputNames.map(
-    (name) => `| \`${name}\` | ${inputDocs[name].default} | ${cell(inputDocs[name].description)} |`,
-  );
-  const outputs = Object.entries(outputDocs).map(([name, description]) => `| \`${name}\` | ${cell(description)} |`);
-  const withInputs = between(readme, 'inputs', ['| input | default | meaning |', '|---|---|---|', ...inputs]);
-  return between(withInputs, 'outputs', ['| output | meaning |', '|---|---|', ...outputs]);
+  const rows = mainInputs.map((name) => `| \`${name}\` | ${prose(inputDocs[name].description)} |`);
+  return between('README.md', readme, 'inputs', ['| input | meaning |', '|---|---|', ...rows]);
 }
 
-function between(text: string, mark: string, lines: string[]): string {
+function renderReference(reference: string): string {
+  const groups = Object.entries(inputGroups).flatMap(([group, title]) => [
+    `### ${title}`,
+    '',
+    '| input | default | meaning | example |',
+    '|---|---|---|---|',
+    ...inputNames
+      .filter((name) => inputDocs[name].group === group)
+      .map((name) => {
+        const { default: value, description, example } = inputDocs[name];
+        const shown = value === '' ? '' : `\`${cell(value)}\``;
+        return `| \`${name}\` | ${shown} | ${prose(description)} | \`${cell(example)}\` |`;
+      }),
+    '',
+  ]);
+  const outputs = Object.entries(outputDocs).map(([name, text]) => `| \`${name}\` | ${prose(text)} |`);
+  const withInputs = between('docs/reference.md', reference, 'inputs', ['', ...groups]);
+  return between('docs/reference.md', withInputs, 'outputs', ['| output | meaning |', '|---|---|', ...outputs]);
+}
+
+function between(file: string, text: string, mark: string, lines: string[]): string {
   const [begin, end] = [`<!-- ${mark}: begin -->`, `<!-- ${mark}: end -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`README.md lacks the marks ${begin} and ${end}`);
+  if (from === -1 || to < from) throw new Error(`${file} lacks the marks ${begin} and ${end}`);
   return `${text.slice(0, from + begin.length)}\n${lines.join('\n')}\n${text.slice(to)}`;
 }
 
-const readme = readFileSync(new URL('README.md', root), 'utf8');
-const files = { 'action.yml': renderActionYml(), 'README.md': renderReadme(readme) };
+const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
+const files = {
+  'action.yml': renderActionYml(),
+  'README.md': renderReadme(read('README.md')),
+  'docs/reference.md': renderReference(read('docs/reference.md')),
+};
 for (const [name, text] of Object.entries(files)) {
   const file = new URL(name, root);
   if (process.argv.includes('--check')) {

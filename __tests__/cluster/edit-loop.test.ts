@@ -110,7 +110,7 @@ test('a cluster that is brought up says how to get at it', () => {
 describe('an edit in a kept cluster', () => {
   test('comes to a verdict: red for the edited test, with the pod left to look at, and nothing deployed again', async () => {
     writeTest('assert read() == "second"');
-    const end = await call(['again', edited]);
+    const end = await call(['rerun', edited]);
     expect(end.status, end.output).toBe(1);
     expect(end.verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { total: 1, failed: 1 } });
     expect(end.output).toContain(`loaded: ${names.tests}`);
@@ -125,7 +125,7 @@ describe('an edit in a kept cluster', () => {
 
   test('of the program under test is what the tests see, although no line of the chart has changed', async () => {
     buildWeb('second');
-    const end = await call(['again', edited]);
+    const end = await call(['rerun', edited]);
     expect(end.verdict?.failure, end.output).toBeNull();
     expect(end.output).toContain(`loaded: ${names.web}`);
     expect(end.output).toMatch(/restarted, for their images have changed: web-/);

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { split } from 'shlex';
+import { commandDocs } from '../../src/cli/help.ts';
 import { inputNames } from '../../src/inputs/schema.ts';
 import { root } from './read-snippets.ts';
 
@@ -13,11 +14,9 @@ const foreign = new Set(
 );
 
 const makefile = readFileSync(path.join(root, 'Makefile'), 'utf8');
-const targets = new Set([...makefile.matchAll(/^([\w./-]+):/gm)].map(([, target]) => target));
+const targets = new Set([...makefile.matchAll(/^([\w./ -]+):/gm)].flatMap(([, target]) => target?.split(' ')));
 const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: object };
-/** As the usage lists them. */
-const usage = readFileSync(path.join(root, 'src/cli/command-line.ts'), 'utf8');
-const cliCommands = new Set([...usage.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, command]) => command));
+const cliCommands = new Set<string>(Object.keys(commandDocs));
 
 /** Every word that cannot be right: no such target, script, file, flag or program. */
 export function checkCommands(text: string): string[] {

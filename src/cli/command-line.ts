@@ -1,14 +1,16 @@
-/** What the command line can be told: `run`, `up`, `again`, `report`, `doctor`, `down`. */
-
+/** The commands of the command line: `run`, `up`, `rerun`, `report`, `doctor` and `down`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import leven from 'leven';
+import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
-import { exitStatusOf, succeed } from '../core/outcome.ts';
+import { exitStatusOf, type Failure, succeed } from '../core/outcome.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
-import { inputDocs, inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
+import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
   abortOnSignals,
+  type BegunRun,
   beginRun,
   bundledChart,
   findWorkDir,
@@ -26,47 +28,52 @@ import { rollUp } from '../roll-up/roll-up.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from '../state/kept-cluster.ts';
 import { RunRecord } from '../state/run-record.ts';
 import { examine } from './doctor.ts';
+import { type CommandName, commandDocs, renderCommandHelp, renderHelp } from './help.ts';
 import { renderChecks } from './render-checks.ts';
 import { TerminalDoor, wantsColour } from './terminal-door.ts';
 
-const usage = `k8s-test: runs tests inside Kubernetes and brings home results nobody has to doubt.
-
-  run      the whole pipeline: cluster, platform, tests, results, teardown
-  up       a cluster with the platform in it, which stays; called again, what has changed is deployed
-  again    runs the tests in the cluster that was kept last for the tier, after what has changed is deployed
-  report   all results below k8s-test-results/ (or --legs) as one summary, junit.xml and report.html
-  doctor   what this machine has, and what it lacks
-  down     removes what kept or interrupted runs left behind
-
-Every input of the action is a flag, as in: run --tier integration --image floe-test-runner:dev
-A flag that takes lines may be given several times. again takes the flags by which its cluster was made, and its own in
-their place. Words before them, and all behind --, are what to run in place of all tests, as in:
-again tests/integration/test_platform.py, again -- tests/integration -k postgres
-
-${inputNames.map((name) => `  --${name.padEnd(18)} ${inputDocs[name].description}`).join('\n')}`;
-
 /** Exit status. */
 const wrongInput = 3;
+const machineTrouble = 2;
 
 /** Runs one command and returns its exit status. */
 export async function runCommand(args: string[]): Promise<number> {
-  const [command, ...rest] = args;
-  if (command === 'run') return run(rest);
-  if (command === 'up') return up(rest);
-  if (command === 'again') return again(rest);
-  if (command === 'report') return report(rest);
-  if (command === 'doctor') return doctor(rest);
-  if (command === 'down' && rest.length === 0) return down();
-  const isHelp = command === undefined || ['help', '--help', '-h'].includes(command);
-  (isHelp ? process.stdout : process.stderr).write(isHelp ? `${usage}\n` : `unknown: ${args.join(' ')}\n\n${usage}\n`);
-  return isHelp && command !== undefined ? 0 : wrongInput;
+  const [word, ...rest] = args;
+  // The name that `rerun` had first.
+  const name = word === 'again' ? 'rerun' : word;
+  if (name === '--version') return show(manifest.version);
+  if (name === 'help' && rest.length === 1) return runCommand([...rest, '--help']);
+  if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp());
+  if (name === undefined) return refuse(renderHelp());
+  if (!isCommand(name)) return refuse(`${describeUnknown(name)}\n\n${renderHelp()}`);
+  // Behind `--` the words are those of the test command.
+  const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
+  if (name === 'down' && rest.length > 0) return refuse(`down takes no arguments: ${rest.join(' ')}`);
+  return { run, up, rerun, report, doctor, down }[name](rest);
+}
+
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(commandDocs, word);
+}
+
+function describeUnknown(word: string): string {
+  const near = Object.keys(commandDocs).find((name) => leven(word, name) <= 2);
+  return `${JSON.stringify(word)} is not a command${near === undefined ? '' : `; did you mean ${near}?`}`;
+}
+
+function show(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
 }
 
 async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
   if (inputs.mode === 'report') return report(args);
-  const { end, record, door } = await runHere(inputs, { request: describeRequest(args) });
+  const begun = beginRun(process.env);
+  if (!begun.ok) return refuseToBegin(begun.failure);
+  const { end, record, door } = await runHere(inputs, begun.value, { request: describeRequest(args) });
   if (!(await keepIfAsked(inputs.keep, end, record, (line) => door.say(line)))) await addTeardown(end, record, door);
   return showEnd(end);
 }
@@ -78,7 +85,10 @@ async function up(args: string[]): Promise<number> {
   if (inputs.tier === 'unit') return refuse('tier unit has neither a cluster nor a platform');
   const kept = findKept(RunRecord.list(recordDirectory(process.env)), whichKept(inputs.tier));
   if (kept !== undefined) return enter(kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
-  const { end, record, door } = await runHere(inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  const begun = beginRun(process.env);
+  if (!begun.ok) return refuseToBegin(begun.failure);
+  const how = { request: describeRequest(args), isOnlyPlatform: true };
+  const { end, record, door } = await runHere(inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
     await addTeardown(end, record, door);
     return showEnd(end);
@@ -88,7 +98,7 @@ async function up(args: string[]): Promise<number> {
 }
 
 /** Runs the tests in the kept cluster. */
-async function again(args: string[]): Promise<number> {
+async function rerun(args: string[]): Promise<number> {
   const { tests, flags } = splitTests(args);
   const call = whichKept(readFlags(flags).given.tier ?? 'integration');
   const records = RunRecord.list(recordDirectory(process.env));
@@ -129,7 +139,9 @@ async function enter(
   if (owner !== undefined)
     return refuse(`the kept cluster ${standing!.cluster.name} is in use by another run (process ${owner.pid})`);
   try {
-    const { end, record, door } = await runHere(inputs, { ...how, kept });
+    const begun = beginRun(process.env);
+    if (!begun.ok) return refuseToBegin(begun.failure);
+    const { end, record, door } = await runHere(inputs, begun.value, { ...how, kept });
     if (how.request !== undefined && end.verdict.cluster !== null)
       kept.stand({ ...kept.content.standing!, ...how.request });
     await addTeardown(end, record, door);
@@ -150,6 +162,7 @@ async function tellUp(end: RunEnd, record: RunRecord, door: TerminalDoor): Promi
 /** Runs the pipeline on this terminal, with a record of its own. */
 async function runHere(
   inputs: Inputs,
+  { record, workDir }: BegunRun,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
 ): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
   const door = new TerminalDoor(process.stdout, process.env);
@@ -161,7 +174,6 @@ async function runHere(
   signal.addEventListener('abort', () =>
     door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
   );
-  const { record, workDir } = beginRun(process.env);
   const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
     await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
     throw bug;
@@ -184,6 +196,12 @@ function definedOnly(given: RawInputs): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
   );
+}
+
+/** The machine has no place for a run. */
+function refuseToBegin({ reason, hint }: Failure): number {
+  process.stderr.write(`${reason}. Fix: ${hint}\n`);
+  return machineTrouble;
 }
 
 function refuse(why: string): number {

@@ -15,7 +15,7 @@ export interface KeptView {
   /** The test pod and its container; undefined where none was started. */
   pod: { name: string; container: string } | undefined;
   services: { name: string; port: number }[];
-  /** The tier that `again` is to be told; undefined where it cannot be used. */
+  /** The tier that `rerun` is to be told; undefined where it cannot be used. */
   againTier: string | undefined;
 }
 
@@ -59,7 +59,7 @@ export function tellKept(view: KeptView): string[] {
   if (view.againTier !== undefined)
     lines.push(
       'To run the tests in it again, with what has changed since:',
-      `  ${nameCommand(`again --tier ${view.againTier}`)}`,
+      `  ${nameCommand(`rerun --tier ${view.againTier}`)}`,
     );
   lines.push('To remove it:', `  ${nameCommand('down')}`);
   return lines;
