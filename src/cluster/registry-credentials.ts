@@ -2,12 +2,13 @@
  * Credentials for registries, from the docker config of whoever runs us: what `docker login` left there, or what the
  * credential helpers that it names give. Only those that are asked for are read, and none is ever printed.
  */
-import { trimEndOf } from '../core/trim-end.ts';
+
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { toOneLine } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 import { homeDirectory } from '../core/user-directories.ts';
 import { runProgram } from '../tools/run-program.ts';
 

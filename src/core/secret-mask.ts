@@ -2,8 +2,9 @@
  * Masking: what the value of a secret looks like wherever it may turn up, and its replacement in text and in streams of
  * bytes. Every writer uses this one: the console, the log on disk, the results, the report.
  */
-import { trimEndOf } from './trim-end.ts';
+
 import { Transform } from 'node:stream';
+import { trimEndOf } from './trim-end.ts';
 
 /** What stands where a secret stood. */
 const stars = '***';

@@ -2,8 +2,9 @@
  * A Job of the user's own: what its manifests say, everything that is wrong with them at once, and where its results will
  * lie. Pure: a file and the output of `helm template` are read by the same words.
  */
-import { trimEndOf } from '../core/trim-end.ts';
+
 import { loadAll } from 'js-yaml';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
 export interface Manifest {

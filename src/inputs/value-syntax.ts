@@ -1,10 +1,11 @@
 /** How values of inputs are written: text as users give it, to what it means. Pure. */
-import { trimEndOf } from '../core/trim-end.ts';
+
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
 import { shortestSecret } from '../core/secret-mask.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
 export interface VolumeMount {
@@ -24,9 +25,9 @@ const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
 
 /** Seconds in a duration such as `90s`, `20m` or `1h30m`; undefined when it is none, or is zero. */
 export function parseDuration(text: string): number | undefined {
-  if (!/^(\d+[hms])+$/.test(text)) return undefined;
+  if (!/^(\d{1,15}[hms])+$/.test(text)) return undefined;
   let seconds = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
+  for (const [, count, unit] of text.matchAll(/(\d{1,15})([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
   return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
 }
 

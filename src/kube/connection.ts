@@ -1,4 +1,3 @@
-import { trimEndOf } from '../core/trim-end.ts';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -10,6 +9,7 @@ import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
 import { quoteValue } from '../core/quote-value.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
 import { type CredentialSource, type Credentials, type ExecConfig, ExecPlugin, fileSource } from './credentials.ts';
 import type { Job } from './objects.ts';

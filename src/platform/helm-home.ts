@@ -1,9 +1,9 @@
-import { trimEndOf } from '../core/trim-end.ts';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import * as v from 'valibot';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 

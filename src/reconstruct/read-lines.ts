@@ -1,6 +1,6 @@
-import { trimEndOf } from '../core/trim-end.ts';
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** Of a line that is too long to keep whole, so much of its end. */
 const tailChars = 500;
