@@ -36,8 +36,12 @@ export interface InputError {
 /** Raw text of inputs, by name; what is not given is absent. */
 export type RawInputs = Partial<Record<string, string>>;
 
+/** How far the project file is trusted. */
+export const trustLevels = ['all', 'safe', 'none'] as const;
+
 export const schema = v.object({
   tier: v.optional(oneOf(tierNames), 'integration'),
+  'project-file': v.optional(oneOf(trustLevels)),
   profile: v.optional(
     matching(/^[a-z0-9][a-z0-9-]*$/, 'is not the name of a profile; choose minimal, full, production or none'),
   ),
