@@ -1,7 +1,7 @@
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { JUnitReport } from '../junit/junit-report.ts';
+import { type JUnitReport, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import type { TakenFiles } from './take-files.ts';
 
@@ -49,11 +49,13 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const { name, reason, isDirectory } of leftOut)
     if (isDirectory === true || matches(name))
       results.unreadable.push({ file: name, reason: `it was left out: ${reason}` });
+  const totals = startTotals();
   for (const file of taken.files) {
     options.signal.throwIfAborted();
     const from = path.join(options.takenDir, file);
+    const before = { ...totals };
     const reading = matches(file)
-      ? await readJUnit(from, { file, exitCode: options.exitCode, signal: options.signal })
+      ? await readJUnit(from, { file, exitCode: options.exitCode, totals, signal: options.signal })
       : undefined;
     if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
       results.otherFiles++;
@@ -63,12 +65,16 @@ export async function collectResults(options: CollectOptions): Promise<Collected
     const to = path.join(options.junitDir, file);
     await mkdir(path.dirname(to), { recursive: true });
     await rename(from, to);
-    if (mtimeMs < options.notBefore) results.stale.push(file);
-    else if (reading.ok) {
+    if (mtimeMs < options.notBefore) {
+      results.stale.push(file);
+      Object.assign(totals, before);
+    } else if (reading.ok) {
       results.reports.push(reading.value);
       results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
     } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
   }
+  if (totals.warningsLeftOut > 0)
+    results.warnings.push(`the reports gave cause for ${totals.warningsLeftOut} more warnings`);
   return results;
 }
 
