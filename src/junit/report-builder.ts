@@ -15,6 +15,7 @@ import {
 } from './case-problems.ts';
 import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
 import { locateFailure, samePath } from './locate-failure.ts';
+import type { ReportSink } from './report-sink.ts';
 import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
 
 type Attributes = Record<string, string>;
@@ -61,7 +62,7 @@ const maxProperties = 20;
 /** Room for the note with which the sieve marks what it left out. */
 const cutNoteChars = 100;
 
-export class ReportBuilder {
+export class ReportBuilder implements ReportSink {
   /** More of a value than is shown, since names are compared in full to find repeated cases. */
   readonly valueChars: number;
 
@@ -179,11 +180,9 @@ export class ReportBuilder {
     } else if ((name === 'testsuite' || name === 'testsuites') && open === undefined) this.#endSuite(name);
   }
 
-  finish(sieve: XmlSieve): JUnitReport {
-    if (sieve.filteredChars > 0)
-      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
-    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
-    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+  /** All of it, once the file has ended. */
+  finish(sieve?: XmlSieve): JUnitReport {
+    if (sieve !== undefined) this.#warnOfSieve(sieve);
     if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
     if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
     if (this.#propertiesLeftOut > 0)
@@ -196,6 +195,13 @@ export class ReportBuilder {
     if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
     if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
     return this.tell();
+  }
+
+  #warnOfSieve(sieve: XmlSieve): void {
+    if (sieve.filteredChars > 0)
+      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
+    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
+    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
   }
 
   /** All that was read so far. */

@@ -57,27 +57,39 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const { name } of left) await rm(path.join(options.writtenDir, name), { force: true });
   const leftOut = describeLeftOut(left, options.limits);
   if (leftOut !== undefined) results.warnings.push(leftOut);
+  const foreign: string[] = [];
   for (const file of kept.map((one) => one.name).sort()) {
     options.signal.throwIfAborted();
-    const from = path.join(options.writtenDir, file);
-    const reading = isReport(file)
-      ? await readJUnit(from, { file, exitCode: options.exitCode, signal: options.signal })
-      : undefined;
-    if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
-      results.otherFiles++;
-      continue;
-    }
-    const { mtimeMs } = await lstat(from);
-    const to = path.join(options.junitDir, file);
-    await mkdir(path.dirname(to), { recursive: true });
-    await rename(from, to);
-    if (mtimeMs < options.notBefore) results.stale.push(file);
-    else if (reading.ok) {
-      results.reports.push(reading.value);
-      results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
-    } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
+    if (!isReport(file)) results.otherFiles++;
+    else if (!(await takeReport(file, false, options, results))) foreign.push(file);
   }
+  // A tool that writes JUnit beside a format of its own tells the same tests in both.
+  const hasReport = results.reports.length + results.unreadable.length > 0;
+  for (const file of foreign) if (hasReport || !(await takeReport(file, true, options, results))) results.otherFiles++;
   return results;
+}
+
+/** Reads a file, and where it is a report moves it to the others; whether it was one. */
+async function takeReport(
+  file: string,
+  otherFormats: boolean,
+  options: CollectOptions,
+  results: CollectedResults,
+): Promise<boolean> {
+  const { exitCode, signal } = options;
+  const from = path.join(options.writtenDir, file);
+  const reading = await readJUnit(from, { file, exitCode, otherFormats, signal });
+  if (!reading.ok && reading.foreignRoot !== undefined) return false;
+  const { mtimeMs } = await lstat(from);
+  const to = path.join(options.junitDir, file);
+  await mkdir(path.dirname(to), { recursive: true });
+  await rename(from, to);
+  if (mtimeMs < options.notBefore) results.stale.push(file);
+  else if (reading.ok) {
+    results.reports.push(reading.value);
+    results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
+  } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
+  return true;
 }
 
 function withPartial(partial: JUnitReport | undefined): { partial?: JUnitReport } {
