@@ -18,7 +18,8 @@ const folders = {
   cluster: ['core', 'inputs', 'tools', 'kube'],
   results: ['core', 'inputs', 'tools', 'state', 'kube', 'junit', 'report', 'cluster'],
   job: ['core', 'inputs', 'kube', 'diagnose', 'reconstruct'],
-  platform: ['core', 'inputs', 'tools', 'kube', 'diagnose'],
+  // cluster: the network is tried from a node, which is a container of docker.
+  platform: ['core', 'inputs', 'tools', 'kube', 'diagnose', 'cluster'],
   'roll-up': ['core', 'inputs', 'junit', 'report', 'results'],
   pipeline: [
     'core',

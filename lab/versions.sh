@@ -56,3 +56,7 @@ PROMETHEUS_VERSION=2.42.0
 # the same Go modules.
 EXTERNAL_SECRETS_VERSION=0.19.2
 METRICS_SERVER_VERSION=0.8.0
+
+# The docker that runs beside this machine's own (lab/docker28): the first version that will do, and the suite that has it.
+DOCKER28_SUITE=forky
+DOCKER28_VERSION=28.5.2

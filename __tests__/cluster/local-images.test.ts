@@ -101,6 +101,6 @@ test('an image that is named by its digest is loaded under that very name', asyn
 test('an image that a node has already is not loaded again', async () => {
   const { nodes } = inject('cluster');
   const signal = AbortSignal.timeout(60_000);
-  expect(await loadImages([testImage], nodes, signal)).toEqual({ ok: true, value: [] });
-  expect(await loadImages([testImage], nodes, signal)).toEqual({ ok: true, value: [] });
+  expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
+  expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
 });

@@ -36,7 +36,7 @@ export async function loadPlatformImages(cluster: ReadyCluster, wanted: string[]
     const there = ctr(node, 'ls', '--quiet').split('\n');
     const missing = wanted.filter((name) => !there.includes(`${sharedRegistry}/${images.get(name)}`));
     if (missing.length === 0) continue;
-    const loaded = await loadImages(missing, [node], AbortSignal.timeout(300_000));
+    const loaded = await loadImages(missing, [node], { signal: AbortSignal.timeout(300_000) });
     if (!loaded.ok) throw new Error(loaded.failure.reason);
     for (const local of missing) {
       const name = local.includes('/') ? `docker.io/${local}` : `docker.io/library/${local}`;

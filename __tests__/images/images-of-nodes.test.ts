@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { isInNode, listImagesOfNode, nameInNode } from '../../src/cluster/load-images.ts';
+import {
+  findSnapshotter,
+  isForPlatform,
+  isInNode,
+  listImagesOfNode,
+  nameInNode,
+} from '../../src/cluster/load-images.ts';
 import { registryOf } from '../../src/cluster/registry-credentials.ts';
 import { findSimilar } from '../../src/cluster/similar-images.ts';
 
@@ -36,6 +42,59 @@ describe('an image that a node has', () => {
   test('under another tag is another', () => expect(isInNode('runner:1', 'sha256:7378', there)).toBe(false));
   test('by its digest is the same whoever made it', () => expect(isInNode(`r:5000/x@${digest}`, '', there)).toBe(true));
   test('whose ID nobody knows is loaded', () => expect(isInNode('runner:dev', '', there)).toBe(false));
+});
+
+describe('the snapshotter that an import unpacks with', () => {
+  // Of `containerd config dump`: what of it could be taken for the setting.
+  const of16 = `
+disabled_plugins = []
+version = 2
+
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    sandbox_image = "registry.k8s.io/pause:3.6"
+    [plugins."io.containerd.grpc.v1.cri".containerd]
+      default_runtime_name = "runc"
+      snapshotter = "native"
+      [plugins."io.containerd.grpc.v1.cri".containerd.default_runtime]
+        base_runtime_spec = ""
+  [plugins."io.containerd.snapshotter.v1.overlayfs"]
+    root_path = ""
+`;
+  const of21 = `
+version = 3
+
+[plugins]
+  [plugins.'io.containerd.cri.v1.images']
+    snapshotter = 'fuse-overlayfs'
+    disable_snapshot_annotations = true
+    [plugins.'io.containerd.cri.v1.images'.pinned_images]
+      sandbox = 'registry.k8s.io/pause:3.10.1'
+  [plugins.'io.containerd.cri.v1.runtime']
+      [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes]
+        [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+          snapshotter = ''
+`;
+  test.each([
+    ['containerd 1.6', of16, 'native'],
+    ['containerd 2.1', of21, 'fuse-overlayfs'],
+    ['a config that names none', 'version = 3\n', undefined],
+    ['one of a runtime alone', of21.replace("snapshotter = 'fuse-overlayfs'", ''), undefined],
+  ])('of %s is the one that pods get', (_, config, snapshotter) => {
+    expect(findSnapshotter(config)).toBe(snapshotter);
+  });
+});
+
+test.each([
+  ['linux/amd64', 'linux/amd64', true],
+  ['linux/arm64', 'linux/arm64', true],
+  ['linux/arm64/v8', 'linux/arm64', true],
+  ['linux/arm64', 'linux/amd64', false],
+  ['windows/amd64', 'linux/amd64', false],
+  // `docker import` and archives made by hand may say nothing.
+  ['linux/', 'linux/amd64', true],
+])('an image for %s on nodes of %s: may be loaded: %s', (image, node, may) => {
+  expect(isForPlatform(image, node)).toBe(may);
 });
 
 describe('what may have been meant', () => {

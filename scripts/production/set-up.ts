@@ -48,7 +48,7 @@ export async function fillNodes(workers: string[], controlPlane: string, testsIm
   ] as const) {
     const found = await Promise.all(names.map((name) => inspectLocalImage(name, signal)));
     const local = names.filter((_, i) => found[i] !== undefined);
-    const loaded = await loadImages(local, [...nodes], signal);
+    const loaded = await loadImages(local, [...nodes], { signal });
     if (!loaded.ok) throw new Error([loaded.failure.reason, ...loaded.failure.evidence].join('\n'));
     say(`${local.length} of ${names.length} images are in ${nodes.join(', ')}, the others are theirs to pull`);
   }

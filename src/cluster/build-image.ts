@@ -1,5 +1,6 @@
-import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
+import { describeEnd } from '../tools/run-program.ts';
+import { hasBuildFlag, hasBuildx, inspectLocalImage, runBuild } from './docker.ts';
 import { showStep } from './show-step.ts';
 
 export interface ImageBuild {
@@ -37,7 +38,7 @@ export async function buildImage(
   const lines: string[] = [];
   const file = build.dockerfile === undefined ? [] : ['--file', build.dockerfile];
   const { env, flags } = await chooseBuilder(signal);
-  const run = await runProgram('docker', ['build', ...flags, '--tag', build.tag, ...file, build.context], {
+  const run = await runBuild([...flags, '--tag', build.tag, ...file, build.context], {
     signal,
     env,
     onLine: (line) => {
@@ -48,7 +49,7 @@ export async function buildImage(
     },
   });
   signal.throwIfAborted();
-  if (run.exitCode === 0) return succeed(undefined);
+  if (run.exitCode === 0) return findBuilt(build, signal);
   const said = lines.findLast((line) => /error|failed|returned a non-zero code/i.test(line)) ?? lines.at(-1);
   return fail('image', `docker build of ${build.context} failed: ${said?.trim() ?? describeEnd(run)}`, {
     hint: `Try it by hand: docker build ${file.join(' ')}${file.length > 0 ? ' ' : ''}${build.context}`,
@@ -56,27 +57,25 @@ export async function buildImage(
   });
 }
 
-/** Gives an image one more name. */
-export async function nameImage(image: string, name: string, signal: AbortSignal): Promise<void> {
-  const run = await runProgram('docker', ['image', 'tag', image, name], { signal, timeoutSeconds: 60 });
-  if (run.exitCode !== 0) throw new Error(`docker image tag: ${toOneLine(run.stderr || describeEnd(run))}`);
-}
-
-/** Takes an image's name away, and the image with it when that was its last; layers stay in docker's cache. */
-export async function removeImage(name: string, signal: AbortSignal): Promise<void> {
-  const run = await runProgram('docker', ['image', 'rm', '--no-prune', name], { signal, timeoutSeconds: 60 });
-  if (run.exitCode !== 0 && !/no such image/i.test(run.stderr))
-    throw new Error(`docker image rm: ${toOneLine(run.stderr || describeEnd(run))}`);
+/** A build may end well and leave its image where docker does not have it, which then nobody could load into nodes. */
+async function findBuilt({ context, tag }: ImageBuild, signal: AbortSignal): Promise<Result<undefined>> {
+  if ((await inspectLocalImage(tag, signal)) !== undefined) return succeed(undefined);
+  signal.throwIfAborted();
+  const builder = process.env.BUILDX_BUILDER;
+  const by = builder === undefined ? 'its builder' : `builder ${builder} (BUILDX_BUILDER)`;
+  return fail('image', `docker build of ${context} succeeded, but docker does not have ${tag}: ${by} kept the image`, {
+    hint: 'Let docker build with its own builder: unset BUILDX_BUILDER, or run "docker buildx use default" before.',
+  });
 }
 
 /**
  * A docker whose BuildKit is not installed refuses to build until it is told to use the classic builder; and that one
- * leaves the container of a step that failed behind, unless it is told not to.
+ * leaves the containers of a failed build. A builder of buildx that is not docker's own (BUILDX_BUILDER, or
+ * `docker buildx install`) keeps what it builds to itself unless it is told to load it.
  */
 async function chooseBuilder(signal: AbortSignal): Promise<{ env: Record<string, string>; flags: string[] }> {
   const classic = { env: { DOCKER_BUILDKIT: '0' }, flags: ['--force-rm'] };
-  if (process.env.DOCKER_BUILDKIT !== undefined)
-    return process.env.DOCKER_BUILDKIT === '0' ? classic : { env: {}, flags: [] };
-  const probe = await runProgram('docker', ['buildx', 'version'], { signal, timeoutSeconds: 30 });
-  return probe.exitCode === 0 ? { env: {}, flags: [] } : classic;
+  const wanted = process.env.DOCKER_BUILDKIT;
+  if (wanted === '0' || (wanted === undefined && !(await hasBuildx(signal)))) return classic;
+  return { env: {}, flags: (await hasBuildFlag('--load', {}, signal)) ? ['--load'] : [] };
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { KubeConnection } from '../kube/connection.ts';
 import { makeChildEnvironment } from '../tools/child-environment.ts';
+import { execCall } from './docker.ts';
 
 export interface ClaimOptions {
   connection: KubeConnection;
@@ -52,8 +53,8 @@ async function runInNode(
   options: { stdin?: Buffer; onStdout: (chunk: Buffer) => Promise<void> | void; signal: AbortSignal },
 ): Promise<{ exitCode: number; stderr: string }> {
   options.signal.throwIfAborted();
-  const args = ['exec', '--interactive', node, ...command];
-  const child = spawn('docker', args, { signal: options.signal, env: makeChildEnvironment() });
+  const call = execCall(node, command, { interactive: true });
+  const child = spawn(call.command, call.args, { signal: options.signal, env: makeChildEnvironment() });
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));

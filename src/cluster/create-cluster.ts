@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
-import { listNodeContainers } from './docker.ts';
+import { listNodeContainers, removeContainers } from './docker.ts';
 import { showStep } from './show-step.ts';
 
 export interface KindCluster {
@@ -18,10 +18,14 @@ export interface KindCluster {
   kubeconfigPath: string;
   /** Directory of ours for the config. */
   workDir: string;
+  /** Docker network of the nodes, in place of kind's own. */
+  network?: string | undefined;
 }
 
 const createDeadlineSeconds = 6 * 60;
 
+/** By this kind takes another docker network than its own (pkg/cluster/internal/providers/docker). */
+const networkVariable = 'KIND_EXPERIMENTAL_DOCKER_NETWORK';
 /** What the user may have set for clusters of their own, and kind would read. */
 const kindEnvironment = { KUBECONFIG: undefined, KIND_CLUSTER_NAME: undefined };
 
@@ -51,7 +55,7 @@ export async function createCluster(
   const run = await runProgram(cluster.kind, args, {
     signal: options.signal,
     timeoutSeconds: createDeadlineSeconds,
-    env: kindEnvironment,
+    env: { ...kindEnvironment, ...(cluster.network === undefined ? {} : { [networkVariable]: cluster.network }) },
     onLine: (line) => showStep('kind', line, options),
   });
   options.signal.throwIfAborted();
@@ -97,8 +101,8 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
       continue;
     }
     const ids = nodes.map((node) => node.id);
-    const run = await runProgram('docker', ['rm', '--force', '--volumes', ...ids], { signal, timeoutSeconds: 120 });
-    if (run.exitCode !== 0) throw new Error(`docker rm of the nodes of ${name} failed: ${toOneLine(run.stderr)}`);
+    const trouble = await removeContainers(ids, signal);
+    if (trouble !== '') throw new Error(`docker rm of the nodes of ${name} failed: ${trouble}`);
     removed += ids.length;
     quietSince = performance.now();
   }

@@ -1,14 +1,86 @@
-/** The questions we ask docker, through its own program, so that contexts, DOCKER_HOST and credentials are the user's. */
-import { runProgram } from '../tools/run-program.ts';
+/**
+ * The client of docker, through docker's own program, so that contexts, DOCKER_HOST and credentials are the user's. Nothing
+ * else in src/ runs docker: deadlines and the words for what went wrong are here.
+ */
+import { toOneLine } from '../core/outcome.ts';
+import { describeEnd, type ProgramCall, type ProgramRun, type RunOptions, runProgram } from '../tools/run-program.ts';
+
+/** How long docker may take to answer, where nothing is moved. */
+const questionSeconds = 60;
+const probeSeconds = 30;
+const removeSeconds = 120;
+
+function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questionSeconds): Promise<ProgramRun> {
+  return runProgram('docker', args, { signal, timeoutSeconds });
+}
+
+/** Why docker did not do what it was asked for, in one line: its own words, else how it ended. */
+export function describeDockerTrouble(run: ProgramRun): string {
+  return toOneLine(run.stderr.trim() || describeEnd(run), 300);
+}
+
+// ── the daemon ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `docker info` as JSON; `readDockerInfo` knows what it means. */
+export function askDockerInfo(signal: AbortSignal): Promise<ProgramRun> {
+  return askDocker(['info', '--format', '{{json .}}'], signal, probeSeconds);
+}
+
+/** What the daemon can do, and what its containers run on. */
+export interface DockerServer {
+  /** The version of its API that client and server agree on, such as 1.48. */
+  api: { major: number; minor: number };
+  /** As images say it: `linux/amd64`. */
+  platform: string;
+}
+
+/**
+ * The platform and the API of the daemon.
+ * @throws Error when docker does not answer.
+ */
+export async function readDockerServer(signal: AbortSignal): Promise<DockerServer> {
+  const format = '{{.Client.APIVersion}} {{.Server.Os}}/{{.Server.Arch}}';
+  const run = await askDocker(['version', '--format', format], signal);
+  signal.throwIfAborted();
+  const [, major, minor, platform] = /^(\d+)\.(\d+) (\S+)/.exec(run.stdout) ?? [];
+  if (run.exitCode !== 0 || platform === undefined) throw new Error(`docker version: ${describeDockerTrouble(run)}`);
+  return { api: { major: Number(major), minor: Number(minor) }, platform };
+}
+
+/** Whether docker has buildx, which is BuildKit's client. */
+export async function hasBuildx(signal: AbortSignal): Promise<boolean> {
+  return (await askDocker(['buildx', 'version'], signal, probeSeconds)).exitCode === 0;
+}
+
+/**
+ * Whether docker sees a file of this machine at the same path. It is asked to mount it, for a container of an image that
+ * nobody has, so that nothing is made: docker looks at mounts first, and unlike `--volume` this kind of mount makes no
+ * directory in the place of what is missing.
+ */
+export async function seesFile(file: string, signal: AbortSignal): Promise<boolean> {
+  const mount = `type=bind,source=${file},target=/seen,readonly`;
+  const image = 'k8s-test-action.invalid/nothing:none';
+  const run = await askDocker(['create', '--pull', 'never', '--mount', mount, image], signal);
+  signal.throwIfAborted();
+  // Docker's own words, and those of Docker Desktop; any other trouble says nothing about files.
+  return !/bind source path does not exist|mounts denied|not shared from the host/i.test(run.stderr);
+}
+
+// ── images ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What the local docker knows of an image. */
 export interface LocalImage {
   name: string;
-  /** The image's ID: the SHA-256 of its config. */
+  /**
+   * The image's ID: the SHA-256 of its config, or, in docker's containerd image store, of its index or its manifest; of the
+   * manifest when it was asked for one platform.
+   */
   id: string;
-  /** `name@sha256:…` as the registry knows it; empty for an image that was built here. */
+  /** `name@sha256:…` as the registry knows it; empty for an image that was built here, except in the containerd store. */
   repoDigest: string;
   architecture: string;
+  /** As `linux/arm64`, or `linux/arm/v7`. */
+  platform: string;
   user: string;
   entrypoint: string[];
   /** The image's own PYTHONPATH; undefined when it has none. */
@@ -16,25 +88,37 @@ export interface LocalImage {
   sizeBytes: number;
 }
 
-/** The image as the local docker has it; undefined when it does not. */
-export async function inspectLocalImage(name: string, signal: AbortSignal): Promise<LocalImage | undefined> {
-  const run = await runProgram('docker', ['image', 'inspect', name], { signal, timeoutSeconds: 60 });
+interface InspectedImage {
+  Id: string;
+  RepoDigests?: string[] | null;
+  Os?: string;
+  Architecture: string;
+  Variant?: string;
+  Size: number;
+  Config?: { User?: string; Entrypoint?: string[] | null; Env?: string[] | null } | null;
+}
+
+/**
+ * The image as the local docker has it; undefined when it does not.
+ * @param platform what it must be for, which docker can tell from API 1.49 on: one for another platform is undefined too.
+ */
+export async function inspectLocalImage(
+  name: string,
+  signal: AbortSignal,
+  platform?: string,
+): Promise<LocalImage | undefined> {
+  const only = platform === undefined ? [] : ['--platform', platform];
+  const run = await askDocker(['image', 'inspect', ...only, name], signal);
   if (run.exitCode !== 0) return undefined;
-  const [image] = JSON.parse(run.stdout) as [
-    {
-      Id: string;
-      RepoDigests?: string[] | null;
-      Architecture: string;
-      Size: number;
-      Config?: { User?: string; Entrypoint?: string[] | null; Env?: string[] | null } | null;
-    },
-  ];
+  const [image] = JSON.parse(run.stdout) as [InspectedImage];
   const pythonPath = image.Config?.Env?.find((one) => one.startsWith('PYTHONPATH='))?.slice('PYTHONPATH='.length);
+  const { Os: os = 'linux', Architecture: architecture, Variant: variant = '' } = image;
   return {
     name,
     id: image.Id,
     repoDigest: image.RepoDigests?.[0] ?? '',
-    architecture: image.Architecture,
+    architecture,
+    platform: [os, architecture, ...(variant === '' ? [] : [variant])].join('/'),
     user: image.Config?.User ?? '',
     entrypoint: image.Config?.Entrypoint ?? [],
     ...(pythonPath === undefined ? {} : { pythonPath }),
@@ -49,6 +133,47 @@ export async function listLocalImages(names: string[], signal: AbortSignal): Pro
   return local;
 }
 
+/** The names of all images that the local docker has; none when it cannot be asked. */
+export async function listLocalNames(signal: AbortSignal): Promise<string[]> {
+  const run = await askDocker(['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}'], signal);
+  signal.throwIfAborted();
+  return run.exitCode === 0 ? run.stdout.split('\n').filter((name) => name !== '' && !name.includes('<none>')) : [];
+}
+
+/** Gives an image one more name. */
+export async function nameImage(image: string, name: string, signal: AbortSignal): Promise<void> {
+  const run = await askDocker(['image', 'tag', image, name], signal);
+  if (run.exitCode !== 0) throw new Error(`docker image tag: ${describeDockerTrouble(run)}`);
+}
+
+/** Takes an image's name away, and the image with it when that was its last; layers stay in docker's cache. */
+export async function removeImage(name: string, signal: AbortSignal): Promise<void> {
+  const run = await askDocker(['image', 'rm', '--no-prune', name], signal);
+  if (run.exitCode !== 0 && !/no such image/i.test(run.stderr))
+    throw new Error(`docker image rm: ${describeDockerTrouble(run)}`);
+}
+
+/** Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks some. */
+export async function hasBuildFlag(flag: string, env: Record<string, string>, signal: AbortSignal): Promise<boolean> {
+  const run = await runProgram('docker', ['build', '--help'], { signal, env, timeoutSeconds: probeSeconds });
+  return run.exitCode === 0 && new RegExp(`^\\s*(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
+}
+
+/** `docker build`, which runs until the signal ends it: no build is too long by itself. */
+export function runBuild(
+  args: string[],
+  options: Pick<RunOptions, 'signal' | 'onLine'> & { env: Record<string, string> },
+): Promise<ProgramRun> {
+  return runProgram('docker', ['build', ...args], options);
+}
+
+/** `docker save` for a pipe; `platform` where docker can tell the parts of an image apart (API 1.48). */
+export function saveImagesCall(names: string[], platform: string | undefined): ProgramCall {
+  return { command: 'docker', args: ['save', ...(platform === undefined ? [] : ['--platform', platform]), ...names] };
+}
+
+// ── containers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
 export interface NodeContainer {
   id: string;
   name: string;
@@ -56,20 +181,64 @@ export interface NodeContainer {
   role: string;
 }
 
-/** The containers that are the nodes of a Kind cluster, stopped ones included. */
+/**
+ * The containers that are the nodes of a Kind cluster, stopped ones included.
+ * @throws Error when docker cannot be asked.
+ */
 export async function listNodeContainers(cluster: string, signal: AbortSignal): Promise<NodeContainer[]> {
   const filter = `label=io.x-k8s.kind.cluster=${cluster}`;
   const format = '{{.ID}} {{.Names}} {{.Label "io.x-k8s.kind.role"}}';
-  const run = await runProgram('docker', ['ps', '-a', '--filter', filter, '--format', format], {
-    signal,
-    timeoutSeconds: 60,
-  });
-  if (run.exitCode !== 0) throw new Error(`docker ps failed: ${run.stderr.trim()}`);
+  const run = await askDocker(['ps', '-a', '--filter', filter, '--format', format], signal);
+  if (run.exitCode !== 0) throw new Error(`docker ps failed: ${describeDockerTrouble(run)}`);
   return run.stdout
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [id, name, role] = line.split(' ');
-      return { id: id!, name: name!, role: role! };
+      const [id = '', name = '', role = ''] = line.split(' ');
+      return { id, name, role };
     });
+}
+
+/** Name of a container that publishes this port of the machine; undefined when there is none, or docker cannot be asked. */
+export async function findContainerOnPort(
+  wanted: { port: number; protocol: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const filter = `publish=${wanted.port}/${wanted.protocol}`;
+  const run = await askDocker(['ps', '--filter', filter, '--format', '{{.Names}}'], signal, probeSeconds);
+  return (run.exitCode === 0 ? run.stdout.trim().split('\n')[0] : '') || undefined;
+}
+
+/** What docker says of containers, a line each, in a format of Go's templates. */
+export function inspectContainers(names: string[], format: string, signal: AbortSignal): Promise<ProgramRun> {
+  return askDocker(['container', 'inspect', '--format', format, ...names], signal, probeSeconds);
+}
+
+/** Ends containers and removes them, with their anonymous volumes; an empty text, or why it could not be done. */
+export async function removeContainers(ids: string[], signal: AbortSignal): Promise<string> {
+  const run = await askDocker(['rm', '--force', '--volumes', ...ids], signal, removeSeconds);
+  return run.exitCode === 0 ? '' : describeDockerTrouble(run);
+}
+
+/** What `docker exec` needs beside the command. */
+export interface ExecOptions extends RunOptions {
+  /** With all capabilities, as unpacking an image needs them. */
+  privileged?: boolean;
+}
+
+/** Runs a command in a container, a node of Kind as a rule. Whoever calls it says how long it may take. */
+export function execInContainer(container: string, command: string[], options: ExecOptions): Promise<ProgramRun> {
+  const { privileged, ...rest } = options;
+  const call = execCall(container, command, { privileged, interactive: options.stdin !== undefined });
+  return runProgram(call.command, call.args, rest);
+}
+
+/** The same for a pipe. */
+export function execCall(
+  container: string,
+  command: string[],
+  options: { privileged?: boolean | undefined; interactive: boolean },
+): ProgramCall {
+  const flags = [...(options.interactive ? ['--interactive'] : []), ...(options.privileged ? ['--privileged'] : [])];
+  return { command: 'docker', args: ['exec', ...flags, container, ...command] };
 }

@@ -1,7 +1,7 @@
 /** Ports of the host that a user's kind-config wants, and who has them already. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { UserKindConfig } from '../inputs/user-kind-config.ts';
-import { runProgram } from '../tools/run-program.ts';
+import { findContainerOnPort } from './docker.ts';
 
 export interface WantedPort {
   port: number;
@@ -45,13 +45,8 @@ export async function findPortHolders(wanted: WantedPort[], signal: AbortSignal)
 }
 
 async function findHolder(wanted: WantedPort, signal: AbortSignal): Promise<string | undefined> {
-  const filter = `publish=${wanted.port}/${wanted.protocol}`;
-  const run = await runProgram('docker', ['ps', '--filter', filter, '--format', '{{.Names}}'], {
-    signal,
-    timeoutSeconds: 30,
-  });
-  const container = run.exitCode === 0 ? run.stdout.trim().split('\n')[0] : '';
-  if (container !== undefined && container !== '') return `container ${container}`;
+  const container = await findContainerOnPort(wanted, signal);
+  if (container !== undefined) return `container ${container}`;
   const sockets = await Promise.all(
     [wanted.protocol, `${wanted.protocol}6`].map((table) => readText(`/proc/net/${table}`)),
   );

@@ -1,4 +1,4 @@
-import { runProgram } from '../tools/run-program.ts';
+import { execInContainer } from './docker.ts';
 
 /** A process that the kernel killed for memory. */
 export interface KernelKill {
@@ -17,7 +17,7 @@ const readSeconds = 10;
  * Kind shares the kernel of the machine; where it may not be read, nothing is known and the list is empty.
  */
 export async function readKernelKills(node: string, containerId: string, signal: AbortSignal): Promise<KernelKill[]> {
-  const run = await runProgram('docker', ['exec', node, 'dmesg'], { signal, timeoutSeconds: readSeconds });
+  const run = await execInContainer(node, ['dmesg'], { signal, timeoutSeconds: readSeconds });
   return run.exitCode === 0 ? parseKernelKills(run.stdout, containerId) : [];
 }
 

@@ -10,8 +10,10 @@ export interface KindConfigOptions {
   userConfig: UserKindConfig | undefined;
   /** Number of nodes when the user's config does not list them. */
   nodes: number;
-  /** Directory of the runner that every node mounts at `nodeResultsPath`. */
-  resultsHostPath: string;
+  /** Directory of the runner that every node mounts at `nodeResultsPath`; undefined where docker does not see it. */
+  resultsHostPath: string | undefined;
+  /** Address on which the nodes' machine publishes the API server, where the config does not say; kind's own is its loopback. */
+  apiServerAddress?: string | undefined;
   /** What else every node mounts: the mirrors of registries. */
   mounts?: NodeMount[];
 }
@@ -26,10 +28,17 @@ export function renderKindConfig(options: KindConfigOptions): string {
     listed.length > 0
       ? listed
       : Array.from({ length: options.nodes }, (_, i) => ({ role: i === 0 ? 'control-plane' : 'worker' }));
-  const mounts = [{ hostPath: options.resultsHostPath, containerPath: nodeResultsPath }, ...(options.mounts ?? [])];
+  const results = options.resultsHostPath;
+  const mounts: NodeMount[] = [
+    ...(results === undefined ? [] : [{ hostPath: results, containerPath: nodeResultsPath }]),
+    ...(options.mounts ?? []),
+  ];
+  const { apiServerAddress } = options;
+  const networking = given.networking as object | undefined;
   const { name: _, ...rest } = given;
   return dump({
     ...rest,
+    ...(apiServerAddress === undefined ? {} : { networking: { apiServerAddress, ...networking } }),
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',
     nodes: nodes.map((node) => ({ ...node, extraMounts: [...(node.extraMounts ?? []), ...mounts] })),

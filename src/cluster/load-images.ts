@@ -1,16 +1,28 @@
-import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
-import { describeEnd, type ProgramRun, pipePrograms, runProgram } from '../tools/run-program.ts';
-import { inspectLocalImage, listNodeContainers, type NodeContainer } from './docker.ts';
+import { describeEnd, type ProgramRun, pipePrograms } from '../tools/run-program.ts';
+import {
+  type DockerServer,
+  execCall,
+  execInContainer,
+  inspectLocalImage,
+  type LocalImage,
+  listNodeContainers,
+  type NodeContainer,
+  readDockerServer,
+  saveImagesCall,
+} from './docker.ts';
+import { openArchive } from './image-archive.ts';
 import { registryOf } from './registry-credentials.ts';
 
 const importDeadlineSeconds = 10 * 60;
+const askSeconds = 60;
 const pollMilliseconds = 250;
+/** So long a containerd that was stopped may take to be there again. */
+const restartSeconds = 60;
+const mostRestarts = 5;
 
 const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
-/** As `kind load` calls it (pkg/cluster/nodeutils: LoadImageArchive). */
-const importCommand = [...ctrImages, 'import', '--all-platforms', '--digests', '-'];
 
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before
@@ -27,7 +39,7 @@ export async function waitForContainerd(
     options.signal.throwIfAborted();
     const machines = await listMachines(cluster, options.signal);
     for (const { name } of machines.filter((one) => !ready.has(one.name))) {
-      const probe = await runProgram('docker', ['exec', name, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q'], {
+      const probe = await execInContainer(name, [...ctrImages, 'ls', '-q'], {
         signal: options.signal,
         timeoutSeconds: 20,
       });
@@ -53,14 +65,14 @@ export async function listMachines(cluster: string, signal: AbortSignal): Promis
 export async function fillNodes(
   cluster: { name: string; nodes: number },
   wanted: { images: string[]; archives: string[]; controlPlane: boolean },
-  options: { signal: AbortSignal; say: (line: string) => void; waitingFor: (what: string) => void },
+  options: LoadOptions & { say: (line: string) => void; waitingFor: (what: string) => void },
 ): Promise<Result<undefined>> {
   const { images, archives } = wanted;
   const nodes = await waitForContainerd(cluster.name, cluster.nodes, options);
   const names = chooseNodes(nodes, wanted.controlPlane);
   if (images.length > 0)
     options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
-  const loaded = await loadImages(images, names, options.signal);
+  const loaded = await loadImages(images, names, options);
   let result: Result<undefined> = loaded.ok ? succeed(undefined) : loaded;
   for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options.signal);
   return result;
@@ -72,60 +84,216 @@ export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], contr
   return (controlPlane || workers.length === 0 ? nodes : workers).map((node) => node.name);
 }
 
+/** What may be done about an image that does not get into the nodes. */
+export interface LoadOptions {
+  signal: AbortSignal;
+  /**
+   * Asked of an image that cannot be loaded, with the reason: true leaves it to the nodes, which then pull it. Without it
+   * every image must be loaded.
+   */
+  mayBePulled?: (image: LocalImage, reason: string) => boolean;
+}
+
 /**
- * Loads images of the local docker into nodes. An image that a node has already, be it from an
- * earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
+ * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node
+ * has already, be it from an earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
  * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and what docker or
  * containerd said.
  */
-export async function loadImages(images: string[], nodes: string[], signal: AbortSignal): Promise<Result<string[]>> {
+export async function loadImages(images: string[], nodes: string[], options: LoadOptions): Promise<Result<string[]>> {
+  const { signal } = options;
   if (images.length === 0) return succeed([]);
-  const local = await Promise.all(images.map((name) => inspectLocalImage(name, signal)));
-  const ids = new Map(images.map((name, i) => [name, local[i]?.id ?? '']));
+  const server = await readDockerServer(signal);
+  const chosen = await chooseParts(images, server, options);
+  if (!chosen.ok) return chosen;
+  let wanted = chosen.value;
+  // From this version on docker can say what an image is for one platform, and hand out that part alone.
+  const platform = selectsPlatforms(server) ? server.platform : undefined;
   const loaded = new Set<string>();
   const done = await inEveryNode(nodes, signal, async (node) => {
-    const listed = await runProgram('docker', ['exec', node, ...ctrImages, 'ls'], {
-      signal,
-      timeoutSeconds: 60,
-    });
-    const there = listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
-    const missing = images.filter((name) => !isInNode(name, ids.get(name)!, there));
-    for (const name of missing) loaded.add(name);
-    const [digested, tagged] = [missing.filter(hasDigest), missing.filter((name) => !hasDigest(name))];
-    const streams = tagged.length === 0 ? [] : [{ names: tagged, command: importCommand }];
-    // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
-    for (const name of digested)
-      streams.push({
-        names: [name],
-        command: [...ctrImages, 'import', '--all-platforms', '--index-name', nameInNode(name), '-'],
-      });
-    for (const { names, command } of streams) {
-      const run = await pipePrograms(
-        [
-          { command: 'docker', args: ['save', ...names] },
-          { command: 'docker', args: ['exec', '--interactive', '--privileged', node, ...command] },
-        ],
-        { signal, timeoutSeconds: importDeadlineSeconds },
-      );
-      signal.throwIfAborted();
-      if (run.culprit !== null) return importFailure(names.join(', '), node, run.culprit.run);
+    const there = await listImagesIn(node, signal);
+    const missing = wanted.filter(({ name, id }) => !isInNode(name, id, there));
+    const importing = await readImportOptions(node, signal);
+    const together = await streamImages(missing, { node, platform, importing, signal });
+    if (together.ok) {
+      for (const { name } of missing) loaded.add(name);
+      return together;
+    }
+    // One of them spoils the stream for all: each by itself tells which one, and gets the others in.
+    for (const image of missing) {
+      const alone =
+        missing.length === 1 ? together : await streamImages([image], { node, platform, importing, signal });
+      if (alone.ok) loaded.add(image.name);
+      else if (options.mayBePulled?.(image, alone.failure.reason) === true)
+        wanted = wanted.filter((one) => one !== image);
+      else return alone;
     }
     return succeed(undefined);
   });
   return done.ok ? succeed([...loaded]) : done;
 }
 
-/** Loads the images of a tar archive, as `docker save` or an OCI build writes it, into nodes. */
-function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
-  return inEveryNode(nodes, signal, async (node) => {
-    const run = await runProgram('docker', ['exec', '--interactive', '--privileged', node, ...importCommand], {
-      signal,
-      timeoutSeconds: importDeadlineSeconds,
-      stdin: createReadStream(archive),
+/** Whether docker tells the parts of an image apart: `docker image inspect --platform` came with API 1.49. */
+function selectsPlatforms({ api }: DockerServer): boolean {
+  return api.major > 1 || (api.major === 1 && api.minor >= 49);
+}
+
+/**
+ * What the local docker has of each image for the platform of its nodes.
+ * @returns a failure of kind `image` that names both platforms where an image is for another one only.
+ */
+async function chooseParts(
+  images: string[],
+  server: DockerServer,
+  options: LoadOptions,
+): Promise<Result<LocalImage[]>> {
+  const chosen: LocalImage[] = [];
+  for (const name of images) {
+    const whole = await inspectLocalImage(name, options.signal);
+    options.signal.throwIfAborted();
+    if (whole === undefined)
+      return fail('image', `image ${name} cannot be loaded: the local docker does not have it any more`, {
+        hint: `Build it again, or: docker pull ${name}`,
+      });
+    const part = selectsPlatforms(server)
+      ? await inspectLocalImage(name, options.signal, server.platform)
+      : isForPlatform(whole.platform, server.platform)
+        ? whole
+        : undefined;
+    options.signal.throwIfAborted();
+    if (part !== undefined) {
+      chosen.push(part);
+      continue;
+    }
+    const reason = `image ${name} is for ${whole.platform}, and the nodes are ${server.platform}`;
+    if (options.mayBePulled?.(whole, reason) === true) continue;
+    return fail('image', reason, {
+      hint: `Build or pull it for the nodes: docker build --platform ${server.platform}, or docker pull --platform ${server.platform} ${name}`,
     });
-    signal.throwIfAborted();
-    return run.exitCode === 0 ? succeed(undefined) : importFailure(archive, node, run);
+  }
+  return succeed(chosen);
+}
+
+/** Whether an image for one platform runs on another: a variant that only one of them names makes no difference. Pure. */
+export function isForPlatform(image: string, node: string): boolean {
+  const [wanted, found] = [image.split('/'), node.split('/')];
+  // An image of nothing but files may name no platform at all.
+  if (wanted[1] === undefined || wanted[1] === '') return true;
+  return wanted[0] === found[0] && wanted[1] === found[1];
+}
+
+async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<string, string>> {
+  const listed = await execInContainer(node, [...ctrImages, 'ls'], { signal, timeoutSeconds: askSeconds });
+  return listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
+}
+
+interface Stream {
+  node: string;
+  /** Undefined: docker hands out all that it has of an image. */
+  platform: string | undefined;
+  importing: string[];
+  signal: AbortSignal;
+}
+
+/** Streams images from docker into one node; those that are named by a digest one by one. */
+async function streamImages(images: LocalImage[], stream: Stream): Promise<Result<undefined>> {
+  const { node, platform, importing, signal } = stream;
+  const names = images.map(({ name }) => name);
+  const [digested, tagged] = [names.filter(hasDigest), names.filter((name) => !hasDigest(name))];
+  const streams = tagged.length === 0 ? [] : [{ names: tagged, naming: [] as string[] }];
+  // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
+  for (const name of digested) streams.push({ names: [name], naming: ['--index-name', nameInNode(name)] });
+  for (const { names: saved, naming } of streams) {
+    const command = [...ctrImages, 'import', ...importing, ...naming, '-'];
+    const load = await untilContainerdStays(node, signal, async () => {
+      const calls = [saveImagesCall(saved, platform), execCall(node, command, { interactive: true, privileged: true })];
+      const run = await pipePrograms(calls, { signal, timeoutSeconds: importDeadlineSeconds });
+      signal.throwIfAborted();
+      return run.culprit === null ? undefined : run.culprit.run;
+    });
+    if (load !== undefined) return importFailure(saved.join(', '), node, load);
+  }
+  return succeed(undefined);
+}
+
+/** Loads the images of a tar archive, as `docker save` or an OCI build writes it, gzipped or not, into nodes. */
+async function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
+  const opened = await openArchive(archive);
+  if (!opened.ok) return opened;
+  return inEveryNode(nodes, signal, async (node) => {
+    const importing = await readImportOptions(node, signal);
+    const command = [...ctrImages, 'import', ...importing, '--digests', '-'];
+    const load = await untilContainerdStays(node, signal, async () => {
+      const stdin = opened.value();
+      const options = { signal, timeoutSeconds: importDeadlineSeconds, stdin, privileged: true };
+      const run = await execInContainer(node, command, options);
+      signal.throwIfAborted();
+      return run.exitCode === 0 ? undefined : run;
+    });
+    return load === undefined ? succeed(undefined) : importFailure(archive, node, load);
   });
+}
+
+/**
+ * What every import is told. As `kind load` does it (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter
+ * that the kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need
+ * not hold all that its index names, and docker's never does.
+ */
+async function readImportOptions(node: string, signal: AbortSignal): Promise<string[]> {
+  const dump = await execInContainer(node, ['containerd', 'config', 'dump'], { signal, timeoutSeconds: askSeconds });
+  const snapshotter = dump.exitCode === 0 ? findSnapshotter(dump.stdout) : undefined;
+  return snapshotter === undefined ? [] : ['--snapshotter', snapshotter];
+}
+
+/** The snapshotter that pods get in the config of containerd, 1 (version 2 of its config) or 2 (3 and later). Pure. */
+export function findSnapshotter(config: string): string | undefined {
+  let section = '';
+  for (const line of config.split('\n')) {
+    section = /^\s*\[([^[\]]+)\]\s*$/.exec(line)?.[1]?.replaceAll(/["']/g, '') ?? section;
+    const value = /^\s*snapshotter\s*=\s*["']([^"']+)["']/.exec(line)?.[1];
+    if (value !== undefined && snapshotterSections.has(section)) return value;
+  }
+  return undefined;
+}
+
+const snapshotterSections = new Set([
+  'plugins.io.containerd.grpc.v1.cri.containerd',
+  'plugins.io.containerd.cri.v1.images',
+]);
+
+/**
+ * Runs an import, and runs it again when it failed because containerd was restarted meanwhile: kind does so a few seconds
+ * after a node has started when its config has containerdConfigPatches, and systemd after a crash.
+ * @returns how the last import failed; undefined when one succeeded.
+ */
+async function untilContainerdStays(
+  node: string,
+  signal: AbortSignal,
+  load: () => Promise<ProgramRun | undefined>,
+): Promise<ProgramRun | undefined> {
+  const deadline = performance.now() + importDeadlineSeconds * 1000;
+  for (let restarts = 0; ; restarts++) {
+    const before = await readContainerdStart(node, signal);
+    const failed = await load();
+    if (failed === undefined || restarts === mostRestarts) return failed;
+    let now = await readContainerdStart(node, signal);
+    // Between its end and its new start there is none.
+    const patience = Math.min(deadline, performance.now() + restartSeconds * 1000);
+    while (now === '' && performance.now() < patience) {
+      await delay(pollMilliseconds, undefined, { signal });
+      now = await readContainerdStart(node, signal);
+    }
+    if (now === '' || now === before || performance.now() >= deadline) return failed;
+  }
+}
+
+/** Number and time of start of a node's containerd, once it answers; empty while it does not. */
+async function readContainerdStart(node: string, signal: AbortSignal): Promise<string> {
+  const script =
+    'pid=$(pgrep --exact --oldest containerd) && ctr version >/dev/null 2>&1 && cut -d" " -f1,22 "/proc/$pid/stat"';
+  const run = await execInContainer(node, ['sh', '-c', script], { signal, timeoutSeconds: askSeconds });
+  signal.throwIfAborted();
+  return run.exitCode === 0 ? run.stdout.trim() : '';
 }
 
 /** Works on one node after the other: on two cores, streams into two nodes at once took longer than one after the other. */
@@ -178,11 +346,19 @@ export function nameInNode(name: string): string {
 
 function importFailure(what: string, node: string, run: ProgramRun): Result<undefined> {
   const problem = run.stderr.trim() === '' ? describeEnd(run) : run.stderr;
-  const hint = /no space left/.test(problem)
-    ? 'The disk is full: free some, for example with docker system df.'
-    : 'Try "docker save" of these images by hand; an image that was pulled for another platform cannot be saved whole.';
   return fail('image', `loading ${toOneLine(what, 200)} into node ${node} failed: ${toOneLine(problem, 300)}`, {
-    hint,
+    hint: hintForImport(problem),
     evidence: problem.trim().split('\n').slice(-20),
   });
+}
+
+function hintForImport(problem: string): string {
+  if (/no space left/.test(problem)) return 'The disk is full: free some, for example with docker system df.';
+  if (
+    /filtered out|no match for platform|no suitable export target|does not provide the specified platform/.test(problem)
+  )
+    return 'It holds nothing for the platform of the nodes: build or pull it with --platform.';
+  if (/content digest|unexpected EOF|not found/.test(problem))
+    return 'A part of it is missing: pull or build the image again, with --platform for the platform of the nodes.';
+  return 'Try "docker save" of these images by hand.';
 }

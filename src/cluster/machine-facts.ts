@@ -5,8 +5,8 @@ import { freemem, platform } from 'node:os';
 import path from 'node:path';
 import { toOneLine } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
-import { inspectLocalImage } from './docker.ts';
+import { describeEnd, type ProgramRun } from '../tools/run-program.ts';
+import { askDockerInfo, inspectLocalImage } from './docker.ts';
 import { findPortHolders, listWantedPorts, type TakenPort } from './host-ports.ts';
 
 /** The docker daemon, when it answers. */
@@ -56,7 +56,7 @@ export async function readMachineFacts(
   inputs: Pick<Inputs, 'resultsDir' | 'kindConfig' | 'image'>,
   signal: AbortSignal,
 ): Promise<MachineFacts> {
-  const run = await runProgram('docker', ['info', '--format', '{{json .}}'], { signal, timeoutSeconds: 30 });
+  const run = await askDockerInfo(signal);
   signal.throwIfAborted();
   const { docker, rootDir } = readDockerInfo(run);
   const ports = listWantedPorts(inputs.kindConfig);
@@ -75,7 +75,7 @@ export async function readMachineFacts(
 }
 
 /** What `docker info` said, or why it could not. Pure. */
-export function readDockerInfo(run: Awaited<ReturnType<typeof runProgram>>): {
+export function readDockerInfo(run: ProgramRun): {
   docker: MachineFacts['docker'];
   rootDir: string;
 } {

@@ -1,6 +1,7 @@
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 import { connect, type KubeConnection } from '../kube/connection.ts';
 import { createCluster, deleteCluster, type KindCluster } from './create-cluster.ts';
+import { reachApi } from './reach-api.ts';
 import { waitForNodes } from './wait-for-nodes.ts';
 
 /** A Kind cluster that can take a run. */
@@ -20,6 +21,7 @@ export interface MakeOptions {
   /** Directory of the runner that its config mounts. */
   mountedHostPath: string;
   signal: AbortSignal;
+  say: (line: string) => void;
   waitingFor: (what: string) => void;
   quote: (line: string) => void;
   /** Called once its API server answers, before its nodes are ready. */
@@ -36,6 +38,9 @@ export async function makeCluster(cluster: KindCluster, options: MakeOptions): P
   const created = await createCluster(cluster, options);
   if (!created.ok) return created;
   const { name, kubeconfigPath } = cluster;
+  const reached = await reachApi(cluster, options.signal);
+  if (!reached.ok) return reached;
+  if (reached.value !== undefined) options.say(`the API server is reached at ${reached.value}`);
   const connection = connect({ kubeconfigPath });
   options.onAnswering(connection);
   const ready = await waitForNodes(connection, options.nodes, options);

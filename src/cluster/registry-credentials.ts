@@ -3,11 +3,11 @@
  * credential helpers that it names give. Only those that are asked for are read, and none is ever printed.
  */
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { toOneLine } from '../core/outcome.ts';
+import { homeDirectory } from '../core/user-directories.ts';
 import { runProgram } from '../tools/run-program.ts';
 
 export interface RegistryCredentials {
@@ -63,7 +63,7 @@ export async function readCredentials(
   registries: string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<{ credentials: RegistryCredentials[]; troubles: string[] }> {
-  const file = path.join(options.env.DOCKER_CONFIG || path.join(homedir(), '.docker'), 'config.json');
+  const file = path.join(options.env.DOCKER_CONFIG || path.join(homeDirectory() ?? '/', '.docker'), 'config.json');
   const none = (trouble: string) => ({ credentials: [], troubles: [trouble] });
   let config: DockerConfig;
   try {

@@ -1,5 +1,5 @@
 import { toOneLine } from '../core/outcome.ts';
-import { runProgram } from '../tools/run-program.ts';
+import { execInContainer } from './docker.ts';
 
 /**
  * Sends a signal to a container's first process, $1 being the container and $2 the signal. A shell that waits for its
@@ -34,8 +34,8 @@ export async function signalContainer(
   signal: AbortSignal,
 ): Promise<string> {
   const id = containerId.replace(/^containerd:\/\//, '');
-  const command = ['exec', node, 'bash', '-c', script, 'signal-container', id, name];
-  const run = await runProgram('docker', command, { signal, timeoutSeconds: 20 });
+  const command = ['bash', '-c', script, 'signal-container', id, name];
+  const run = await execInContainer(node, command, { signal, timeoutSeconds: 20 });
   if (run.exitCode === 0) return '';
   return toOneLine(run.stderr || run.error || `node ${node} did not answer in time`, 200);
 }

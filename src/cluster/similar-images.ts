@@ -1,15 +1,6 @@
 import leven from 'leven';
-import { runProgram } from '../tools/run-program.ts';
 
 const mostNames = 3;
-
-/** The names of all images that the local docker has. */
-export async function listLocalNames(signal: AbortSignal): Promise<string[]> {
-  const format = '{{.Repository}}:{{.Tag}}';
-  const run = await runProgram('docker', ['image', 'ls', '--format', format], { signal, timeoutSeconds: 60 });
-  signal.throwIfAborted();
-  return run.exitCode === 0 ? run.stdout.split('\n').filter((name) => name !== '' && !name.includes('<none>')) : [];
-}
 
 /**
  * Of names that are there, those that may have been meant by one that is not: other tags of the same image, then the same

@@ -1,8 +1,8 @@
 /** The file in which a repository keeps its defaults. */
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load as parseYaml } from 'js-yaml';
 import { messageOf } from '../core/outcome.ts';
+import { inspectPath, readInputFile } from './inspect-path.ts';
 import { type InputError, type InputName, inputNames, type RawInputs, unknownInput } from './schema.ts';
 import { type TierName, tierNames } from './tiers.ts';
 
@@ -12,10 +12,15 @@ const projectFileName = '.k8s-test.yaml';
 /** The defaults of the project file for the tier that will run; problems are added to `errors`. */
 export function readProjectFile(directory: string, givenTier: string | undefined, errors: InputError[]): RawInputs {
   const file = path.join(directory, projectFileName);
-  if (!existsSync(file)) return {};
+  if (inspectPath(file) === 'absent') return {};
+  const { text: yaml, problem: unreadable } = readInputFile(file);
+  if (unreadable !== undefined) {
+    errors.push({ input: projectFileName, value: file, problem: unreadable });
+    return {};
+  }
   let content: unknown;
   try {
-    content = parseYaml(readFileSync(file, 'utf8')) ?? {};
+    content = parseYaml(yaml) ?? {};
   } catch (error) {
     const problem = `is not YAML: ${messageOf(error).split('\n')[0]}`;
     errors.push({ input: projectFileName, value: file, problem });

@@ -4,13 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { Duplex, PassThrough } from 'node:stream';
+import { execInContainer } from '../cluster/docker.ts';
 import { toOneLine } from '../core/outcome.ts';
-import { type ProgramRun, runProgram } from '../tools/run-program.ts';
+import type { ProgramRun } from '../tools/run-program.ts';
 import { groupNodeLogs, type NodeLog, NodeLogDecoder, nodeLogsPath } from './node-log.ts';
 
 /** So much of logs that the kubelet has rotated away or removed is kept in a node; beyond it the oldest go. */
 const maxKeptKibibytes = 2 * 1024 * 1024;
 const listDeadlineSeconds = 20;
+/** Of a log of gigabytes on a slow disk; a docker that hangs must not hold the run for longer. */
+const digestDeadlineSeconds = 60;
+const readDeadlineSeconds = 300;
 const closeMilliseconds = 3000;
 
 /**
@@ -75,9 +79,9 @@ export class NodeLogs {
     this.#keepers = nodes.map((node) => {
       const stdin = new PassThrough();
       const args = [this.#podPrefix, this.#keptPath, String(maxKeptKibibytes)];
-      const command = ['exec', '--interactive', node, 'bash', '-c', keepScript, 'keep-logs', ...args];
+      const command = ['bash', '-c', keepScript, 'keep-logs', ...args];
       const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-      return { stdin, ended: runProgram('docker', command, { signal, stdin }) };
+      return { stdin, ended: execInContainer(node, command, { signal, stdin }) };
     });
   }
 
@@ -86,8 +90,8 @@ export class NodeLogs {
     const troubles: string[] = [];
     const lists = await Promise.all(
       this.#nodes.map(async (node) => {
-        const command = ['exec', node, 'bash', '-c', listScript, 'list-logs', this.#podPrefix, this.#keptPath];
-        const run = await runProgram('docker', command, { signal, timeoutSeconds: listDeadlineSeconds });
+        const command = ['bash', '-c', listScript, 'list-logs', this.#podPrefix, this.#keptPath];
+        const run = await execInContainer(node, command, { signal, timeoutSeconds: listDeadlineSeconds });
         signal.throwIfAborted();
         if (run.exitCode !== 0)
           troubles.push(toOneLine(`node ${node} cannot be asked for its log files: ${describeTrouble(run)}`, 300));
@@ -107,8 +111,8 @@ export class NodeLogs {
    */
   async digest(log: NodeLog & { node: string }, signal: AbortSignal): Promise<string | undefined> {
     if (log.paths.length === 0) return createHash('sha256').digest('hex');
-    const command = ['exec', log.node, 'bash', '-c', digestScript, 'digest-log', ...log.paths];
-    const run = await runProgram('docker', command, { signal });
+    const command = ['bash', '-c', digestScript, 'digest-log', ...log.paths];
+    const run = await execInContainer(log.node, command, { signal, timeoutSeconds: digestDeadlineSeconds });
     signal.throwIfAborted();
     return run.exitCode === 0 ? /^[0-9a-f]{64}/.exec(run.stdout)?.[0] : undefined;
   }
@@ -137,7 +141,7 @@ export class NodeLogs {
     });
     // What is not compressed passes through as it is.
     const command = ['gzip', '--decompress', '--stdout', '--force', '--', ...log.paths];
-    const run = await runProgram('docker', ['exec', log.node, ...command], { signal, stdout });
+    const run = await execInContainer(log.node, command, { signal, stdout, timeoutSeconds: readDeadlineSeconds });
     signal.throwIfAborted();
     if (thrown !== undefined) throw (thrown as { error: unknown }).error;
     if (run.exitCode !== 0) return toOneLine(`node ${log.node} did not hand it out: ${describeTrouble(run)}`, 300);

@@ -1,5 +1,5 @@
-import { buildImage, isNamedByUs, nameImage, removeImage } from '../cluster/build-image.ts';
-import { inspectLocalImage, listLocalImages } from '../cluster/docker.ts';
+import { buildImage, isNamedByUs } from '../cluster/build-image.ts';
+import { inspectLocalImage, type LocalImage, listLocalImages, nameImage, removeImage } from '../cluster/docker.ts';
 import { messageOf, type Result, succeed } from '../core/outcome.ts';
 import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
 import { needsCollector } from '../results/route-results.ts';
@@ -26,6 +26,21 @@ export async function chooseImages(run: Run, ofChart: string[], own: TestJob | u
   run.loadedImages = loaded;
   run.pulledImages = [...new Set([testImage, ...others])].filter((name) => !loaded.has(name));
   return [...loaded];
+}
+
+/**
+ * What becomes of an image that cannot be loaded. The nodes pull one that a registry has, and the user hears of it; one that
+ * was built here, or that `load-images` names, has to be loaded.
+ */
+export function leaveToNodes(run: Run): (image: LocalImage, reason: string) => boolean {
+  return ({ name, repoDigest }, reason) => {
+    const isBuilt = run.inputs.build !== undefined && run.inputs.image === name;
+    if (repoDigest === '' || isBuilt || run.inputs.loadImages.includes(name)) return false;
+    run.warn(`${reason}; the nodes pull it from its registry`);
+    run.loadedImages = new Set([...run.loadedImages].filter((one) => one !== name));
+    run.pulledImages = [...run.pulledImages, name];
+    return true;
+  };
 }
 
 /** Builds the test image where the user wants that; once, however often a cluster is tried. */

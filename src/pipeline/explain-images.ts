@@ -1,7 +1,8 @@
 /** What the images of a run had to do with how it ended. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { findSimilar, listLocalNames } from '../cluster/similar-images.ts';
+import { listLocalNames } from '../cluster/docker.ts';
+import { findSimilar } from '../cluster/similar-images.ts';
 import type { Failure, Result } from '../core/outcome.ts';
 import { describeHealedPulls, foreignImageFailure, isForeignProgram } from '../diagnose/classify-image.ts';
 import type { ClusterEvent } from '../kube/objects.ts';

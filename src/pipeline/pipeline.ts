@@ -11,6 +11,7 @@ import { chooseNodes, fillNodes, listMachines, loadImages } from '../cluster/loa
 import type { MachineFacts } from '../cluster/machine-facts.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from '../cluster/make-cluster.ts';
 import { checkDemand, checkMachine } from '../cluster/preflight.ts';
+import { chooseNetwork, remoteHostOf } from '../cluster/reach-api.ts';
 import { mountMirrors } from '../cluster/registry-mirrors.ts';
 import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import type { Door } from '../core/door.ts';
@@ -35,7 +36,7 @@ import type { RunRecord } from '../state/run-record.ts';
 import { provideTools, type Tools } from '../tools/provide-tools.ts';
 import { type BroughtHome, bringHome } from './bring-home.ts';
 import { carryCredentials } from './carry-credentials.ts';
-import { buildTestImage, chooseImages } from './choose-images.ts';
+import { buildTestImage, chooseImages, leaveToNodes } from './choose-images.ts';
 import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './environments/enter-existing.ts';
 import { checkKept, openKept } from './environments/enter-kept.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
@@ -46,6 +47,7 @@ import { readOwnJob } from './prepare-job.ts';
 import { type Platform, Run, type RunOptions } from './run.ts';
 import { runSuite } from './run-suite.ts';
 import { runTogether } from './run-together.ts';
+import { checkMounts, seesResults, useCollector } from './sees-results.ts';
 import { runTeardown } from './teardown.ts';
 import { beginUpdate, digestChart, finishUpdate, notePlatform } from './update-platform.ts';
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './write-verdict.ts';
@@ -81,7 +83,7 @@ async function untilTestsEnd(
   // Where the cluster is elsewhere, or stands already, this machine has nothing more to carry.
   const machine = await clock.phase<MachineFacts | undefined>('preflight', () => {
     if (isExisting) return reachExisting(run);
-    return run.kept === undefined ? checkMachine(inputs, run.voice) : checkKept(run, standing!);
+    return run.kept === undefined ? checkNewCluster(run, standing) : checkKept(run, standing!);
   });
   if (!machine.ok) return machine;
   const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
@@ -114,6 +116,18 @@ async function untilTestsEnd(
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
   return explainEnd(run, tests, platform.value.watch.events);
+}
+
+/** The phase `preflight` of a run that makes its own cluster, or is given one by a test. */
+async function checkNewCluster(run: Run, standing: ReadyCluster | undefined): Promise<Result<MachineFacts>> {
+  const machine = await checkMachine(run.inputs, run.voice);
+  if (!machine.ok || standing !== undefined) return machine;
+  const mounts = await checkMounts(run);
+  if (!mounts.ok) return mounts;
+  const network = await chooseNetwork(run.signal);
+  if (!network.ok) return network;
+  run.nodesNetwork = network.value;
+  return machine;
 }
 
 /** The end of a run that was to bring up the platform alone: there is nothing to judge. */
@@ -190,12 +204,15 @@ async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Pr
     configYaml: renderKindConfig({
       userConfig: inputs.kindConfig,
       nodes: inputs.nodes,
-      resultsHostPath: dir.results,
+      resultsHostPath: run.forceCollector ? undefined : dir.results,
+      // On the loopback of another machine nobody of this one would reach it.
+      apiServerAddress: remoteHostOf(process.env.DOCKER_HOST) === undefined ? undefined : '0.0.0.0',
       mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
     }),
     nodeImage: nodeImageOf(inputs),
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
     workDir,
+    network: run.nodesNetwork,
   };
   run.kindCluster = cluster;
   record.note({ kind: 'cluster', name, isWhole: false });
@@ -224,6 +241,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
         }).finally(() => over.abort());
         if (made.ok) {
           run.cluster = made.value;
+          if (!run.forceCollector && !(await seesResults(run, made.value))) useCollector(run);
           noteStanding(run);
         }
         return made;
@@ -235,7 +253,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
         return fillNodes(
           { name: cluster.name, nodes: inputs.nodes },
           { ...images, archives: inputs.imageArchives },
-          { ...run.voice, signal },
+          { ...run.voice, signal, mayBePulled: leaveToNodes(run) },
         );
       }),
   ]);
@@ -256,7 +274,7 @@ async function enterCluster(
     const built = await buildTestImage(run, run.signal);
     if (!built.ok) return built;
     const nodes = chooseNodes(await listMachines(cluster.name, run.signal), controlPlane);
-    const loaded = await loadImages(images, nodes, run.signal);
+    const loaded = await loadImages(images, nodes, { signal: run.signal, mayBePulled: leaveToNodes(run) });
     if (!loaded.ok) return loaded;
     run.changedImages = new Set(loaded.value);
     if (run.kept !== undefined)

@@ -136,7 +136,10 @@ export class Run {
   #isDiaryLost = false;
   /** Brings home results that are not written to the runner's disk. */
   collection: ResultsCollection | undefined;
+  /** Whether results come by a collector in the test pod, since the nodes do not see the results directory. */
   forceCollector: boolean;
+  /** Docker network of the nodes, in place of kind's own. */
+  nodesNetwork: string | undefined;
   readonly request: RunRequest | undefined;
   readonly kept: RunRecord | undefined;
   readonly tests: string[];

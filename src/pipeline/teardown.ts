@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { removeImage } from '../cluster/build-image.ts';
 import { deleteCluster } from '../cluster/create-cluster.ts';
+import { removeImage } from '../cluster/docker.ts';
 import type { Door } from '../core/door.ts';
 import { messageOf, type PhaseRecord } from '../core/outcome.ts';
 import { runLabel } from '../job/build-job.ts';

@@ -1,4 +1,4 @@
-import { runProgram } from '../tools/run-program.ts';
+import { execInContainer } from '../cluster/docker.ts';
 import type { Reached, Target } from './judge-services.ts';
 
 /**
@@ -49,8 +49,8 @@ export async function probeFromNode(
   const asked = targets.slice(0, maxTargets);
   const question = escapeBytes(dnsQuestion('kubernetes.default.svc.cluster.local'));
   const pairs = asked.flatMap(({ address, port }) => [address, String(port)]);
-  const args = ['exec', node, 'bash', '-c', script, 'probe', dnsAddress, question, ...pairs];
-  const run = await runProgram('docker', args, { signal, timeoutSeconds: deadlineSeconds });
+  const command = ['bash', '-c', script, 'probe', dnsAddress, question, ...pairs];
+  const run = await execInContainer(node, command, { signal, timeoutSeconds: deadlineSeconds });
   signal.throwIfAborted();
   return readProbe(run.stdout, targets.length, run.exitCode === 0 ? '' : run.stderr);
 }

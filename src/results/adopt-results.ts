@@ -1,5 +1,5 @@
+import { execInContainer } from '../cluster/docker.ts';
 import { toOneLine } from '../core/outcome.ts';
-import { runProgram } from '../tools/run-program.ts';
 
 /**
  * Makes what test containers wrote ours: they run as any user, and the runner's own may neither read nor delete their
@@ -14,6 +14,6 @@ export async function adoptResults(node: string, nodePath: string, signal: Abort
 }
 
 async function runInNode(node: string, command: string[], signal: AbortSignal): Promise<string> {
-  const run = await runProgram('docker', ['exec', node, ...command], { signal, timeoutSeconds: 60 });
+  const run = await execInContainer(node, command, { signal, timeoutSeconds: 60 });
   return run.exitCode === 0 ? '' : toOneLine(run.stderr || `${command[0]} in node ${node} failed`, 200);
 }

@@ -1,6 +1,5 @@
 /** What a run does with a cluster that an earlier one has kept, before it uses it: sees that it is there, and clears it. */
-import { rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { describeDockerTrouble, inspectContainers } from '../../cluster/docker.ts';
 import type { ReadyCluster } from '../../cluster/make-cluster.ts';
 import { pullSecretName } from '../../cluster/pull-secret.ts';
 import { listNotReady } from '../../cluster/wait-for-nodes.ts';
@@ -11,8 +10,8 @@ import { ApiError } from '../../kube/api-error.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
 import { deleteObject } from '../../kube/create-object.ts';
 import type { Job } from '../../kube/objects.ts';
-import { describeEnd, runProgram } from '../../tools/run-program.ts';
 import type { Run } from '../run.ts';
+import { seesResults, useCollector } from '../sees-results.ts';
 
 /** An API server that has not answered by then is not there. */
 const answerSeconds = 5;
@@ -26,15 +25,12 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
   const { signal, inputs } = run;
   const anew = `Make another one: ${nameCommand('down')}, then ${nameCommand(`up --tier ${inputs.tier}`)}`;
   const format = '{{.Name}} {{.State.Running}}';
-  const seen = await runProgram('docker', ['container', 'inspect', '--format', format, ...cluster.nodes], {
-    signal,
-    timeoutSeconds: 30,
-  });
+  const seen = await inspectContainers(cluster.nodes, format, signal);
   signal.throwIfAborted();
   if (/no such container/i.test(seen.stderr))
     return fail('cluster', `the kept cluster ${cluster.name} is gone: ${toOneLine(seen.stderr, 200)}`, { hint: anew });
   if (seen.exitCode !== 0)
-    return fail('cluster', `docker does not answer: ${toOneLine(seen.stderr || describeEnd(seen), 200)}`, {
+    return fail('cluster', `docker does not answer: ${describeDockerTrouble(seen)}`, {
       hint: `Start docker; what else it lacks is said by: ${nameCommand('doctor')}`,
     });
   const stopped = cluster.nodes.filter((node) => seen.stdout.includes(`/${node} false`));
@@ -43,29 +39,9 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
       hint: `Start it: docker start ${stopped.join(' ')}. If it does not come back: ${anew}`,
     });
   if (!(await seesResults(run, cluster))) {
-    run.door.say('the nodes do not see this results directory: results come home by a collector in the test pod');
-    run.forceCollector = true;
+    useCollector(run);
   }
   return succeed(undefined);
-}
-
-/** Whether what tests write in a node appears in the results directory. */
-async function seesResults(run: Run, cluster: ReadyCluster): Promise<boolean> {
-  if (path.relative(cluster.mountedHostPath, run.dir.results).startsWith('..')) return false;
-  const name = `.k8s-test-seen-${run.record.content.runId}`;
-  const file = path.join(run.dir.results, name);
-  const inNode = path.posix.join(run.resultsPathIn(cluster), name);
-  await writeFile(file, '');
-  try {
-    for (const node of cluster.nodes) {
-      const args = ['exec', node, 'test', '-e', inNode];
-      const look = await runProgram('docker', args, { signal: run.signal, timeoutSeconds: 30 });
-      if (look.exitCode !== 0) return false;
-    }
-    return true;
-  } finally {
-    await rm(file, { force: true });
-  }
 }
 
 /**
