@@ -154,6 +154,7 @@ async function measure(root: string): Promise<Measured> {
     unreadable: collected.unreadable,
     stale: [],
     rebuilt: undefined,
+    sessions: [],
     failedNames: tests.filter(({ status }) => status === 'failed').map(({ name }) => name),
     logGaps: [],
     junitGlobs: ['**/*.xml'],

@@ -7,7 +7,8 @@ import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collec
 import type { KeptLog } from '../logs/job-logs.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
-import { addEndings, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
+import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
+import { addEndings, addFlakyRuns, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
 import type { RebuiltRun } from '../reconstruct/rebuilt-tests.ts';
 import { adoptResults } from '../results/adopt-results.ts';
 import { type CollectedResults, collectResults } from '../results/collect-results.ts';
@@ -28,6 +29,8 @@ export interface BroughtHome {
   notes?: ProgressNotes | undefined;
   /** What is known of the tests beyond their reports. */
   rebuilt?: RebuiltRun | undefined;
+  /** Sessions of pytest. */
+  sessions?: PytestSession[];
   /** Kills for memory in the test container. */
   kernelKills?: KernelKill[];
   /** What is missing from the log of the test container. */
@@ -191,8 +194,11 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
   if (run.testsStartedAt === undefined) return;
   const { reports = [], unreadable = [] } = home.results ?? {};
   home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
-  if (home.notes !== undefined) addEndings(reports, home.notes);
-  home.rebuilt = await rebuildRun({
+  if (home.notes !== undefined) {
+    addEndings(reports, home.notes);
+    addFlakyRuns(reports, home.notes);
+  }
+  const { rebuilt, sessions } = await rebuildRun({
     reports,
     unreadable,
     notes: home.notes,
@@ -202,6 +208,8 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
     isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
     signal,
   });
+  home.rebuilt = rebuilt;
+  home.sessions = sessions;
   const { nodeName } = run.end?.pod.spec ?? {};
   const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
   const containerId = container?.containerID?.replace(/^.*:\/\//, '') ?? '';

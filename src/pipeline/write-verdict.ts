@@ -39,6 +39,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     memory: {
       kills: home.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
+      ...(home.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: home.notes.cgroupVersion }),
     },
   };
   const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
@@ -51,6 +52,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
       home.rebuilt === undefined || rebuilt === undefined
         ? undefined
         : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
+    sessions: home.sessions ?? [],
     failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
     junitGlobs: inputs.junitGlobs,
