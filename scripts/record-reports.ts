@@ -1,11 +1,11 @@
 /**
  * Records what real test tools write: `node scripts/record-reports.ts [id …]` runs each of their suites and keeps report, log
  * and exit code under `__tests__/junit/recorded/<id>/`. The tools must be on the PATH (`TOOLS` names more directories of
- * programs, separated by colons; `NODE_PATH` and `PYTHONPATH` as ever); `--packages` prints what to install.
+ * programs, separated by colons, and `NODE_MODULES` the directory of npm's packages); `--packages` prints what to install, and
+ * `--table` writes the table of docs/reports.md from what is recorded.
  */
 import { spawnSync } from 'node:child_process';
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -20,11 +20,14 @@ import path from 'node:path';
 import { compiledRecordings } from './record-reports/compiled-recordings.ts';
 import { javaRecordings } from './record-reports/java-recordings.ts';
 import { javascriptRecordings } from './record-reports/javascript-recordings.ts';
+import { judgeRecording, listRecordings, recordedDir } from './record-reports/judge-recording.ts';
 import { pythonRecordings } from './record-reports/python-recordings.ts';
 import type { Recording } from './record-reports/recording.ts';
+import { putTable, renderReportsTable } from './record-reports/reports-table.ts';
 
 const recordings = [...pythonRecordings, ...javascriptRecordings, ...compiledRecordings, ...javaRecordings];
-const fixtures = new URL('../__tests__/junit/recorded/', import.meta.url).pathname;
+const fixtures = recordedDir;
+const page = path.join(import.meta.dirname, '../docs/reports.md');
 const env: NodeJS.ProcessEnv = {
   ...process.env,
   PATH: [...(process.env.TOOLS ?? '').split(':').filter(Boolean), process.env.PATH ?? ''].join(':'),
@@ -80,14 +83,16 @@ function record({ id, tool, version, files, command, prepare }: Recording): void
   const exitCode = ended.status ?? 137;
   const content = { tool, version: said, command: command.replaceAll('$R', '/results'), exitCode };
   writeFileSync(path.join(fixture, 'recording.json'), `${JSON.stringify(content, null, 2)}\n`);
-  if (process.env.KEEP !== undefined) cpSync(root, process.env.KEEP, { recursive: true });
   rmSync(root, { recursive: true, force: true });
   console.log(`${id}: exit code ${exitCode}, ${readdirSync(path.join(fixture, 'results')).join(' ') || 'no report'}`);
 }
 
 const wanted = process.argv.slice(2);
 if (wanted[0] === '--packages') for (const { id, packages } of recordings) console.log(id, JSON.stringify(packages));
-else {
+else if (wanted[0] === '--table') {
+  const judged = await Promise.all(listRecordings().map(judgeRecording));
+  writeFileSync(page, putTable(readFileSync(page, 'utf8'), renderReportsTable(judged)));
+} else {
   if (!existsSync(fixtures)) mkdirSync(fixtures, { recursive: true });
   for (const one of recordings) if (wanted.length === 0 || wanted.includes(one.id)) record(one);
 }

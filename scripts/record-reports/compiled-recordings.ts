@@ -140,21 +140,21 @@ var _ = Describe("cart", func() {
   },
   {
     ...{ id: 'catch2', tool: 'Catch2', packages: debian('catch2') },
-    version: 'dpkg -s catch2 | grep ^Version',
+    version: "dpkg -s catch2 | sed -n 's/^Version: /catch2 /p'",
     files: { 'shop.cpp': catch2 },
     prepare: 'g++ -O0 -o shop shop.cpp',
     command: './shop -r junit -o $R/junit.xml',
   },
   {
     ...{ id: 'catch2-may-fail', tool: 'Catch2', packages: debian('catch2') },
-    version: 'dpkg -s catch2 | grep ^Version',
+    version: "dpkg -s catch2 | sed -n 's/^Version: /catch2 /p'",
     files: { 'shop.cpp': catch2 },
     prepare: 'g++ -O0 -o shop shop.cpp',
     command: './shop -r junit -o $R/junit.xml "adds,may fail,should fail"',
   },
   {
     ...{ id: 'googletest', tool: 'googletest', packages: debian('libgtest-dev') },
-    version: 'dpkg -s libgtest-dev | grep ^Version',
+    version: "dpkg -s libgtest-dev | sed -n 's/^Version: /libgtest-dev /p'",
     files: { 'shop.cpp': googletest },
     prepare: 'g++ -O0 -o shop shop.cpp -lgtest -lgtest_main -lpthread',
     command: './shop --gtest_output=xml:$R/junit.xml',
@@ -176,7 +176,8 @@ var _ = Describe("cart", func() {
   },
   {
     ...{ id: 'rspec', tool: 'RSpec', packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter') },
-    version: 'rspec --version | tail -1; dpkg -s ruby-rspec-junit-formatter | grep ^Version',
+    version:
+      "rspec --version | sed -n 's/^ *- rspec-core/rspec-core/p'; dpkg -s ruby-rspec-junit-formatter | sed -n 's/^Version: /rspec-junit-formatter /p'",
     files: {
       'spec/shop_spec.rb':
         'RSpec.describe "shop" do\n  it("adds") { }\n  it("pays") { expect(1).to eq(2) }\n  xit("left out") { }\n  it("later") { pending("known"); expect(1).to eq(2) }\nend\n',
@@ -185,7 +186,7 @@ var _ = Describe("cart", func() {
   },
   {
     ...{ id: 'rspec-cannot-load', tool: 'RSpec', packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter') },
-    version: 'rspec --version | tail -1',
+    version: "rspec --version | sed -n 's/^ *- rspec-core/rspec-core/p'",
     files: { 'spec/bad_spec.rb': "require 'nosuchgem'\n" },
     command: 'rspec --format progress --format RspecJunitFormatter --out $R/junit.xml',
   },

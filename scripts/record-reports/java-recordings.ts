@@ -1,7 +1,7 @@
 import type { Recording } from './recording.ts';
 
 const packages = { maven: 'maven-surefire-plugin, maven-failsafe-plugin 3.5.4; junit-jupiter 5.11.4' };
-const version = 'mvn -q --version | head -1 && echo surefire 3.5.4, JUnit 5.11.4';
+const version = 'mvn --version | head -1 | cut -d" " -f 1-3 && echo surefire 3.5.4, JUnit 5.11.4';
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>org.example</groupId>

@@ -7,14 +7,18 @@ const packages = {
     'jest-ctrf-json-reporter@0.0.11',
     'vitest@5.1.2',
     'mocha@12.0.3',
+    // mocha-junit-reporter 2.2.1 does not start with mocha 12.
     'mocha11@npm:mocha@11.8.0',
     'mocha-junit-reporter@2.2.1',
     '@playwright/test@1.65.1',
   ],
 };
+/** A shell line that prints names and versions of packages. */
+const versionOf = (...names: string[]) =>
+  names.map((name) => `node -p "'${name.replace('11', '')} ' + require('${name}/package.json').version"`).join(' && ');
 const esm = { 'package.json': '{ "name": "shop", "type": "module", "private": true }\n' };
 const commonJs = { 'package.json': '{ "name": "shop", "private": true }\n' };
-const jest = { tool: 'jest, jest-junit', version: 'jest --version && npm ls jest-junit --depth 0', packages };
+const jest = { tool: 'jest, jest-junit', version: versionOf('jest', 'jest-junit'), packages };
 const jestShop = `
 test('adds', () => {});
 test('pays', () => { expect(1).toBe(2); });
@@ -85,13 +89,13 @@ export const javascriptRecordings: Recording[] = [
       'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit --coverage --coverageDirectory=cov --coverageThreshold=\'{"global":{"functions":90}}\'',
   },
   {
-    ...{ id: 'jest-no-report', tool: 'jest', version: 'jest --version', packages },
+    ...{ id: 'jest-no-report', tool: 'jest', version: versionOf('jest'), packages },
     files: { ...commonJs, 't/shop.test.js': jestShop },
     command: 'jest --verbose',
   },
   {
     ...{ id: 'jest-ctrf', tool: 'jest-ctrf-json-reporter (CTRF)', packages },
-    version: 'npm ls jest-ctrf-json-reporter --depth 0',
+    version: versionOf('jest-ctrf-json-reporter'),
     files: {
       ...commonJs,
       't/shop.test.js': jestShop,
@@ -101,7 +105,7 @@ export const javascriptRecordings: Recording[] = [
     command: 'jest',
   },
   {
-    ...{ id: 'vitest', tool: 'vitest', version: 'vitest --version', packages },
+    ...{ id: 'vitest', tool: 'vitest', version: versionOf('vitest'), packages },
     files: {
       ...esm,
       'shop.test.js': `import { test, expect, describe } from 'vitest';\n${jestShop}let n = 0;\ntest('flaky', { retry: 2 }, () => { expect(++n).toBe(2); });\n`,
@@ -109,7 +113,7 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
-    ...{ id: 'vitest-cannot-import', tool: 'vitest', version: 'vitest --version', packages },
+    ...{ id: 'vitest-cannot-import', tool: 'vitest', version: versionOf('vitest'), packages },
     files: {
       ...esm,
       'k.test.js': "import './missing.js';\n",
@@ -118,7 +122,7 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
-    ...{ id: 'vitest-unhandled-error', tool: 'vitest', version: 'vitest --version', packages },
+    ...{ id: 'vitest-unhandled-error', tool: 'vitest', version: versionOf('vitest'), packages },
     files: {
       ...esm,
       'b.test.js':
@@ -128,39 +132,45 @@ export const javascriptRecordings: Recording[] = [
   },
   {
     ...{ id: 'mocha-junit-reporter', tool: 'mocha, mocha-junit-reporter', packages },
-    version: 'node node_modules/mocha11/bin/mocha.js --version && npm ls mocha-junit-reporter --depth 0',
+    version: versionOf('mocha11', 'mocha-junit-reporter'),
     files: { ...commonJs, 'test/shop.js': mochaShop },
     command:
       'node node_modules/mocha11/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
   },
   {
     ...{ id: 'mocha-cannot-report', tool: 'mocha, mocha-junit-reporter', packages },
-    version: 'mocha --version && npm ls mocha-junit-reporter --depth 0',
+    version: versionOf('mocha', 'mocha-junit-reporter'),
     files: { ...commonJs, 'test/shop.js': mochaShop },
-    command: 'mocha --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
+    command:
+      'node node_modules/mocha/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
   },
   {
-    ...{ id: 'mocha', tool: 'mocha', version: 'mocha --version', packages },
+    ...{ id: 'mocha', tool: 'mocha', version: versionOf('mocha'), packages },
     files: {
       ...commonJs,
       'test/shop.js':
         "for (let i = 0; i < 5; i++) it('fails ' + i, () => { throw new Error('no'); });\nit('adds', () => {});\n",
     },
-    command: 'mocha',
+    command: 'node node_modules/mocha/bin/mocha.js',
   },
   {
-    ...{ id: 'mocha-xunit', tool: 'mocha, xunit', version: 'mocha --version', packages },
+    ...{ id: 'mocha-xunit', tool: 'mocha, xunit', version: versionOf('mocha'), packages },
     files: { ...commonJs, 'test/shop.js': mochaShop },
-    command: 'mocha --reporter xunit --reporter-options output=$R/xunit.xml',
+    command: 'node node_modules/mocha/bin/mocha.js --reporter xunit --reporter-options output=$R/xunit.xml',
   },
   {
-    ...{ id: 'node-test', tool: 'node --test', version: 'node --version', packages: { npm: [] } },
+    ...{ id: 'node-test', tool: 'node --test', version: 'echo Node $(node --version)', packages: { npm: [] } },
     files: { ...esm, 'shop.test.js': nodeShop },
     command:
       'node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=$R/junit.xml',
   },
   {
-    ...{ id: 'node-test-same-name', tool: 'node --test', version: 'node --version', packages: { npm: [] } },
+    ...{
+      id: 'node-test-same-name',
+      tool: 'node --test',
+      version: 'echo Node $(node --version)',
+      packages: { npm: [] },
+    },
     files: {
       ...esm,
       'shop.test.js':
@@ -169,7 +179,12 @@ export const javascriptRecordings: Recording[] = [
     command: 'node --test --test-reporter=junit --test-reporter-destination=$R/junit.xml',
   },
   {
-    ...{ id: 'node-test-tap', tool: 'node --test (TAP)', version: 'node --version', packages: { npm: [] } },
+    ...{
+      id: 'node-test-tap',
+      tool: 'node --test (TAP)',
+      version: 'echo Node $(node --version)',
+      packages: { npm: [] },
+    },
     files: {
       ...esm,
       'shop.test.js': `${nodeShop}describe('names', () => { it('adds', () => {}); it('pays', () => { assert.strictEqual(1, 2); }); });\n`,
@@ -177,12 +192,17 @@ export const javascriptRecordings: Recording[] = [
     command: 'node --test --test-reporter=tap --test-reporter-destination=$R/results.tap',
   },
   {
-    ...{ id: 'playwright', tool: 'Playwright', version: 'playwright --version', packages },
+    ...{ id: 'playwright', tool: 'Playwright', version: 'echo Playwright $(playwright --version)', packages },
     files: { ...esm, 'shop.spec.js': playwrightShop, 'playwright.config.js': playwrightConfig(', retries: 1') },
     command: 'playwright test',
   },
   {
-    ...{ id: 'playwright-one-failed', tool: 'Playwright', version: 'playwright --version', packages },
+    ...{
+      id: 'playwright-one-failed',
+      tool: 'Playwright',
+      version: 'echo Playwright $(playwright --version)',
+      packages,
+    },
     files: {
       ...esm,
       'shop.spec.js':

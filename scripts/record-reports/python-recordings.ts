@@ -12,6 +12,8 @@ const packages = {
   ],
 };
 const version = 'pytest --version';
+/** A shell line that prints the version of a package. */
+const versionOf = (name: string) => `pip show ${name} | sed -n 's/^Version: /${name} /p'`;
 const shop = `
 import pytest
 def test_adds(): pass
@@ -51,7 +53,12 @@ export const pythonRecordings: Recording[] = [
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-xdist', tool: 'pytest, pytest-xdist', version, packages },
+    ...{
+      id: 'pytest-xdist',
+      tool: 'pytest, pytest-xdist',
+      version: `${version} && ${versionOf('pytest-xdist')}`,
+      packages,
+    },
     files: { 'test_shop.py': shop },
     command: 'pytest -v -n 2 --junitxml=$R/junit.xml',
   },
@@ -64,7 +71,12 @@ export const pythonRecordings: Recording[] = [
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-rerunfailures', tool: 'pytest, pytest-rerunfailures', version, packages },
+    ...{
+      id: 'pytest-rerunfailures',
+      tool: 'pytest, pytest-rerunfailures',
+      version: `${version} && ${versionOf('pytest-rerunfailures')}`,
+      packages,
+    },
     files: { 'test_flaky.py': flaky },
     command: 'pytest -v --reruns 2 --junitxml=$R/junit.xml',
   },
@@ -118,7 +130,7 @@ export const pythonRecordings: Recording[] = [
     ...{
       id: 'pytest-json-ctrf',
       tool: 'pytest-json-ctrf (CTRF)',
-      version: 'pip show pytest-json-ctrf | grep Version',
+      version: versionOf('pytest-json-ctrf'),
       packages,
     },
     files: { 'test_shop.py': shop },
@@ -126,7 +138,7 @@ export const pythonRecordings: Recording[] = [
   },
   {
     ...{ id: 'unittest-xml-reporting', tool: 'unittest-xml-reporting', packages },
-    version: 'pip show unittest-xml-reporting | grep Version',
+    version: versionOf('unittest-xml-reporting'),
     files: {
       'test_shop.py': `
 import unittest
@@ -159,12 +171,17 @@ class Broken(unittest.TestCase):
     command: 'behave --junit --junit-directory $R --tags="not @skip"',
   },
   {
-    ...{ id: 'robot-xunit', tool: 'Robot Framework, --xunit', version: 'robot --version || true', packages },
+    ...{ id: 'robot-xunit', tool: 'Robot Framework, --xunit', version: 'robot --version | cut -d" " -f 1-3', packages },
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --xunit xunit.xml shop.robot',
   },
   {
-    ...{ id: 'robot-output', tool: 'Robot Framework (output.xml)', version: 'robot --version || true', packages },
+    ...{
+      id: 'robot-output',
+      tool: 'Robot Framework (output.xml)',
+      version: 'robot --version | cut -d" " -f 1-3',
+      packages,
+    },
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --log NONE --report NONE shop.robot',
   },

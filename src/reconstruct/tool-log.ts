@@ -73,7 +73,9 @@ const written = [
 /** Reads what a tool says of itself line by line. */
 export class ToolLogReader {
   #tool: string | undefined;
+  /** What certainly is a reason, and what may be one as well as output of a test. */
   readonly #said: string[] = [];
+  #perhaps: string[] = [];
   readonly #written: string[] = [];
   readonly #lastLines: string[] = [];
   /** What the next lines explain, and how its explanation begins. */
@@ -97,13 +99,15 @@ export class ToolLogReader {
     if (line.length > maxReasonChars) return;
     const pattern = /(?:not found|cannot execute.*|denied)$/.test(line) ? [shellReason, ...reasons] : reasons;
     const match = pattern.map((one) => one.exec(line)).find((found) => found !== null);
-    if (match !== undefined) this.#say(match[1] ?? match[0]);
+    // The last of them is nearest to the end.
+    if (match !== undefined) this.#perhaps = [match[1] ?? match[0], ...this.#perhaps].slice(0, maxSaid);
   }
 
   /** All of it, once the log has ended. */
   tell(): ToolLog {
     if (this.#open !== undefined) this.#say(this.#open.subject);
     this.#say(this.#goError);
+    for (const reason of this.#perhaps) this.#say(reason);
     return { tool: this.#tool, said: this.#said, reportsWritten: this.#written, lastLines: this.#lastLines };
   }
 

@@ -51,14 +51,16 @@ const shellCodes: Record<number, string> = {
 /** What an exit code means where its tool is known, such as `pytest: a usage error`; undefined for what says nothing more. */
 export function nameExitCode(
   exitCode: number,
-  facts: Pick<ToolFacts, 'tool' | 'hasTimeout'> | undefined,
+  facts: Pick<ToolFacts, 'tool' | 'hasTimeout' | 'said'> | undefined,
 ): string | undefined {
-  const { tool, hasTimeout = false } = facts ?? {};
+  const { tool, hasTimeout = false, said = [] } = facts ?? {};
   if (exitCode === 124 && hasTimeout) return 'timeout: its time was up';
   const own = tool === undefined ? undefined : codes[tool]?.[exitCode];
   if (own !== undefined) return `${tool}: ${own}`;
   const countsTo = { mocha: 255, 'Robot Framework': 249 }[tool ?? ''] ?? 0;
-  if (exitCode > 0 && exitCode <= countsTo) return `${tool}: ${exitCode} failed ${exitCode === 1 ? 'test' : 'tests'}`;
+  // A tool that could not begin says why, and its exit code counts nothing.
+  if (exitCode > 0 && exitCode <= countsTo && said.length === 0)
+    return `${tool}: ${exitCode} failed ${exitCode === 1 ? 'test' : 'tests'}`;
   return shellCodes[exitCode] ?? (exitCode === 124 ? 'what timeout(1) ends with when its time is up' : undefined);
 }
 
@@ -90,6 +92,34 @@ function howToReport(tool: string | undefined, resultsPath: string): string {
   return ways[tool ?? ''] ?? `pytest --junitxml=${file}`;
 }
 
+/** Whether the tests ended because the time of a timeout(1) in their command was up. */
+export function wasTimeout(exitCode: number, facts: ToolFacts | undefined): boolean {
+  return exitCode === 124 && facts?.hasTimeout === true;
+}
+
+/** What the tool said last, in words that follow a sentence; nothing where it said nothing. */
+export function tellSaid(facts: ToolFacts | undefined): string {
+  const [said] = facts?.said ?? [];
+  return said === undefined ? '' : `: ${said}`;
+}
+
+/** What to do about what the tool said; undefined where it said nothing. */
+export function hintSaid(facts: ToolFacts | undefined): string | undefined {
+  const [said] = facts?.said ?? [];
+  if (said === undefined || /There are test failures|There were failing tests/.test(said)) return undefined;
+  if (/coverage/i.test(said)) return 'Let the tests cover more, or lower the threshold.';
+  if (/failed to run|Failed suite|Cannot find|No module|while loading|(build|setup) failed/.test(said))
+    return 'Fix what could not be loaded or built: the file, or what the image lacks. Its tests did not run.';
+  return 'The tests did not run to their end: look at what the tool says, and at the end of its log.';
+}
+
+/** The end of the log as one block of evidence, after what the tool says of itself. */
+export function showLog(facts: ToolFacts | undefined): string[] {
+  if (facts === undefined) return [];
+  const end = facts.lastLines.length === 0 ? [] : [`the log ends with:\n${facts.lastLines.join('\n')}`];
+  return [...facts.said.slice(1), ...end];
+}
+
 /** What to do about a report that is not there. */
 export function hintNoReport(exitCode: number, facts: ToolFacts | undefined, resultsPath: string): string {
   const [near] = facts?.nearMisses ?? [];
@@ -98,8 +128,8 @@ export function hintNoReport(exitCode: number, facts: ToolFacts | undefined, res
   if (elsewhere !== undefined) return `Let the tests write it to ${resultsPath}, or set results-path to its directory.`;
   if (near?.isReadable === true)
     return `Name it in the input junit, such as junit: '**/*${near.file.slice(near.file.lastIndexOf('.'))}'.`;
-  if ((facts?.said.length ?? 0) > 0 && exitCode !== 0)
-    return 'The tests did not run to their end: look at what the tool says, and at the end of its log.';
+  const said = exitCode === 0 ? undefined : hintSaid(facts);
+  if (said !== undefined) return said;
   return `Let the tests write one, as with ${howToReport(facts?.tool, resultsPath)}, or set junit and results-path.`;
 }
 
