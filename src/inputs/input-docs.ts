@@ -31,6 +31,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Preset for the other inputs: `unit`, `integration`, `e2e` or `staging`',
     example: 'e2e',
   },
+  'project-file': {
+    group: 'tests',
+    default: '',
+    description:
+      'Which inputs `.k8s-test.yaml` may set: `all`, `safe` (none that runs programs on the runner or reads its files), or `none`. The default is `all`, but `safe` on events that run a workflow of the default branch for strangers, such as `pull_request_target`',
+    example: 'safe',
+  },
   profile: {
     group: 'platform',
     default: '',

@@ -36,6 +36,7 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
 /** What `mode: report` reads, and of this what a test does too. */
 const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
+  'project-file',
   'leg',
   'results-dir',
   'artifact-name',
@@ -151,8 +152,7 @@ export function readInputs(
   sources: InputSources,
 ): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
   const errors: InputError[] = [];
-  const givenTier = sources.given.tier;
-  const defaults = readProjectFile(sources.directory, givenTier, errors);
+  const defaults = readProjectFile(sources, errors);
   const raw: RawInputs = { ...defaults, ...sources.given };
 
   for (const name of Object.keys(sources.given)) {
@@ -313,7 +313,7 @@ export function readInputs(
 
 /** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
 export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
-  const { secrets = '' } = { ...readProjectFile(directory, given.tier, []), ...given };
+  const { secrets = '' } = { ...readProjectFile({ given, directory }, []), ...given };
   return readSecrets(secrets).secrets;
 }
 
