@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { compiledRecordings } from './record-reports/compiled-recordings.ts';
 import { javaRecordings } from './record-reports/java-recordings.ts';
 import { javascriptRecordings } from './record-reports/javascript-recordings.ts';
@@ -63,7 +64,7 @@ function record({ id, tool, version, files, command, prepare }: Recording): void
     const prepared = shell(prepare);
     if (prepared.status !== 0) throw new Error(`${id}: ${prepared.stderr}`);
   }
-  const said = shell(version).stdout.trim().replaceAll('\n', ', ').replaceAll(root, '');
+  const said = stripVTControlCharacters(shell(version).stdout).trim().replaceAll('\n', ', ').replaceAll(root, '');
   const ended = shell(`{ ${command}\n} 2>&1`);
   const scrub = (text: string) =>
     [...toolPlaces, [results, '/results'], [suite, '/app'], [root, ''], [hostname(), 'runner']].reduce(

@@ -57,23 +57,35 @@ INSTANTIATE_TEST_SUITE_P(All, Rows, testing::Values(1, 2));
 
 export const compiledRecordings: Recording[] = [
   {
-    ...{ id: 'gotestsum', tool: 'go test, gotestsum', version, packages: gotestsum },
+    id: 'gotestsum',
+    tool: 'go test, gotestsum',
+    version,
+    packages: gotestsum,
     files: { ...module, 'shop_test.go': shop },
     command: 'gotestsum --format testname --junitfile $R/junit.xml ./...',
   },
   {
-    ...{ id: 'gotestsum-count', tool: 'go test, gotestsum', version, packages: gotestsum },
+    id: 'gotestsum-count',
+    tool: 'go test, gotestsum',
+    version,
+    packages: gotestsum,
     files: { ...module, 'shop_test.go': flaky },
     command: 'gotestsum --format testname --junitfile $R/junit.xml ./... -- -count=2',
     prepare: 'rm -f ran',
   },
   {
-    ...{ id: 'gotestsum-rerun-fails', tool: 'go test, gotestsum', version, packages: gotestsum },
+    id: 'gotestsum-rerun-fails',
+    tool: 'go test, gotestsum',
+    version,
+    packages: gotestsum,
     files: { ...module, 'shop_test.go': flaky },
     command: 'gotestsum --format testname --rerun-fails --packages ./... --junitfile $R/junit.xml -- -count=1',
   },
   {
-    ...{ id: 'gotestsum-build-failure', tool: 'go test, gotestsum', version, packages: gotestsum },
+    id: 'gotestsum-build-failure',
+    tool: 'go test, gotestsum',
+    version,
+    packages: gotestsum,
     files: {
       ...module,
       'ok/ok_test.go': 'package ok\n\nimport "testing"\n\nfunc TestGreen(t *testing.T) {}\n',
@@ -82,7 +94,10 @@ export const compiledRecordings: Recording[] = [
     command: 'gotestsum --format testname --junitfile $R/junit.xml ./...',
   },
   {
-    ...{ id: 'gotestsum-testmain', tool: 'go test, gotestsum', version, packages: gotestsum },
+    id: 'gotestsum-testmain',
+    tool: 'go test, gotestsum',
+    version,
+    packages: gotestsum,
     files: {
       ...module,
       'main_test.go':
@@ -91,7 +106,10 @@ export const compiledRecordings: Recording[] = [
     command: 'gotestsum --format testname --junitfile $R/junit.xml ./...',
   },
   {
-    ...{ id: 'go-test-build-failure', tool: 'go test', version: 'go version', packages: { go: [] } },
+    id: 'go-test-build-failure',
+    tool: 'go test',
+    version: 'go version',
+    packages: { go: [] },
     files: {
       ...module,
       'bad_test.go': 'package bad\n\nimport "testing"\n\nfunc TestBad(t *testing.T) { undefinedName() }\n',
@@ -99,18 +117,18 @@ export const compiledRecordings: Recording[] = [
     command: 'go test -v ./...',
   },
   {
-    ...{ id: 'go-junit-report', tool: 'go test, go-junit-report', version: 'go-junit-report -version' },
+    id: 'go-junit-report',
+    tool: 'go test, go-junit-report',
+    version: 'go-junit-report -version',
     packages: { go: ['github.com/jstemmer/go-junit-report/v2@v2.1.0'] },
     files: { ...module, 'shop_test.go': shop },
     command: 'go test -v ./... 2>&1 | go-junit-report -set-exit-code > $R/junit.xml',
   },
   {
-    ...{
-      id: 'ginkgo',
-      tool: 'ginkgo',
-      version: 'ginkgo version',
-      packages: { go: ['github.com/onsi/ginkgo/v2/ginkgo@v2.34.0'] },
-    },
+    id: 'ginkgo',
+    tool: 'ginkgo',
+    version: 'ginkgo version',
+    packages: { go: ['github.com/onsi/ginkgo/v2/ginkgo@v2.34.0'] },
     files: {
       ...module,
       'shop_test.go': `package shop
@@ -139,33 +157,37 @@ var _ = Describe("cart", func() {
     command: 'ginkgo -procs 2 --junit-report junit.xml --output-dir $R',
   },
   {
-    ...{ id: 'catch2', tool: 'Catch2', packages: debian('catch2') },
+    id: 'catch2',
+    tool: 'Catch2',
+    packages: debian('catch2'),
     version: "dpkg -s catch2 | sed -n 's/^Version: /catch2 /p'",
     files: { 'shop.cpp': catch2 },
     prepare: 'g++ -O0 -o shop shop.cpp',
     command: './shop -r junit -o $R/junit.xml',
   },
   {
-    ...{ id: 'catch2-may-fail', tool: 'Catch2', packages: debian('catch2') },
+    id: 'catch2-may-fail',
+    tool: 'Catch2',
+    packages: debian('catch2'),
     version: "dpkg -s catch2 | sed -n 's/^Version: /catch2 /p'",
     files: { 'shop.cpp': catch2 },
     prepare: 'g++ -O0 -o shop shop.cpp',
     command: './shop -r junit -o $R/junit.xml "adds,may fail,should fail"',
   },
   {
-    ...{ id: 'googletest', tool: 'googletest', packages: debian('libgtest-dev') },
+    id: 'googletest',
+    tool: 'googletest',
+    packages: debian('libgtest-dev'),
     version: "dpkg -s libgtest-dev | sed -n 's/^Version: /libgtest-dev /p'",
     files: { 'shop.cpp': googletest },
     prepare: 'g++ -O0 -o shop shop.cpp -lgtest -lgtest_main -lpthread',
     command: './shop --gtest_output=xml:$R/junit.xml',
   },
   {
-    ...{
-      id: 'cargo-nextest',
-      tool: 'cargo-nextest',
-      version: 'cargo nextest --version | head -1',
-      packages: { cargo: 'cargo-nextest@0.9.148' },
-    },
+    id: 'cargo-nextest',
+    tool: 'cargo-nextest',
+    version: 'cargo nextest --version | head -1',
+    packages: { cargo: 'cargo-nextest@0.9.148' },
     files: {
       'Cargo.toml': '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2021"\n',
       '.config/nextest.toml': '[profile.ci]\nretries = 1\nfail-fast = false\n[profile.ci.junit]\npath = "junit.xml"\n',
@@ -175,7 +197,9 @@ var _ = Describe("cart", func() {
     command: 'cargo nextest run --profile ci; code=$?; cp target/nextest/ci/junit.xml $R/; exit $code',
   },
   {
-    ...{ id: 'rspec', tool: 'RSpec', packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter') },
+    id: 'rspec',
+    tool: 'RSpec',
+    packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter'),
     version:
       "rspec --version | sed -n 's/^ *- rspec-core/rspec-core/p'; dpkg -s ruby-rspec-junit-formatter | sed -n 's/^Version: /rspec-junit-formatter /p'",
     files: {
@@ -185,13 +209,18 @@ var _ = Describe("cart", func() {
     command: 'rspec --format progress --format RspecJunitFormatter --out $R/junit.xml',
   },
   {
-    ...{ id: 'rspec-cannot-load', tool: 'RSpec', packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter') },
+    id: 'rspec-cannot-load',
+    tool: 'RSpec',
+    packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter'),
     version: "rspec --version | sed -n 's/^ *- rspec-core/rspec-core/p'",
     files: { 'spec/bad_spec.rb': "require 'nosuchgem'\n" },
     command: 'rspec --format progress --format RspecJunitFormatter --out $R/junit.xml',
   },
   {
-    ...{ id: 'phpunit', tool: 'PHPUnit', version: 'phpunit --version', packages: debian('phpunit') },
+    id: 'phpunit',
+    tool: 'PHPUnit',
+    version: 'phpunit --version',
+    packages: debian('phpunit'),
     files: {
       'ShopTest.php': `<?php
 use PHPUnit\\Framework\\TestCase;

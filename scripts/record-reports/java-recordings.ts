@@ -62,22 +62,34 @@ class ShopIT {
 
 export const javaRecordings: Recording[] = [
   {
-    ...{ id: 'surefire', tool: 'Maven surefire', version, packages },
+    id: 'surefire',
+    tool: 'Maven surefire',
+    version,
+    packages,
     files: { 'pom.xml': pom, 'src/test/java/shop/ShopTest.java': shop('ShopTest') },
     command: 'mvn -B -q test; code=$?; cp target/surefire-reports/*.xml $R/; exit $code',
   },
   {
-    ...{ id: 'failsafe', tool: 'Maven failsafe', version, packages },
+    id: 'failsafe',
+    tool: 'Maven failsafe',
+    version,
+    packages,
     files: { 'pom.xml': pom, 'src/test/java/shop/ShopIT.java': failsafeShop },
     command: 'mvn -B -q verify; code=$?; cp target/failsafe-reports/*.xml $R/; exit $code',
   },
   {
-    ...{ id: 'failsafe-summary-alone', tool: 'Maven failsafe', version, packages },
+    id: 'failsafe-summary-alone',
+    tool: 'Maven failsafe',
+    version,
+    packages,
     files: { 'pom.xml': pom, 'src/test/java/shop/ShopIT.java': failsafeShop },
     command: 'mvn -B -q verify; code=$?; cp target/failsafe-reports/failsafe-summary.xml $R/; exit $code',
   },
   {
-    ...{ id: 'gradle', tool: 'Gradle', version: "gradle --version | grep '^Gradle'", packages: { debian: ['gradle'] } },
+    id: 'gradle',
+    tool: 'Gradle',
+    version: "gradle --version | grep '^Gradle'",
+    packages: { debian: ['gradle'] },
     files: {
       'settings.gradle': "rootProject.name = 'shop'\n",
       'build.gradle':

@@ -15,7 +15,9 @@ const packages = {
 };
 /** A shell line that prints names and versions of packages. */
 const versionOf = (...names: string[]) =>
-  names.map((name) => `node -p "'${name.replace('11', '')} ' + require('${name}/package.json').version"`).join(' && ');
+  names
+    .map((name) => `node -p "'${name.replace('11', '')} ' + require('./node_modules/${name}/package.json').version"`)
+    .join(' && ');
 const esm = { 'package.json': '{ "name": "shop", "type": "module", "private": true }\n' };
 const commonJs = { 'package.json': '{ "name": "shop", "private": true }\n' };
 const jest = { tool: 'jest, jest-junit', version: versionOf('jest', 'jest-junit'), packages };
@@ -55,23 +57,27 @@ const playwrightConfig = (more: string) =>
 
 export const javascriptRecordings: Recording[] = [
   {
-    ...{ id: 'jest', ...jest },
+    id: 'jest',
+    ...jest,
     files: { ...commonJs, 't/shop.test.js': jestShop },
     command: 'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
   },
   {
-    ...{ id: 'jest-cannot-import', ...jest },
+    id: 'jest-cannot-import',
+    ...jest,
     files: { ...commonJs, 't/k.test.js': "require('./missing');\n", 't/b.test.js': "test('adds', () => {});\n" },
     command: 'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
   },
   {
-    ...{ id: 'jest-cannot-import-told', ...jest },
+    id: 'jest-cannot-import-told',
+    ...jest,
     files: { ...commonJs, 't/k.test.js': "require('./missing');\n", 't/b.test.js': "test('adds', () => {});\n" },
     command:
       'JEST_JUNIT_REPORT_TEST_SUITE_ERRORS=true JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
   },
   {
-    ...{ id: 'jest-retries', ...jest },
+    id: 'jest-retries',
+    ...jest,
     files: {
       ...commonJs,
       't/flaky.test.js': "jest.retryTimes(2);\nlet n = 0;\ntest('flaky', () => { expect(++n).toBe(2); });\n",
@@ -79,7 +85,8 @@ export const javascriptRecordings: Recording[] = [
     command: 'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
   },
   {
-    ...{ id: 'jest-coverage', ...jest },
+    id: 'jest-coverage',
+    ...jest,
     files: {
       ...commonJs,
       'a.js': 'exports.a = () => 1;\nexports.b = () => 2;\n',
@@ -89,12 +96,17 @@ export const javascriptRecordings: Recording[] = [
       'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit --coverage --coverageDirectory=cov --coverageThreshold=\'{"global":{"functions":90}}\'',
   },
   {
-    ...{ id: 'jest-no-report', tool: 'jest', version: versionOf('jest'), packages },
+    id: 'jest-no-report',
+    tool: 'jest',
+    version: versionOf('jest'),
+    packages,
     files: { ...commonJs, 't/shop.test.js': jestShop },
     command: 'jest --verbose',
   },
   {
-    ...{ id: 'jest-ctrf', tool: 'jest-ctrf-json-reporter (CTRF)', packages },
+    id: 'jest-ctrf',
+    tool: 'jest-ctrf-json-reporter (CTRF)',
+    packages,
     version: versionOf('jest-ctrf-json-reporter'),
     files: {
       ...commonJs,
@@ -105,7 +117,10 @@ export const javascriptRecordings: Recording[] = [
     command: 'jest',
   },
   {
-    ...{ id: 'vitest', tool: 'vitest', version: versionOf('vitest'), packages },
+    id: 'vitest',
+    tool: 'vitest',
+    version: versionOf('vitest'),
+    packages,
     files: {
       ...esm,
       'shop.test.js': `import { test, expect, describe } from 'vitest';\n${jestShop}let n = 0;\ntest('flaky', { retry: 2 }, () => { expect(++n).toBe(2); });\n`,
@@ -113,7 +128,10 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
-    ...{ id: 'vitest-cannot-import', tool: 'vitest', version: versionOf('vitest'), packages },
+    id: 'vitest-cannot-import',
+    tool: 'vitest',
+    version: versionOf('vitest'),
+    packages,
     files: {
       ...esm,
       'k.test.js': "import './missing.js';\n",
@@ -122,7 +140,10 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
-    ...{ id: 'vitest-unhandled-error', tool: 'vitest', version: versionOf('vitest'), packages },
+    id: 'vitest-unhandled-error',
+    tool: 'vitest',
+    version: versionOf('vitest'),
+    packages,
     files: {
       ...esm,
       'b.test.js':
@@ -131,21 +152,28 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
-    ...{ id: 'mocha-junit-reporter', tool: 'mocha, mocha-junit-reporter', packages },
+    id: 'mocha-junit-reporter',
+    tool: 'mocha, mocha-junit-reporter',
+    packages,
     version: versionOf('mocha11', 'mocha-junit-reporter'),
     files: { ...commonJs, 'test/shop.js': mochaShop },
     command:
       'node node_modules/mocha11/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
   },
   {
-    ...{ id: 'mocha-cannot-report', tool: 'mocha, mocha-junit-reporter', packages },
+    id: 'mocha-cannot-report',
+    tool: 'mocha, mocha-junit-reporter',
+    packages,
     version: versionOf('mocha', 'mocha-junit-reporter'),
     files: { ...commonJs, 'test/shop.js': mochaShop },
     command:
       'node node_modules/mocha/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
   },
   {
-    ...{ id: 'mocha', tool: 'mocha', version: versionOf('mocha'), packages },
+    id: 'mocha',
+    tool: 'mocha',
+    version: versionOf('mocha'),
+    packages,
     files: {
       ...commonJs,
       'test/shop.js':
@@ -154,23 +182,27 @@ export const javascriptRecordings: Recording[] = [
     command: 'node node_modules/mocha/bin/mocha.js',
   },
   {
-    ...{ id: 'mocha-xunit', tool: 'mocha, xunit', version: versionOf('mocha'), packages },
+    id: 'mocha-xunit',
+    tool: 'mocha, xunit',
+    version: versionOf('mocha'),
+    packages,
     files: { ...commonJs, 'test/shop.js': mochaShop },
     command: 'node node_modules/mocha/bin/mocha.js --reporter xunit --reporter-options output=$R/xunit.xml',
   },
   {
-    ...{ id: 'node-test', tool: 'node --test', version: 'echo Node $(node --version)', packages: { npm: [] } },
+    id: 'node-test',
+    tool: 'node --test',
+    version: 'echo Node $(node --version)',
+    packages: { npm: [] },
     files: { ...esm, 'shop.test.js': nodeShop },
     command:
       'node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=$R/junit.xml',
   },
   {
-    ...{
-      id: 'node-test-same-name',
-      tool: 'node --test',
-      version: 'echo Node $(node --version)',
-      packages: { npm: [] },
-    },
+    id: 'node-test-same-name',
+    tool: 'node --test',
+    version: 'echo Node $(node --version)',
+    packages: { npm: [] },
     files: {
       ...esm,
       'shop.test.js':
@@ -179,12 +211,10 @@ export const javascriptRecordings: Recording[] = [
     command: 'node --test --test-reporter=junit --test-reporter-destination=$R/junit.xml',
   },
   {
-    ...{
-      id: 'node-test-tap',
-      tool: 'node --test (TAP)',
-      version: 'echo Node $(node --version)',
-      packages: { npm: [] },
-    },
+    id: 'node-test-tap',
+    tool: 'node --test (TAP)',
+    version: 'echo Node $(node --version)',
+    packages: { npm: [] },
     files: {
       ...esm,
       'shop.test.js': `${nodeShop}describe('names', () => { it('adds', () => {}); it('pays', () => { assert.strictEqual(1, 2); }); });\n`,
@@ -192,17 +222,18 @@ export const javascriptRecordings: Recording[] = [
     command: 'node --test --test-reporter=tap --test-reporter-destination=$R/results.tap',
   },
   {
-    ...{ id: 'playwright', tool: 'Playwright', version: 'echo Playwright $(playwright --version)', packages },
+    id: 'playwright',
+    tool: 'Playwright',
+    version: 'echo Playwright $(playwright --version)',
+    packages,
     files: { ...esm, 'shop.spec.js': playwrightShop, 'playwright.config.js': playwrightConfig(', retries: 1') },
     command: 'playwright test',
   },
   {
-    ...{
-      id: 'playwright-one-failed',
-      tool: 'Playwright',
-      version: 'echo Playwright $(playwright --version)',
-      packages,
-    },
+    id: 'playwright-one-failed',
+    tool: 'Playwright',
+    version: 'echo Playwright $(playwright --version)',
+    packages,
     files: {
       ...esm,
       'shop.spec.js':

@@ -53,7 +53,13 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
     const { reports, unreadable, stale } = results;
     const logFile = path.join(from, 'log.txt');
     const { rebuilt, sessions } = await rebuildRun({
-      ...{ reports, unreadable, notes: undefined, resultsDir: writtenDir, notBefore: 0, logFile, signal },
+      reports,
+      unreadable,
+      notes: undefined,
+      resultsDir: writtenDir,
+      notBefore: 0,
+      logFile,
+      signal,
       isInterrupted: false,
     });
     const command = readCommand([said.command ?? '']);

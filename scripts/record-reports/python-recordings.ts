@@ -48,22 +48,26 @@ def step(context): assert False, "the cart is empty"
 
 export const pythonRecordings: Recording[] = [
   {
-    ...{ id: 'pytest', tool: 'pytest', version, packages },
+    id: 'pytest',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'test_shop.py': shop },
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{
-      id: 'pytest-xdist',
-      tool: 'pytest, pytest-xdist',
-      version: `${version} && ${versionOf('pytest-xdist')}`,
-      packages,
-    },
+    id: 'pytest-xdist',
+    tool: 'pytest, pytest-xdist',
+    version: `${version} && ${versionOf('pytest-xdist')}`,
+    packages,
     files: { 'test_shop.py': shop },
     command: 'pytest -v -n 2 --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-subtests', tool: 'pytest, subtests', version, packages },
+    id: 'pytest-subtests',
+    tool: 'pytest, subtests',
+    version,
+    packages,
     files: {
       'test_sub.py':
         'def test_all(subtests):\n    for i in range(3):\n        with subtests.test(msg="row", i=i):\n            assert i != 1, "row 1"\ndef test_other(): pass\n',
@@ -71,37 +75,50 @@ export const pythonRecordings: Recording[] = [
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{
-      id: 'pytest-rerunfailures',
-      tool: 'pytest, pytest-rerunfailures',
-      version: `${version} && ${versionOf('pytest-rerunfailures')}`,
-      packages,
-    },
+    id: 'pytest-rerunfailures',
+    tool: 'pytest, pytest-rerunfailures',
+    version: `${version} && ${versionOf('pytest-rerunfailures')}`,
+    packages,
     files: { 'test_flaky.py': flaky },
     command: 'pytest -v --reruns 2 --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-cannot-collect', tool: 'pytest', version, packages },
+    id: 'pytest-cannot-collect',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'test_a.py': 'import nosuchmodule\n', 'test_b.py': 'def test_b(): pass\n' },
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-unknown-option', tool: 'pytest', version, packages },
+    id: 'pytest-unknown-option',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'test_b.py': 'def test_b(): pass\n' },
     command: 'pytest --no-such-option --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-broken-conftest', tool: 'pytest', version, packages },
+    id: 'pytest-broken-conftest',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'conftest.py': 'import nosuchmodule\n', 'test_b.py': 'def test_b(): pass\n' },
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'pytest-no-tests', tool: 'pytest', version, packages },
+    id: 'pytest-no-tests',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'test_b.py': 'def helper(): pass\n' },
     command: 'pytest -v',
   },
   {
-    ...{ id: 'pytest-internal-error', tool: 'pytest', version, packages },
+    id: 'pytest-internal-error',
+    tool: 'pytest',
+    version,
+    packages,
     files: {
       'conftest.py': 'def pytest_runtestloop(session): raise RuntimeError("broken plugin")\n',
       'test_b.py': 'def test_b(): pass\n',
@@ -109,12 +126,18 @@ export const pythonRecordings: Recording[] = [
     command: 'pytest -v',
   },
   {
-    ...{ id: 'pytest-report-elsewhere', tool: 'pytest', version, packages },
+    id: 'pytest-report-elsewhere',
+    tool: 'pytest',
+    version,
+    packages,
     files: { 'test_b.py': 'def test_b(): pass\n' },
     command: 'pytest -v --junitxml=report.xml',
   },
   {
-    ...{ id: 'pytest-killed', tool: 'pytest', version, packages },
+    id: 'pytest-killed',
+    tool: 'pytest',
+    version,
+    packages,
     files: {
       'test_b.py':
         'import os, signal, time\ndef test_a(): pass\ndef test_hangs(): os.kill(os.getpid(), signal.SIGKILL)\ndef test_c(): pass\n',
@@ -122,22 +145,25 @@ export const pythonRecordings: Recording[] = [
     command: 'pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{ id: 'timeout', tool: 'timeout', version: 'timeout --version | head -1', packages },
+    id: 'timeout',
+    tool: 'timeout',
+    version: 'timeout --version | head -1',
+    packages,
     files: { 'test_b.py': 'import time\ndef test_a(): pass\ndef test_hangs(): time.sleep(60)\n' },
     command: 'timeout 3 pytest -v --junitxml=$R/junit.xml',
   },
   {
-    ...{
-      id: 'pytest-json-ctrf',
-      tool: 'pytest-json-ctrf (CTRF)',
-      version: versionOf('pytest-json-ctrf'),
-      packages,
-    },
+    id: 'pytest-json-ctrf',
+    tool: 'pytest-json-ctrf (CTRF)',
+    version: versionOf('pytest-json-ctrf'),
+    packages,
     files: { 'test_shop.py': shop },
     command: 'pytest --ctrf $R/ctrf.json',
   },
   {
-    ...{ id: 'unittest-xml-reporting', tool: 'unittest-xml-reporting', packages },
+    id: 'unittest-xml-reporting',
+    tool: 'unittest-xml-reporting',
+    packages,
     version: versionOf('unittest-xml-reporting'),
     files: {
       'test_shop.py': `
@@ -162,7 +188,10 @@ class Broken(unittest.TestCase):
     command: 'python -m xmlrunner discover -o $R',
   },
   {
-    ...{ id: 'behave', tool: 'behave', version: 'behave --version', packages },
+    id: 'behave',
+    tool: 'behave',
+    version: 'behave --version',
+    packages,
     files: {
       'features/cart.feature':
         'Feature: cart\n  Scenario: empty\n    Given a cart\n    Then it is empty\n  Scenario: full\n    Given a cart\n    Then it is full\n  Scenario: unknown\n    Given a cart\n    Then it flies\n  @skip\n  Scenario: left out\n    Given a cart\n  Scenario Outline: rows\n    Given a cart\n    Then it is <what>\n    Examples:\n      | what |\n      | empty |\n      | full |\n',
@@ -171,17 +200,18 @@ class Broken(unittest.TestCase):
     command: 'behave --junit --junit-directory $R --tags="not @skip"',
   },
   {
-    ...{ id: 'robot-xunit', tool: 'Robot Framework, --xunit', version: 'robot --version | cut -d" " -f 1-3', packages },
+    id: 'robot-xunit',
+    tool: 'Robot Framework, --xunit',
+    version: 'robot --version | cut -d" " -f 1-3',
+    packages,
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --xunit xunit.xml shop.robot',
   },
   {
-    ...{
-      id: 'robot-output',
-      tool: 'Robot Framework (output.xml)',
-      version: 'robot --version | cut -d" " -f 1-3',
-      packages,
-    },
+    id: 'robot-output',
+    tool: 'Robot Framework (output.xml)',
+    version: 'robot --version | cut -d" " -f 1-3',
+    packages,
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --log NONE --report NONE shop.robot',
   },

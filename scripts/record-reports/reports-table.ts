@@ -21,7 +21,10 @@ function tellFirstLine(failure: JudgedRecording['verdict']['failure']): string {
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('**/*', '`**/*`');
+  return text
+    .replaceAll('|', '\\|')
+    .replaceAll('<', '&lt;')
+    .replace(/\*\*\/\*\.\w+/g, '`$&`');
 }
 
 const marks = ['<!-- recorded runs -->', '<!-- end of recorded runs -->'] as const;

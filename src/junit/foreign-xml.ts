@@ -90,7 +90,7 @@ const xunit: ForeignFormat = {
 /** vstest.xsd of Visual Studio: http://microsoft.com/schemas/VisualStudio/TeamTest/2010 */
 const trx: ForeignFormat = {
   testCase: (element, { testName, duration, outcome }) =>
-    testName !== undefined && /TestResult$/.test(element)
+    testName !== undefined && element.endsWith('TestResult')
       ? dropUndefined({ name: testName, time: secondsOfSpan(duration), result: outcome ?? 'Error' })
       : undefined,
   problem: (element, { outcome }) =>

@@ -71,7 +71,7 @@ const written = [
 ];
 
 /** Reads what a tool says of itself line by line. */
-export class ToolLogReader {
+class ToolLogReader {
   #tool: string | undefined;
   /** What certainly is a reason, and what may be one as well as output of a test. */
   readonly #said: string[] = [];

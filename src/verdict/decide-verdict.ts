@@ -507,7 +507,7 @@ function describeExit(end: ContainerEnd): string {
 
 function evidenceOf(facts: TestFacts): string[] {
   const { end, rebuilt, memory } = facts;
-  const counts = sumReports(facts.reports);
+  const shown = sumReports(facts.reports);
   const subject = nameSubject(facts);
   const word = end?.reason === undefined ? '' : `, ${end.reason}`;
   return [
@@ -533,7 +533,7 @@ function evidenceOf(facts: TestFacts): string[] {
           ...describeNotRun(rebuilt),
         ]),
     ...facts.logGaps,
-    ...(facts.interruption === null && counts.failed + counts.errors === 0 ? showLog(facts.tool) : []),
+    ...(facts.interruption === null && shown.failed + shown.errors === 0 ? showLog(facts.tool) : []),
   ];
 }
 
