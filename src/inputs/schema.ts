@@ -113,6 +113,7 @@ export const schema = v.object({
   expect: v.optional(lines, ''),
   needs: v.optional(jobResults),
   leg: v.optional(legOfMatrix),
+  'leg-name': v.optional(v.string(), ''),
 });
 
 /** The values of all inputs, as they are written, read one by one; what belongs together is not checked yet. */

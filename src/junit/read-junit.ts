@@ -7,7 +7,13 @@ import { SaxesParser } from 'saxes';
 import { type Failure, fail, succeed } from '../core/outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './bounded-xml.ts';
 import { ForeignXml, isForeignRoot } from './foreign-xml.ts';
-import { defaultJUnitLimits, type JUnitLimits, type JUnitReport } from './junit-report.ts';
+import {
+  defaultJUnitLimits,
+  type JUnitLimits,
+  type JUnitReport,
+  type KeptTotals,
+  startTotals,
+} from './junit-report.ts';
 import { readCtrf } from './read-ctrf.ts';
 import { readTap } from './read-tap.ts';
 import { ReportBuilder } from './report-builder.ts';
@@ -21,6 +27,8 @@ export interface ReadJUnitOptions {
   exitCode?: number | undefined;
   /** Whether XML of NUnit, xUnit.net, TRX and Robot Framework is read as well; without it that is foreign. */
   otherFormats?: boolean;
+  /** Of all reports that are read with it, so that many reports keep no more than one. Without it a report has its own. */
+  totals?: KeptTotals;
   /** Aborting it makes the reading throw the signal's reason. */
   signal?: AbortSignal;
 }
@@ -59,7 +67,9 @@ export async function readJUnit(
   const file = options.file ?? (typeof source === 'string' ? source : 'the JUnit report');
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
-  const builder = new ReportBuilder(file, limits, options.exitCode === 0);
+  const totals = options.totals ?? startTotals();
+  const before = { ...totals };
+  const builder = new ReportBuilder(file, limits, totals, options.exitCode === 0);
   try {
     if (typeof source === 'string' && /\.(json|tap)$/i.test(source)) {
       await (/\.tap$/i.test(source) ? readTap(source, builder, signal) : readCtrf(source, builder));
@@ -72,8 +82,10 @@ export async function readJUnit(
     if (error instanceof MalformedReport) {
       const at = error.line === undefined ? '' : ` (line ${error.line})`;
       const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
-      if (error.foreignRoot !== undefined) return { ...failed, foreignRoot: error.foreignRoot };
-      return wasCutOff(error) ? { ...failed, partial: builder.tell() } : failed;
+      if (wasCutOff(error)) return { ...failed, partial: builder.tell() };
+      // What nobody gets takes no room.
+      Object.assign(totals, before);
+      return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
     }
     if (error instanceof Error && 'code' in error && 'syscall' in error) {
       return fail('report', `${file} cannot be read: ${error.message}`);
