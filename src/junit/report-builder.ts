@@ -1,6 +1,6 @@
 /** From the elements of a report to its cases. */
 import { createHash } from 'node:crypto';
-import { noTests, type TestCase, type TestCounts, type TestProperty } from '../core/outcome.ts';
+import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
   earlierRunNames,
