@@ -106,11 +106,14 @@ export class ForeignDirectory {
   }
 
   /**
-   * Moves a regular file to a path of ours, which must be free. The file that was looked at is the file that arrives.
-   * @throws what rename(2) says; ENXIO when something else had the name by then.
+   * Moves a regular file of ours to a path of ours, which must be free. The file that was looked at is the file that arrives.
+   * @throws what rename(2) says; EACCES for a file of another user, who could close it to us at any time; ENXIO when something else had the name by then.
    */
   moveFile(name: Buffer, to: string): void {
     this.#makeAccessible(name, 0o400);
+    const before = this.#stat(name);
+    if (before !== undefined && !isOurs(before))
+      throw Object.assign(new Error('EACCES: the file is another user’s'), { code: 'EACCES' });
     renameSync(this.at(name), to);
     const moved = lstatSync(to);
     if (!moved.isFile()) {
@@ -119,7 +122,7 @@ export class ForeignDirectory {
       throw noFile();
     }
     const mode = (moved.mode & 0o755) | 0o600;
-    if ((moved.mode & 0o7777) !== mode && isOurs(moved)) chmodSync(to, mode);
+    if ((moved.mode & 0o7777) !== mode) chmodSync(to, mode);
   }
 
   /** Removes what is no directory; that it is gone already is as good. */
