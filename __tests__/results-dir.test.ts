@@ -91,3 +91,20 @@ test('a link in place of the results is removed, and what it leads to is not', a
   expect(statSync(dir.results).isDirectory()).toBe(true);
   rmSync(elsewhere, { recursive: true });
 });
+
+test('links that a checkout holds by the names of our files are replaced, and what they lead to is not written', async () => {
+  const dir = layoutResults(root);
+  const elsewhere = mkdtempSync(path.join(tmpdir(), 'elsewhere-'));
+  const precious = path.join(elsewhere, 'precious');
+  writeFileSync(precious, 'of the runner');
+  for (const name of ['result.json', '.reserve', '.running.dead', 'summary.md'])
+    symlinkSync(precious, path.join(root, name));
+  // A link to nothing is no lock that somebody holds.
+  symlinkSync(path.join(elsewhere, 'nothing'), lock());
+  expect(await takeResultsDir(dir, 'integration')).toEqual({ ok: true, value: [] });
+  await releaseResultsDir(dir);
+  expect(readFileSync(precious, 'utf8')).toBe('of the runner');
+  expect(readdirSync(elsewhere)).toEqual(['precious']);
+  expect(JSON.parse(readFileSync(dir.resultJson, 'utf8'))).toMatchObject({ outcome: 'broken' });
+  rmSync(elsewhere, { recursive: true });
+});

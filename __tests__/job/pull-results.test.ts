@@ -98,6 +98,26 @@ describe('results come home', () => {
     expect(readdirSync(here).filter((name) => !name.startsWith('.'))).toEqual(['real']);
   });
 
+  test('although the tests have files by the names of ours, and make directories of files and files of directories', async () => {
+    const puller = pullerOf(localSource());
+    writeFileSync(path.join(there, '.k8s-test-incoming'), 'theirs');
+    writeFileSync(path.join(there, 'turned'), 'a file');
+    mkdirSync(path.join(there, 'back'));
+    writeFileSync(path.join(there, 'back/in'), 'in a directory');
+    await puller.round(signal);
+    rmSync(path.join(there, 'turned'));
+    mkdirSync(path.join(there, 'turned'));
+    writeFileSync(path.join(there, 'turned/in'), 'in a directory');
+    rmSync(path.join(there, 'back'), { recursive: true });
+    writeFileSync(path.join(there, 'back'), 'a file');
+    const end = await puller.finish(signal);
+    await puller.close();
+    expect(end).toMatchObject({ files: 3, incomplete: [], missing: [] });
+    expect(readFileSync(path.join(here, '.k8s-test-incoming'), 'utf8')).toBe('theirs');
+    expect(readFileSync(path.join(here, 'turned/in'), 'utf8')).toBe('in a directory');
+    expect(readFileSync(path.join(here, 'back'), 'utf8')).toBe('a file');
+  });
+
   test('up to a limit: the small files, and the others by name', async () => {
     writeFileSync(path.join(there, 'core.1'), Buffer.alloc(5000));
     writeFileSync(path.join(there, 'junit.xml'), Buffer.alloc(100));
@@ -105,6 +125,7 @@ describe('results come home', () => {
     expect(existsSync(path.join(here, 'junit.xml'))).toBe(true);
     expect(existsSync(path.join(here, 'core.1'))).toBe(false);
     expect(end.warnings).toEqual([expect.stringMatching(/1 files .*above the limit.*core\.1/)]);
+    expect(end.missing).toEqual([{ name: 'core.1', reason: 'it is above results-limit' }]);
   });
 
   test('as they are in the end, when they change under our hands', async () => {

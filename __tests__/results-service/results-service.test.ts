@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
@@ -43,6 +43,26 @@ describe('an upload', () => {
       expect(readFileSync(path.join(out, file)).equals(readFileSync(path.join(directory, 'in', file))), file).toBe(
         true,
       );
+  });
+
+  test('of results that could not be masked holds verdict and reports alone, and never what is beside the results', async () => {
+    const own = path.join(directory, 'own');
+    mkdirSync(path.join(own, 'results'), { recursive: true });
+    mkdirSync(path.join(own, '.k8s-test-left/rest'), { recursive: true });
+    for (const name of ['result.json', 'junit.xml', 'results/secret.txt', '.k8s-test-left/rest/secret.txt', '.reserve'])
+      writeFileSync(path.join(own, name), name);
+    const options = { directory: own, retentionDays: 90 };
+    for (const isMasked of [true, false]) {
+      const name = `masked-${isMasked}`;
+      const uploaded = await withEnv(service.admitJob(), () =>
+        uploadArtifact({ ...options, name, freeName: name, isMasked }),
+      );
+      expect(uploaded).toMatchObject({ ok: true });
+      const out = path.join(directory, `out-${name}`);
+      await service.download(name, out);
+      const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).sort();
+      expect(files).toEqual(['junit.xml', 'result.json', ...(isMasked ? ['results', 'results/secret.txt'] : [])]);
+    }
   });
 
   test('with a name that the run has already is refused, and the first one stays', async () => {

@@ -14,16 +14,18 @@ const attempt = (work: () => void) => {
   }
 };
 process.stdout.write('swapping\n');
+const remove = (name: string) => attempt(() => fs.rmSync(at(name), { recursive: true }));
 for (let i = 0; ; i++) {
   const n = i % 8;
-  attempt(() => fs.mkdirSync(at(`d${n}`)));
-  attempt(() => fs.writeFileSync(at(`d${n}/f.txt`), `${i} ${secret}`));
-  attempt(() => fs.writeFileSync(at(`f${n}.xml`), `<testsuite name="${secret}"/>`));
-  attempt(() => fs.renameSync(at(`f${n}.xml`), at(`g${n}.xml`)));
-  attempt(() => fs.symlinkSync(file, at(`f${n}.xml`)));
-  attempt(() => fs.renameSync(at(`d${n}`), at(`e${n}`)));
-  attempt(() => fs.symlinkSync(outside, at(`d${n}`)));
-  attempt(() => fs.renameSync(at(`d${n}`), at(`l${n}`)));
-  attempt(() => fs.rmSync(at(`g${(n + 3) % 8}.xml`)));
-  attempt(() => fs.rmSync(at(`e${(n + 5) % 8}`), { recursive: true }));
+  // Written under names that are never links: here, unlike in a container, the links lead to where the test looks.
+  attempt(() => fs.mkdirSync(at('new')));
+  attempt(() => fs.writeFileSync(at('new/f.txt'), `${i} ${secret}`));
+  attempt(() => fs.writeFileSync(at('new.xml'), `<testsuite name="${secret}"/>`));
+  attempt(() => fs.renameSync(at('new'), at(`d${n}`)));
+  attempt(() => fs.renameSync(at('new.xml'), at(`f${n}.xml`)));
+  attempt(() => fs.renameSync(at(`f${(n + 3) % 8}.xml`), at(`g${n}.xml`)));
+  attempt(() => fs.symlinkSync(file, at(`f${(n + 3) % 8}.xml`)));
+  attempt(() => fs.renameSync(at(`d${(n + 2) % 8}`), at(`e${n}`)));
+  attempt(() => fs.symlinkSync(outside, at(`d${(n + 2) % 8}`)));
+  for (const name of ['new', `d${(n + 5) % 8}`, `e${(n + 4) % 8}`, `g${(n + 6) % 8}.xml`]) remove(name);
 }
