@@ -6,7 +6,13 @@ import { createReadStream } from 'node:fs';
 import { SaxesParser } from 'saxes';
 import { type Failure, fail, succeed } from '../core/outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './bounded-xml.ts';
-import { defaultJUnitLimits, type JUnitLimits, type JUnitReport } from './junit-report.ts';
+import {
+  defaultJUnitLimits,
+  type JUnitLimits,
+  type JUnitReport,
+  type KeptTotals,
+  startTotals,
+} from './junit-report.ts';
 import { ReportBuilder } from './report-builder.ts';
 
 export interface ReadJUnitOptions {
@@ -15,6 +21,8 @@ export interface ReadJUnitOptions {
   limits?: Partial<JUnitLimits>;
   /** How what wrote the report ended; without it nobody knows, and nothing is taken for a rerun that could be another test. */
   exitCode?: number | undefined;
+  /** Of all reports that are read with it, so that many reports keep no more than one. Without it a report has its own. */
+  totals?: KeptTotals;
   /** Aborting it makes the reading throw the signal's reason. */
   signal?: AbortSignal;
 }
@@ -53,7 +61,9 @@ export async function readJUnit(
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
   const bytes = typeof source === 'string' ? createReadStream(source) : source;
-  const builder = new ReportBuilder(file, limits, options.exitCode === 0);
+  const totals = options.totals ?? startTotals();
+  const before = { ...totals };
+  const builder = new ReportBuilder(file, limits, totals, options.exitCode === 0);
   try {
     return succeed(await parseReport(bytes, builder, limits, signal));
   } catch (error) {
@@ -61,8 +71,10 @@ export async function readJUnit(
     if (error instanceof MalformedReport) {
       const at = error.line === undefined ? '' : ` (line ${error.line})`;
       const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
-      if (error.foreignRoot !== undefined) return { ...failed, foreignRoot: error.foreignRoot };
-      return wasCutOff(error) ? { ...failed, partial: builder.tell() } : failed;
+      if (wasCutOff(error)) return { ...failed, partial: builder.tell() };
+      // What nobody gets takes no room.
+      Object.assign(totals, before);
+      return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
     }
     if (error instanceof Error && 'code' in error && 'syscall' in error) {
       return fail('report', `${file} cannot be read: ${error.message}`);

@@ -13,7 +13,13 @@ import {
   problemStatus,
   worst,
 } from './case-problems.ts';
-import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
+import {
+  type JUnitLimits,
+  type JUnitReport,
+  type JUnitSuite,
+  type KeptTotals,
+  normalisedName,
+} from './junit-report.ts';
 import { locateFailure, samePath } from './locate-failure.ts';
 import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
 
@@ -80,18 +86,18 @@ export class ReportBuilder {
   #problemDepth = 0;
 
   readonly #kept: KeptCase[] = [];
-  #keptFailures = 0;
-  #keptOthers = 0;
+  /** Shared with other reports. */
+  readonly #totals: KeptTotals;
   readonly #counts: TestCounts = { ...noTests };
   #casesLeftOut = 0;
   #claimedFailures = 0;
   #failedRuns = 0;
-  #detailsChars = 0;
   #detailsSaved = 0;
   #oddTimes = 0;
   #suitesWithoutCounts = 0;
   #namesCut = 0;
   #propertiesLeftOut = 0;
+  #propertiesBeyondRoom = 0;
   /** Our own normalised reports tell reruns as such, and count lines from 1 whatever the suite is called. */
   #normalised = false;
   #isPytest = false;
@@ -104,16 +110,21 @@ export class ReportBuilder {
   readonly #repeatsAreReruns: boolean;
 
   /** @param repeatsAreReruns whether a failed case is a rerun when a later one of the same name passed. */
-  constructor(file: string, limits: JUnitLimits, repeatsAreReruns: boolean) {
+  constructor(file: string, limits: JUnitLimits, totals: KeptTotals, repeatsAreReruns: boolean) {
     this.#file = file;
     this.#limits = limits;
+    this.#totals = totals;
     this.#repeatsAreReruns = repeatsAreReruns;
     this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
   }
 
   warn(warning: string): void {
-    if (this.#warnings.length < maxWarnings) this.#warnings.push(`${this.#file} ${warning}`);
-    else this.#warningsLeftOut++;
+    if (this.#totals.warnings >= this.#limits.keptWarnings) this.#totals.warningsLeftOut++;
+    else if (this.#warnings.length >= maxWarnings) this.#warningsLeftOut++;
+    else {
+      this.#totals.warnings++;
+      this.#warnings.push(`${this.#file} ${warning}`);
+    }
   }
 
   open(name: string, attributes: Attributes, line: number): void {
@@ -190,6 +201,8 @@ export class ReportBuilder {
       this.warn(
         `held ${this.#propertiesLeftOut} properties beyond the first ${maxProperties} of a test; they were left out`,
       );
+    if (this.#propertiesBeyondRoom > 0)
+      this.warn(`held ${this.#propertiesBeyondRoom} properties for which there was no room; they were left out`);
     if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
     if (this.#detailsSaved > 0)
       this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
@@ -288,7 +301,8 @@ export class ReportBuilder {
       parent.replacedFailed += suite.replacedFailed;
       parent.claimedFailures += suite.claimedFailures;
     }
-    if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
+    if (element === 'testsuite' && this.#totals.suites < this.#limits.keptSuites) {
+      this.#totals.suites++;
       const ended = {
         name: suite.path,
         seconds: suite.declaredSeconds ?? suite.ownSeconds,
@@ -340,14 +354,14 @@ export class ReportBuilder {
 
     const ofInterest = isFailure || flakyRuns > 0;
     const room = ofInterest
-      ? this.#keptFailures < this.#limits.keptFailures
-      : this.#keptOthers < this.#limits.keptCases;
+      ? this.#totals.failures < this.#limits.keptFailures
+      : this.#totals.cases < this.#limits.keptCases;
     if (!room) {
       this.#casesLeftOut++;
       return;
     }
-    if (ofInterest) this.#keptFailures++;
-    else this.#keptOthers++;
+    if (ofInterest) this.#totals.failures++;
+    else this.#totals.cases++;
 
     const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
     const kept: TestCase = {
@@ -399,9 +413,17 @@ export class ReportBuilder {
   #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
     // Our own are what a case of ours says of itself already.
     if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
-    if (properties.length < maxProperties)
-      properties.push({ name: detach(this.#name(name)), value: detach(this.#name(value)) });
-    else this.#propertiesLeftOut++;
+    if (properties.length >= maxProperties) {
+      this.#propertiesLeftOut++;
+      return;
+    }
+    if (this.#totals.propertyChars >= this.#limits.propertyChars) {
+      this.#propertiesBeyondRoom++;
+      return;
+    }
+    const property = { name: detach(this.#name(name)), value: detach(this.#name(value)) };
+    this.#totals.propertyChars += property.name.length + property.value.length;
+    properties.push(property);
   }
 
   /** Takes back a run that a later one of the same test has replaced. */
@@ -413,12 +435,12 @@ export class ReportBuilder {
     else if (earlier.status === 'error') this.#counts.errors--;
     else this.#counts[earlier.status]--;
     if (earlier.status === 'failed' || earlier.status === 'error') {
-      this.#keptFailures--;
+      this.#totals.failures--;
       suite.replacedFailed++;
     } else if (earlier.flakyRuns !== undefined) {
-      this.#keptFailures--;
+      this.#totals.failures--;
       if (earlier.status === 'passed') this.#counts.flaky--;
-    } else this.#keptOthers--;
+    } else this.#totals.cases--;
   }
 
   #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
@@ -450,12 +472,12 @@ export class ReportBuilder {
       .filter(Boolean)
       .join('\n\n');
     const shortChars = Math.floor(this.#limits.messageChars / 16);
-    if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+    if (details.length > shortChars && this.#totals.detailsChars >= this.#limits.totalDetailsChars) {
       details = cut(details, shortChars);
       this.#detailsSaved++;
     }
     details = cut(details, this.#limits.detailsChars + cutNoteChars);
-    this.#detailsChars += details.length;
+    this.#totals.detailsChars += details.length;
     return detach(details);
   }
 

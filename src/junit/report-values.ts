@@ -27,13 +27,13 @@ export function parseCount(text: string | undefined): number | undefined {
  * tests that take a round number of thousands of seconds are rarer than German machines.
  */
 export function parseSeconds(text: string): number | undefined {
-  const trimmed = text.trim().replace(/\s*s$/, '');
+  const trimmed = text.trim().replace(/\s{0,10}s$/, '');
   let plain: string;
   if (/^\d{1,3}(,\d{3})+\.\d*$/.test(trimmed)) plain = trimmed.replaceAll(',', '');
   else if (/^\d{1,3}(\.\d{3})+,\d*$/.test(trimmed)) plain = trimmed.replaceAll('.', '').replace(',', '.');
   else if (/^\d*,\d+$/.test(trimmed)) plain = trimmed.replace(',', '.');
   else plain = trimmed;
-  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain)) return undefined;
+  if (!/^(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain)) return undefined;
   const seconds = Number(plain);
   return Number.isFinite(seconds) ? seconds : undefined;
 }

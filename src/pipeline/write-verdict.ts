@@ -69,7 +69,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   if (rebuilt !== undefined) reports.push(rebuilt);
-  const verdict = assembleVerdict(run, failure, decided.counts);
+  const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
+  const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
   const report: ReportInput = {
     verdict,
     tests: reports.flatMap(({ cases }) => cases),

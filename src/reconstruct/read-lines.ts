@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** Of a line that is too long to keep whole, so much of its end. */
 const tailChars = 500;
@@ -33,7 +34,7 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     if (part.length > room) tail = (tail + part.slice(Math.max(room, part.length - tailChars))).slice(-tailChars);
   };
   const take = (): string => {
-    const line = (tail === '' ? head : `${head}\u0000${tail}`).replace(/\r+$/, '');
+    const line = trimEndOf(tail === '' ? head : `${head}\u0000${tail}`, '\r');
     head = '';
     tail = '';
     return line;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { JUnitReport } from '../junit/junit-report.ts';
+import { type JUnitReport, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import {
   chooseFiles,
@@ -57,11 +57,13 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const { name } of left) await rm(path.join(options.writtenDir, name), { force: true });
   const leftOut = describeLeftOut(left, options.limits);
   if (leftOut !== undefined) results.warnings.push(leftOut);
+  const totals = startTotals();
   for (const file of kept.map((one) => one.name).sort()) {
     options.signal.throwIfAborted();
     const from = path.join(options.writtenDir, file);
+    const before = { ...totals };
     const reading = isReport(file)
-      ? await readJUnit(from, { file, exitCode: options.exitCode, signal: options.signal })
+      ? await readJUnit(from, { file, exitCode: options.exitCode, totals, signal: options.signal })
       : undefined;
     if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
       results.otherFiles++;
@@ -71,12 +73,16 @@ export async function collectResults(options: CollectOptions): Promise<Collected
     const to = path.join(options.junitDir, file);
     await mkdir(path.dirname(to), { recursive: true });
     await rename(from, to);
-    if (mtimeMs < options.notBefore) results.stale.push(file);
-    else if (reading.ok) {
+    if (mtimeMs < options.notBefore) {
+      results.stale.push(file);
+      Object.assign(totals, before);
+    } else if (reading.ok) {
       results.reports.push(reading.value);
       results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
     } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
   }
+  if (totals.warningsLeftOut > 0)
+    results.warnings.push(`the reports gave cause for ${totals.warningsLeftOut} more warnings`);
   return results;
 }
 
