@@ -17,6 +17,7 @@ import { readStacks } from '../results/read-stacks.ts';
 import { dismissCollector } from '../results/results-collection.ts';
 import { listNames } from '../results/results-limits.ts';
 import { collectorName } from '../results/route-results.ts';
+import { earliestWrite } from './earliest-write.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
@@ -184,9 +185,10 @@ function helperFilesDir(run: Run): string {
   return path.join(run.dir.cluster, 'test-helper');
 }
 
-/** File systems and clocks differ by a second or so; a report of another run is minutes old. */
+/** When reports of this run were written at the earliest, by whatever clock their files have. */
 function notBefore(run: Run): number {
-  return (run.testsStartedAt ?? 0) - 2000;
+  const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
+  return earliestWrite(run.testsStartedAt ?? 0, container?.state?.terminated?.startedAt);
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
