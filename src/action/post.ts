@@ -57,6 +57,7 @@ else {
 
 async function removeAll(record: RunRecord): Promise<void> {
   if (record.content.kept !== undefined) {
+    record.endJob();
     door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return;
   }
