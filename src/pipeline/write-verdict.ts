@@ -55,13 +55,15 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     sessions: home.sessions ?? [],
     failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
+    tool: home.tool,
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
   const log = home.evidence?.logs.find(
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
-  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const told =
+    decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
   const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(run.incidents, cause);
   const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
