@@ -391,4 +391,11 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Identity of this job in a matrix, for the roll-up. Set automatically',
     example: '{"matrix": {"os": "linux"}, "legs": "2"}',
   },
+  'leg-name': {
+    group: 'roll-up',
+    default: '',
+    description:
+      'Name of this call of a reusable workflow, for the roll-up. Required where a workflow calls the same one twice',
+    example: `\${{ inputs.name }}`,
+  },
 };

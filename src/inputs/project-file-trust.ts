@@ -106,6 +106,7 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   expect: 'no',
   needs: 'no',
   leg: 'no',
+  'leg-name': 'no',
 };
 
 /** What of a project file does not count under `safe`, with what to do; the rest is left as it is. */

@@ -1,5 +1,7 @@
 /** The file in which a repository keeps its defaults. */
+
 import path from 'node:path';
+import { quoteValue } from '../core/quote-value.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
 import { chooseTrust, isBelow, refuseUnsafe } from './project-file-trust.ts';
 import { readYaml } from './read-yaml.ts';
@@ -70,7 +72,7 @@ export function readProjectFile(
     if (text === undefined)
       errors.push({
         input: `${projectFileName} ${name}`,
-        value: name === 'secrets' ? '***' : JSON.stringify(value),
+        value: name === 'secrets' ? '***' : quoteValue(value),
         problem: 'is neither text nor a list of texts',
       });
     else raw[name] = text;

@@ -38,6 +38,7 @@ const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
   'project-file',
   'leg',
+  'leg-name',
   'results-dir',
   'artifact-name',
   'retention-days',
@@ -122,6 +123,8 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** Undefined outside of a workflow. */
   leg: LegOfMatrix | undefined;
+  /** Tells two calls of one reusable workflow apart, for the roll-up; empty where nothing was given. */
+  legName: string;
   testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
@@ -301,6 +304,7 @@ export function readInputs(
       expected: value.expect,
       jobResults: value.needs ?? {},
       leg: value.leg,
+      legName: value['leg-name'],
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],

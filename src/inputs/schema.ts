@@ -47,7 +47,7 @@ export const schema = v.object({
   ),
   chart: v.optional(v.string()),
   'chart-version': v.optional(
-    matching(/^[\w.+^~<>=*, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
+    matching(/^[.+^~<>=, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
   ),
   values: v.optional(lines, ''),
   set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
@@ -113,6 +113,7 @@ export const schema = v.object({
   expect: v.optional(lines, ''),
   needs: v.optional(jobResults),
   leg: v.optional(legOfMatrix),
+  'leg-name': v.optional(v.string(), ''),
 });
 
 /** The values of all inputs, as they are written, read one by one; what belongs together is not checked yet. */

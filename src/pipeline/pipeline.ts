@@ -375,8 +375,13 @@ function installPlatform(
 async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
   const { signal, clock } = run;
   const wasAborted = signal.aborted;
+  let cancelledIn: string | undefined;
+  const noteCancel = () => {
+    cancelledIn = clock.currentPhases;
+  };
+  signal.addEventListener('abort', noteCancel, { once: true });
   const cancelled = (): Failure => {
-    const reason = `cancelled (${String(signal.reason)}) during ${clock.lastPhase}`;
+    const reason = `cancelled (${String(signal.reason)}) during ${cancelledIn ?? clock.lastPhase}`;
     return { kind: 'cancelled', reason, hint: '', evidence: [] };
   };
   try {
@@ -386,18 +391,21 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     return signal.aborted && !wasAborted ? cancelled() : result.failure;
   } catch (error) {
     if (signal.aborted) return cancelled();
-    const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
+    const phase = clock.phaseOfError(error);
+    const ofDisk = describeDiskTrouble(error, `${phase} could not go on`);
     if (ofDisk !== undefined) return ofDisk;
     if (error instanceof ApiError) {
-      const reason = toOneLine(`the Kubernetes API failed during ${clock.lastPhase}: ${error.message}`);
+      const reason = toOneLine(`the Kubernetes API failed during ${phase}: ${error.message}`);
       return { kind: 'api', reason, hint: '', evidence: [] };
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',
-      reason: toOneLine(`a fault of k8s-test-action itself, during ${clock.lastPhase}: ${messageOf(error)}`),
+      reason: toOneLine(`a fault of k8s-test-action itself, during ${phase}: ${messageOf(error)}`),
       hint: 'Please report it with the lines below.',
       evidence: stack.split('\n').slice(0, 20),
     };
+  } finally {
+    signal.removeEventListener('abort', noteCancel);
   }
 }

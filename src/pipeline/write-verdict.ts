@@ -55,13 +55,15 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     sessions: home.sessions ?? [],
     failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
+    tool: home.tool,
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
   const log = home.evidence?.logs.find(
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
-  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const told =
+    decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
   const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(run.incidents, cause);
   const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
@@ -69,7 +71,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   if (rebuilt !== undefined) reports.push(rebuilt);
-  const verdict = assembleVerdict(run, failure, decided.counts);
+  const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
+  const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
   const report: ReportInput = {
     verdict,
     tests: reports.flatMap(({ cases }) => cases),
