@@ -25,7 +25,7 @@ export function identifySelf(): ProcessIdentity {
 }
 
 /** A process that runs now, as others can find it later. */
-export function identify(pid: number): ProcessIdentity {
+function identify(pid: number): ProcessIdentity {
   const space = readSpace();
   return { pid, startTicks: readStat(pid)?.startTicks ?? '', ...(space === undefined ? {} : { space }) };
 }
