@@ -1,9 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { dump } from 'js-yaml';
 import { messageOf, toOneLine } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedPod } from '../core/report-model.ts';
+import type { SecretMask } from '../core/secret-mask.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
@@ -23,6 +25,8 @@ export interface EvidenceOptions {
   logsDir: string;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
+  /** No secret reaches a file. */
+  mask: SecretMask;
   signal: AbortSignal;
 }
 
@@ -77,7 +81,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         if (!Array.isArray(found)) throw found;
         const objects = found.flat();
         lists.set(name, objects);
-        const text = dump(redactObject(objects), { noRefs: true });
+        const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
         await writeFile(file, text);
         if (found.some((one) => one.length >= maxObjects))
           evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
@@ -130,7 +134,10 @@ async function readLastLines(file: string): Promise<string[]> {
     const { size } = await handle.stat();
     const length = Math.min(size, tailBytes);
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8').replace(/\n$/, '').split('\n').slice(-tailLines);
+    const lines = buffer.toString('utf8').replace(/\n$/, '').split('\n');
+    // Where a line is cut, a secret may be, too.
+    if (size > length && lines.length > 1) lines.shift();
+    return lines.slice(-tailLines);
   } finally {
     await handle.close();
   }
@@ -161,7 +168,11 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
   const directory = path.join(options.logsDir, pod.metadata.name);
   const save = async (file: string, previous: boolean) => {
     await mkdir(directory, { recursive: true });
+    const masked = options.mask.createTransform();
     const sink = createWriteStream(path.join(directory, file));
+    const written = pipeline(masked, sink);
+    // It is waited for behind the reading, whose own error tells more.
+    written.catch(() => undefined);
     const request = {
       namespace: options.namespace,
       pod: pod.metadata.name,
@@ -169,7 +180,8 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
       maxBytes: Math.min(maxLogBytes, Math.max(room.bytes, 0)),
       signal: options.signal,
     };
-    await readLog(options.connection, previous ? { ...request, previous } : request, sink);
+    await readLog(options.connection, previous ? { ...request, previous } : request, masked);
+    await written;
     room.bytes -= sink.bytesWritten;
   };
   // A container that never started has no log, and the API server answers 400.

@@ -224,6 +224,7 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
+    mask: run.mask,
     // The collector has nothing to say.
     alreadyLogged: [
       ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
