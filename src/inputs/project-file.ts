@@ -1,10 +1,11 @@
 /** The file in which a repository keeps its defaults. */
 import path from 'node:path';
-import { load as parseYaml } from 'js-yaml';
-import { messageOf } from '../core/outcome.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
+import { readYaml } from './read-yaml.ts';
 import { type InputError, type InputName, inputNames, type RawInputs, unknownInput } from './schema.ts';
 import { type TierName, tierNames } from './tiers.ts';
+import { resolvePlain } from './yaml-scalars.ts';
+import { WrittenScalar } from './yaml-values.ts';
 
 /** Name of the file in which a repository keeps its defaults, per tier. */
 const projectFileName = '.k8s-test.yaml';
@@ -18,14 +19,13 @@ export function readProjectFile(directory: string, givenTier: string | undefined
     errors.push({ input: projectFileName, value: file, problem: unreadable });
     return {};
   }
-  let content: unknown;
-  try {
-    content = parseYaml(yaml) ?? {};
-  } catch (error) {
-    const problem = `is not YAML: ${messageOf(error).split('\n')[0]}`;
-    errors.push({ input: projectFileName, value: file, problem });
+  // Inputs are text, and keep theirs: 1.30 is a version, and no number.
+  const read = readYaml(yaml, 'as-written');
+  if (read.problem !== undefined) {
+    errors.push({ input: projectFileName, value: file, problem: `is not YAML: ${read.problem}` });
     return {};
   }
+  const content = read.value ?? {};
   if (!isMapping(content)) {
     errors.push({ input: projectFileName, value: file, problem: 'is not a mapping of tiers to inputs' });
     return {};
@@ -62,7 +62,9 @@ export function readProjectFile(directory: string, givenTier: string | undefined
 }
 
 function projectValue(name: string, value: unknown): string | undefined {
-  const isScalar = (item: unknown) => ['string', 'number', 'boolean'].includes(typeof item);
+  const isScalar = (item: unknown) => typeof item === 'string' || item instanceof WrittenScalar;
+  if (value instanceof WrittenScalar)
+    return value.type === 'bool' ? String(resolvePlain(value.text).value) : value.text;
   if (isScalar(value)) return String(value);
   if (!Array.isArray(value) || !value.every(isScalar)) return undefined;
   return name === 'command' || name === 'args' ? JSON.stringify(value) : value.join('\n');

@@ -1,8 +1,9 @@
 /** A user's kubeconfig, read as kubectl reads it: which files, how they are merged, which context. It is never written. */
 import path from 'node:path';
-import { dump, load } from 'js-yaml';
 import { homeDirectory } from '../core/user-directories.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
+import { readYaml } from './read-yaml.ts';
+import { writeYaml } from './write-yaml.ts';
 
 /** The way to one cluster, out of a user's kubeconfig. */
 export interface UserKubeconfig {
@@ -117,7 +118,7 @@ function describeWay(way: {
   const { context, clusterName, cluster, userName, user, origin } = way;
   const expiresAt = expiryOf(user);
   return {
-    yaml: dump({
+    yaml: writeYaml({
       apiVersion: 'v1',
       kind: 'Config',
       'current-context': context,
@@ -156,12 +157,9 @@ function describePod(env: NodeJS.ProcessEnv): UserKubeconfig {
 function mergeFile(merged: Merged, file: string): string | undefined {
   const { text, problem } = readInputFile(file);
   if (problem !== undefined) return problem;
-  let content: unknown;
-  try {
-    content = load(text) ?? {};
-  } catch (error) {
-    return `cannot be read as YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
-  }
+  const read = readYaml(text);
+  if (read.problem !== undefined) return `cannot be read as YAML: ${read.problem}`;
+  const content = read.value ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return 'is not a kubeconfig';
   const config = content as Record<string, unknown>;
   for (const [list, kind, into] of [

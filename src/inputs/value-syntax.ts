@@ -1,9 +1,10 @@
 /** How values of inputs are written: text as users give it, to what it means. Pure. */
 import path from 'node:path';
-import { load as parseYaml } from 'js-yaml';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
 import { shortestSecret } from '../core/secret-mask.ts';
+import { readYaml } from './read-yaml.ts';
+import { WrittenScalar } from './yaml-values.ts';
 
 /** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
 export interface VolumeMount {
@@ -257,8 +258,9 @@ function readMirror(line: string): RegistryMirror | string {
 function readWords(text: string): string[] | undefined {
   try {
     if (!/^\s*(\[|- )/.test(text)) return splitWords(text);
-    const list: unknown = parseYaml(text);
-    const isList = Array.isArray(list) && list.every((word) => ['string', 'number', 'boolean'].includes(typeof word));
+    const list = readYaml(text, 'as-written').value;
+    const isList =
+      Array.isArray(list) && list.every((word) => typeof word === 'string' || word instanceof WrittenScalar);
     return isList ? list.map(String) : undefined;
   } catch {
     return undefined;

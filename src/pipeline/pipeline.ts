@@ -89,27 +89,30 @@ async function untilTestsEnd(
   const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
   if (!tools.ok) return tools;
   const { chart } = tools.value;
-  const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
-  if (!manifests.ok) return manifests;
+  const rendered = chart === undefined ? succeed({ manifests: [], unread: [] }) : await renderChart(chart, run.signal);
+  if (!rendered.ok) return rendered;
+  const { manifests, unread } = rendered.value;
+  for (const line of unread)
+    run.warn(`A document of the chart cannot be read (${line}): its images are not loaded, and its needs not counted.`);
   const own = await readOwnJob(run, chart);
   if (!own.ok) return own;
   if (chart !== undefined) run.chartDigest = await digestChart(chart);
   if (standing === undefined && machine.value !== undefined) {
-    const demand = planDemand(inputs, manifests.value, own.value?.job);
+    const demand = planDemand(inputs, manifests, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
   }
-  const images = await chooseImages(run, listImages(manifests.value), own.value);
+  const images = await chooseImages(run, listImages(manifests), own.value);
   if (isExisting) warnOfLocalImages(run);
   // Of a config of the user's own nobody knows which nodes take pods.
-  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
+  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
   const cluster = isExisting
-    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests.value, own.value))
+    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests, own.value))
     : standing === undefined
       ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
       : await enterCluster(run, standing, { images, controlPlane });
   if (!cluster.ok) return cluster;
-  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests.value));
+  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests));
   if (!platform.ok) return nameSimilarImages(run, platform);
   if (isOnlyPlatform) return succeed(undefined);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
