@@ -88,8 +88,9 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
       }),
     ),
   );
-  const pods = (lists.get('pods') ?? []) as Pod[];
-  const events = (lists.get('events') ?? []) as ClusterEvent[];
+  // What the report tells of them is as free of secrets as the files are.
+  const pods = redactObject((lists.get('pods') ?? []) as Pod[]);
+  const events = redactObject((lists.get('events') ?? []) as ClusterEvent[]);
   evidence.pods = derivePodTimeline(pods, events);
   evidence.events = events.map(toReported).sort((a, b) => a.at.localeCompare(b.at));
   const wanted = pods

@@ -60,8 +60,9 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   let logProblem = '';
   // Written at once: a program that prints faster than the disk takes it waits, and nothing piles up in memory.
   const write = (bytes: Buffer) => {
+    if (logProblem !== '') return;
     try {
-      for (let at = 0; logProblem === '' && at < bytes.length; ) at += writeSync(log, bytes, at);
+      for (let at = 0; at < bytes.length; ) at += writeSync(log, bytes, at);
     } catch (error) {
       // A full disk must not end the tests.
       logProblem = messageOf(error);
