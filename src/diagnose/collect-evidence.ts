@@ -23,10 +23,10 @@ export interface EvidenceOptions {
   clusterDir: string;
   /** Where the logs go, as `<pod>/<container>.log`. */
   logsDir: string;
+  /** No secret is ever written. */
+  mask: SecretMask;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
-  /** No secret reaches a file. */
-  mask: SecretMask;
   signal: AbortSignal;
 }
 
@@ -169,11 +169,9 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
   const directory = path.join(options.logsDir, pod.metadata.name);
   const save = async (file: string, previous: boolean) => {
     await mkdir(directory, { recursive: true });
-    const masked = options.mask.createTransform();
-    const sink = createWriteStream(path.join(directory, file));
-    const written = pipeline(masked, sink);
-    // It is waited for behind the reading, whose own error tells more.
-    written.catch(() => undefined);
+    const sink = options.mask.createTransform();
+    const onDisk = createWriteStream(path.join(directory, file));
+    const written = pipeline(sink, onDisk);
     const request = {
       namespace: options.namespace,
       pod: pod.metadata.name,
@@ -181,9 +179,11 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
       maxBytes: Math.min(maxLogBytes, Math.max(room.bytes, 0)),
       signal: options.signal,
     };
-    await readLog(options.connection, previous ? { ...request, previous } : request, masked);
-    await written;
-    room.bytes -= sink.bytesWritten;
+    const read = readLog(options.connection, previous ? { ...request, previous } : request, sink);
+    // Of the two the reader knows better what went wrong.
+    const [reading, writing] = await Promise.allSettled([read, written]);
+    room.bytes -= onDisk.bytesWritten;
+    for (const one of [reading, writing]) if (one.status === 'rejected') throw one.reason;
   };
   // A container that never started has no log, and the API server answers 400.
   const hasFormer = status?.lastState?.terminated !== undefined;
