@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import { ActionDoor } from '../../src/action/action-door.ts';
-import { testAttack } from './attempts.ts';
+import { type Attempt, testAttack } from './attempts.ts';
 
 const commands = [
   'add-mask', 'add-matcher', 'add-path', 'debug', 'error', 'group', 'notice', 'save-state', 'set-env', 'set-output', 'stop-commands', 'warning', 'echo',
@@ -48,7 +48,7 @@ const methods: Record<string, { act: (door: ActionDoor, text: string) => void; o
   quote: { act: (door, text) => { door.quote(text); door.close(); }, own: ['stop-commands'] },
 }; // biome-ignore format: a table
 
-testAttack('workflow commands', 'no text of others is obeyed by the runner', async (attempt) => {
+async function attemptCommands(attempt: Attempt): Promise<void> {
   for (const [method, { act, own }] of Object.entries(methods))
     for (const prefix of prefixes)
       for (const command of commands)
@@ -60,4 +60,5 @@ testAttack('workflow commands', 'no text of others is obeyed by the runner', asy
             // Where commands are off, the page that shows the log paints the old form all the same.
             expect(written.join('\n')).not.toContain(`##[${command}]`);
           });
-});
+}
+testAttack('workflow commands', 'no text of others is obeyed by the runner', attemptCommands);

@@ -6,7 +6,7 @@ import { codeBlock, escapeMarkdown } from '../../src/report/inert-text.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { hostileTexts } from '../report/hostile.ts';
 import { makeInput, makeTest } from '../report/sample-runs.ts';
-import { testAttack } from './attempts.ts';
+import { type Attempt, testAttack } from './attempts.ts';
 
 const payloads = [
   ...hostileTexts,
@@ -44,7 +44,7 @@ function render(markdown: string): string {
 /** Elements that only text of others can have brought. */
 const forged = /<(?:a|img|h1|h2|h4|h5|h6|input|script|svg|del|strong><b|hr|ol)\b/;
 
-testAttack('Markdown', 'no text of others is more than text in a summary', async (attempt) => {
+async function attemptMarkdown(attempt: Attempt): Promise<void> {
   for (const payload of payloads) {
     await attempt(`a line: ${payload}`, () => {
       const html = render(`x ${escapeMarkdown(payload)}\n`);
@@ -75,4 +75,5 @@ testAttack('Markdown', 'no text of others is more than text in a summary', async
     for (const [field, input] of Object.entries(summaries))
       await attempt(`${field}: ${payload}`, () => expect(render(renderSummary(input))).not.toMatch(forged));
   }
-});
+}
+testAttack('Markdown', 'no text of others is more than text in a summary', attemptMarkdown);

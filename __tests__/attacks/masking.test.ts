@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { SecretMask } from '../../src/core/secret-mask.ts';
 import { encodeSecrets, secrets } from '../core/encoders/encoded-secrets.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
-import { testAttack } from './attempts.ts';
+import { type Attempt, testAttack } from './attempts.ts';
 
 const encoded = encodeSecrets();
 const masks = new Map(Object.entries(secrets).map(([name, text]) => [name, new SecretMask([text])]));
@@ -20,7 +20,7 @@ function maskInPieces(mask: SecretMask, bytes: Buffer, cuts: readonly number[]):
   return Buffer.concat(parts).toString();
 }
 
-testAttack('encoders', 'no common encoder carries a secret through the mask', async (attempt) => {
+async function attemptEncoders(attempt: Attempt): Promise<void> {
   for (const { secret, encoder, text, frame } of encoded)
     await attempt(`${secret}, ${encoder}`, () => {
       const masked = masks.get(secret)?.maskText(`before ${text} behind`) ?? '';
@@ -28,9 +28,10 @@ testAttack('encoders', 'no common encoder carries a secret through the mask', as
       const rest = masked.replace(/\*{3}|&quot;|<[^>]*>/g, '').length - 'before  behind'.length;
       expect(rest, masked.slice(0, 300)).toBeLessThanOrEqual(frame.length + 6);
     });
-});
+}
+testAttack('encoders', 'no common encoder carries a secret through the mask', attemptEncoders);
 
-testAttack('chunk boundaries', 'a secret is masked however its stream is cut', async (attempt) => {
+async function attemptCuts(attempt: Attempt): Promise<void> {
   const random = new SeededRandom(5);
   const short = encoded.filter(({ text }) => text.length < 400);
   for (const { secret, encoder, text } of short) {
@@ -46,4 +47,5 @@ testAttack('chunk boundaries', 'a secret is masked however its stream is cut', a
         expect(maskInPieces(mask, bytes, places)).toBe(whole);
       });
   }
-});
+}
+testAttack('chunk boundaries', 'a secret is masked however its stream is cut', attemptCuts);

@@ -60,7 +60,7 @@ export function redactText(text: string): string {
 }
 
 /** The begin of `name=value`, `"name": "value"`, `name: value`, also within text. */
-const assignment = /([A-Za-z_][\w.-]{0,127})\\?["']?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}/g;
+const assignment = /(?<![\w.]|[\w.]-)([A-Za-z_][\w.-]{0,127})\\?["']?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}/g;
 /** What follows it: a scheme and its credentials, a quoted text, a block of YAML, a word. */
 const assigned =
   /(?:Bearer|Basic|Token|Digest)\s{1,4}[^\s"'&;,]{1,8192}|"[^"\\\r\n]{0,8192}"|'[^'\r\n]{0,8192}'|\\"[^"\\\r\n]{0,8192}\\"|[|>][+-]?[ \t]{0,4}\r?\n(?:[ \t]{1,64}[^\r\n]{0,4096}(?:\r?\n|$)){1,200}|[^\s"'&;,)}\]\\]{1,8192}/iy;
