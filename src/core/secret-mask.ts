@@ -17,7 +17,7 @@ const ellipsis = Buffer.from('…');
 /**
  * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, escaped as JSON,
  * XML, addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines)
- * and in hexadecimal digits. docs/secrets.md says what is not found.
+ * and in hexadecimal digits. docs/threat-model.md says what is not found.
  */
 export class SecretMask {
   readonly #matcher: SecretMatcher;
