@@ -23,6 +23,8 @@ export interface EvidenceOptions {
   logsDir: string;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
+  /** What was there before is left out: in a namespace that the chart shares with others, it is theirs. */
+  since?: Date;
   signal: AbortSignal;
 }
 
@@ -75,7 +77,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
           return;
         }
         if (!Array.isArray(found)) throw found;
-        const objects = found.flat();
+        const objects = found.flat().filter((one) => name === 'nodes' || isSince(one, options.since));
         lists.set(name, objects);
         const text = dump(redactObject(objects), { noRefs: true });
         await writeFile(file, text);
@@ -108,6 +110,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     );
   evidence.logs = await readLogTails(options.logsDir);
   return evidence;
+}
+
+function isSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  // The API server tells whole seconds.
+  return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */
