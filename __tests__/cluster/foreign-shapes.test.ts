@@ -66,7 +66,6 @@ describe('what a chart makes in another namespace than that of its release', () 
       }),
     });
     const { failure } = run.verdict;
-    console.log(run.printed.join('\n'), JSON.stringify(run.pods), readdirSync(path.join(run.dir.cluster, name)), readFileSync(path.join(run.dir.cluster, name, 'pods.yaml'), 'utf8'));
     expect(run.verdict.outcome).toBe('broken');
     expect(failure).toMatchObject({ kind: 'chart', reason: expect.stringContaining(`in namespace ${name}: `) });
     expect(failure?.reason).toContain('exit code 3');

@@ -210,13 +210,21 @@ class Installation {
     const settledAt = performance.now();
     // The cluster tells starts by its wall clock. A step of ours while we wait must not make a container seem older.
     const settledWallAt = Date.now();
+    // By container and restart: what was seen of the run before proves nothing of this one.
+    const seenAt = new Map<string, number>();
+    const secondsInRun = (pod: Pod, container: string) => {
+      const status = statusesOf(pod).find((one) => one.name === container);
+      const run = `${pod.metadata.uid} ${container} ${status?.restartCount ?? 0}`;
+      if (!seenAt.has(run)) seenAt.set(run, performance.now());
+      return (performance.now() - (seenAt.get(run) ?? 0)) / 1000;
+    };
     const isUp = () =>
       isReadyToo() &&
       watch.pods.every(
         (pod) =>
           !this.#isOurs(pod.metadata.uid) ||
           isBeingDeleted(pod) ||
-          hasStayedUp(pod, settledWallAt + performance.now() - settledAt, (performance.now() - settledAt) / 1000),
+          hasStayedUp(pod, settledWallAt + performance.now() - settledAt, (name) => secondsInRun(pod, name)),
       );
     const end = await this.#until(() => (isUp() ? 'up' : this.#look()), deadline, signal);
     if (end.kind === 'decided' && end.value === 'up') return succeed(undefined);
