@@ -9,7 +9,7 @@ import { runTests } from '../pipeline/pipeline.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { ActionDoor } from './action-door.ts';
-import { describeLeg, readActionInputs } from './action-inputs.ts';
+import { describeLeg, readActionInputs, readRunAttempt } from './action-inputs.ts';
 import { downloadLegs } from './download-legs.ts';
 import { publish, publishInputErrors, publishNoRun } from './publish.ts';
 import { withholdRunnerVariables } from './runner-variables.ts';
@@ -41,13 +41,20 @@ async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void>
   let end: RunEnd;
   if (inputs.mode === 'report') {
     const directory = path.join(workDir, 'legs');
-    const legsDir =
+    const legs =
       inputs.legsDir === undefined
         ? await downloadLegs({ patterns: inputs.legArtifacts, directory, say })
-        : succeed(inputs.legsDir);
-    end = await rollUp({ inputs, legsDir, say, signal });
+        : succeed({ directory: inputs.legsDir, artifacts: [] });
+    end = await rollUp({ inputs, legs, runAttempt: readRunAttempt(process.env), say, signal });
   } else {
-    end = await runTests({ inputs, door, signal, record, workDir, leg: describeLeg(inputs.leg, process.env) });
+    end = await runTests({
+      inputs,
+      door,
+      signal,
+      record,
+      workDir,
+      leg: describeLeg(inputs.leg, inputs.legName, process.env),
+    });
     await keepIfAsked(inputs.keep, end, record, say);
   }
   await publish(end, inputs, record.content.runId, door);

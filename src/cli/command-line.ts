@@ -212,9 +212,10 @@ function refuse(why: string): number {
 async function report(args: string[]): Promise<number> {
   const inputs = readArguments(args, { mode: 'report' });
   if (inputs === undefined) return wrongInput;
-  const legsDir = succeed(inputs.legsDir ?? path.resolve('k8s-test-results'));
+  const legs = succeed({ directory: inputs.legsDir ?? path.resolve('k8s-test-results'), artifacts: [] });
+  const runAttempt = Number(process.env.GITHUB_RUN_ATTEMPT) || undefined;
   const say = (line: string) => process.stdout.write(`${line}\n`);
-  return showEnd(await rollUp({ inputs, legsDir, say, signal: abortOnSignals() }));
+  return showEnd(await rollUp({ inputs, legs, runAttempt, say, signal: abortOnSignals() }));
 }
 
 function showEnd(end: RunEnd): number {

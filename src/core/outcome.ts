@@ -154,12 +154,19 @@ export interface Verdict {
   image: { name: string; digest: string } | null;
   /** The chart that was to be installed; `digest` is what was pulled (`sha256:…`), empty for one of the runner's own. */
   chart?: { name: string; version: string; source: string; digest: string };
+  /**
+   * Whether what lies beside the reports was gone through for secrets, links and special files, to its end. Otherwise nothing
+   * but verdict and reports may be uploaded. Absent in results of earlier versions.
+   */
+  isMasked?: boolean;
   warnings: string[];
   /**
    * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and
    * which of its steps.
    */
-  leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string };
+  leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string; name?: string };
+  /** Of `tests`, those that junit.xml does not hold because there are too many. Absent where it holds all. */
+  casesLeftOut?: number;
 }
 
 /** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */

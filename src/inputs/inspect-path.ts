@@ -1,5 +1,5 @@
 /** What lies at a path that an input names, whatever the file system says of it: nothing here throws. */
-import { accessSync, constants, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { explainFileError } from '../core/disk-trouble.ts';
 
@@ -80,6 +80,19 @@ function isOwn(full: string): boolean {
     return statSync(full).uid === process.getuid?.();
   } catch {
     return false;
+  }
+}
+
+/** Where a path leads with all links followed, as far as it is there; undefined when nobody can tell. */
+export function followLinks(full: string): string | undefined {
+  const missing: string[] = [];
+  for (let here = full; ; here = path.dirname(here)) {
+    try {
+      return path.join(realpathSync(here), ...missing);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || here === path.dirname(here)) return undefined;
+      missing.unshift(path.basename(here));
+    }
   }
 }
 

@@ -2,6 +2,8 @@
  * A Job of the user's own: what its manifests say, everything that is wrong with them at once, and where its results will
  * lie. Pure: a file and the output of `helm template` are read by the same words.
  */
+
+import { trimEndOf } from '../core/trim-end.ts';
 import { adoptDocument, jobOfPod } from './adopt-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
 
@@ -226,7 +228,7 @@ export function findResultsMount(
   resultsPath: string,
 ): { mount: ResultsMount; problem?: undefined } | { mount?: undefined; problem: string } {
   const mounts = container.volumeMounts ?? [];
-  const trimmed = (mount: ManifestMount) => mount.mountPath.replace(/(?<=.)\/+$/, '');
+  const trimmed = (mount: ManifestMount) => trimEndOf(mount.mountPath, '/') || mount.mountPath.slice(0, 1);
   const at = mounts.find((mount) => trimmed(mount) === resultsPath);
   const where = `container ${container.name}`;
   if (at === undefined) {

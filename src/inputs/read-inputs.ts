@@ -36,7 +36,9 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
 /** What `mode: report` reads, and of this what a test does too. */
 const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
+  'project-file',
   'leg',
+  'leg-name',
   'results-dir',
   'artifact-name',
   'retention-days',
@@ -121,6 +123,8 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** Undefined outside of a workflow. */
   leg: LegOfMatrix | undefined;
+  /** Tells two calls of one reusable workflow apart, for the roll-up; empty where nothing was given. */
+  legName: string;
   testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
@@ -151,8 +155,7 @@ export function readInputs(
   sources: InputSources,
 ): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
   const errors: InputError[] = [];
-  const givenTier = sources.given.tier;
-  const defaults = readProjectFile(sources.directory, givenTier, errors);
+  const defaults = readProjectFile(sources, errors);
   const raw: RawInputs = { ...defaults, ...sources.given };
 
   for (const name of Object.keys(sources.given)) {
@@ -307,6 +310,7 @@ export function readInputs(
       expected: value.expect,
       jobResults: value.needs ?? {},
       leg: value.leg,
+      legName: value['leg-name'],
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
@@ -319,7 +323,7 @@ export function readInputs(
 
 /** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
 export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
-  const { secrets = '' } = { ...readProjectFile(directory, given.tier, []), ...given };
+  const { secrets = '' } = { ...readProjectFile({ given, directory }, []), ...given };
   return readSecrets(secrets).secrets;
 }
 

@@ -8,6 +8,7 @@ import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
 import { quoteValue } from '../core/quote-value.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
 import { type CredentialSource, type Credentials, type ExecConfig, ExecPlugin, fileSource } from './credentials.ts';
@@ -189,7 +190,7 @@ export class KubeConnection {
     signal: AbortSignal,
   ): Promise<{ address: string; socketOptions: ClientOptions; renew: () => boolean }> {
     const { https, credentials } = await this.#applyCredentials(signal);
-    const server = this.#config.getCurrentCluster()!.server.replace(/\/+$/, '');
+    const server = trimEndOf(this.#config.getCurrentCluster()!.server, '/');
     const socketOptions = definedOnly(https) as ClientOptions;
     const renew = () => this.#source?.renew(credentials) ?? false;
     return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions, renew };
@@ -261,7 +262,7 @@ export class KubeConnection {
     },
   ): Promise<Dispatcher.ResponseData> {
     const { method, path, signal } = options;
-    return request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
+    return request(`${trimEndOf(this.#config.getCurrentCluster()!.server, '/')}${path}`, {
       method,
       dispatcher,
       signal,

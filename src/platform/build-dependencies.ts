@@ -256,7 +256,7 @@ function explainBuild(what: string, output: string, place: Place): Failure {
 
 const buildTroubles: { words: RegExp; say: (output: string) => string; hint: string }[] = [
   {
-    words: /lock file .* is out of sync/,
+    words: /lock file .{0,300} is out of sync/,
     say: () => 'Chart.lock does not fit Chart.yaml',
     hint: 'Run "helm dependency update" and commit Chart.lock.',
   },

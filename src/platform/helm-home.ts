@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
@@ -148,5 +149,5 @@ async function readRepositories(file: string): Promise<Result<Repository[]>> {
 }
 
 function withoutSlash(address: string): string {
-  return address.replace(/\/+$/, '');
+  return trimEndOf(address, '/');
 }
