@@ -2,8 +2,6 @@
  * Manifests as people have them at hand, turned into what can be created: exported from a cluster, rendered for another
  * namespace, named by the API server, or a Pod in place of a Job. Every change is said. Pure.
  */
-import type { Manifest } from './job-manifest.ts';
-
 type Fields = Record<string, unknown>;
 
 /** What a document becomes, and what was changed, a line each. Another document than an object is handed back as it is. */
@@ -122,22 +120,6 @@ function moveSubjects(object: Fields, what: string, namespace: string): string[]
   if (!subjects.some(isOfDefault)) return [];
   object.subjects = subjects.map((one) => (isOfDefault(one) ? { ...(one as Fields), namespace } : one));
   return [`${what}: its subjects are looked for in namespace ${namespace} (was default)`];
-}
-
-/** A Job that runs what a Pod runs: Pods as tests are what `helm create` writes, and `helm test` runs. */
-export function jobOfPod(pod: Manifest): Manifest {
-  const { name, namespace, labels, annotations } = pod.metadata;
-  const ofPod = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith('helm.sh/'));
-  const template = {
-    metadata: { ...(labels === undefined ? {} : { labels }), annotations: Object.fromEntries(ofPod) },
-    spec: pod.spec,
-  };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) },
-    spec: { backoffLimit: 0, template },
-  };
 }
 
 function isFields(value: unknown): value is Fields {

@@ -4,7 +4,7 @@
  */
 
 import { trimEndOf } from '../core/trim-end.ts';
-import { adoptDocument, jobOfPod } from './adopt-manifests.ts';
+import { adoptDocument } from './adopt-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
 
 /** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
@@ -193,6 +193,22 @@ function takePodsForJobs(manifests: Manifest[], changes: string[]): Manifest[] {
     changes.push(`Pod/${one.metadata.name}: run as Job/${one.metadata.name}, so that its end is kept and awaited`);
     return jobOfPod(one);
   });
+}
+
+/** A Job that runs what a Pod runs: Pods as tests are what `helm create` writes, and `helm test` runs. */
+function jobOfPod(pod: Manifest): Manifest {
+  const { name, namespace, labels, annotations } = pod.metadata;
+  const ofPod = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith('helm.sh/'));
+  const template = {
+    metadata: { ...(labels === undefined ? {} : { labels }), annotations: Object.fromEntries(ofPod) },
+    spec: pod.spec,
+  };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) },
+    spec: { backoffLimit: 0, template },
+  };
 }
 
 /** Images that the pods of a Job need. */
