@@ -23,7 +23,7 @@ export function placeResults(words: string[], resultsPath: string, directory: st
   const isPlain = /^[\w./@+-]+$/.test(directory);
   return words.map((word) => {
     // A directory that a shell would take apart stays out of its lines: RESULTS_PATH names it there.
-    if (/\s/.test(word)) return isPlain ? placeInShell(word, resultsPath, directory) : word;
+    if (isPlain && /\s/.test(word)) return placeInShell(word, resultsPath, directory);
     const from = word.lastIndexOf('=') + 1;
     const value = word.slice(from);
     return isInside(value, resultsPath) ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
