@@ -146,7 +146,7 @@ async function provideToolsAndChart(
   run: Run,
   standing: ReadyCluster | undefined,
 ): Promise<Result<Tools & { chart: Chart | undefined }>> {
-  const tools = await provideTools(run.inputs, run.voice);
+  const tools = await provideTools(run.inputs, { ...run.voice, directory: run.workDir });
   if (!tools.ok) return tools;
   const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
   return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
