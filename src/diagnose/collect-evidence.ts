@@ -27,6 +27,8 @@ export interface EvidenceOptions {
   mask: SecretMask;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
+  /** What was there before is left out: in a namespace that the chart shares with others, it is theirs. */
+  since?: Date;
   signal: AbortSignal;
 }
 
@@ -56,6 +58,7 @@ const objectsSeconds = 30;
  */
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { connection, namespace, signal } = options;
+  for (const directory of [options.clusterDir, options.logsDir]) await mkdir(directory, { recursive: true });
   const evidence: Evidence = { events: [], logs: [], pods: [], troubles: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
@@ -79,7 +82,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
           return;
         }
         if (!Array.isArray(found)) throw found;
-        const objects = found.flat();
+        const objects = found.flat().filter((one) => name === 'nodes' || isSince(one, options.since));
         lists.set(name, objects);
         const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
         await writeFile(file, text);
@@ -113,6 +116,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     );
   evidence.logs = await readLogTails(options.logsDir);
   return evidence;
+}
+
+function isSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  // The API server tells whole seconds.
+  return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */
