@@ -8,7 +8,14 @@ import type { KeptLog } from '../logs/job-logs.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
 import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
-import { addEndings, addFlakyRuns, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
+import {
+  addEndings,
+  addFlakyRuns,
+  readHelperFault,
+  readHelperNotes,
+  rebuildRun,
+  takeHelperFiles,
+} from '../reconstruct/rebuild-run.ts';
 import type { RebuiltRun } from '../reconstruct/rebuilt-tests.ts';
 import { adoptResults } from '../results/adopt-results.ts';
 import { type CollectedResults, collectResults } from '../results/collect-results.ts';
@@ -200,6 +207,8 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
   if (run.testsStartedAt === undefined) return;
   const { reports = [], unreadable = [] } = home.results ?? {};
   home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
+  const fault = await readHelperFault(helperFilesDir(run), signal);
+  if (fault !== '') run.warn(`the test helper could not note everything, so that tests may be missing: ${fault}`);
   if (home.notes !== undefined) {
     addEndings(reports, home.notes);
     addFlakyRuns(reports, home.notes);
