@@ -148,7 +148,10 @@ test('a line of a shell writes to the results directory wherever one of its word
   expect(place('cp a.xml "/results"; ls /results')).toBe('cp a.xml "/home/out"; ls /home/out');
   for (const other of ['docker run -v x:/results img', 'ls /resultsX /a/results', 'echo ./results'])
     expect(place(other)).toBe(other);
-  // A shell would take this directory apart.
+  // A shell would take this directory apart, and a program would not.
+  expect(placeResults(['--xml=/results/my file.xml'], '/results', '/home/my out')).toEqual([
+    '--xml=/home/my out/my file.xml',
+  ]);
   expect(placeResults(['ls > /results/a'], '/results', '/home/my out')).toEqual(['ls > /results/a']);
 });
 

@@ -22,10 +22,9 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGK
  */
 export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
   const isPlain = /^[\w./@+-]+$/.test(directory);
-  const inShell = new RegExp(`(^|[\\s"'=(>])${escapeRegExp(resultsPath)}(?=$|[/\\s"';)&|<>])`, 'g');
   return words.map((word) => {
     // A directory that a shell would take apart stays out of its lines: RESULTS_PATH names it there.
-    if (/\s/.test(word)) return isPlain ? word.replace(inShell, (_, before: string) => before + directory) : word;
+    if (isPlain && /\s/.test(word)) return placeInShell(word, resultsPath, directory);
     const from = word.lastIndexOf('=') + 1;
     const value = word.slice(from);
     return isInside(value, resultsPath) ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
@@ -50,8 +49,13 @@ export function placeVariables(
   return Object.fromEntries([...moved, ...given.map(([name, value]) => [name, place(value)] as const)]);
 }
 
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** A line of a shell in which `directory` stands wherever a word of it is `resultsPath` or lies in it. */
+function placeInShell(line: string, resultsPath: string, directory: string): string {
+  return line.replaceAll(resultsPath, (found, at: number) => {
+    const before = line[at - 1] ?? ' ';
+    const after = line[at + found.length] ?? ' ';
+    return /[\s"'=(>]/.test(before) && /[/\s"';)&|<>]/.test(after) ? directory : found;
+  });
 }
 
 function isInside(value: string, directory: string): boolean {
