@@ -86,6 +86,7 @@ down: lab ## Removes what kept or interrupted runs left
 	@$(WITH_LAB) node dist/cli.js down
 
 # Not "npm ci": that refuses a lock file without the optional binaries of other platforms, which a registry may not have.
+# No package runs a program while it is installed: none needs to, esbuild has its binary from an optional dependency.
 # With --no-save the lock file decides as well, integrity included, and is not written.
 node_modules: package-lock.json | lab
-	@$(WITH_LAB) npm install --no-save --loglevel=error && touch node_modules
+	@$(WITH_LAB) npm install --no-save --ignore-scripts --loglevel=error && touch node_modules

@@ -7,21 +7,27 @@ Python 3.7 and pytest 6 and later.
 It must change no result: whatever goes wrong in here is written to `helper-error.txt` beside the notes and forgotten. It
 starts no thread, opens nothing that a child inherits, and sets no environment variable.
 
-Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type`:
+Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type`; `s` names the session of each:
 
-    session    a pytest session begins           run, pid, at
+    session    a pytest session begins           run, pid, at, variant, cgroup
     collected  some of what it will run          ids
     start      a test begins                     id, at, file, line
-    end        a test has ended (or: rerun)      id, outcome, start, stop, message, details, file, line, peak
+    end        a test has ended (or: rerun)      id, outcome, start, stop, message, details, file, line, used
     problem    a module could not be collected   id, message, details
     finish     the session ended by itself       exit
 
-Times are seconds of the epoch; lines are counted from 1; `peak` is the most memory that the container has used, in
-bytes. On SIGTERM the stacks of all threads go to `stacks.txt`, and then happens what would have happened without us.
+A session begins before pytest reads conftest files and options, so that one which dies there is known. Sessions of one
+`variant` run in the same directory, Python, environment and with the same options of the project: only then is a test
+that failed in one and passed in a later one a flaky test. The last `finish` of a session counts.
+
+Times are seconds of the epoch; lines are counted from 1; `used` is the memory that the container uses without the page
+cache, in bytes; `cgroup` is the version of its cgroup. On SIGTERM the stacks of all threads go to `stacks.txt`, and then happens what would have happened without us.
 """
 
+import hashlib
 import json
 import os
+import sys
 import time
 
 import pytest
@@ -31,11 +37,28 @@ _MAX_DETAILS = 16000
 _IDS_PER_LINE = 200
 _MAX_ERRORS = 5
 
-# cgroup v2, then v1: the peak of the container that we run in.
-_PEAK_FILES = (
-    "/sys/fs/cgroup/memory.peak",
-    "/sys/fs/cgroup/memory/memory.max_usage_in_bytes",
+# What the container uses, and its statistics with the key of the page cache in them: cgroup v2, then v1. The kernel gives
+# the page cache back before it kills, so that it says nothing about how near the limit is.
+_MEMORY_FILES = (
+    (2, "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "file"),
+    (1, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat", "total_cache"),
 )
+
+# Options that show something and run no test.
+_INFORMATION = ("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+
+# Options that say which tests run, in which order, and how they are shown: the same test is the same with any of them.
+_FLAGS = set(
+    "--lf --last-failed --ff --failed-first --nf --new-first --sw --stepwise --sw-skip --stepwise-skip --cache-clear"
+    " --verbose --quiet --exitfirst --showlocals --no-header --no-summary --full-trace --no-cov".split()
+)
+_VALUED = set(
+    "-n -p -k -m -r -W --maxfail --tb --color --junitxml --junit-xml --junitprefix --junit-prefix --report-log --html"
+    " --capture --show-capture --durations --durations-min --numprocesses --maxprocesses --dist --reruns --reruns-delay"
+    " --timeout --lfnf --last-failed-no-failures --deselect --ignore --ignore-glob --cov --cov-report --log-file".split()
+)
+# Environment variables that differ between two commands of one shell.
+_VOLATILE = ("_", "SHLVL", "PWD", "OLDPWD")
 
 # Read once and taken out of the environment: a pytest that the tests start is not the run that we tell of.
 _directory = os.environ.pop("K8S_TEST_PROGRESS_DIR", "")
@@ -50,29 +73,87 @@ def _cut(text, limit):
     return "%s\n… %d characters left out …\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
 
 
+def _project_options(args):
+    """Options that may change what a test does: those that are not known to be harmless, with their values."""
+    kept = []
+    skip = keep = False
+    for arg in args:
+        if not arg.startswith("-"):
+            if keep:
+                kept.append(arg)
+            skip = keep = False
+            continue
+        name = arg.split("=", 1)[0]
+        has_value = "=" in arg
+        skip = name in _VALUED and not has_value
+        keep = False
+        if name in _FLAGS or name in _VALUED or arg[1:].strip("vqxsl") == "":
+            continue
+        if not arg.startswith("--") and arg[:2] in _VALUED:
+            continue
+        kept.append(arg)
+        keep = not has_value
+    return kept
+
+
+def _variant(config):
+    """16 bits of a digest: enough to tell two sessions apart, too few to tell anything about the environment."""
+    environment = sorted(
+        "%s=%s" % (name, value)
+        for name, value in os.environ.items()
+        if name not in _VOLATILE and not name.startswith("PYTEST_")
+    )
+    root = str(getattr(config, "rootpath", None) or config.rootdir)
+    options = _project_options([str(arg) for arg in config.invocation_params.args])
+    parts = [root, sys.executable or ""] + options + environment
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:4]
+
+
 class _Notes(object):
     """The file of notes. Its descriptor is not inherited by children (PEP 446)."""
 
     def __init__(self, directory):
         self._directory = directory
         self._errors = 0
-        self._peak_file = next((name for name in _PEAK_FILES if os.access(name, os.R_OK)), None)
+        self._memory = next((files for files in _MEMORY_FILES if os.access(files[1], os.R_OK)), None)
+        self.cgroup = None if self._memory is None else self._memory[0]
+        self._session = "%d-%d" % (os.getpid(), int(time.time() * 1e6))
         os.makedirs(directory, exist_ok=True)
-        self._file = os.open(
-            os.path.join(directory, "progress.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-        )
+        self._path = os.path.join(directory, "progress.jsonl")
+        self._file = self._open()
+
+    def _open(self):
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(self, note):
-        line = json.dumps(note, ensure_ascii=True, separators=(",", ":")) + "\n"
+        line = json.dumps(dict(note, s=self._session), ensure_ascii=True, separators=(",", ":")) + "\n"
         data = line.encode("ascii")
         while data:
             data = data[os.write(self._file, data) :]
 
-    def peak(self):
-        if self._peak_file is None:
+    def write_late(self, note):
+        """After `close`, too."""
+        if self._file is not None:
+            self.write(note)
+            return
+        self._file = self._open()
+        try:
+            self.write(note)
+        finally:
+            self.close()
+
+    def used(self):
+        if self._memory is None:
             return None
-        with open(self._peak_file) as file:
-            return int(file.read())
+        _, usage, statistics, key = self._memory
+        with open(usage) as file:
+            bytes_used = int(file.read())
+        with open(statistics) as file:
+            for line in file:
+                name, _, value = line.partition(" ")
+                if name == key:
+                    return max(bytes_used - int(value), 0)
+        return None
 
     def failed(self, error):
         """A fault of ours is told in a file of its own, a few times at most, and never to pytest."""
@@ -86,7 +167,9 @@ class _Notes(object):
             pass
 
     def close(self):
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 class _Stacks(object):
@@ -96,6 +179,7 @@ class _Stacks(object):
         import faulthandler
         import signal
 
+        self._pid = os.getpid()
         self._path = os.path.join(directory, "stacks.txt")
         self._file = open(self._path, "a")
         self._unregister = lambda: faulthandler.unregister(signal.SIGTERM)
@@ -104,21 +188,43 @@ class _Stacks(object):
     def close(self):
         self._unregister()
         self._file.close()
-        if os.path.getsize(self._path) == 0:
+        # Another session beside this one may have removed it.
+        if os.getpid() == self._pid and os.path.exists(self._path) and os.path.getsize(self._path) == 0:
             os.remove(self._path)
 
 
 class _Progress(object):
     """The hooks; registered in the process that tells of the tests, which under xdist is the controller alone."""
 
-    def __init__(self, notes, stacks):
+    def __init__(self, config, notes):
+        self.config = config
+        self.notes = notes
         self._notes = notes
-        self._stacks = stacks
+        self._stacks = None
         self._open = {}
         self._is_collection_known = False
+        self._pid = os.getpid()
+        self._exit = None
 
     def note_session(self):
-        self._notes.write({"type": "session", "run": _run, "pid": os.getpid(), "at": time.time()})
+        note = {"type": "session", "run": _run, "pid": self._pid, "at": time.time()}
+        try:
+            note["variant"] = _variant(self.config)
+        except Exception as error:
+            self._notes.failed(error)
+        if self._notes.cgroup is not None:
+            note["cgroup"] = self._notes.cgroup
+        self._notes.write(note)
+
+    def watch_signals(self, stacks):
+        self._stacks = stacks
+
+    def note_exit(self, status):
+        """Only by the process that began the session: a child that a test has forked ends on its own."""
+        status = int(status)
+        if os.getpid() == self._pid and status != self._exit:
+            self._exit = status
+            self._notes.write_late({"type": "finish", "exit": status})
 
     def _note_collected(self, ids):
         self._is_collection_known = True
@@ -208,9 +314,13 @@ class _Progress(object):
             note["message"] = entry["message"]
         if entry.get("details"):
             note["details"] = entry["details"]
-        peak = self._notes.peak()
-        if peak is not None:
-            note["peak"] = peak
+        try:
+            used = self._notes.used()
+        except Exception as error:
+            used = None
+            self._notes.failed(error)
+        if used is not None:
+            note["used"] = used
         self._notes.write(note)
 
     @pytest.hookimpl(tryfirst=True)
@@ -227,17 +337,23 @@ class _Progress(object):
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus):
         try:
-            self._notes.write({"type": "finish", "exit": int(exitstatus)})
+            self.note_exit(exitstatus)
         except Exception as error:
             self._notes.failed(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self):
+        self.close()
+
+    def close(self):
+        """What pytest calls when it is done with its configuration, however far it came."""
         global _active
-        _active = None
+        if _active is self:
+            _active = None
         try:
             if self._stacks is not None:
                 self._stacks.close()
+                self._stacks = None
             self._notes.close()
         except Exception as error:
             self._notes.failed(error)
@@ -265,27 +381,59 @@ def _explain(report):
     return _cut(message, _MAX_MESSAGE), _cut(text, _MAX_DETAILS)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config):
+def _begin(config, options):
+    """Begins to note a session, unless there is nothing to note. A session inside a session is part of a test."""
     global _active
-    # A worker of xdist is told of by its controller; a session inside a session is part of a test.
+    # A worker of xdist is told of by its controller.
     if not _directory or _active is not None or hasattr(config, "workerinput"):
         return
     try:
-        if config.getoption("collectonly", False) or config.getoption("help", False):
+        if any(getattr(options, name, False) for name in _INFORMATION):
             return
         notes = _Notes(_directory)
     except Exception:
         # Nowhere to write, and nobody to tell.
         return
     try:
-        stacks = _Stacks(_directory)
-    except Exception as error:
-        stacks = None
-        notes.failed(error)
-    try:
-        _active = _Progress(notes, stacks)
+        _active = _Progress(config, notes)
         _active.note_session()
-        config.pluginmanager.register(_active, "k8s-test-progress-notes")
+        # pytest calls it even if it fails before it is configured.
+        config.add_cleanup(_active.close)
     except Exception as error:
         notes.failed(error)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config):
+    _begin(early_config, getattr(early_config, "known_args_namespace", early_config.option))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    # Where pytest found this plugin too late for the hook above.
+    _begin(config, config.option)
+    progress = _active
+    if progress is None or progress.config is not config:
+        return
+    try:
+        progress.watch_signals(_Stacks(_directory))
+    except Exception as error:
+        progress.notes.failed(error)
+    try:
+        config.pluginmanager.register(progress, "k8s-test-progress-notes")
+    except Exception as error:
+        progress.notes.failed(error)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_cmdline_main(config):
+    progress = _active
+    outcome = yield
+    if progress is None or progress.config is not config:
+        return
+    try:
+        # Plugins may have changed the status after the session told it; commands that run no session tell it here alone.
+        if outcome.excinfo is None and outcome.get_result() is not None:
+            progress.note_exit(outcome.get_result())
+    except Exception as error:
+        progress.notes.failed(error)

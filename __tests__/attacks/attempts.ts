@@ -23,7 +23,7 @@ export type Attempt = (name: string, check: () => void | Promise<void>) => Promi
 const countAssertions = (): number => expect.getState().assertionCalls;
 
 /** Of the attempts that were not held, how many the failed test shows. */
-const shownFailures = 10;
+const shownFailures = 40;
 
 /**
  * A test of one kind of attack. An attempt that is not held does not end the test: all attempts are made, and the test

@@ -9,7 +9,14 @@ import { bundledChart } from '../../src/pipeline/begin-run.ts';
 
 interface Workflow {
   on: { workflow_call: { inputs: Record<string, { description: string }> } };
-  jobs: Record<string, { environment?: string; needs?: string[]; steps: { uses?: string; with?: object }[] }>;
+  jobs: Record<
+    string,
+    {
+      environment?: string;
+      needs?: string[];
+      steps: { name?: string; if?: string; run?: string; uses?: string; with?: object }[];
+    }
+  >;
 }
 
 const text = readFileSync('.github/workflows/k8s-tests.yml', 'utf8');
@@ -19,7 +26,7 @@ const tiers = ['unit', 'integration', 'e2e', 'staging'];
 /** Inputs of the workflow that are handed on to the action under their own names. */
 const handedOn = Object.keys(inputs).filter((name) => inputs[name]!.description === `Input ${name} of the action`);
 /** What has a meaning for Kubernetes alone, and of that for Kind alone. */
-const ofKubernetes = new Set(handedOn.filter((name) => !['command', 'args', 'env'].includes(name)));
+const ofKubernetes = new Set(handedOn.filter((name) => !['command', 'args', 'env', 'project-file'].includes(name)));
 const ofKind = new Set(['build', 'dockerfile', 'load-images', 'node-image', 'registry-mirrors']);
 
 function givenBy(job: string): Record<string, string> {
@@ -52,6 +59,7 @@ describe('the reusable workflow', () => {
       users: [{ name: 'runner', user: { token: 'not-a-real-token' } }],
     };
     const samples: Record<string, string> = {
+      'project-file': 'safe',
       build: path.dirname(file('tests/Dockerfile', '')),
       dockerfile: 'tests/Dockerfile',
       values: file('values.yaml', ''),
@@ -78,6 +86,17 @@ describe('the reusable workflow', () => {
     const read = readInputs({ given: names, directory, bundledChart: bundledChart(), env: {} });
     expect(renderInputErrors(read.errors ?? [])).toEqual([]);
     expect(read.inputs).toMatchObject({ tier, cluster: tier === 'staging' ? 'existing' : 'kind' });
+  });
+
+  test.each(tiers)('leaves no password of a registry on a machine that stays, whatever becomes of tier %s', (tier) => {
+    const last = jobs[tier]!.steps.at(-1)!;
+    expect(last.run).toBe('docker logout "$REGISTRY"');
+    expect(last.if).toMatch(
+      /always\(\) && steps\.login\.outputs\.done == 'true' && runner\.environment == 'self-hosted'/,
+    );
+    const login = jobs[tier]!.steps.find(({ name }) => name === 'Log in to the registry');
+    // Noted before the login, so that one which is cut off is undone too.
+    expect(login?.run).toMatch(/done=true[\s\S]*docker login/);
   });
 
   test('has artifact names that differ by call, tier and attempt, which the summary looks for', () => {

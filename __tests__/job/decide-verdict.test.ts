@@ -1,13 +1,17 @@
-import { describe, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Failure, noTests, type TestCounts } from '../../src/core/outcome.ts';
 import {
   causeOfEnd,
   decideVerdict,
   type RebuiltFacts,
   type ReportFacts,
+  type SessionFacts,
   type TestFacts,
   type TestVerdict,
+  verdictRules,
 } from '../../src/verdict/decide-verdict.ts';
+import type { ToolFacts } from '../../src/verdict/explain-exit.ts';
 
 const counts = (some: Partial<TestCounts>): TestCounts => {
   const all = { ...noTests, ...some };
@@ -22,6 +26,7 @@ const facts = (exitCode: number, some: Partial<TestFacts> = {}): TestFacts => ({
   unreadable: [],
   stale: [],
   rebuilt: undefined,
+  sessions: [],
   failedNames: [],
   logGaps: [],
   junitGlobs: ['**/*.xml'],
@@ -45,6 +50,20 @@ const rebuilt = (some: Partial<RebuiltFacts> = {}): { rebuilt: RebuiltFacts } =>
     ...some,
   },
 });
+const session = (some: Partial<SessionFacts> = {}): SessionFacts => ({
+  name: 'session 2 of pytest',
+  isFinished: true,
+  exit: 0,
+  hadFailures: false,
+  unresolved: 0,
+  unresolvedNames: [],
+  notRun: 0,
+  isRepeated: false,
+  ...some,
+});
+const toldBy = (some: Partial<ToolFacts>): { tool: ToolFacts } => ({
+  tool: { tool: undefined, hasTimeout: false, said: [], reportsElsewhere: [], nearMisses: [], lastLines: [], ...some },
+});
 const interrupted = (kind: Failure['kind'], reason: string): { interruption: Failure } => ({
   interruption: { kind, reason, hint: 'as it was', evidence: ['as it was'] },
 });
@@ -59,6 +78,22 @@ describe('green', () => {
   test('with all tests skipped comes with a warning', () => {
     const verdict = decideVerdict(facts(0, report({ skipped: 4 })));
     expect(verdict).toMatchObject({ failure: null, warnings: ['all 4 tests were skipped'] });
+  });
+  test.each<[string, Partial<SessionFacts>, string[]]>([
+    ['of a session whose failed test passed in a later one', { exit: 1, hadFailures: true }, []],
+    [
+      'of a session that died and whose tests all passed in a later one',
+      { isFinished: false, exit: undefined, hadFailures: true, isRepeated: true },
+      ['session 2 of pytest never came to its end, and a later session passed all of its tests'],
+    ],
+    [
+      'of a session that collected no test beside one that did',
+      { exit: 5 },
+      ['session 2 of pytest collected no test (exit code 5)'],
+    ],
+  ])('is the verdict %s', (_, some, warnings) => {
+    const verdict = decideVerdict(facts(0, { ...report({ passed: 3 }), sessions: [session(), session(some)] }));
+    expect(verdict).toMatchObject({ failure: null, warnings });
   });
   test('stands with failed runs of flaky tests that the report counts as failures', () => {
     const flaky = { ...reportFacts({ passed: 2, flaky: 1 }), claimedFailures: 1, failedRuns: 1 };
@@ -98,7 +133,63 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'report',
     'junit.xml claims 1 failures and errors in its counts, but none of its cases shows one, which is a contradiction; the test container ended with exit code 1',
   ],
-  ['pytest without tests', facts(5), 'no-tests', 'no test ran: pytest collected none (exit code 5)'],
+  [
+    'pytest without tests',
+    facts(5, toldBy({ tool: 'pytest' })),
+    'no-tests',
+    'no test ran: pytest found none (exit code 5)',
+  ],
+  [
+    'five failed tests of mocha, which counts them in its exit code, without a report',
+    facts(5, toldBy({ tool: 'mocha' })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 5 (mocha: 5 failed tests)',
+  ],
+  [
+    'an exit code of 5 of nobody knows what',
+    facts(5),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 5',
+  ],
+  [
+    'an option that pytest does not know',
+    facts(4, toldBy({ tool: 'pytest', said: ['unrecognized arguments: --no-such-option'] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 4 (pytest: a usage error): unrecognized arguments: --no-such-option',
+  ],
+  [
+    'a suite that jest could not import, beside one that passed',
+    facts(1, {
+      ...report({ passed: 1 }),
+      ...toldBy({ tool: 'jest', said: ["Test suite failed to run: t/k.test.js: Cannot find module './missing'"] }),
+    }),
+    'test',
+    "the test container ended with exit code 1, and its report holds no failure (1 passed, 0 skipped): Test suite failed to run: t/k.test.js: Cannot find module './missing'",
+  ],
+  [
+    'a time that timeout(1) ended, without a report',
+    facts(124, toldBy({ tool: 'pytest', hasTimeout: true })),
+    'timeout',
+    'timeout(1) ended the test container (exit code 124)',
+  ],
+  [
+    'an exit code of 124 whose command nobody knows',
+    facts(124),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 124 (what timeout(1) ends with when its time is up)',
+  ],
+  [
+    'a report that pytest wrote elsewhere',
+    facts(0, toldBy({ tool: 'pytest', reportsElsewhere: ['/app/report.xml'] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 0; the tests wrote /app/report.xml',
+  ],
+  [
+    'a TRX report that the input junit does not name',
+    facts(0, toldBy({ nearMisses: [{ file: 'TestResults.trx', what: 'a TRX report of .NET', isReadable: true }] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 0; there is TestResults.trx, a TRX report of .NET',
+  ],
   [
     'an empty report',
     facts(0, report({})),
@@ -202,7 +293,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'exit code 127 without a report',
     facts(127),
     'report',
-    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 127',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 127 (the command was not found)',
   ],
   ['a time-out of which nothing is known', facts(137, interrupted('timeout', known)), 'timeout', known],
   [
@@ -246,10 +337,65 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'the API server has not answered for 60 s; 12 of 40 tests finished, in flight: test_x, 27 not run',
   ],
   [
-    'a second session of pytest that never came to its end, and exit code 0',
+    'a test in flight that no report holds, of which no session is known, and exit code 0',
     facts(0, { ...report({ passed: 3 }), ...rebuilt({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }) }),
     'report',
-    'a session of the tests never came to its end and is in no report, although the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
+    'tests failed or were running that no report shows, although the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
+  ],
+  [
+    'a second session of pytest that never came to its end, and exit code 0',
+    facts(0, {
+      ...report({ passed: 3 }),
+      ...rebuilt({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }),
+      sessions: [session({ name: 'session 1 of pytest' }), session({ isFinished: false, exit: undefined })],
+    }),
+    'report',
+    'session 2 of pytest never came to its end; the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
+  ],
+  [
+    'a second session of pytest whose failed test is in no report, and exit code 0',
+    facts(0, {
+      ...report({ passed: 3 }),
+      sessions: [session({ exit: 1, hadFailures: true, unresolved: 1, unresolvedNames: ['test_b'] })],
+    }),
+    'test',
+    '1 test failed in session 2 of pytest, which no report shows: test_b; the test container ended with exit code 0',
+  ],
+  [
+    'a session that ended with exit code 1 although no test failed',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: 1 })] }),
+    'test',
+    'session 2 of pytest ended with exit code 1 because tests failed or a plugin says so; the test container ended with exit code 0; 3 tests finished',
+  ],
+  [
+    'a session that could not collect',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: 2 })] }),
+    'report',
+    'session 2 of pytest ended with exit code 2 because it was interrupted or could not collect all tests; the test container ended with exit code 0; 3 tests finished',
+  ],
+  [
+    'a session with an internal error',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: 3 })] }),
+    'report',
+    'session 2 of pytest ended with exit code 3 because of an internal error; the test container ended with exit code 0; 3 tests finished',
+  ],
+  [
+    'a session with a usage error',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: 4 })] }),
+    'report',
+    'session 2 of pytest ended with exit code 4 because of a usage error; the test container ended with exit code 0; 3 tests finished',
+  ],
+  [
+    'a session whose exit code nobody knows',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: undefined })] }),
+    'report',
+    'session 2 of pytest ended, and nobody knows its exit code; the test container ended with exit code 0; 3 tests finished',
+  ],
+  [
+    'a session that ended well and left tests out',
+    facts(0, { ...report({ passed: 3 }), sessions: [session({ notRun: 2 })] }),
+    'report',
+    '2 tests were collected by session 2 of pytest and never ran; the test container ended with exit code 0',
   ],
   [
     'an end that nobody saw',
@@ -283,6 +429,9 @@ describe('red', () => {
       hint: expect.stringContaining('probably the kernel, for memory'),
     });
     expect(decideVerdict(far).failure?.hint).toContain('nothing says that it was for memory');
+    // There the runtime says OOMKilled of every kill for memory.
+    const ofCgroup2 = { ...near, memory: { ...near.memory, cgroupVersion: 2 } };
+    expect(decideVerdict(ofCgroup2).failure?.hint).toContain('nothing says that it was for memory');
   });
 
   test('warns that a log with gaps may not tell of all finished tests', () => {
@@ -290,6 +439,13 @@ describe('red', () => {
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
     expect(warnings).toEqual(['the log is not complete: more tests may have finished than it tells']);
   });
+});
+
+test('docs/verdict.md lists the rules in their order', () => {
+  const text = readFileSync(new URL('../../docs/verdict.md', import.meta.url), 'utf8');
+  const table = text.slice(text.indexOf('| rule |'), text.indexOf('A green run warns'));
+  const names = table.split('\n').flatMap((line) => /^\| (?!rule|-)([^|]+) \|/.exec(line)?.[1] ?? []);
+  expect(names).toEqual(verdictRules.map(({ name }) => name));
 });
 
 test('the cause that a test in flight is given is the one of the run', () => {
@@ -302,13 +458,11 @@ test('the cause that a test in flight is given is the one of the run', () => {
 });
 
 describe('every combination of facts', () => {
-  const exits = [undefined, 0, 1, 2, 5, 127, 137, 143];
-  const reasons = [undefined, 'Completed', 'Error', 'OOMKilled', 'StartError'];
+  const exits = [undefined, 0, 1, 5, 137];
+  const reasons = [undefined, 'Error', 'OOMKilled', 'StartError'];
   const interruptions = [
     null,
-    ...(['timeout', 'evicted', 'api', 'cancelled', 'results', 'internal'] as const).map(
-      (kind) => interrupted(kind, `it was ${kind}`).interruption,
-    ),
+    ...(['timeout', 'cancelled', 'internal'] as const).map((kind) => interrupted(kind, `it was ${kind}`).interruption),
   ];
   const kills = [[], [{ process: 'python3' }]];
   const reportSets = [
@@ -325,8 +479,30 @@ describe('every combination of facts', () => {
     undefined,
     rebuilt().rebuilt,
     rebuilt({ counts: counts({ passed: 1 }), inFlight: [], collected: undefined, notRun: undefined }).rebuilt,
+    rebuilt({ counts: counts({ passed: 1 }), inFlight: [] }).rebuilt,
     rebuilt({ counts: counts({ failed: 1 }), inFlight: [] }).rebuilt,
   ];
+
+  const sessionSets: SessionFacts[][] = [
+    [],
+    [session()],
+    [session(), session({ isFinished: false, exit: undefined })],
+    [session({ isFinished: false, exit: undefined, hadFailures: true, isRepeated: true }), session()],
+    [session({ exit: 1, hadFailures: true }), session()],
+    [session(), session({ exit: 1, hadFailures: true, unresolved: 1, unresolvedNames: ['test_u'] })],
+    [session(), session({ exit: 1 })],
+    [session({ exit: 2 }), session()],
+    [session({ exit: 3 })],
+    [session({ exit: 4 })],
+    [session(), session({ exit: 5 })],
+    [session({ exit: undefined })],
+    [session({ notRun: 2 })],
+  ];
+  /** What speaks against a session, in the words of the documentation. */
+  const isWell = ({ isFinished, exit, hadFailures, unresolved, notRun, isRepeated }: SessionFacts): boolean =>
+    unresolved === 0 &&
+    notRun === 0 &&
+    (isRepeated || (isFinished && (exit === 0 || exit === 5 || (exit === 1 && hadFailures))));
 
   function* product(): Generator<TestFacts> {
     for (const exitCode of exits)
@@ -335,9 +511,12 @@ describe('every combination of facts', () => {
           for (const kill of kills)
             for (const reports of reportSets)
               for (const unreadable of [[], [{ file: 'x.xml', reason: 'cut' }]])
-                for (const stale of [[], ['old.xml']])
-                  for (const one of rebuilts)
-                    for (const logGaps of [[], ['a gap']])
+                for (const one of rebuilts)
+                  for (const sessions of sessionSets)
+                    for (const [stale, logGaps] of [
+                      [[], []],
+                      [['old.xml'], ['a gap']],
+                    ] satisfies [string[], string[]][])
                       yield facts(0, {
                         end:
                           exitCode === undefined
@@ -349,11 +528,20 @@ describe('every combination of facts', () => {
                         unreadable,
                         stale,
                         rebuilt: one,
+                        sessions,
                         logGaps,
                       });
   }
 
-  const mayBeGreen = ({ interruption, end, memory, reports, unreadable, rebuilt: more }: TestFacts): boolean =>
+  const mayBeGreen = ({
+    interruption,
+    end,
+    memory,
+    reports,
+    unreadable,
+    sessions,
+    rebuilt: more,
+  }: TestFacts): boolean =>
     interruption === null &&
     end?.exitCode === 0 &&
     end.reason !== 'OOMKilled' &&
@@ -363,60 +551,119 @@ describe('every combination of facts', () => {
     reports.length > 0 &&
     reports.every((one) => one.counts.failed + one.counts.errors === 0 && one.claimedFailures === 0) &&
     reports.some((one) => one.counts.total > 0) &&
-    (more === undefined || more.counts.failed + more.counts.errors === 0);
+    sessions.every(isWell) &&
+    (more === undefined || (more.counts.failed + more.counts.errors === 0 && (more.notRun ?? 0) === 0));
 
-  /** The first combination of which the predicate does not hold, to be compared with none. */
-  const firstAgainst = (holds: (given: TestFacts, verdict: TestVerdict) => boolean): unknown => {
-    for (const given of product()) {
-      const verdict = decideVerdict(given);
-      if (!holds(given, verdict)) return { given, verdict };
-    }
-    return undefined;
-  };
-
-  test('is green exactly where nothing speaks against it, and else has a kind, a reason and evidence', () => {
-    let [all, green] = [0, 0];
-    const against = firstAgainst((given, { failure, counts: sum }) => {
-      all++;
-      if (failure === null) green++;
-      const isWhole =
+  interface Property {
+    name: string;
+    holds: (given: TestFacts, verdict: TestVerdict) => boolean;
+  }
+  const properties: Property[] = [
+    {
+      name: 'is green exactly where nothing speaks against it',
+      holds: (given, { failure }) => (failure === null) === mayBeGreen(given),
+    },
+    {
+      name: 'is red with a kind, a reason and evidence',
+      holds: (_, { failure }) =>
         failure === null ||
         (failure.kind.length > 0 &&
           /\S/.test(failure.reason) &&
-          !failure.reason.includes('undefined') &&
-          failure.evidence.length > 0);
-      const isSum = sum.total === sum.passed + sum.failed + sum.errors + sum.skipped;
-      return (failure === null) === mayBeGreen(given) && isWhole && isSum;
-    });
-    expect(against).toBeUndefined();
-    expect(all).toBe(8 * 5 * 7 * 2 * 8 * 2 * 2 * 4 * 2);
+          !/undefined|NaN/.test(failure.reason) &&
+          failure.evidence.length > 0),
+    },
+    {
+      name: 'counts what it sums up',
+      holds: (_, { counts: sum }) => sum.total === sum.passed + sum.failed + sum.errors + sum.skipped,
+    },
+    {
+      name: 'keeps the kind of what interrupted the run, and begins with its words',
+      holds: ({ interruption }, { failure }) =>
+        interruption === null ||
+        (failure?.kind === interruption.kind && failure.reason.startsWith(interruption.reason)),
+    },
+    {
+      name: 'is oom only where the runtime or the kernel says so',
+      holds: ({ end, memory }, { failure }) =>
+        failure?.kind !== 'oom' || end?.reason === 'OOMKilled' || memory.kills.length > 0,
+    },
+    {
+      name: 'names each finished test, whatever ended the run',
+      holds: ({ reports, rebuilt: more }, { failure, counts: sum }) => {
+        const total = reports.reduce((all, one) => all + one.counts.total, 0) + (more?.counts.total ?? 0);
+        const finished = total - (more?.inFlight.length ?? 0);
+        const isInterruption = failure !== null && ['timeout', 'cancelled'].includes(failure.kind);
+        return sum.total === total && (!isInterruption || total === 0 || failure.reason.includes(`; ${finished} `));
+      },
+    },
+  ];
+  /** The first combination of which a property does not hold, by its name. */
+  const against = new Map<string, unknown>();
+  let [all, green] = [0, 0];
+  beforeAll(() => {
+    for (const given of product()) {
+      const verdict = decideVerdict(given);
+      all++;
+      if (verdict.failure === null) green++;
+      for (const { name, holds } of properties)
+        if (!against.has(name) && !holds(given, verdict)) against.set(name, { given, verdict });
+    }
+  }, 120_000);
+
+  test('is tried', () => {
+    expect(all).toBe(5 * 4 * 4 * 2 * 8 * 2 * 5 * 13 * 2);
     expect(green).toBeGreaterThan(0);
   });
 
-  test('keeps the kind of what interrupted the run, and begins with its words', () => {
-    const against = firstAgainst(
-      ({ interruption }, { failure }) =>
-        interruption === null ||
-        (failure?.kind === interruption.kind && failure.reason.startsWith(interruption.reason)),
-    );
-    expect(against).toBeUndefined();
+  test.each(properties.map(({ name }) => name))('%s', (name) => {
+    expect(against.get(name)).toBeUndefined();
+  });
+});
+
+describe('a hint fits', () => {
+  const hintOf = (given: TestFacts) => decideVerdict(given).failure?.hint ?? '';
+
+  test.each([
+    ['pytest', 'pytest --junitxml=/out/junit.xml'],
+    ['jest', 'JEST_JUNIT_OUTPUT_DIR=/out'],
+    ['mocha', 'mocha --reporter xunit --reporter-options output=/out/junit.xml'],
+    ['node --test', '--test-reporter-destination=/out/junit.xml'],
+    ['go test', 'gotestsum --junitfile /out/junit.xml'],
+    ['playwright', 'PLAYWRIGHT_JUNIT_OUTPUT_FILE=/out/junit.xml'],
+    [undefined, 'pytest --junitxml=/out/junit.xml'],
+  ])('the tool that ran the tests: how %s writes a report', (tool, way) => {
+    expect(hintOf(facts(1, { ...toldBy({ tool }), resultsPath: '/out' }))).toContain(way);
   });
 
-  test('is oom only where the runtime or the kernel says so', () => {
-    const against = firstAgainst(
-      ({ end, memory }, { failure }) =>
-        failure?.kind !== 'oom' || end?.reason === 'OOMKilled' || memory.kills.length > 0,
-    );
-    expect(against).toBeUndefined();
+  test('a pytest that was given --junitxml and did not start: it does not ask for what is given', () => {
+    const hint = hintOf(facts(4, toldBy({ tool: 'pytest', said: ['unrecognized arguments: --no-such-option'] })));
+    expect(hint).not.toContain('--junitxml');
+    expect(hint).toContain('look at what the tool says');
   });
 
-  test('tells each finished test, whatever ended the run', () => {
-    const against = firstAgainst(({ reports, rebuilt: more }, { failure, counts: sum }) => {
-      const total = reports.reduce((all, one) => all + one.counts.total, 0) + (more?.counts.total ?? 0);
-      const finished = total - (more?.inFlight.length ?? 0);
-      const isInterruption = failure !== null && ['timeout', 'evicted', 'api', 'cancelled'].includes(failure.kind);
-      return sum.total === total && (!isInterruption || total === 0 || failure.reason.includes(`; ${finished} `));
-    });
-    expect(against).toBeUndefined();
+  test('a suite that could not be imported: it does not speak of coverage', () => {
+    const said = ["Test suite failed to run: t/k.test.js: Cannot find module './missing'"];
+    const hint = hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ tool: 'jest', said }) }));
+    expect(hint).toContain('could not be loaded');
+    expect(hint).not.toContain('coverage');
+  });
+
+  test('coverage below its threshold: it speaks of coverage', () => {
+    const said = ['Coverage for functions (50%) does not meet "global" threshold (90%)'];
+    expect(hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ said }) }))).toContain('threshold');
+  });
+
+  test('a report elsewhere or in another format: where the inputs have to point', () => {
+    expect(hintOf(facts(0, toldBy({ reportsElsewhere: ['/app/report.xml'] })))).toContain('set results-path');
+    const near = { file: 'a/TestResults.trx', what: 'a TRX report of .NET', isReadable: true };
+    expect(hintOf(facts(1, toldBy({ nearMisses: [near] })))).toContain("junit: '**/*.trx'");
+  });
+
+  test('and the proof of such a run holds the end of the log, which nothing else shows', () => {
+    const lastLines = ['collecting ...', 'ERROR: file or directory not found: tests/e2e'];
+    const { failure } = decideVerdict(facts(4, toldBy({ tool: 'pytest', lastLines })));
+    expect(failure?.evidence.at(-1)).toBe(`the log ends with:\n${lastLines.join('\n')}`);
+    const failed = decideVerdict(facts(1, { ...report({ failed: 1 }), ...toldBy({ lastLines }) })).failure;
+    expect(failed?.evidence.join()).not.toContain('the log ends with');
   });
 });

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestCase } from '../../src/core/outcome.ts';
-import { buildTestHelper } from '../../src/job/test-helper.ts';
 import type { JUnitReport } from '../../src/junit/junit-report.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
 import {
@@ -15,9 +14,9 @@ import {
   takeHelperFiles,
 } from '../../src/reconstruct/rebuild-run.ts';
 import type { RebuiltRun } from '../../src/reconstruct/rebuilt-tests.ts';
+import { placeHelper } from '../python/place-helper.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
-const source = readFileSync(new URL('../../image-helper/k8s_test_progress.py', import.meta.url), 'utf8');
 const runId = 'run-1';
 const signal = new AbortController().signal;
 
@@ -28,22 +27,7 @@ let helperDir: string;
 beforeAll(() => {
   python = providePython();
   root = mkdtempSync(path.join(tmpdir(), 'pytest-runs-'));
-  helperDir = path.join(root, 'helper');
-  const { configMap, volume } = buildTestHelper({
-    runId,
-    namespace: 'n',
-    labels: {},
-    resultsPath: '/results',
-    source,
-    imagePythonPath: undefined,
-    env: [],
-  });
-  const { items } = (volume as { configMap: { items: { key: string; path: string }[] } }).configMap;
-  for (const item of items) {
-    const file = path.join(helperDir, item.path);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, configMap.data[item.key]!);
-  }
+  helperDir = placeHelper(path.join(root, 'helper'), runId);
 }, 150_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -122,7 +106,7 @@ function runPytest(
 async function rebuild(run: PytestRun, over: Partial<RebuildOptions> = {}): Promise<RebuiltRun | undefined> {
   const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
   await takeHelperFiles(run.resultsDir, helperFiles);
-  return rebuildRun({
+  const { rebuilt } = await rebuildRun({
     reports: [],
     unreadable: [],
     notes: await readHelperNotes(helperFiles, runId, signal),
@@ -133,6 +117,7 @@ async function rebuild(run: PytestRun, over: Partial<RebuildOptions> = {}): Prom
     signal,
     ...over,
   });
+  return rebuilt;
 }
 
 async function reportOf(run: PytestRun): Promise<JUnitReport> {

@@ -22,6 +22,7 @@ function leg(
   return {
     name,
     job: name,
+    call: '',
     step: '',
     matrix: '',
     attempt: 1,

@@ -61,38 +61,6 @@ describe('the legs of a directory', () => {
     expect(await readLegs(path.join(root, 'absent'), signal)).toEqual([]);
   });
 
-  test('hold of a rerun the last attempt alone, and of the others what they were', async () => {
-    const leg = (job: string, attempt: number) => ({ leg: { job, attempt, matrix: '', legs: 1 } });
-    const failure = { kind: 'test', reason: '1 of 2 tests failed', hint: '', evidence: [] };
-    await leaveLeg('unit-1', { ...leg('unit', 1), tier: 'unit' });
-    await leaveLeg('integration-1', { ...leg('integration', 1), outcome: 'failed', failure });
-    await leaveLeg('integration-2', leg('integration', 2));
-    const legs = await readLegs(root, signal);
-    expect(legs.map(({ name, attempt, verdict }) => [name, attempt, verdict.outcome])).toEqual([
-      ['integration', 2, 'passed'],
-      ['unit', 1, 'passed'],
-    ]);
-  });
-
-  test('that are several steps of one job all count, and none hides behind another', async () => {
-    const leg = (step: string, attempt = 1) => ({ leg: { job: 'test', attempt, matrix: '', legs: 1, step } });
-    const failure = { kind: 'test', reason: '1 of 2 tests failed', hint: '', evidence: [] };
-    await leaveLeg('a', { ...leg('smoke'), outcome: 'failed', failure });
-    await leaveLeg('b', leg('all'));
-    const outcomes = async () => (await readLegs(root, signal)).map(({ name, verdict }) => [name, verdict.outcome]);
-    expect(await outcomes()).toEqual([
-      ['integration · smoke', 'failed'],
-      ['integration · all', 'passed'],
-    ]);
-    // A rerun runs all of them.
-    await leaveLeg('c', leg('smoke', 2));
-    await leaveLeg('d', leg('all', 2));
-    expect(await outcomes()).toEqual([
-      ['integration · smoke', 'passed'],
-      ['integration · all', 'passed'],
-    ]);
-  });
-
   test('of one job are told apart by their matrix', async () => {
     const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }), legs: 2 } });
     await leaveLeg('a', leg('3.11'));
@@ -126,6 +94,31 @@ describe('the legs of a directory', () => {
     await leaveLeg('red', { tier: 'unit' }, [makeTest({ status: 'failed' })]);
     for (const { verdict } of await readLegs(root, signal))
       expect(verdict, verdict.tier).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
+  });
+
+  test.each<[string, object]>([
+    ['counts more tests than its junit.xml', { tests: { ...noTests, total: 1000, passed: 1000 } }],
+    ['counts failed tests', { tests: { ...noTests, total: 2, passed: 1, failed: 1 } }],
+    ['counts failed tests beside its total', { tests: { ...noTests, total: 2, passed: 2, failed: 5 } }],
+    ['counts skipped tests that its junit.xml holds as passed', { tests: { ...noTests, total: 2, skipped: 2 } }],
+    ['leaves out cases of a small report', { tests: { ...noTests, total: 9, passed: 9 }, casesLeftOut: 7 }],
+  ])('that say passed are red when their verdict %s', async (_, over) => {
+    await leaveLeg('leg', over);
+    const [leg] = await readLegs(root, signal);
+    expect(leg?.verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
+  });
+
+  test('of very many tests pass although their junit.xml holds not all of them, if the verdict says how many', async () => {
+    const cases = Array.from({ length: 1200 }, (__, i) => makeTest({ suite: 'pytest', name: `test_${i}`, seconds: 0 }));
+    await leaveLeg('leg', { tests: { ...noTests, total: 5000, passed: 5000 }, casesLeftOut: 3800 }, cases);
+    expect((await readLegs(root, signal))[0]?.verdict).toMatchObject({ outcome: 'passed' });
+  });
+
+  test.each(['0', '-1', '1.5', '1e400', '"2"', 'null'])('of an attempt that is none (%s) are red', async (attempt) => {
+    await leaveLeg('leg');
+    const text = JSON.stringify({ ...passed, leg: { job: 'j', attempt: 7, matrix: '', legs: 1 } });
+    writeFileSync(path.join(root, 'leg', 'result.json'), text.replace('"attempt":7', `"attempt":${attempt}`));
+    expect((await readLegs(root, signal))[0]?.verdict).toMatchObject({ outcome: 'broken' });
   });
 
   test('that say passed without a test are red', async () => {

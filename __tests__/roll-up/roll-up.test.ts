@@ -34,7 +34,7 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
   const resultsDir = path.join(root, 'out');
   const end = await rollUp({
     inputs: { resultsDir, expected: ['unit', 'e2e', 'staging'], jobResults: {} },
-    legsDir: succeed(path.join(root, 'legs')),
+    legs: succeed({ directory: path.join(root, 'legs'), artifacts: [] }),
     say: (line) => said.push(line),
     signal,
   });
@@ -58,7 +58,7 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
 test('artifacts that cannot be had are red, whatever else is known', async () => {
   const end = await rollUp({
     inputs: { resultsDir: path.join(root, 'out'), expected: [], jobResults: { unit: { result: 'success' } } },
-    legsDir: fail('results', 'the artifacts of this run cannot be had: no token'),
+    legs: fail('results', 'the artifacts of this run cannot be had: no token'),
     say: () => {},
     signal,
   });

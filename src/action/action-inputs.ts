@@ -19,13 +19,24 @@ export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
 }
 
 /** The job that this step is part of, as the roll-up tells legs and attempts apart. */
-export function describeLeg(leg: LegOfMatrix | undefined, env: NodeJS.ProcessEnv): NonNullable<Verdict['leg']> {
+export function describeLeg(
+  leg: LegOfMatrix | undefined,
+  name: string,
+  env: NodeJS.ProcessEnv,
+): NonNullable<Verdict['leg']> {
   return {
     job: env.GITHUB_JOB ?? '',
-    attempt: Number(env.GITHUB_RUN_ATTEMPT ?? '1') || 1,
+    attempt: readRunAttempt(env) ?? 1,
     matrix: leg?.matrix ?? '',
     legs: leg?.legs ?? 1,
+    ...(name === '' ? {} : { name }),
     // Of several steps of one kind in a job it is the only name.
     ...(env.GITHUB_ACTION === undefined ? {} : { step: env.GITHUB_ACTION }),
   };
+}
+
+/** The attempt of the workflow run, from 1; undefined outside of one. */
+export function readRunAttempt(env: NodeJS.ProcessEnv): number | undefined {
+  const attempt = Number(env.GITHUB_RUN_ATTEMPT);
+  return Number.isSafeInteger(attempt) && attempt >= 1 ? attempt : undefined;
 }

@@ -3,6 +3,8 @@ import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import picomatch from 'picomatch';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import type { LegArtifact } from '../report/leg.ts';
+import { listArtifacts } from './list-artifacts.ts';
 import { lendRunnerVariables } from './runner-variables.ts';
 
 export interface DownloadLegsOptions {
@@ -13,20 +15,36 @@ export interface DownloadLegsOptions {
   say: (line: string) => void;
 }
 
+/** Results of legs on this machine, and what GitHub says of the artifacts that they came in. */
+export interface DownloadedLegs {
+  directory: string;
+  artifacts: LegArtifact[];
+}
+
 /**
  * Downloads the artifacts that the legs of this workflow run left, those of earlier attempts included. The runner's own
  * token is enough: no permission is asked for.
- * @returns the directory, or why they cannot be had.
+ * @returns where they lie, or why they cannot be had.
  */
-export async function downloadLegs(options: DownloadLegsOptions): Promise<Result<string>> {
+export async function downloadLegs(options: DownloadLegsOptions): Promise<Result<DownloadedLegs>> {
   const isLeg = picomatch(options.patterns);
   try {
     const client = new DefaultArtifactClient();
     const { artifacts } = await lendRunnerVariables(() => client.listArtifacts());
-    const legs = artifacts.filter(({ name }) => isLeg(name));
-    for (const { id, name, digest } of legs) {
+    const listed = await lendRunnerVariables(() => listArtifacts(process.env));
+    if (!listed.ok) options.say(`which job uploaded each artifact is unknown: ${listed.failure.reason}`);
+    const wanted = artifacts.filter((one) => isLeg(one.name));
+    const known = listed.ok ? listed.value.artifacts : [];
+    // This job has uploaded no leg: a service that says so has one id for all jobs of a run, as act does.
+    const areJobsKnown =
+      listed.ok &&
+      !known.some(({ id, jobRun }) => jobRun === listed.value.ownJobRun && wanted.some((one) => one.id === id));
+    if (listed.ok && !areJobsKnown) options.say('which job uploaded each artifact is unknown: they all have one id');
+    const legs: LegArtifact[] = [];
+    for (const { id, name, digest } of wanted) {
       // Attempts of one workflow run may have artifacts of one name.
-      const target = path.join(options.directory, String(id), name);
+      const relative = path.join(String(id), name);
+      const target = path.join(options.directory, relative);
       await mkdir(target, { recursive: true });
       const expected = digest === undefined ? {} : { expectedHash: digest };
       const { digestMismatch } = await lendRunnerVariables(() =>
@@ -36,9 +54,12 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
         return fail('results', `the artifact ${name} came down with another digest than it was uploaded with`, {
           hint: 'Run this job again.',
         });
+      const own = known.find((one) => one.id === id);
+      const jobRun = areJobsKnown ? own?.jobRun : undefined;
+      legs.push({ name, jobRun, createdAt: own?.createdAt, directory: relative });
       options.say(`artifact ${name}`);
     }
-    return succeed(options.directory);
+    return succeed({ directory: options.directory, artifacts: legs });
   } catch (error) {
     return fail('results', `the artifacts of this run cannot be had: ${toOneLine(messageOf(error), 300)}`, {
       hint: 'Where there are no artifacts, bring the results of all legs into one directory, and name it with legs.',

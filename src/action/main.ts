@@ -2,16 +2,16 @@
 import path from 'node:path';
 import * as core from '@actions/core';
 import { exitStatusOf, succeed } from '../core/outcome.ts';
-import { readInputs } from '../inputs/read-inputs.ts';
-import { abortOnSignals, beginRun, bundledChart, keepIfAsked } from '../pipeline/begin-run.ts';
+import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
+import { abortOnSignals, type BegunRun, beginRun, bundledChart, keepIfAsked } from '../pipeline/begin-run.ts';
 import { closeDiary } from '../pipeline/diary.ts';
 import { runTests } from '../pipeline/pipeline.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { ActionDoor } from './action-door.ts';
-import { describeLeg, readActionInputs } from './action-inputs.ts';
+import { describeLeg, readActionInputs, readRunAttempt } from './action-inputs.ts';
 import { downloadLegs } from './download-legs.ts';
-import { publish, publishInputErrors } from './publish.ts';
+import { publish, publishInputErrors, publishNoRun } from './publish.ts';
 import { withholdRunnerVariables } from './runner-variables.ts';
 
 const env = withholdRunnerVariables();
@@ -27,20 +27,34 @@ if (read.inputs === undefined) {
   await publishInputErrors(read.errors, given.tier ?? '', door);
   process.exitCode = 3;
 } else {
-  const { inputs } = read;
-  const { record, workDir } = beginRun(process.env);
+  const begun = beginRun(process.env);
+  if (begun.ok) await run(read.inputs, begun.value);
+  else {
+    await publishNoRun(begun.failure, read.inputs.tier, door);
+    process.exitCode = 2;
+  }
+}
+
+async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void> {
   core.saveState('record', record.file);
   const say = (line: string) => door.say(line);
   let end: RunEnd;
   if (inputs.mode === 'report') {
     const directory = path.join(workDir, 'legs');
-    const legsDir =
+    const legs =
       inputs.legsDir === undefined
         ? await downloadLegs({ patterns: inputs.legArtifacts, directory, say })
-        : succeed(inputs.legsDir);
-    end = await rollUp({ inputs, legsDir, say, signal });
+        : succeed({ directory: inputs.legsDir, artifacts: [] });
+    end = await rollUp({ inputs, legs, runAttempt: readRunAttempt(process.env), say, signal });
   } else {
-    end = await runTests({ inputs, door, signal, record, workDir, leg: describeLeg(inputs.leg, process.env) });
+    end = await runTests({
+      inputs,
+      door,
+      signal,
+      record,
+      workDir,
+      leg: describeLeg(inputs.leg, inputs.legName, process.env),
+    });
     await keepIfAsked(inputs.keep, end, record, say);
   }
   await publish(end, inputs, record.content.runId, door);

@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { fail, noTests, type Verdict } from '../core/outcome.ts';
+import { type Failure, fail, noTests, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { type InputError, renderInputErrors } from '../inputs/schema.ts';
@@ -60,7 +60,17 @@ export async function publishInputErrors(errors: InputError[], tier: string, doo
   const lines = renderInputErrors(errors);
   for (const line of lines) door.error(line);
   await writeStepSummary(['**✗ wrong input**', '', ...lines.map((line) => `    ${line}`), ''].join('\n'), door);
-  const { failure } = fail('input', lines.join('; '));
+  setOutputsOfNoRun(fail('input', lines.join('; ')).failure, tier);
+}
+
+/** Tells GitHub of a run that could not begin. */
+export async function publishNoRun(failure: Failure, tier: string, door: ActionDoor): Promise<void> {
+  door.fail(failure);
+  await writeStepSummary(`**✗ the run could not begin**\n\n    ${failure.reason}\n    ${failure.hint}\n`, door);
+  setOutputsOfNoRun(failure, tier);
+}
+
+function setOutputsOfNoRun(failure: Failure, tier: string): void {
   const verdict: Verdict = {
     schema: 1,
     outcome: 'broken',

@@ -4,12 +4,13 @@ import { parseArgs } from 'node:util';
 import leven from 'leven';
 import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
-import { exitStatusOf, succeed } from '../core/outcome.ts';
+import { exitStatusOf, type Failure, succeed } from '../core/outcome.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
   abortOnSignals,
+  type BegunRun,
   beginRun,
   bundledChart,
   findWorkDir,
@@ -33,6 +34,7 @@ import { TerminalDoor, wantsColour } from './terminal-door.ts';
 
 /** Exit status. */
 const wrongInput = 3;
+const machineTrouble = 2;
 
 /** Runs one command and returns its exit status. */
 export async function runCommand(args: string[]): Promise<number> {
@@ -69,7 +71,9 @@ async function run(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
   if (inputs.mode === 'report') return report(args);
-  const { end, record, door } = await runHere(inputs, { request: describeRequest(args) });
+  const begun = beginRun(process.env);
+  if (!begun.ok) return refuseToBegin(begun.failure);
+  const { end, record, door } = await runHere(inputs, begun.value, { request: describeRequest(args) });
   if (!(await keepIfAsked(inputs.keep, end, record, (line) => door.say(line)))) await addTeardown(end, record, door);
   return showEnd(end);
 }
@@ -81,7 +85,10 @@ async function up(args: string[]): Promise<number> {
   if (inputs.tier === 'unit') return refuse('tier unit has neither a cluster nor a platform');
   const kept = findKept(RunRecord.list(recordDirectory(process.env)), whichKept(inputs.tier));
   if (kept !== undefined) return enter(kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
-  const { end, record, door } = await runHere(inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  const begun = beginRun(process.env);
+  if (!begun.ok) return refuseToBegin(begun.failure);
+  const how = { request: describeRequest(args), isOnlyPlatform: true };
+  const { end, record, door } = await runHere(inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
     await addTeardown(end, record, door);
     return showEnd(end);
@@ -132,7 +139,9 @@ async function enter(
   if (owner !== undefined)
     return refuse(`the kept cluster ${standing!.cluster.name} is in use by another run (process ${owner.pid})`);
   try {
-    const { end, record, door } = await runHere(inputs, { ...how, kept });
+    const begun = beginRun(process.env);
+    if (!begun.ok) return refuseToBegin(begun.failure);
+    const { end, record, door } = await runHere(inputs, begun.value, { ...how, kept });
     if (how.request !== undefined && end.verdict.cluster !== null)
       kept.stand({ ...kept.content.standing!, ...how.request });
     await addTeardown(end, record, door);
@@ -153,6 +162,7 @@ async function tellUp(end: RunEnd, record: RunRecord, door: TerminalDoor): Promi
 /** Runs the pipeline on this terminal, with a record of its own. */
 async function runHere(
   inputs: Inputs,
+  { record, workDir }: BegunRun,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
 ): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
   const door = new TerminalDoor(process.stdout, process.env);
@@ -164,7 +174,6 @@ async function runHere(
   signal.addEventListener('abort', () =>
     door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
   );
-  const { record, workDir } = beginRun(process.env);
   const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
     await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
     throw bug;
@@ -189,6 +198,12 @@ function definedOnly(given: RawInputs): Record<string, string> {
   );
 }
 
+/** The machine has no place for a run. */
+function refuseToBegin({ reason, hint }: Failure): number {
+  process.stderr.write(`${reason}. Fix: ${hint}\n`);
+  return machineTrouble;
+}
+
 function refuse(why: string): number {
   process.stderr.write(`${why}\n`);
   return wrongInput;
@@ -197,9 +212,10 @@ function refuse(why: string): number {
 async function report(args: string[]): Promise<number> {
   const inputs = readArguments(args, { mode: 'report' });
   if (inputs === undefined) return wrongInput;
-  const legsDir = succeed(inputs.legsDir ?? path.resolve('k8s-test-results'));
+  const legs = succeed({ directory: inputs.legsDir ?? path.resolve('k8s-test-results'), artifacts: [] });
+  const runAttempt = Number(process.env.GITHUB_RUN_ATTEMPT) || undefined;
   const say = (line: string) => process.stdout.write(`${line}\n`);
-  return showEnd(await rollUp({ inputs, legsDir, say, signal: abortOnSignals() }));
+  return showEnd(await rollUp({ inputs, legs, runAttempt, say, signal: abortOnSignals() }));
 }
 
 function showEnd(end: RunEnd): number {

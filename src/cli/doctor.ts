@@ -53,7 +53,8 @@ async function renderWhatIsHere(
       return succeed('it lacks dependencies, which a run gets, and is not looked at before');
   }
   const here = { helm, path: source.path, title: source.path, kubernetes: undefined };
-  return renderChart(describeChart(inputs, here), signal);
+  const rendered = await renderChart(describeChart(inputs, here), signal);
+  return rendered.ok ? succeed(rendered.value.manifests) : rendered;
 }
 
 async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): Promise<Check> {

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Door } from '../core/door.ts';
 import { type PhaseName, type PhaseRecord, toOneLine } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** Where the words go; a part of `process.stdout`. */
 export interface Terminal {
@@ -121,9 +122,10 @@ export function wantsColour(out: Terminal, env: Record<string, string | undefine
 /** pytest draws its rulers as wide as it believes the terminal to be; one that would wrap for our margin is cut at its end. */
 function shortenRuler(text: string, columns: number): string {
   const excess = text.length - columns;
-  return excess > 0
-    ? text.replace(/([=_-])\1{3,79}$/, (ruler) => ruler.slice(0, Math.max(3, ruler.length - excess)))
-    : text;
+  const drawn = text.at(-1) ?? '';
+  if (excess <= 0 || !'=_-'.includes(drawn)) return text;
+  const rulerChars = Math.min(80, text.length - trimEndOf(text, drawn).length);
+  return rulerChars < 4 ? text : text.slice(0, text.length - Math.min(excess, rulerChars - 3));
 }
 
 /** East Asian characters and pictures take two columns of a terminal. */

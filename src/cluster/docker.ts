@@ -156,7 +156,7 @@ export async function removeImage(name: string, signal: AbortSignal): Promise<vo
 /** Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks some. */
 export async function hasBuildFlag(flag: string, env: Record<string, string>, signal: AbortSignal): Promise<boolean> {
   const run = await runProgram('docker', ['build', '--help'], { signal, env, timeoutSeconds: probeSeconds });
-  return run.exitCode === 0 && new RegExp(`^\\s*(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
+  return run.exitCode === 0 && new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
 }
 
 /** `docker build`, which runs until the signal ends it: no build is too long by itself. */

@@ -1,5 +1,5 @@
-import { dump } from 'js-yaml';
 import type { KindNode, UserKindConfig } from '../inputs/user-kind-config.ts';
+import { writeYaml } from '../inputs/write-yaml.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
 /** Where in every node the runner's results directory appears. */
@@ -36,7 +36,7 @@ export function renderKindConfig(options: KindConfigOptions): string {
   const { apiServerAddress } = options;
   const networking = given.networking as object | undefined;
   const { name: _, ...rest } = given;
-  return dump({
+  return writeYaml({
     ...rest,
     ...(apiServerAddress === undefined ? {} : { networking: { apiServerAddress, ...networking } }),
     kind: 'Cluster',

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { load } from 'js-yaml';
 import { fail, type Result, succeed } from '../core/outcome.ts';
+import { readYaml } from '../inputs/read-yaml.ts';
 import type { UserKubeconfig } from '../inputs/user-kubeconfig.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -86,7 +86,7 @@ function refusal(kubeconfig: UserKubeconfig, error: ApiError): Result<never> {
 
 /** When the client certificate of a kubeconfig ends; undefined when there is none, or it cannot be read. */
 function certificateEnd({ yaml }: UserKubeconfig): { what: string; at: string } | undefined {
-  const { users } = load(yaml) as { users: { user: Record<string, unknown> }[] };
+  const { users } = readYaml(yaml).value as { users: { user: Record<string, unknown> }[] };
   const { 'client-certificate-data': data, 'client-certificate': file } = users[0]?.user ?? {};
   try {
     if (typeof data !== 'string' && typeof file !== 'string') return undefined;

@@ -2,12 +2,14 @@
  * Credentials for registries, from the docker config of whoever runs us: what `docker login` left there, or what the
  * credential helpers that it names give. Only those that are asked for are read, and none is ever printed.
  */
+
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { toOneLine } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
+import { homeDirectory } from '../core/user-directories.ts';
 import { runProgram } from '../tools/run-program.ts';
 
 export interface RegistryCredentials {
@@ -63,7 +65,7 @@ export async function readCredentials(
   registries: string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<{ credentials: RegistryCredentials[]; troubles: string[] }> {
-  const file = path.join(options.env.DOCKER_CONFIG || path.join(homedir(), '.docker'), 'config.json');
+  const file = path.join(options.env.DOCKER_CONFIG || path.join(homeDirectory() ?? '/', '.docker'), 'config.json');
   const none = (trouble: string) => ({ credentials: [], troubles: [trouble] });
   let config: DockerConfig;
   try {
@@ -103,9 +105,7 @@ function findPlace(config: DockerConfig, registry: string): Place | undefined {
   if (entry === undefined) return undefined;
   if (entry.identitytoken) return { kind: 'identity-token' };
   if (entry.username && entry.password) return { kind: 'inline', username: entry.username, password: entry.password };
-  const pair = Buffer.from(entry.auth ?? '', 'base64')
-    .toString('utf8')
-    .replace(/\0+$/, '');
+  const pair = trimEndOf(Buffer.from(entry.auth ?? '', 'base64').toString('utf8'), '\0');
   const colon = pair.indexOf(':');
   if (colon <= 0) return undefined;
   return { kind: 'inline', username: pair.slice(0, colon), password: pair.slice(colon + 1) };

@@ -1,26 +1,36 @@
 import { statfs } from 'node:fs/promises';
-import { type Failure, fail, messageOf } from './outcome.ts';
+import { type Failure, fail, messageOf, toOneLine } from './outcome.ts';
 
-/** What the file system says when the fault is its own, and not that of the program. */
-const words: Record<string, string> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EROFS: 'the disk is read-only',
-  EIO: 'the disk cannot be read or written',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ENOTDIR: 'a part of the path is a file',
-  ENAMETOOLONG: 'a name is too long',
+/** What the file system says when the fault is its own, and not that of the program: what is wrong, and what to do. */
+const words: Record<string, { said: string; hint: string }> = {
+  ENOSPC: { said: 'the disk is full', hint: 'Free some room there, or name another results-dir.' },
+  EDQUOT: { said: 'the disk quota is used up', hint: 'Free some room there, or name another results-dir.' },
+  EROFS: { said: 'the disk is read-only', hint: 'Name a results-dir on another disk.' },
+  EIO: { said: 'the disk cannot be read or written', hint: 'Name a results-dir on another disk.' },
+  EACCES: { said: 'permission denied', hint: 'Give this user the rights there, or name another results-dir.' },
+  EPERM: { said: 'permission denied', hint: 'Give this user the rights there, or name another results-dir.' },
+  ENOTDIR: { said: 'a part of the path is a file', hint: 'Name another results-dir.' },
+  ENAMETOOLONG: { said: 'a name is too long', hint: 'Name another results-dir, with a shorter path.' },
+  ELOOP: { said: 'its symbolic links lead in a circle', hint: 'Name another results-dir.' },
+  EISDIR: { said: 'it is a directory', hint: 'Name another results-dir.' },
+  EMFILE: { said: 'too many files are open', hint: 'Raise the limit of open files (ulimit -n).' },
+  ENFILE: { said: 'too many files are open on this machine', hint: 'Raise the limit of open files.' },
 };
+
+/** An error of the file system in plain words; for one without a code of ours, its own words. */
+export function explainFileError(error: unknown): string {
+  return words[codeOf(error)]?.said ?? toOneLine(messageOf(error), 200);
+}
 
 /** The failure of kind `results` that an exception of the file system amounts to; undefined when it is another. */
 export function describeDiskTrouble(error: unknown, what: string): Failure | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const said = words[code];
-  if (said === undefined) return undefined;
-  return fail('results', `${what}: ${said} (${messageOf(error)})`, {
-    hint: 'Free some room or mend the rights there, or name another results-dir.',
-  }).failure;
+  const known = words[codeOf(error)];
+  if (known === undefined) return undefined;
+  return fail('results', `${what}: ${known.said} (${messageOf(error)})`, { hint: known.hint }).failure;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** Below this, whatever was written last may have been cut. */

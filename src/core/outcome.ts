@@ -159,7 +159,9 @@ export interface Verdict {
    * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and
    * which of its steps.
    */
-  leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string };
+  leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string; name?: string };
+  /** Of `tests`, those that junit.xml does not hold because there are too many. Absent where it holds all. */
+  casesLeftOut?: number;
 }
 
 /** Kinds for which the code under test answers; all others but `cancelled` make a run `broken`. */

@@ -3,51 +3,40 @@
  * bytes. Every writer uses this one: the console, the log on disk, the results, the report.
  */
 import { Transform } from 'node:stream';
+import { base64Of, PatternTree, partsOf, patternKinds, shortestSecret } from './secret-patterns.ts';
+import { isLead, isSeamLead, TextSpellings } from './text-spellings.ts';
+
+export { shortestSecret };
 
 /** What stands where a secret stood. */
 const stars = '***';
 const starBytes = Buffer.from(stars);
-/** Shorter values occur by chance in every log; they are refused as secrets. */
-export const shortestSecret = 4;
-/** A line of a secret that is shorter (an empty one, a lone brace) tells nothing and occurs everywhere. */
-const shortestLine = 8;
-/** So much of the base64 of a value within a longer one is still its own, whatever stands before it. */
-const shortestBase64 = 8;
 
 /**
- * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, in base64 (alone
- * or amid other text), and escaped as JSON, XML, URLs and shells do.
+ * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, escaped as JSON,
+ * XML, addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines)
+ * and in hexadecimal digits. docs/secrets.md says what is not found.
  */
 export class SecretMask {
-  /** Longest first, so that a secret within a secret does not leave its rest behind. */
-  readonly #forms: Buffer[];
-  readonly #texts: string[];
-  readonly #longest: number;
-  /** First bytes of all forms. */
-  readonly #starts = new Set<number>();
+  readonly #matcher: SecretMatcher;
+  /** The commonest spellings, the longest first: for a console that masks by itself. */
+  readonly forms: readonly string[];
 
   constructor(values: string[]) {
-    const forms = new Set(values.flatMap(formsOf));
-    this.#texts = [...forms].sort((a, b) => b.length - a.length);
-    this.#forms = this.#texts.map((text) => Buffer.from(text)).sort((a, b) => b.length - a.length);
-    this.#longest = this.#forms[0]?.length ?? 0;
-    for (const form of this.#forms) this.#starts.add(form[0]!);
+    this.#matcher = new SecretMatcher(values);
+    this.forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length);
   }
 
   get isEmpty(): boolean {
-    return this.#forms.length === 0;
-  }
-
-  /** All forms, the longest first: for a console that masks by itself. */
-  get forms(): readonly string[] {
-    return this.#texts;
+    return this.#matcher.isEmpty;
   }
 
   /** The text without its secrets. */
   maskText(text: string): string {
-    let masked = text;
-    for (const form of this.#texts) masked = masked.replaceAll(form, stars);
-    return masked;
+    if (this.isEmpty || text.length < shortestSecret) return text;
+    const stream = this.openStream();
+    const parts = [stream.push(Buffer.from(text)), stream.end()];
+    return stream.found === 0 ? text : Buffer.concat(parts).toString();
   }
 
   /** Any JSON-like value with every text in it masked, keys included. */
@@ -63,7 +52,7 @@ export class SecretMask {
 
   /** A masker for one stream of bytes. */
   openStream(): MaskedStream {
-    return new MaskedStream(this.#forms, this.#longest, this.#starts);
+    return new MaskedStream(this.#matcher);
   }
 
   /** The same as a part of a pipeline. */
@@ -80,104 +69,303 @@ export class SecretMask {
   }
 }
 
-/** Masks bytes that come in pieces. A secret that is cut by the end of a piece is held back until it is whole. */
+/** What all streams of one mask share. */
+class SecretMatcher {
+  readonly tree: PatternTree;
+  readonly isEmpty: boolean;
+  /** Nodes of the tree where patterns begin. */
+  readonly roots = [...patternKinds.keys()];
+  /** 1 for a byte with which no secret begins. */
+  readonly isIdle = new Uint8Array(256);
+  /** 1 for two bytes in a row of which the first begins no secret if the second is behind it. */
+  readonly isIdlePair = new Uint8Array(65_536);
+  /** 1 for a byte that may be more than itself within a secret. */
+  readonly isAmbiguous = new Uint8Array(256);
+
+  constructor(values: string[]) {
+    this.tree = new PatternTree(values);
+    this.isEmpty = this.tree.size === this.roots.length;
+    for (let byte = 0; byte < 256; byte++) {
+      const nodes = this.roots.map((root) => this.tree.step(root, byte)).filter((node) => node !== -1);
+      if (nodes.length === 0 && !this.#leadBegins(byte)) this.isIdle[byte] = 1;
+      if (isLead[byte] === 1 || patternKinds.some((kind) => isSeamLead[kind][byte] === 1)) this.isAmbiguous[byte] = 1;
+      if (isLead[byte] === 1) continue;
+      for (let next = 0; next < 256; next++)
+        if (!nodes.some((node) => this.#goesOn(node, next))) this.isIdlePair[byte * 256 + next] = 1;
+    }
+  }
+
+  #goesOn(node: number, byte: number): boolean {
+    return (
+      isLead[byte] === 1 ||
+      isSeamLead[patternKinds[this.tree.kindOf(node)]!][byte] === 1 ||
+      this.tree.step(node, byte) !== -1
+    );
+  }
+
+  /** Whether a spelling that begins with this byte may be the begin of a secret. */
+  #leadBegins(byte: number): boolean {
+    if (isLead[byte] === 0) return false;
+    const begins = (first: number) => this.roots.some((root) => this.tree.step(root, first) !== -1);
+    const character = String.fromCharCode(byte);
+    if (character === '+' || character === '\n') return begins(0x20);
+    // What these begin is only ever the same character.
+    return `'"$`.includes(character) ? begins(byte) : true;
+  }
+}
+
+/** Places of a text that a reading has reached, with what of a pattern stands before each. */
+interface Paths {
+  /** Twice the number of the node; one more where what was read last stands for nothing. */
+  states: number[];
+  /** Where the reading began. */
+  begins: number[];
+}
+
+/**
+ * Masks bytes that come in pieces. What may be the begin of a secret is held back until it is decided. All readings of the
+ * text are followed side by side, so that the effort grows with the length of the text and not with its square.
+ */
 export class MaskedStream {
-  readonly #forms: readonly Buffer[];
-  readonly #longest: number;
-  readonly #starts: ReadonlySet<number>;
-  #held: Buffer = Buffer.alloc(0);
+  readonly #matcher: SecretMatcher;
+  readonly #spellings = new TextSpellings();
+  /** From the first byte on that is held back. */
+  #bytes: Buffer = Buffer.alloc(0);
+  /** The next byte to be looked at. */
+  #at = 0;
+  #here: Paths = { states: [], begins: [] };
+  /** Used in turn with `#here`. */
+  #spare: Paths = { states: [], begins: [] };
+  /** Readings that go on further behind, by the place. */
+  readonly #ahead = new Map<number, Paths>();
+  /** Secrets that were found in what is held back, in their order; none overlaps with another. */
+  readonly #covered: { from: number; to: number }[] = [];
   /** How many secrets were masked so far. */
   found = 0;
 
-  constructor(forms: readonly Buffer[], longest: number, starts: ReadonlySet<number>) {
-    this.#forms = forms;
-    this.#longest = longest;
-    this.#starts = starts;
+  constructor(matcher: SecretMatcher) {
+    this.#matcher = matcher;
   }
 
   /** What may be told of the bytes so far; only what may be the begin of a secret is kept back. */
   push(chunk: Buffer): Buffer {
-    if (this.#longest === 0) return chunk;
-    return this.#take(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]), false);
+    if (this.#matcher.isEmpty) return chunk;
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    return this.#take(false);
   }
 
   /** The rest, when nothing more comes. */
   end(): Buffer {
-    return this.#longest === 0 ? this.#held : this.#take(this.#held, true);
+    return this.#matcher.isEmpty ? Buffer.alloc(0) : this.#take(true);
   }
 
-  #take(bytes: Buffer, isLast: boolean): Buffer {
-    const told: Buffer[] = [];
-    const next = this.#forms.map((form) => bytes.indexOf(form));
-    let at = 0;
-    let begin = isLast ? bytes.length : this.#findBegin(bytes, at);
-    for (;;) {
-      let first = -1;
-      for (const [i, form] of this.#forms.entries()) {
-        if (next[i]! !== -1 && next[i]! < at) next[i] = bytes.indexOf(form, at);
-        // Of two that begin together the longer one comes first in the list.
-        if (next[i]! !== -1 && (first === -1 || next[i]! < next[first]!)) first = i;
-      }
-      // A longer secret may have begun at the same place or before: what comes next decides.
-      if (first === -1 || next[first]! >= begin) break;
-      told.push(bytes.subarray(at, next[first]), starBytes);
-      at = next[first]! + this.#forms[first]!.length;
-      this.found += 1;
-      if (begin < at) begin = this.#findBegin(bytes, at);
+  #take(isWhole: boolean): Buffer {
+    const { isAmbiguous } = this.#matcher;
+    this.#spellings.open(this.#bytes, isWhole);
+    while (this.#at < this.#bytes.length) {
+      if (this.#here.states.length === 0 && this.#ahead.size === 0) this.#skipIdle();
+      if (this.#at >= this.#bytes.length) break;
+      if (isAmbiguous[this.#bytes[this.#at]!] === 0 && this.#ahead.size === 0) this.#stepPlainly();
+      else if (!this.#step()) break;
     }
-    told.push(bytes.subarray(at, begin));
-    this.#held = Buffer.from(bytes.subarray(begin));
+    return this.#release(isWhole ? this.#bytes.length : this.#firstOpen());
+  }
+
+  /** Passes over bytes with which no secret begins. */
+  #skipIdle(): void {
+    const { isIdle, isIdlePair } = this.#matcher;
+    const bytes = this.#bytes;
+    const last = bytes.length - 1;
+    let at = this.#at;
+    while (at < last && (isIdle[bytes[at]!] === 1 || isIdlePair[bytes[at]! * 256 + bytes[at + 1]!] === 1)) at++;
+    if (at === last && isIdle[bytes[at]!] === 1) at++;
+    this.#at = at;
+  }
+
+  /** Follows all readings by a byte that stands for itself alone. */
+  #stepPlainly(): void {
+    const { tree, isIdle, isIdlePair, roots } = this.#matcher;
+    const byte = this.#bytes[this.#at]!;
+    const next = this.#spare;
+    next.states.length = 0;
+    next.begins.length = 0;
+    const { states, begins } = this.#here;
+    let isOnce = true;
+    for (let i = 0; i < states.length; i++) {
+      const reached = tree.step(states[i]! >> 1, byte);
+      if (reached !== -1) this.#arrive(next, this.#at + 1, reached * 2, begins[i]!);
+      if ((states[i]! & 1) === 1) isOnce = false;
+    }
+    const following = this.#bytes[this.#at + 1];
+    if (isIdle[byte] === 0 && (following === undefined || isIdlePair[byte * 256 + following] === 0))
+      for (const root of roots) {
+        const reached = tree.step(root, byte);
+        if (reached !== -1) this.#arrive(next, this.#at + 1, reached * 2, this.#at);
+      }
+    this.#spare = this.#here;
+    this.#here = isOnce ? next : this.#join(next, undefined);
+    this.#at++;
+  }
+
+  /** Follows all readings by what stands here; false when more of the text is needed for that. */
+  #step(): boolean {
+    const { tree, isIdle, roots } = this.#matcher;
+    const at = this.#at;
+    const byte = this.#bytes[at]!;
+    const mayBegin = isIdle[byte] === 0;
+    const { states, begins } = this.#here;
+    this.#spellings.needsMore = false;
+    const readings = isLead[byte] === 1 && (mayBegin || states.length > 0) ? this.#spellings.readAt(at) : [];
+    const seams = states.length > 0 ? this.#findSeams(states, byte) : [];
+    if (this.#spellings.needsMore) return false;
+    const next: Paths = { states: [], begins: [] };
+    const follow = (node: number, begin: number) => {
+      const plain = tree.step(node, byte);
+      if (plain !== -1) this.#arrive(next, at + 1, plain * 2, begin);
+      for (const { bytes, end } of readings) {
+        let reached = node;
+        for (const one of bytes) if (reached !== -1) reached = tree.step(reached, one);
+        if (reached !== -1) this.#arrive(end === at + 1 ? next : this.#pathsAt(end), end, reached * 2, begin);
+      }
+    };
+    for (const [i, state] of states.entries()) {
+      const node = state >> 1;
+      follow(node, begins[i]!);
+      const end = (state & 1) === 0 ? (seams[tree.kindOf(node)] ?? at) : at;
+      if (end === at) continue;
+      const paths = end === at + 1 ? next : this.#pathsAt(end);
+      paths.states.push(node * 2 + 1);
+      paths.begins.push(begins[i]!);
+    }
+    if (mayBegin) for (const root of roots) follow(root, at);
+    this.#at = at + 1;
+    this.#here = this.#join(next, this.#ahead.get(at + 1));
+    this.#ahead.delete(at + 1);
+    return true;
+  }
+
+  /** For each kind of patterns, where the text goes on behind what stands here and stands for nothing in it. */
+  #findSeams(states: readonly number[], byte: number): number[] {
+    const at = this.#at;
+    const isThere = patternKinds.map(() => false);
+    for (const state of states) isThere[this.#matcher.tree.kindOf(state >> 1)] = true;
+    return patternKinds.map((kind, i) => {
+      if (isThere[i] !== true || isSeamLead[kind][byte] === 0) return at;
+      if (kind === 'text') return this.#spellings.skipSeam(at);
+      return kind === 'base64' ? this.#spellings.skipLineBreak(at) : this.#spellings.skipSeparator(at);
+    });
+  }
+
+  #pathsAt(at: number): Paths {
+    let paths = this.#ahead.get(at);
+    if (paths === undefined) {
+      paths = { states: [], begins: [] };
+      this.#ahead.set(at, paths);
+    }
+    return paths;
+  }
+
+  #arrive(paths: Paths, at: number, state: number, begin: number): void {
+    if (this.#matcher.tree.endsAt(state >> 1)) this.#cover(begin, at);
+    paths.states.push(state);
+    paths.begins.push(begin);
+  }
+
+  /** Readings that have come equally far in the same pattern are one, which began where the first of them began. */
+  #join(paths: Paths, more: Paths | undefined): Paths {
+    if (more === undefined && paths.states.length < 2) return paths;
+    const first = new Map<number, number>();
+    for (const { states, begins } of more === undefined ? [paths] : [paths, more])
+      for (const [i, state] of states.entries())
+        first.set(state, Math.min(first.get(state) ?? Number.POSITIVE_INFINITY, begins[i]!));
+    return { states: [...first.keys()], begins: [...first.values()] };
+  }
+
+  /** Notes that a secret stands there; with those that it overlaps, it is one. */
+  #cover(from: number, to: number): void {
+    const merged = { from, to };
+    let begin = this.#covered.length;
+    while (begin > 0 && this.#covered[begin - 1]!.to > from) begin--;
+    let end = begin;
+    for (; end < this.#covered.length && this.#covered[end]!.from < to; end++) {
+      merged.from = Math.min(merged.from, this.#covered[end]!.from);
+      merged.to = Math.max(merged.to, this.#covered[end]!.to);
+    }
+    this.#covered.splice(begin, end - begin, merged);
+  }
+
+  /** Where what is not decided yet begins. */
+  #firstOpen(): number {
+    let first = this.#at;
+    for (const { begins } of [this.#here, ...this.#ahead.values()])
+      for (const begin of begins) if (begin < first) first = begin;
+    return first;
+  }
+
+  /** What stands before a place, masked; it is forgotten. A secret across that place stays. */
+  #release(until: number): Buffer {
+    const told: Buffer[] = [];
+    let from = 0;
+    let done = 0;
+    let end = until;
+    for (const one of this.#covered) {
+      if (one.to > until) {
+        end = Math.min(end, one.from);
+        break;
+      }
+      told.push(this.#bytes.subarray(from, one.from), starBytes);
+      from = one.to;
+      done++;
+    }
+    told.push(this.#bytes.subarray(from, end));
+    this.found += done;
+    this.#forget(end, done);
     return told.length === 1 ? told[0]! : Buffer.concat(told);
   }
 
-  /** Where, at `from` or behind, a secret may begin whose end has not come yet; the end of the bytes when nowhere. */
-  #findBegin(bytes: Buffer, from: number): number {
-    for (let at = Math.max(from, bytes.length - this.#longest + 1); at < bytes.length; at++) {
-      if (!this.#starts.has(bytes[at]!)) continue;
-      const tail = bytes.subarray(at);
-      if (this.#forms.some((form) => form.length > tail.length && form.subarray(0, tail.length).equals(tail)))
-        return at;
+  #forget(length: number, secrets: number): void {
+    this.#covered.splice(0, secrets);
+    if (length === 0) return;
+    // A copy: what is held back must not be changed by whoever reuses the chunk.
+    this.#bytes = Buffer.from(this.#bytes.subarray(length));
+    this.#at -= length;
+    for (const one of this.#covered) {
+      one.from -= length;
+      one.to -= length;
     }
-    return bytes.length;
+    const ahead = [...this.#ahead];
+    this.#ahead.clear();
+    for (const [at, paths] of ahead) this.#ahead.set(at - length, paths);
+    for (const { begins } of [this.#here, ...this.#ahead.values()])
+      for (let i = 0; i < begins.length; i++) begins[i]! -= length;
   }
 }
 
+/** The spellings of a secret that are worth a command to a console that masks text by text. */
 function formsOf(value: string): string[] {
-  if (value.length < shortestSecret) return [];
-  const lines = value.split(/\r?\n/).map((line) => line.trim());
-  const parts = lines.length === 1 ? [value] : [value, ...lines.filter((line) => line.length >= shortestLine)];
-  return parts.flatMap((part) => [part, ...base64Of(part), ...escapedOf(part)]).filter((form) => form !== '');
-}
-
-/** The base64 of a value, and what it leaves in the base64 of a longer text that holds it, at each of three places. */
-function base64Of(value: string): string[] {
-  const bytes = Buffer.from(value);
-  const whole = bytes.toString('base64');
-  const forms = [whole, whole.replace(/=+$/, ''), bytes.toString('base64url'), bytes.toString('hex')];
-  for (const before of [0, 1, 2]) {
-    const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
-    // Characters that also hold bits of what stands before or after are not the value's own.
-    const own = shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
-    if (own.length >= shortestBase64) forms.push(own, own.replaceAll('+', '-').replaceAll('/', '_'));
-  }
-  return forms;
+  return partsOf(value)
+    .flatMap((part) => [part, ...base64Of(Buffer.from(part)), ...escapedOf(part)])
+    .filter((form) => form !== '');
 }
 
 function escapedOf(value: string): string[] {
   const json = JSON.stringify(value).slice(1, -1);
   const xml = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const quoted = xml.replaceAll('"', '&quot;');
+  const address = encodeURIComponent(value.toWellFormed());
   return [
     json,
     json.replaceAll('/', '\\/'),
+    json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
     xml,
     quoted,
     quoted.replaceAll("'", '&#39;'),
+    quoted.replaceAll("'", '&#x27;'),
     quoted.replaceAll("'", '&apos;'),
-    quoted.replaceAll('\n', '&#10;').replaceAll('\r', '&#13;').replaceAll('\t', '&#9;'),
-    encodeURIComponent(value.toWellFormed()),
-    encodeURIComponent(value.toWellFormed()).replaceAll('%20', '+'),
+    address,
+    address.replaceAll('%20', '+'),
     value.replaceAll("'", "'\\''"),
-    value.replaceAll('\n', '\\n'),
+    Buffer.from(value).toString('hex'),
+    Buffer.from(value).toString('base64url'),
   ];
 }

@@ -39,7 +39,7 @@ const causes: Cause[] = [
   },
   {
     words:
-      /\b5\d\d (internal|bad gateway|service|gateway|http version)|status(?: code)?[^:]*: 5\d\d\b|unexpected status.* 5\d\d\b/i,
+      /\b5\d\d (internal|bad gateway|service|gateway|http version)|status(?: code)?[^:]{0,200}: 5\d\d\b|unexpected status.{0,200} 5\d\d\b/i,
     what: 'cannot be pulled: the registry itself fails',
     hint: ({ registry }) =>
       `Look whether ${registry} is well; or name a mirror with registry-mirrors, or load the image with load-images.`,

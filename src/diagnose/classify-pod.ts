@@ -212,7 +212,10 @@ function classifyProbe(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
   for (const status of pod.status?.containerStatuses ?? []) {
     if (status.ready || status.state?.running === undefined) continue;
     const answer = probeAnswerOf(facts.events, pod, status.name);
-    if (answer === undefined || !/executable file not found|exec: .*no such file or directory/.test(answer.message))
+    if (
+      answer === undefined ||
+      !/executable file not found|exec: .{0,300}no such file or directory/.test(answer.message)
+    )
       continue;
     return podTrouble(pod, status.name, {
       kind: 'start',

@@ -7,7 +7,7 @@ const secretName =
   /pass(word|wd|phrase)?|secret|token|credential|api_?key|access_?key|private_?key|signing|encryption|\bauth\b|_auth\b|\bdsn\b|connection_?string|\bpwd\b/i;
 
 /** `scheme://user:password@host` in any text. */
-const passwordInUrl = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s/@]+(@)/gi;
+const passwordInUrl = /(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@]{0,200}:)[^\s/@]{1,4000}(@)/gi;
 
 /** What clients keep of an object beside it: all of its text once more. */
 const copies = ['kubectl.kubernetes.io/last-applied-configuration'];

@@ -1,4 +1,5 @@
 /** Where a chart comes from, as the inputs `chart` and `chart-version` say it. Pure. */
+import { trimEndOf } from '../core/trim-end.ts';
 
 export type ChartSource =
   /** Directory or archive on this machine. */
@@ -45,7 +46,7 @@ export function readRemoteChart(
   const name = url.hash.slice(1);
   if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
     return wrong('does not say which chart of the repository; write it as https://charts.example.com#name');
-  return { kind: 'repository', address: `${url.origin}${url.pathname}`.replace(/\/+$/, ''), name, version };
+  return { kind: 'repository', address: trimEndOf(`${url.origin}${url.pathname}`, '/'), name, version };
 }
 
 /** A source as users write it. */

@@ -31,6 +31,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Preset for the other inputs: `unit`, `integration`, `e2e` or `staging`',
     example: 'e2e',
   },
+  'project-file': {
+    group: 'tests',
+    default: '',
+    description:
+      'Which inputs `.k8s-test.yaml` may set: `all`, `safe` (none that runs programs on the runner or reads its files), or `none`. The default is `all`, but `safe` on events that run a workflow of the default branch for strangers, such as `pull_request_target`',
+    example: 'safe',
+  },
   profile: {
     group: 'platform',
     default: '',
@@ -383,5 +390,12 @@ export const inputDocs: Record<InputName, InputDoc> = {
     default: '',
     description: 'Identity of this job in a matrix, for the roll-up. Set automatically',
     example: '{"matrix": {"os": "linux"}, "legs": "2"}',
+  },
+  'leg-name': {
+    group: 'roll-up',
+    default: '',
+    description:
+      'Name of this call of a reusable workflow, for the roll-up. Required where a workflow calls the same one twice',
+    example: `\${{ inputs.name }}`,
   },
 };

@@ -2,7 +2,9 @@
  * A Job of the user's own: what its manifests say, everything that is wrong with them at once, and where its results will
  * lie. Pure: a file and the output of `helm template` are read by the same words.
  */
-import { loadAll } from 'js-yaml';
+
+import { trimEndOf } from '../core/trim-end.ts';
+import { readYamlDocuments } from './read-yaml.ts';
 
 /** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
 export interface Manifest {
@@ -142,15 +144,14 @@ export function readJobManifest(
   text: string,
   options: ReadJobOptions,
 ): { testJob: TestJob; problems?: undefined } | { testJob?: undefined; problems: ManifestProblem[] } {
-  let documents: unknown[];
-  try {
-    documents = loadAll(text).filter((document) => document !== null && document !== undefined);
-  } catch (error) {
-    const first = String(error instanceof Error ? error.message : error).split('\n')[0];
-    return { problems: [{ about: 'manifest', problem: `is not YAML: ${first}` }] };
-  }
   const problems: ManifestProblem[] = [];
   const wrong = (problem: string) => problems.push({ about: 'manifest', problem });
+  const documents: unknown[] = [];
+  for (const read of readYamlDocuments(text)) {
+    if (read.problem !== undefined) wrong(`is not YAML: ${read.problem}`);
+    else documents.push(read.value);
+  }
+  if (problems.length > 0) return { problems };
   const manifests: Manifest[] = [];
   for (const [i, document] of documents.flatMap(itemsOf).entries()) {
     if (isManifest(document)) manifests.push(document);
@@ -210,7 +211,7 @@ export function findResultsMount(
   resultsPath: string,
 ): { mount: ResultsMount; problem?: undefined } | { mount?: undefined; problem: string } {
   const mounts = container.volumeMounts ?? [];
-  const trimmed = (mount: ManifestMount) => mount.mountPath.replace(/(?<=.)\/+$/, '');
+  const trimmed = (mount: ManifestMount) => trimEndOf(mount.mountPath, '/') || mount.mountPath.slice(0, 1);
   const at = mounts.find((mount) => trimmed(mount) === resultsPath);
   const where = `container ${container.name}`;
   if (at === undefined) {

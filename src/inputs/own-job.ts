@@ -1,5 +1,5 @@
 /** A Job of the user's own: which inputs it takes the place of, and which only it knows. */
-import { readFileSync, statSync } from 'node:fs';
+import { readInputFile } from './inspect-path.ts';
 import { readJobManifest, type TestJob } from './job-manifest.ts';
 import type { InputError, InputName, InputValues, RawInputs } from './schema.ts';
 
@@ -50,12 +50,12 @@ export function readOwnJob(
   }
   if (value['job-set'].length > 0) wrong('job-set', 'only counts for job-templates; a file is not rendered');
   const file = resolve(value.job);
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat?.isFile() !== true) {
-    wrong('job', stat === undefined ? `does not exist (looked for ${file})` : 'is not a file');
+  const { text, problem: unreadable } = readInputFile(file);
+  if (unreadable !== undefined) {
+    wrong('job', unreadable);
     return undefined;
   }
-  const read = readJobManifest(readFileSync(file, 'utf8'), {
+  const read = readJobManifest(text, {
     namespace: value.namespace,
     resultsPath: value['results-path'],
     container: value.container,

@@ -2,12 +2,12 @@
  * All inputs of a run, read, checked against each other and completed. The action reads them from `with:`, the command line
  * from flags, both over the defaults of the project file `.k8s-test.yaml`.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
+import { homeDirectory } from '../core/user-directories.ts';
 import { type ChartSource, readRemoteChart } from './chart-source.ts';
+import { explainPath, explainUnwritable, inspectPath, listInputDirectory, readInputFile } from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
 import {
@@ -36,7 +36,9 @@ const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
 /** What `mode: report` reads, and of this what a test does too. */
 const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
+  'project-file',
   'leg',
+  'leg-name',
   'results-dir',
   'artifact-name',
   'retention-days',
@@ -121,6 +123,8 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** Undefined outside of a workflow. */
   leg: LegOfMatrix | undefined;
+  /** Tells two calls of one reusable workflow apart, for the roll-up; empty where nothing was given. */
+  legName: string;
   testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
@@ -151,8 +155,7 @@ export function readInputs(
   sources: InputSources,
 ): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
   const errors: InputError[] = [];
-  const givenTier = sources.given.tier;
-  const defaults = readProjectFile(sources.directory, givenTier, errors);
+  const defaults = readProjectFile(sources, errors);
   const raw: RawInputs = { ...defaults, ...sources.given };
 
   for (const name of Object.keys(sources.given)) {
@@ -180,11 +183,8 @@ export function readInputs(
   const resolve = (file: string) => path.resolve(sources.directory, file);
   const existing = (input: InputName, file: string, kind: 'file' | 'directory') => {
     const full = resolve(file);
-    const stat = statSync(full, { throwIfNoEntry: false });
-    if (stat === undefined) errors.push({ input, value: file, problem: `does not exist (looked for ${full})` });
-    else if (kind === 'file' && !stat.isFile()) errors.push({ input, value: file, problem: 'is not a file' });
-    else if (kind === 'directory' && !stat.isDirectory())
-      errors.push({ input, value: file, problem: 'is not a directory' });
+    const problem = explainPath(full, kind);
+    if (problem !== undefined) errors.push({ input, value: file, problem });
     return full;
   };
 
@@ -203,9 +203,7 @@ export function readInputs(
     value.mode === 'test' ? readCluster(raw, value, { cluster, kubeconfigFile, sources, errors }) : undefined;
   const kindConfigFile = value['kind-config'];
   const kindConfig =
-    kindConfigFile === undefined
-      ? undefined
-      : readKindConfig(kindConfigFile, existing('kind-config', kindConfigFile, 'file'), errors);
+    kindConfigFile === undefined ? undefined : readKindConfig(kindConfigFile, resolve(kindConfigFile), errors);
   const clash =
     kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
   if (clash !== undefined)
@@ -306,6 +304,7 @@ export function readInputs(
       expected: value.expect,
       jobResults: value.needs ?? {},
       leg: value.leg,
+      legName: value['leg-name'],
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
@@ -318,7 +317,7 @@ export function readInputs(
 
 /** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
 export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
-  const { secrets = '' } = { ...readProjectFile(directory, given.tier, []), ...given };
+  const { secrets = '' } = { ...readProjectFile({ given, directory }, []), ...given };
   return readSecrets(secrets).secrets;
 }
 
@@ -394,14 +393,19 @@ function readChart(
     if (value.chart !== undefined) checkLocalChart(value.chart, chartPath, errors);
     if (profile !== undefined) {
       const profileFile = path.join(chartPath, 'profiles', `${profile}.yaml`);
-      if (existsSync(profileFile)) valuesFiles.push(profileFile);
-      else if (existsSync(chartPath)) {
-        const known = listProfiles(chartPath);
+      const found = inspectPath(profileFile);
+      const wrong = (problem: string) =>
         errors.push({
           input: value.profile === undefined ? 'tier' : 'profile',
           value: value.profile ?? value.tier,
-          problem: `needs profile "${profile}", which the chart does not have; it has ${known.join(', ') || 'none'}`,
+          problem,
         });
+      if (found === 'file') valuesFiles.push(profileFile);
+      // A chart that cannot be used has been named.
+      else if (explainPath(chartPath, 'any') === undefined) {
+        const known = listProfiles(chartPath);
+        if (typeof found === 'object') wrong(`needs ${profileFile}, which ${found.problem}`);
+        else wrong(`needs profile "${profile}", which the chart does not have; it has ${known.join(', ') || 'none'}`);
       }
     }
   }
@@ -410,10 +414,11 @@ function readChart(
 
 /** A chart of this machine must be there; helm's short names for repositories are known to the user's helm alone. */
 function checkLocalChart(chart: string, full: string, errors: InputError[]): void {
-  if (existsSync(full)) return;
-  const isShortName = /^[\w-]+\/[\w.-]+$/.test(chart);
+  const problem = explainPath(full, 'any');
+  if (problem === undefined) return;
+  const isShortName = inspectPath(full) === 'absent' && /^[\w-]+\/[\w.-]+$/.test(chart);
   const advice = isShortName ? '; a chart of a repository is written as https://charts.example.com#name' : '';
-  errors.push({ input: 'chart', value: chart, problem: `does not exist (looked for ${full})${advice}` });
+  errors.push({ input: 'chart', value: chart, problem: `${problem}${advice}` });
 }
 
 /** The chart of a run; one that is wrong will not be used. */
@@ -444,19 +449,25 @@ function checkBuild(
   }
   const context = existing('build', build, 'directory');
   if (dockerfile !== undefined) existing('dockerfile', dockerfile, 'file');
-  else if (
-    statSync(context, { throwIfNoEntry: false })?.isDirectory() === true &&
-    !existsSync(path.join(context, 'Dockerfile'))
-  )
-    errors.push({ input: 'build', value: build, problem: 'holds no Dockerfile; name it with dockerfile' });
+  else if (inspectPath(context) === 'directory') {
+    const found = inspectPath(path.join(context, 'Dockerfile'));
+    if (found === 'absent')
+      errors.push({ input: 'build', value: build, problem: 'holds no Dockerfile; name it with dockerfile' });
+    else if (typeof found === 'object')
+      errors.push({ input: 'build', value: build, problem: `holds a Dockerfile that ${found.problem}` });
+  }
   if (image.includes('@'))
     errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
 }
 
 function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {
-  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  const { text, problem: unreadable } = readInputFile(full);
+  if (unreadable !== undefined) {
+    errors.push({ input: 'kind-config', value: file, problem: unreadable });
+    return undefined;
+  }
   try {
-    return readUserKindConfig(readFileSync(full, 'utf8'));
+    return readUserKindConfig(text);
   } catch (error) {
     const problem = `is not a Kind config: ${messageOf(error)}; compare it with kind.sigs.k8s.io/docs/user/configuration`;
     errors.push({ input: 'kind-config', value: file, problem });
@@ -465,9 +476,8 @@ function readKindConfig(file: string, full: string, errors: InputError[]): UserK
 }
 
 function listProfiles(chart: string): string[] {
-  const directory = path.join(chart, 'profiles');
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
+  const { names = [] } = listInputDirectory(path.join(chart, 'profiles'));
+  return names
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => file.slice(0, -'.yaml'.length))
     .sort();
@@ -476,12 +486,15 @@ function listProfiles(chart: string): string[] {
 /** Why a directory may not be emptied and used for results; undefined when it may. */
 function whyNotOurs(directory: string, workspace: string): string | undefined {
   const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
-  for (const precious of [workspace, homedir()])
-    if (inside(precious, directory)) return 'holds your files; name a directory that is for results alone';
-  const stat = statSync(directory, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  if (!stat.isDirectory()) return 'is a file; name a directory';
-  const entries = readdirSync(directory);
-  if (entries.length === 0 || entries.includes(resultsMarker)) return undefined;
+  for (const precious of [workspace, homeDirectory()])
+    if (precious !== undefined && inside(precious, directory))
+      return 'holds your files; name a directory that is for results alone';
+  const found = inspectPath(directory);
+  if (found === 'absent') return explainUnwritable(directory);
+  if (found === 'file') return 'is a file; name a directory';
+  if (typeof found === 'object') return found.problem;
+  const { names: entries, problem } = listInputDirectory(directory);
+  if (problem !== undefined) return problem;
+  if (entries.length === 0 || entries.includes(resultsMarker)) return explainUnwritable(directory);
   return `holds files that no run of ours wrote (${entries.slice(0, 3).join(', ')}); name an empty or new directory`;
 }

@@ -36,14 +36,18 @@ export interface InputError {
 /** Raw text of inputs, by name; what is not given is absent. */
 export type RawInputs = Partial<Record<string, string>>;
 
+/** How far the project file is trusted. */
+export const trustLevels = ['all', 'safe', 'none'] as const;
+
 export const schema = v.object({
   tier: v.optional(oneOf(tierNames), 'integration'),
+  'project-file': v.optional(oneOf(trustLevels)),
   profile: v.optional(
     matching(/^[a-z0-9][a-z0-9-]*$/, 'is not the name of a profile; choose minimal, full, production or none'),
   ),
   chart: v.optional(v.string()),
   'chart-version': v.optional(
-    matching(/^[\w.+^~<>=*, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
+    matching(/^[.+^~<>=, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
   ),
   values: v.optional(lines, ''),
   set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
@@ -109,6 +113,7 @@ export const schema = v.object({
   expect: v.optional(lines, ''),
   needs: v.optional(jobResults),
   leg: v.optional(legOfMatrix),
+  'leg-name': v.optional(v.string(), ''),
 });
 
 /** The values of all inputs, as they are written, read one by one; what belongs together is not checked yet. */

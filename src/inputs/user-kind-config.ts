@@ -1,4 +1,4 @@
-import { load } from 'js-yaml';
+import { readYaml } from './read-yaml.ts';
 
 /** A node as Kind's config describes it; what is not named here is passed on as it is. */
 export interface KindNode {
@@ -18,7 +18,8 @@ export interface UserKindConfig {
  * @throws Error in plain words when the text is not a Kind config.
  */
 export function readUserKindConfig(text: string): UserKindConfig {
-  const content: unknown = load(text);
+  const { value: content, problem } = readYaml(text, 'as-written');
+  if (problem !== undefined) throw new Error(problem);
   if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new Error('it is not a mapping');
   const rest = content as Record<string, unknown>;
   if (rest.kind !== 'Cluster' || rest.apiVersion !== 'kind.x-k8s.io/v1alpha4')

@@ -1,8 +1,9 @@
 /** A user's kubeconfig, read as kubectl reads it: which files, how they are merged, which context. It is never written. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
-import { dump, load } from 'js-yaml';
+import { homeDirectory } from '../core/user-directories.ts';
+import { inspectPath, readInputFile } from './inspect-path.ts';
+import { readYaml } from './read-yaml.ts';
+import { writeYaml } from './write-yaml.ts';
 
 /** The way to one cluster, out of a user's kubeconfig. */
 export interface UserKubeconfig {
@@ -59,15 +60,20 @@ export function readUserKubeconfig(
 ): { kubeconfig: UserKubeconfig; problem?: undefined } | { kubeconfig?: undefined; problem: KubeconfigProblem } {
   const { file, context, env } = sources;
   const named = (env.KUBECONFIG ?? '').split(path.delimiter).filter((one) => one !== '');
-  const standard = path.join(env.HOME ?? homedir(), '.kube', 'config');
-  const candidates = file !== undefined ? [file] : named.length > 0 ? named : [standard];
+  const home = homeDirectory(env);
+  const standard = home === undefined ? [] : [path.join(home, '.kube', 'config')];
+  const candidates = file !== undefined ? [file] : named.length > 0 ? named : standard;
   // kubectl passes over those that are not there, too; a file that was given is looked for by the schema of inputs.
-  const files = candidates.filter((one) => existsSync(one)).map((one) => path.resolve(one));
+  const files = candidates.map((one) => path.resolve(one)).filter((one) => inspectPath(one) !== 'absent');
   const origin = files.join(path.delimiter);
   if (files.length === 0) {
-    if (context === undefined && env.KUBERNETES_SERVICE_HOST !== undefined && existsSync(`${podDirectory}/token`))
+    if (
+      context === undefined &&
+      env.KUBERNETES_SERVICE_HOST !== undefined &&
+      inspectPath(`${podDirectory}/token`) === 'file'
+    )
       return { kubeconfig: describePod(env) };
-    const problem = `needs a kubeconfig, and there is none at ${candidates.join(path.delimiter)}; name one with kubeconfig`;
+    const problem = `needs a kubeconfig, and there is none at ${candidates.join(path.delimiter) || '~/.kube/config: this user has no home'}; name one with kubeconfig`;
     return { problem: { input: 'cluster', value: 'existing', problem } };
   }
   const merged: Merged = { current: '', contexts: new Map(), clusters: new Map(), users: new Map() };
@@ -112,7 +118,7 @@ function describeWay(way: {
   const { context, clusterName, cluster, userName, user, origin } = way;
   const expiresAt = expiryOf(user);
   return {
-    yaml: dump({
+    yaml: writeYaml({
       apiVersion: 'v1',
       kind: 'Config',
       'current-context': context,
@@ -149,13 +155,11 @@ function describePod(env: NodeJS.ProcessEnv): UserKubeconfig {
 
 /** Adds a file to those before it, whose entries win. @returns what is wrong with it. */
 function mergeFile(merged: Merged, file: string): string | undefined {
-  if (!statSync(file).isFile()) return 'is not a file';
-  let content: unknown;
-  try {
-    content = load(readFileSync(file, 'utf8')) ?? {};
-  } catch (error) {
-    return `cannot be read as YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`;
-  }
+  const { text, problem } = readInputFile(file);
+  if (problem !== undefined) return problem;
+  const read = readYaml(text);
+  if (read.problem !== undefined) return `cannot be read as YAML: ${read.problem}`;
+  const content = read.value ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return 'is not a kubeconfig';
   const config = content as Record<string, unknown>;
   for (const [list, kind, into] of [

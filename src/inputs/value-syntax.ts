@@ -1,9 +1,12 @@
 /** How values of inputs are written: text as users give it, to what it means. Pure. */
+
 import path from 'node:path';
-import { load as parseYaml } from 'js-yaml';
 import { split as splitWords } from 'shlex';
 import * as v from 'valibot';
 import { shortestSecret } from '../core/secret-mask.ts';
+import { trimEndOf } from '../core/trim-end.ts';
+import { readYaml } from './read-yaml.ts';
+import { WrittenScalar } from './yaml-values.ts';
 
 /** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
 export interface VolumeMount {
@@ -23,9 +26,9 @@ const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
 
 /** Seconds in a duration such as `90s`, `20m` or `1h30m`; undefined when it is none, or is zero. */
 export function parseDuration(text: string): number | undefined {
-  if (!/^(\d+[hms])+$/.test(text)) return undefined;
+  if (!/^(\d{1,15}[hms])+$/.test(text)) return undefined;
   let seconds = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
+  for (const [, count, unit] of text.matchAll(/(\d{1,15})([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
   return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
 }
 
@@ -250,15 +253,16 @@ function readMirror(line: string): RegistryMirror | string {
   if (url.username !== '' || url.password !== '')
     return `gives ${registry} a mirror with a password in its address; "docker login ${url.host}" is the place for that`;
   if (url.search !== '' || url.hash !== '') return `gives ${registry} a mirror whose address holds ? or #`;
-  return { registry, address: address.replace(/\/+$/, '') };
+  return { registry, address: trimEndOf(address, '/') };
 }
 
 /** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
 function readWords(text: string): string[] | undefined {
   try {
     if (!/^\s*(\[|- )/.test(text)) return splitWords(text);
-    const list: unknown = parseYaml(text);
-    const isList = Array.isArray(list) && list.every((word) => ['string', 'number', 'boolean'].includes(typeof word));
+    const list = readYaml(text, 'as-written').value;
+    const isList =
+      Array.isArray(list) && list.every((word) => typeof word === 'string' || word instanceof WrittenScalar);
     return isList ? list.map(String) : undefined;
   } catch {
     return undefined;

@@ -4,6 +4,7 @@
  */
 import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../inputs/job-manifest.ts';
 import { containerOf } from '../inputs/job-manifest.ts';
+import { cloneJson } from '../inputs/read-yaml.ts';
 import { runLabel } from './build-job.ts';
 
 export interface AdaptOptions {
@@ -28,7 +29,7 @@ const shortestKeptSeconds = 3600;
 export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
   const changes: string[] = [];
   const label = { [runLabel]: options.runId };
-  const job = structuredClone(own.job);
+  const job = cloneJson(own.job);
   const { spec } = job;
   const set = <T extends object, K extends keyof T & string>(target: T, field: K, value: T[K], why: string) => {
     if (target[field] === value) return;

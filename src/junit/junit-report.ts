@@ -32,7 +32,7 @@ export interface JUnitReport {
   warnings: string[];
 }
 
-/** Bounds on what one report may take of memory. */
+/** Bounds on what reports that share `KeptTotals` may take of memory: one report, or all of a run. */
 export interface JUnitLimits {
   /** Nesting of elements; deeper is refused. */
   depth: number;
@@ -49,6 +49,10 @@ export interface JUnitLimits {
   /** Failed, erroneous and flaky cases kept. */
   keptFailures: number;
   keptSuites: number;
+  /** Names and values of the properties of all cases. */
+  propertyChars: number;
+  /** Warnings kept. */
+  keptWarnings: number;
 }
 
 export const defaultJUnitLimits: Readonly<JUnitLimits> = {
@@ -60,7 +64,37 @@ export const defaultJUnitLimits: Readonly<JUnitLimits> = {
   keptCases: 20_000,
   keptFailures: 20_000,
   keptSuites: 10_000,
+  propertyChars: 4 * 1024 * 1024,
+  keptWarnings: 200,
 };
+
+/**
+ * What the reports that were read with it keep together. `JUnitLimits` bounds the sum: beyond it cases, suites and warnings
+ * are counted and not kept. Its own fields are never lowered but by the reader.
+ */
+export interface KeptTotals {
+  cases: number;
+  failures: number;
+  suites: number;
+  detailsChars: number;
+  propertyChars: number;
+  warnings: number;
+  /** Warnings that are not in any report, for want of room. */
+  warningsLeftOut: number;
+}
+
+/** Totals for reports that are yet to be read. */
+export function startTotals(): KeptTotals {
+  return {
+    cases: 0,
+    failures: 0,
+    suites: 0,
+    detailsChars: 0,
+    propertyChars: 0,
+    warnings: 0,
+    warningsLeftOut: 0,
+  };
+}
 
 /** What the root element of our own normalised report is called. */
 export const normalisedName = 'k8s-test-action';

@@ -1,6 +1,6 @@
 /** From the elements of a report to its cases. */
 import { createHash } from 'node:crypto';
-import { noTests, type TestCase, type TestCounts, type TestProperty } from '../core/outcome.ts';
+import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
   earlierRunNames,
@@ -13,46 +13,17 @@ import {
   problemStatus,
   worst,
 } from './case-problems.ts';
-import { type JUnitLimits, type JUnitReport, type JUnitSuite, normalisedName } from './junit-report.ts';
+import {
+  type JUnitLimits,
+  type JUnitReport,
+  type JUnitSuite,
+  type KeptTotals,
+  normalisedName,
+} from './junit-report.ts';
 import { locateFailure, samePath } from './locate-failure.ts';
+import type { Attributes, KeptCase, OpenCase, OpenSuite } from './open-elements.ts';
+import type { ReportSink } from './report-sink.ts';
 import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
-
-type Attributes = Record<string, string>;
-
-interface OpenSuite {
-  path: string;
-  /** The suite's own `hostname`, or that of a suite around it: Playwright names its project there. */
-  host: string;
-  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
-  /** As counted, of this suite and those in it. */
-  tests: number;
-  failed: number;
-  /** Of these, runs that a later run of the same test has replaced. */
-  replacedTests: number;
-  replacedFailed: number;
-  claimedFailures: number;
-  /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
-  hasUniqueNames: boolean;
-  ownSeconds: number;
-  declaredSeconds: number | undefined;
-  timestamp: string | undefined;
-}
-
-interface OpenCase {
-  attributes: Attributes;
-  properties: TestProperty[];
-  problems: Problem[];
-  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
-  earlierRuns: Problem[];
-  /** What container-structure-test says in `Pass`; its `time` is in nanoseconds. */
-  saysPass?: string;
-}
-
-/** A kept case with the suite that holds it. */
-interface KeptCase {
-  kept: TestCase;
-  suite: OpenSuite;
-}
 
 const maxWarnings = 20;
 /** Of one case. */
@@ -61,7 +32,7 @@ const maxProperties = 20;
 /** Room for the note with which the sieve marks what it left out. */
 const cutNoteChars = 100;
 
-export class ReportBuilder {
+export class ReportBuilder implements ReportSink {
   /** More of a value than is shown, since names are compared in full to find repeated cases. */
   readonly valueChars: number;
 
@@ -80,18 +51,18 @@ export class ReportBuilder {
   #problemDepth = 0;
 
   readonly #kept: KeptCase[] = [];
-  #keptFailures = 0;
-  #keptOthers = 0;
+  /** Shared with other reports. */
+  readonly #totals: KeptTotals;
   readonly #counts: TestCounts = { ...noTests };
   #casesLeftOut = 0;
   #claimedFailures = 0;
   #failedRuns = 0;
-  #detailsChars = 0;
   #detailsSaved = 0;
   #oddTimes = 0;
   #suitesWithoutCounts = 0;
   #namesCut = 0;
   #propertiesLeftOut = 0;
+  #propertiesBeyondRoom = 0;
   /** Our own normalised reports tell reruns as such, and count lines from 1 whatever the suite is called. */
   #normalised = false;
   #isPytest = false;
@@ -104,16 +75,21 @@ export class ReportBuilder {
   readonly #repeatsAreReruns: boolean;
 
   /** @param repeatsAreReruns whether a failed case is a rerun when a later one of the same name passed. */
-  constructor(file: string, limits: JUnitLimits, repeatsAreReruns: boolean) {
+  constructor(file: string, limits: JUnitLimits, totals: KeptTotals, repeatsAreReruns: boolean) {
     this.#file = file;
     this.#limits = limits;
+    this.#totals = totals;
     this.#repeatsAreReruns = repeatsAreReruns;
     this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
   }
 
   warn(warning: string): void {
-    if (this.#warnings.length < maxWarnings) this.#warnings.push(`${this.#file} ${warning}`);
-    else this.#warningsLeftOut++;
+    if (this.#totals.warnings >= this.#limits.keptWarnings) this.#totals.warningsLeftOut++;
+    else if (this.#warnings.length >= maxWarnings) this.#warningsLeftOut++;
+    else {
+      this.#totals.warnings++;
+      this.#warnings.push(`${this.#file} ${warning}`);
+    }
   }
 
   open(name: string, attributes: Attributes, line: number): void {
@@ -179,23 +155,30 @@ export class ReportBuilder {
     } else if ((name === 'testsuite' || name === 'testsuites') && open === undefined) this.#endSuite(name);
   }
 
-  finish(sieve: XmlSieve): JUnitReport {
-    if (sieve.filteredChars > 0)
-      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
-    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
-    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+  /** All of it, once the file has ended. */
+  finish(sieve?: XmlSieve): JUnitReport {
+    if (sieve !== undefined) this.#warnOfSieve(sieve);
     if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
     if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
     if (this.#propertiesLeftOut > 0)
       this.warn(
         `held ${this.#propertiesLeftOut} properties beyond the first ${maxProperties} of a test; they were left out`,
       );
+    if (this.#propertiesBeyondRoom > 0)
+      this.warn(`held ${this.#propertiesBeyondRoom} properties for which there was no room; they were left out`);
     if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
     if (this.#detailsSaved > 0)
       this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
     if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
     if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
     return this.tell();
+  }
+
+  #warnOfSieve(sieve: XmlSieve): void {
+    if (sieve.filteredChars > 0)
+      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
+    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
+    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
   }
 
   /** All that was read so far. */
@@ -288,7 +271,8 @@ export class ReportBuilder {
       parent.replacedFailed += suite.replacedFailed;
       parent.claimedFailures += suite.claimedFailures;
     }
-    if (element === 'testsuite' && this.#endedSuites.length < this.#limits.keptSuites) {
+    if (element === 'testsuite' && this.#totals.suites < this.#limits.keptSuites) {
+      this.#totals.suites++;
       const ended = {
         name: suite.path,
         seconds: suite.declaredSeconds ?? suite.ownSeconds,
@@ -340,14 +324,14 @@ export class ReportBuilder {
 
     const ofInterest = isFailure || flakyRuns > 0;
     const room = ofInterest
-      ? this.#keptFailures < this.#limits.keptFailures
-      : this.#keptOthers < this.#limits.keptCases;
+      ? this.#totals.failures < this.#limits.keptFailures
+      : this.#totals.cases < this.#limits.keptCases;
     if (!room) {
       this.#casesLeftOut++;
       return;
     }
-    if (ofInterest) this.#keptFailures++;
-    else this.#keptOthers++;
+    if (ofInterest) this.#totals.failures++;
+    else this.#totals.cases++;
 
     const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
     const kept: TestCase = {
@@ -399,9 +383,17 @@ export class ReportBuilder {
   #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
     // Our own are what a case of ours says of itself already.
     if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
-    if (properties.length < maxProperties)
-      properties.push({ name: detach(this.#name(name)), value: detach(this.#name(value)) });
-    else this.#propertiesLeftOut++;
+    if (properties.length >= maxProperties) {
+      this.#propertiesLeftOut++;
+      return;
+    }
+    if (this.#totals.propertyChars >= this.#limits.propertyChars) {
+      this.#propertiesBeyondRoom++;
+      return;
+    }
+    const property = { name: detach(this.#name(name)), value: detach(this.#name(value)) };
+    this.#totals.propertyChars += property.name.length + property.value.length;
+    properties.push(property);
   }
 
   /** Takes back a run that a later one of the same test has replaced. */
@@ -413,12 +405,12 @@ export class ReportBuilder {
     else if (earlier.status === 'error') this.#counts.errors--;
     else this.#counts[earlier.status]--;
     if (earlier.status === 'failed' || earlier.status === 'error') {
-      this.#keptFailures--;
+      this.#totals.failures--;
       suite.replacedFailed++;
     } else if (earlier.flakyRuns !== undefined) {
-      this.#keptFailures--;
+      this.#totals.failures--;
       if (earlier.status === 'passed') this.#counts.flaky--;
-    } else this.#keptOthers--;
+    } else this.#totals.cases--;
   }
 
   #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
@@ -450,12 +442,12 @@ export class ReportBuilder {
       .filter(Boolean)
       .join('\n\n');
     const shortChars = Math.floor(this.#limits.messageChars / 16);
-    if (details.length > shortChars && this.#detailsChars >= this.#limits.totalDetailsChars) {
+    if (details.length > shortChars && this.#totals.detailsChars >= this.#limits.totalDetailsChars) {
       details = cut(details, shortChars);
       this.#detailsSaved++;
     }
     details = cut(details, this.#limits.detailsChars + cutNoteChars);
-    this.#detailsChars += details.length;
+    this.#totals.detailsChars += details.length;
     return detach(details);
   }
 

@@ -27,13 +27,13 @@ export function parseCount(text: string | undefined): number | undefined {
  * tests that take a round number of thousands of seconds are rarer than German machines.
  */
 export function parseSeconds(text: string): number | undefined {
-  const trimmed = text.trim().replace(/\s*s$/, '');
+  const trimmed = text.trim().replace(/\s{0,10}s$/, '');
   let plain: string;
   if (/^\d{1,3}(,\d{3})+\.\d*$/.test(trimmed)) plain = trimmed.replaceAll(',', '');
   else if (/^\d{1,3}(\.\d{3})+,\d*$/.test(trimmed)) plain = trimmed.replaceAll('.', '').replace(',', '.');
   else if (/^\d*,\d+$/.test(trimmed)) plain = trimmed.replace(',', '.');
   else plain = trimmed;
-  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain)) return undefined;
+  if (!/^(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain)) return undefined;
   const seconds = Number(plain);
   return Number.isFinite(seconds) ? seconds : undefined;
 }
@@ -42,4 +42,9 @@ export function parseSeconds(text: string): number | undefined {
 export function trimLines(text: string): string {
   const first = text.search(/\S/);
   return first < 0 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd();
+}
+
+/** Text without what XML forbids: characters of control, halves of pairs, noncharacters. */
+export function replaceForbiddenCharacters(text: string): string {
+  return text.toWellFormed().replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd');
 }

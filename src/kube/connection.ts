@@ -4,11 +4,12 @@ import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
-import { load } from 'js-yaml';
 import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
 import { quoteValue } from '../core/quote-value.ts';
+import { trimEndOf } from '../core/trim-end.ts';
+import { readYaml } from '../inputs/read-yaml.ts';
 import { ApiError, answerToApiError, toApiError } from './api-error.ts';
 import { type CredentialSource, type Credentials, type ExecConfig, ExecPlugin, fileSource } from './credentials.ts';
 import type { Job } from './objects.ts';
@@ -78,7 +79,9 @@ function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSourc
     config.users = config.users.map((one) => (one === user ? { ...one, exec: undefined } : one));
     return plugin;
   }
-  const { users } = load(readFileSync(kubeconfigPath, 'utf8')) as { users: { name: string; user?: unknown }[] };
+  const { users } = readYaml(readFileSync(kubeconfigPath, 'utf8')).value as {
+    users: { name: string; user?: unknown }[];
+  };
   const { tokenFile } = (users.find(({ name }) => name === user.name)?.user ?? {}) as { tokenFile?: string };
   if (tokenFile === undefined || tokenFile === '') return undefined;
   return fileSource(resolve(dirname(kubeconfigPath), tokenFile));
@@ -187,7 +190,7 @@ export class KubeConnection {
     signal: AbortSignal,
   ): Promise<{ address: string; socketOptions: ClientOptions; renew: () => boolean }> {
     const { https, credentials } = await this.#applyCredentials(signal);
-    const server = this.#config.getCurrentCluster()!.server.replace(/\/+$/, '');
+    const server = trimEndOf(this.#config.getCurrentCluster()!.server, '/');
     const socketOptions = definedOnly(https) as ClientOptions;
     const renew = () => this.#source?.renew(credentials) ?? false;
     return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions, renew };
@@ -259,7 +262,7 @@ export class KubeConnection {
     },
   ): Promise<Dispatcher.ResponseData> {
     const { method, path, signal } = options;
-    return request(`${this.#config.getCurrentCluster()!.server.replace(/\/+$/, '')}${path}`, {
+    return request(`${trimEndOf(this.#config.getCurrentCluster()!.server, '/')}${path}`, {
       method,
       dispatcher,
       signal,

@@ -11,6 +11,7 @@ import type { Door } from '../core/door.ts';
 import { type Failure, fail, messageOf } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { connect } from '../kube/connection.ts';
+import { podNamePrefix } from '../kube/job-pods.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import { isHeldBy, layoutResults, releaseResultsDir } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
@@ -126,7 +127,7 @@ async function nothing(): Promise<void> {}
 async function findLogs(logsDir: string, jobName: string): Promise<KeptLog[]> {
   const kept: KeptLog[] = [];
   for (const pod of await readdir(logsDir)) {
-    if (!pod.startsWith(`${jobName}-`)) continue;
+    if (!pod.startsWith(podNamePrefix(jobName))) continue;
     for (const name of await readdir(path.join(logsDir, pod))) {
       const container = path.basename(name, '.log');
       const gaps = [`the log of ${container} ends where the step was killed`];

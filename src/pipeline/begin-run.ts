@@ -1,8 +1,11 @@
 /** What every door does around its call of the pipeline. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { explainFileError } from '../core/disk-trouble.ts';
+import { fail, type Result, succeed } from '../core/outcome.ts';
+import { stateDirectory } from '../core/user-directories.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { newRunId, RunRecord } from '../state/run-record.ts';
@@ -21,7 +24,7 @@ export function bundledChart(): string {
 /** Where the records of runs lie: with the runner's temporary files, or in the user's own state directory. */
 export function recordDirectory(env: NodeJS.ProcessEnv): string {
   if (env.RUNNER_TEMP !== undefined) return path.join(env.RUNNER_TEMP, 'k8s-test-action');
-  return path.join(env.XDG_STATE_HOME ?? path.join(homedir(), '.local', 'state'), 'k8s-test-action');
+  return path.join(stateDirectory(env) ?? tmpdir(), 'k8s-test-action');
 }
 
 /**
@@ -32,17 +35,41 @@ export function keepYoungGenerationSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** Begins a run: its record, and a directory of its own, noted there before it is made. */
-export function beginRun(env: NodeJS.ProcessEnv): { record: RunRecord; workDir: string } {
+/** A run that has begun: its record, and a directory of its own. */
+export interface BegunRun {
+  record: RunRecord;
+  workDir: string;
+}
+
+/**
+ * Begins a run: its record, and a directory of its own, noted there before it is made.
+ * @returns a failure of kind `results` when there is no place for one of them; nothing is left then.
+ */
+export function beginRun(env: NodeJS.ProcessEnv): Result<BegunRun> {
   keepYoungGenerationSmall();
   const runId = newRunId();
+  const records = recordDirectory(env);
+  const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
+  let record: RunRecord;
+  try {
+    record = RunRecord.begin(records, runId);
+  } catch (error) {
+    return fail('results', `the record of the run cannot be written to ${records}: ${explainFileError(error)}`, {
+      hint: 'Name a directory that this user may write to in XDG_STATE_HOME, or set HOME.',
+    });
+  }
+  try {
+    record.note({ kind: 'directory', path: workDir });
+    mkdirSync(workDir, { mode: 0o700 });
+  } catch (error) {
+    record.remove();
+    return fail('results', `the run's own directory ${workDir} cannot be made: ${explainFileError(error)}`, {
+      hint: 'Name a directory that this user may write to in TMPDIR.',
+    });
+  }
   // What the run starts can be told from everything else on the machine, also when we are gone.
   process.env[runVariable] = runId;
-  const record = RunRecord.begin(recordDirectory(env), runId);
-  const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
-  record.note({ kind: 'directory', path: workDir });
-  mkdirSync(workDir, { mode: 0o700 });
-  return { record, workDir };
+  return succeed({ record, workDir });
 }
 
 /** The directory of a run's own, as its record names it; undefined once it is removed. */

@@ -7,7 +7,8 @@ import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collec
 import type { KeptLog } from '../logs/job-logs.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
-import { addEndings, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
+import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
+import { addEndings, addFlakyRuns, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
 import type { RebuiltRun } from '../reconstruct/rebuilt-tests.ts';
 import { adoptResults } from '../results/adopt-results.ts';
 import { type CollectedResults, collectResults } from '../results/collect-results.ts';
@@ -16,6 +17,9 @@ import { readStacks } from '../results/read-stacks.ts';
 import { dismissCollector } from '../results/results-collection.ts';
 import { listNames } from '../results/results-limits.ts';
 import { collectorName } from '../results/route-results.ts';
+import type { ToolFacts } from '../verdict/explain-exit.ts';
+import { earliestWrite } from './earliest-write.ts';
+import { gatherToolFacts } from './gather-tool-facts.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
@@ -28,10 +32,14 @@ export interface BroughtHome {
   notes?: ProgressNotes | undefined;
   /** What is known of the tests beyond their reports. */
   rebuilt?: RebuiltRun | undefined;
+  /** Sessions of pytest. */
+  sessions?: PytestSession[];
   /** Kills for memory in the test container. */
   kernelKills?: KernelKill[];
   /** What is missing from the log of the test container. */
   logGaps?: string[];
+  /** What is known of the tool that ran the tests, where no report explains how it ended. */
+  tool?: ToolFacts;
 }
 
 /** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
@@ -181,9 +189,10 @@ function helperFilesDir(run: Run): string {
   return path.join(run.dir.cluster, 'test-helper');
 }
 
-/** File systems and clocks differ by a second or so; a report of another run is minutes old. */
+/** When reports of this run were written at the earliest, by whatever clock their files have. */
 function notBefore(run: Run): number {
-  return (run.testsStartedAt ?? 0) - 2000;
+  const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
+  return earliestWrite(run.testsStartedAt ?? 0, container?.state?.terminated?.startedAt);
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
@@ -191,17 +200,27 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
   if (run.testsStartedAt === undefined) return;
   const { reports = [], unreadable = [] } = home.results ?? {};
   home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
-  if (home.notes !== undefined) addEndings(reports, home.notes);
-  home.rebuilt = await rebuildRun({
+  if (home.notes !== undefined) {
+    addEndings(reports, home.notes);
+    addFlakyRuns(reports, home.notes);
+  }
+  const logFile =
+    testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path));
+  const { rebuilt, sessions } = await rebuildRun({
     reports,
     unreadable,
     notes: home.notes,
     resultsDir: run.dir.results,
     notBefore: notBefore(run),
-    logFile: testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path)),
+    logFile,
     isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
     signal,
   });
+  home.rebuilt = rebuilt;
+  home.sessions = sessions;
+  const exitCode = (run.end?.terminated ?? run.exit)?.exitCode;
+  if (exitCode !== 0 || reports.length === 0)
+    home.tool = await gatherToolFacts(run, reports.length > 0, logFile, signal);
   const { nodeName } = run.end?.pod.spec ?? {};
   const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
   const containerId = container?.containerID?.replace(/^.*:\/\//, '') ?? '';

@@ -89,27 +89,30 @@ async function untilTestsEnd(
   const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
   if (!tools.ok) return tools;
   const { chart } = tools.value;
-  const manifests = chart === undefined ? succeed([]) : await renderChart(chart, run.signal);
-  if (!manifests.ok) return manifests;
+  const rendered = chart === undefined ? succeed({ manifests: [], unread: [] }) : await renderChart(chart, run.signal);
+  if (!rendered.ok) return rendered;
+  const { manifests, unread } = rendered.value;
+  for (const line of unread)
+    run.warn(`A document of the chart cannot be read (${line}): its images are not loaded, and its needs not counted.`);
   const own = await readOwnJob(run, chart);
   if (!own.ok) return own;
   if (chart !== undefined) run.chartDigest = await digestChart(chart);
   if (standing === undefined && machine.value !== undefined) {
-    const demand = planDemand(inputs, manifests.value, own.value?.job);
+    const demand = planDemand(inputs, manifests, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
   }
-  const images = await chooseImages(run, listImages(manifests.value), own.value);
+  const images = await chooseImages(run, listImages(manifests), own.value);
   if (isExisting) warnOfLocalImages(run);
   // Of a config of the user's own nobody knows which nodes take pods.
-  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests.value);
+  const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
   const cluster = isExisting
-    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests.value, own.value))
+    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests, own.value))
     : standing === undefined
       ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
       : await enterCluster(run, standing, { images, controlPlane });
   if (!cluster.ok) return cluster;
-  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests.value));
+  const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests));
   if (!platform.ok) return nameSimilarImages(run, platform);
   if (isOnlyPlatform) return succeed(undefined);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
@@ -372,8 +375,13 @@ function installPlatform(
 async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
   const { signal, clock } = run;
   const wasAborted = signal.aborted;
+  let cancelledIn: string | undefined;
+  const noteCancel = () => {
+    cancelledIn = clock.currentPhases;
+  };
+  signal.addEventListener('abort', noteCancel, { once: true });
   const cancelled = (): Failure => {
-    const reason = `cancelled (${String(signal.reason)}) during ${clock.lastPhase}`;
+    const reason = `cancelled (${String(signal.reason)}) during ${cancelledIn ?? clock.lastPhase}`;
     return { kind: 'cancelled', reason, hint: '', evidence: [] };
   };
   try {
@@ -383,18 +391,21 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     return signal.aborted && !wasAborted ? cancelled() : result.failure;
   } catch (error) {
     if (signal.aborted) return cancelled();
-    const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
+    const phase = clock.phaseOfError(error);
+    const ofDisk = describeDiskTrouble(error, `${phase} could not go on`);
     if (ofDisk !== undefined) return ofDisk;
     if (error instanceof ApiError) {
-      const reason = toOneLine(`the Kubernetes API failed during ${clock.lastPhase}: ${error.message}`);
+      const reason = toOneLine(`the Kubernetes API failed during ${phase}: ${error.message}`);
       return { kind: 'api', reason, hint: '', evidence: [] };
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',
-      reason: toOneLine(`a fault of k8s-test-action itself, during ${clock.lastPhase}: ${messageOf(error)}`),
+      reason: toOneLine(`a fault of k8s-test-action itself, during ${phase}: ${messageOf(error)}`),
       hint: 'Please report it with the lines below.',
       evidence: stack.split('\n').slice(0, 20),
     };
+  } finally {
+    signal.removeEventListener('abort', noteCancel);
   }
 }

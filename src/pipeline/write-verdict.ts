@@ -39,6 +39,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     memory: {
       kills: home.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
+      ...(home.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: home.notes.cgroupVersion }),
     },
   };
   const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
@@ -51,15 +52,18 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
       home.rebuilt === undefined || rebuilt === undefined
         ? undefined
         : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
+    sessions: home.sessions ?? [],
     failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
+    tool: home.tool,
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
   const log = home.evidence?.logs.find(
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
-  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const told =
+    decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
   const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(run.incidents, cause);
   const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
@@ -67,7 +71,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
   if (rebuilt !== undefined) reports.push(rebuilt);
-  const verdict = assembleVerdict(run, failure, decided.counts);
+  const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
+  const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
   const report: ReportInput = {
     verdict,
     tests: reports.flatMap(({ cases }) => cases),

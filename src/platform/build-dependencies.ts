@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { cp, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { load as parseYaml } from 'js-yaml';
 import * as v from 'valibot';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { readYaml } from '../inputs/read-yaml.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
@@ -41,7 +41,7 @@ export async function readMetadata(helm: string, chart: string, signal: AbortSig
   signal.throwIfAborted();
   const failed = `${chart} is no chart that helm can read`;
   if (show.exitCode !== 0) return { ok: false, failure: explainHelm(failed, show.stderr, describeEnd(show)) };
-  const { name, version, dependencies } = v.parse(metadataSchema, parseYaml(show.stdout));
+  const { name, version, dependencies } = v.parse(metadataSchema, readYaml(show.stdout).value);
   const list = (dependencies ?? []).map((one) => ({
     name: one.name,
     version: one.version ?? '',
@@ -256,7 +256,7 @@ function explainBuild(what: string, output: string, place: Place): Failure {
 
 const buildTroubles: { words: RegExp; say: (output: string) => string; hint: string }[] = [
   {
-    words: /lock file .* is out of sync/,
+    words: /lock file .{0,300} is out of sync/,
     say: () => 'Chart.lock does not fit Chart.yaml',
     hint: 'Run "helm dependency update" and commit Chart.lock.',
   },

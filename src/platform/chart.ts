@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { loadAll } from 'js-yaml';
 import { type Result, succeed } from '../core/outcome.ts';
+import { readYamlDocuments } from '../inputs/read-yaml.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
 import { explainHelm } from './explain-helm.ts';
 
@@ -27,18 +27,34 @@ export function chartArguments(chart: Chart): string[] {
   return [chart.release, chart.chart, '--namespace', chart.namespace, ...values, ...set];
 }
 
+/** What a chart makes, as far as we can read it. */
+export interface RenderedChart {
+  manifests: unknown[];
+  /** Documents that helm renders and we cannot read, a line each; helm is the one who installs them. */
+  unread: string[];
+}
+
 /**
  * The manifests that the chart makes, as `helm template` renders them; hooks included, tests left out.
  * @returns a failure of kind `chart` in helm's own words when it does not render.
  */
-export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<unknown[]>> {
+export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<RenderedChart>> {
   const version = chart.kubernetes === undefined ? [] : ['--kube-version', chart.kubernetes];
   const args = ['template', ...chartArguments(chart), ...version, '--skip-tests'];
   const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
   signal.throwIfAborted();
   if (run.exitCode !== 0)
     return { ok: false, failure: explainHelm('the chart does not render', run.stderr, describeEnd(run)) };
-  return succeed(loadAll(run.stdout));
+  return succeed(readRendered(run.stdout));
+}
+
+/** The documents that helm prints, each by itself: one that we cannot read hides no other. */
+export function readRendered(printed: string): RenderedChart {
+  const documents = readYamlDocuments(printed);
+  return {
+    manifests: documents.filter((read) => read.problem === undefined).map((read) => read.value),
+    unread: documents.flatMap((read) => (read.problem === undefined ? [] : [read.problem])),
+  };
 }
 
 /** The images that the pods of manifests name, each once. */

@@ -46,7 +46,7 @@ const explanations: Explanation[] = [
     hint: 'Give another node-image, or a version of the chart that takes this Kubernetes.',
   },
   {
-    words: /values don't meet the specifications of the schema|additional properties .* not allowed/i,
+    words: /values don't meet the specifications of the schema|additional properties .{0,500} not allowed/i,
     hint: "Mend the value that is named (values, set), or the chart's values.schema.json.",
   },
   {
@@ -77,11 +77,11 @@ const explanations: Explanation[] = [
     say: describeWebhook,
   },
   {
-    words: /admission webhook .* denied|is forbidden/i,
+    words: /admission webhook .{0,500} denied|is forbidden/i,
     hint: 'The cluster refuses what it names: change it in the chart, or the policy.',
   },
   {
-    words: /execution error|parse error|YAML parse error|nil pointer|function .* not defined|render/i,
+    words: /execution error|parse error|YAML parse error|nil pointer|function .{0,200} not defined|render/i,
     hint: 'Mend the template at the file and line named; "helm template" shows the same by hand.',
   },
   {
@@ -89,7 +89,7 @@ const explanations: Explanation[] = [
     hint: "Mend the field that is named in the chart's template or values.",
   },
   {
-    words: /Chart\.yaml|chart not found|path .* not found/i,
+    words: /Chart\.yaml|chart not found|path .{0,300} not found/i,
     hint: 'Check the input chart: the directory that holds Chart.yaml, or an archive of it.',
   },
 ];

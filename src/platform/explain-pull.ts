@@ -35,7 +35,7 @@ export function mayPass(said: string): boolean {
 
 /** helm's words without what is only of use to itself: levels, names of steps, advice on its own commands. */
 export function quoteHelm(output: string): string {
-  const unable = /Unable to get an update from the .*:\n\s*(.+)/.exec(output)?.[1];
+  const unable = /Unable to get an update from the .{0,300}:\n\s{0,100}(.+)/.exec(output)?.[1];
   const error = /^Error: ([\s\S]*)/m.exec(output)?.[1];
   const said = unable ?? error ?? output;
   return toOneLine(

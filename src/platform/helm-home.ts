@@ -1,8 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { load as parseYaml } from 'js-yaml';
 import * as v from 'valibot';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
+import { trimEndOf } from '../core/trim-end.ts';
+import { readYaml } from '../inputs/read-yaml.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 
@@ -96,7 +97,7 @@ export class HelmHome {
   /** The checksums that the index of a repository promises, and all versions of all its charts; call it after an update. */
   async readIndex(name: string): Promise<RepositoryIndex> {
     const file = path.join(this.#directory, 'indexes', `${name}-index.yaml`);
-    return v.parse(indexSchema, parseYaml(await readFile(file, 'utf8')));
+    return v.parse(indexSchema, readYaml(await readFile(file, 'utf8')).value);
   }
 
   /** Runs helm at home here. */
@@ -132,13 +133,15 @@ export type RepositoryIndex = v.InferOutput<typeof indexSchema>;
 async function readRepositories(file: string): Promise<Result<Repository[]>> {
   let content: unknown;
   try {
-    content = parseYaml(await readFile(file, 'utf8'));
+    const read = readYaml(await readFile(file, 'utf8'));
+    // What a parser says of a broken file quotes it, and it may hold passwords.
+    if (read.problem !== undefined) return fail('chart', `${file} cannot be read: it is not YAML`);
+    content = read.value;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Whoever never added a repository has no such file.
     if (code === 'ENOENT' || code === 'ENOTDIR') return succeed([]);
-    // What a parser says of a broken file quotes it, and it may hold passwords.
-    return fail('chart', `${file} cannot be read: ${code === undefined ? 'it is not YAML' : messageOf(error)}`);
+    return fail('chart', `${file} cannot be read: ${messageOf(error)}`);
   }
   const read = v.safeParse(v.object({ repositories: v.nullish(v.array(repositorySchema)) }), content ?? {});
   if (!read.success) return fail('chart', `${file} is not a list of repositories as "helm repo add" writes it`);
@@ -146,5 +149,5 @@ async function readRepositories(file: string): Promise<Result<Repository[]>> {
 }
 
 function withoutSlash(address: string): string {
-  return address.replace(/\/+$/, '');
+  return trimEndOf(address, '/');
 }

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { dump, loadAll } from 'js-yaml';
 import { toOneLine } from '../core/outcome.ts';
 import { redactObject } from '../diagnose/redact-secrets.ts';
+import { readYamlDocuments } from '../inputs/read-yaml.ts';
+import { writeYaml } from '../inputs/write-yaml.ts';
 import { runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironmentFor } from './chart.ts';
 
@@ -37,8 +38,12 @@ export async function saveRelease(
 
 /** The documents of a manifest, with `***` for every value of a Secret. */
 export function redactSecrets(manifest: string): string {
-  return loadAll(manifest)
-    .filter((document) => document !== null && document !== undefined)
-    .map((document) => dump(redactObject(document), { noRefs: true, lineWidth: -1 }))
+  return readYamlDocuments(manifest)
+    .map((read) =>
+      // It may be a Secret.
+      read.problem !== undefined
+        ? `# A document is left out, for it cannot be read: ${toOneLine(read.problem, 200)}\n`
+        : writeYaml(redactObject(read.value)),
+    )
     .join('---\n');
 }

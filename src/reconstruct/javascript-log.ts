@@ -110,7 +110,7 @@ export class JavaScriptLog {
     if (this.#explained === undefined) return;
     const { id, text } = this.#explained;
     this.#explained = undefined;
-    const details = text.replace(/^\n+|\s+$/g, '');
+    const details = text.trimEnd().replace(/^\n+/, '');
     this.tests.explain(id, /\S.*/.exec(details)?.[0].trim() ?? '', details);
   }
 }

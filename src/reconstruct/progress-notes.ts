@@ -1,6 +1,8 @@
 /** What our helper in the test image noted, and what pytest-reportlog did: lines of JSON, one written as each test ended. */
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import { placeOfNodeId } from './pytest-names.ts';
+import { PytestSessions } from './pytest-sessions.ts';
 import { readLines } from './read-lines.ts';
 import { RebuiltTests } from './rebuilt-tests.ts';
 
@@ -13,10 +15,18 @@ export interface ProgressNotes {
   tests: RebuiltTests;
   /** Whether a session began that has not ended by itself. */
   isUnfinished: boolean;
+  sessions: PytestSessions;
   /** When each test ended, ISO 8601, by what `keyOfTest` makes of it; in the order of time. */
   endings: Map<string, string[]>;
-  /** The most memory that the container had used when its last finished test ended. Bytes. */
+  /** The most memory, without the page cache, that the container used when a test had ended. Bytes. */
   peakBytes: number | undefined;
+  /** Of the container's cgroup; undefined where it could not be seen. */
+  cgroupVersion: number | undefined;
+}
+
+/** The key of a test in `ProgressNotes.tests`: sessions of different variants run different tests of one id. */
+export function idOfKey(key: string): string {
+  return key.slice(key.indexOf('\u0000') + 1);
 }
 
 /** What the notes of the helper and the cases of a JUnit report have in common. */
@@ -30,54 +40,117 @@ export function keyOfTest({ classname, name }: { classname: string; name: string
  * @throws on I/O errors, and the signal's reason when it is aborted.
  */
 export async function readProgress(file: string, runId: string, signal?: AbortSignal): Promise<ProgressNotes> {
-  const tests = new RebuiltTests();
-  const endings: ProgressNotes['endings'] = new Map();
-  let peakBytes: number | undefined;
-  let isOurs = false;
-  let open = 0;
-  let ends = 0;
+  const notes = new NotesReader(runId);
   for await (const line of readLines(file, { maxChars: maxLineChars, ...(signal ? { signal } : {}) })) {
     const note = parseObject(line);
-    if (note === undefined) continue;
+    if (note !== undefined) notes.push(note);
+  }
+  return notes.finish();
+}
+
+type Note = Record<string, unknown>;
+
+class NotesReader {
+  readonly #runId: string;
+  readonly #tests = new RebuiltTests();
+  readonly #sessions = new PytestSessions();
+  readonly #endings: ProgressNotes['endings'] = new Map();
+  /** Variants of the open and ended sessions of this run, by key; and keys of those that have not finished. */
+  readonly #variants = new Map<string, string>();
+  readonly #open = new Set<string>();
+  /** Of the session that began last; undefined for one of another run. */
+  #last: string | undefined;
+  #ends = 0;
+  #peakBytes: number | undefined;
+  #cgroupVersion: number | undefined;
+
+  constructor(runId: string) {
+    this.#runId = runId;
+  }
+
+  finish(): ProgressNotes {
+    return {
+      tests: this.#tests,
+      isUnfinished: this.#open.size > 0,
+      sessions: this.#sessions,
+      endings: this.#endings,
+      peakBytes: this.#peakBytes,
+      cgroupVersion: this.#cgroupVersion,
+    };
+  }
+
+  push(note: Note): void {
     if (note.type === 'session') {
-      isOurs = note.run === runId;
-      if (isOurs) open++;
-      continue;
+      this.#begin(note);
+      return;
     }
-    if (!isOurs) continue;
-    if (note.type === 'finish') open--;
-    else if (note.type === 'collected') tests.expect(textsOf(note.ids));
+    const key = typeof note.s === 'string' ? note.s : this.#last;
+    const variant = key === undefined ? undefined : this.#variants.get(key);
+    if (key === undefined || variant === undefined) return;
+    const keyOf = (id: string) => `${variant}\u0000${id}`;
+    if (note.type === 'finish') {
+      this.#open.delete(key);
+      this.#sessions.finish(key, typeof note.exit === 'number' ? note.exit : undefined);
+    } else if (note.type === 'collected') {
+      const ids = textsOf(note.ids);
+      this.#tests.expect(ids.map(keyOf));
+      this.#sessions.collect(key, ids);
+    }
     const id = typeof note.id === 'string' ? note.id : undefined;
-    if (id === undefined) continue;
+    if (id === undefined) return;
     const place = { ...placeOfNodeId(id), ...fileOf(note.file, note.line) };
-    if (note.type === 'start') tests.begin(id, place, toTime(note.at));
-    else if (note.type === 'problem')
-      tests.end(id, place, { status: 'error', message: textOf(note.message), details: textOf(note.details) });
-    else if (note.type === 'end') {
-      if (note.outcome === 'rerun') {
-        tests.endForRerun(id);
-        continue;
-      }
-      const status = statusOf(note.outcome);
-      if (status === undefined) continue;
-      const endedAt = toTime(note.stop);
-      tests.end(id, place, {
-        status,
-        seconds: secondsBetween(note.start, note.stop),
-        ...(endedAt === undefined ? {} : { endedAt }),
+    if (note.type === 'start') {
+      this.#tests.begin(keyOf(id), place, toTime(note.at));
+      this.#sessions.start(key, id);
+    } else if (note.type === 'problem') {
+      this.#tests.end(keyOf(id), place, {
+        status: 'error',
         message: textOf(note.message),
         details: textOf(note.details),
       });
-      if (endedAt !== undefined && ends++ < keptEnds) {
-        const key = keyOfTest(place);
-        const known = endings.get(key);
-        if (known === undefined) endings.set(key, [endedAt]);
-        else known.push(endedAt);
-      }
-      if (typeof note.peak === 'number' && note.peak > (peakBytes ?? 0)) peakBytes = note.peak;
-    }
+      this.#sessions.end(key, id, 'red');
+    } else if (note.type === 'end') this.#end({ note, key, id, place, keyOfTest: keyOf(id) });
   }
-  return { tests, isUnfinished: open > 0, endings, peakBytes };
+
+  #begin(note: Note): void {
+    if (note.run !== this.#runId) {
+      this.#last = undefined;
+      return;
+    }
+    const key = typeof note.s === 'string' ? note.s : `line ${this.#variants.size}`;
+    const variant = textOf(note.variant);
+    this.#last = key;
+    this.#variants.set(key, variant);
+    this.#open.add(key);
+    this.#sessions.begin(key, variant);
+    if (typeof note.cgroup === 'number') this.#cgroupVersion = note.cgroup;
+  }
+
+  #end(one: { note: Note; key: string; id: string; place: ReturnType<typeof placeOfNodeId>; keyOfTest: string }): void {
+    const { note, key, id, place } = one;
+    if (note.outcome === 'rerun') {
+      this.#tests.endForRerun(one.keyOfTest);
+      this.#sessions.end(key, id, 'rerun');
+      return;
+    }
+    // An outcome that nobody knows is not a pass.
+    const status = statusOf(note.outcome) ?? 'error';
+    const endedAt = toTime(note.stop);
+    this.#tests.end(one.keyOfTest, place, {
+      status,
+      seconds: secondsBetween(note.start, note.stop),
+      ...(endedAt === undefined ? {} : { endedAt }),
+      message: textOf(note.message),
+      details: textOf(note.details),
+    });
+    this.#sessions.end(key, id, status === 'passed' || status === 'skipped' ? 'green' : 'red');
+    if (endedAt !== undefined && this.#ends++ < keptEnds) {
+      const ends = this.#endings.get(keyOfTest(place));
+      if (ends === undefined) this.#endings.set(keyOfTest(place), [endedAt]);
+      else ends.push(endedAt);
+    }
+    if (typeof note.used === 'number' && note.used > (this.#peakBytes ?? 0)) this.#peakBytes = note.used;
+  }
 }
 
 /**
@@ -88,8 +161,10 @@ export async function readProgress(file: string, runId: string, signal?: AbortSi
 export async function readReportLog(
   file: string,
   signal?: AbortSignal,
-): Promise<{ tests: RebuiltTests; isUnfinished: boolean }> {
+): Promise<{ tests: RebuiltTests; isUnfinished: boolean; sessions: PytestSessions }> {
   const tests = new RebuiltTests();
+  const sessions = new PytestSessions(`in ${path.basename(file)}`);
+  let session = 0;
   let isUnfinished = false;
   const open = new Map<
     string,
@@ -99,6 +174,10 @@ export async function readReportLog(
     const note = parseObject(line);
     if (note === undefined) continue;
     const type = note.$report_type;
+    // A variant of its own: nothing says whether another session is a repetition of this one.
+    if (type === 'SessionStart') sessions.begin(String(++session), String(session));
+    if (type === 'SessionFinish')
+      sessions.finish(String(session), typeof note.exitstatus === 'number' ? note.exitstatus : undefined);
     if (type === 'SessionStart') isUnfinished = true;
     else if (type === 'SessionFinish') isUnfinished = false;
     const id = typeof note.nodeid === 'string' ? note.nodeid : '';
@@ -108,31 +187,38 @@ export async function readReportLog(
     const place = { ...placeOfNodeId(id), ...fileOf(location[0], typeof line0 === 'number' ? line0 + 1 : undefined) };
     const said = explain(note.longrepr);
     if (type === 'CollectReport') {
-      if (note.outcome === 'failed') tests.end(id, place, { status: 'error', ...said });
+      if (note.outcome !== 'failed') continue;
+      tests.end(id, place, { status: 'error', ...said });
+      sessions.end(String(session), id, 'red');
       continue;
     }
     if (type !== 'TestReport') continue;
     const entry = open.get(id) ?? { status: 'passed', start: note.start, message: '', details: '', seconds: 0 };
     if (note.when === 'setup') {
       tests.begin(id, place, toTime(note.start));
+      sessions.start(String(session), id);
       entry.status = 'passed';
     }
     open.set(id, entry);
     if (typeof note.duration === 'number') entry.seconds += note.duration;
     if (note.outcome === 'rerun') entry.status = 'rerun';
     else if (entry.status !== 'rerun') {
-      const status = note.outcome === 'failed' && note.when !== 'call' ? 'error' : statusOf(note.outcome);
-      if (status !== undefined && ranks.indexOf(status) > ranks.indexOf(entry.status))
-        Object.assign(entry, { status, ...said });
+      const status = note.outcome === 'failed' && note.when !== 'call' ? 'error' : (statusOf(note.outcome) ?? 'error');
+      if (ranks.indexOf(status) > ranks.indexOf(entry.status)) Object.assign(entry, { status, ...said });
     }
     if (note.when === 'setup' || note.when === 'call') continue;
     open.delete(id);
     const { status, message, details, seconds } = entry;
     const endedAt = toTime(note.stop);
+    sessions.end(
+      String(session),
+      id,
+      status === 'rerun' ? 'rerun' : status === 'passed' || status === 'skipped' ? 'green' : 'red',
+    );
     if (status === 'rerun') tests.endForRerun(id);
     else tests.end(id, place, { status, seconds, message, details, ...(endedAt === undefined ? {} : { endedAt }) });
   }
-  return { tests, isUnfinished };
+  return { tests, isUnfinished, sessions };
 }
 
 /** Whether a file begins as pytest-reportlog does. */

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { trimEndOf } from '../core/trim-end.ts';
 
 /** Of a line that is too long to keep whole, so much of its end. */
 const tailChars = 500;
@@ -14,6 +15,8 @@ const terminalSequence = new RegExp(
 export interface ReadLinesOptions {
   /** Of a longer line, the begin and the end are kept, with a NUL between them. */
   maxChars: number;
+  /** Where in the file to begin, in bytes; its begin by default. */
+  startByte?: number;
   signal?: AbortSignal;
 }
 
@@ -33,12 +36,12 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     if (part.length > room) tail = (tail + part.slice(Math.max(room, part.length - tailChars))).slice(-tailChars);
   };
   const take = (): string => {
-    const line = (tail === '' ? head : `${head}\u0000${tail}`).replace(/\r+$/, '');
+    const line = trimEndOf(tail === '' ? head : `${head}\u0000${tail}`, '\r');
     head = '';
     tail = '';
     return line;
   };
-  for await (const chunk of createReadStream(file)) {
+  for await (const chunk of createReadStream(file, { start: options.startByte ?? 0 })) {
     signal?.throwIfAborted();
     const parts = decoder.write(chunk as Buffer).split('\n');
     for (let i = 0; i < parts.length - 1; i++) {

@@ -1,13 +1,16 @@
 /** Tells a run that left no report, or not all of it, from whatever else it left. */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { TestCase } from '../core/outcome.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { GoTestLog } from './go-test-log.ts';
 import { JavaScriptLog } from './javascript-log.ts';
-import { isReportLog, keyOfTest, type ProgressNotes, readProgress, readReportLog } from './progress-notes.ts';
+import { idOfKey, isReportLog, keyOfTest, type ProgressNotes, readProgress, readReportLog } from './progress-notes.ts';
 import { PytestLog } from './pytest-log.ts';
+import { placeOfNodeId } from './pytest-names.ts';
+import type { PytestSession } from './pytest-sessions.ts';
 import { readLines, toShownLine } from './read-lines.ts';
-import { type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
+import { joinRebuilt, type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
 
 /** Our own directory in `results-path`, where the helper in the test image writes. */
 export const helperDirectory = '.k8s-test';
@@ -50,7 +53,7 @@ export async function readHelperNotes(
 
 export interface RebuildOptions {
   /** Reports of this run that could be read. */
-  reports: readonly Pick<JUnitReport, 'cases'>[];
+  reports: readonly Pick<JUnitReport, 'cases' | 'counts'>[];
   unreadable: readonly { file: string; partial?: JUnitReport }[];
   notes: ProgressNotes | undefined;
   /** What the tests wrote, as it lies on the runner; a report log is looked for in it. */
@@ -64,39 +67,100 @@ export interface RebuildOptions {
   signal: AbortSignal;
 }
 
+/** What is known of a run beyond its reports. */
+export interface RebuiltKnowledge {
+  /** Tests that no report tells of; undefined when there are none. */
+  rebuilt: RebuiltRun | undefined;
+  /** Sessions of pytest, in the order in which they began. */
+  sessions: PytestSession[];
+}
+
 /**
  * What is known of the run beyond its reports, from the best source that there is: the notes of our helper, a report log
- * of pytest-reportlog, a report that was cut off, the log. Undefined when there is nothing, or nothing that the reports
- * do not tell. Beside a report that could be read, only a pytest session that never came to its end adds anything, and of
- * it only tests that no report holds; the log, in which tests may print what looks like pytest, only if the run was
- * interrupted.
+ * of pytest-reportlog, a report that was cut off, the log. Beside a report that could be read only tests that it does not
+ * hold count; the log, in which tests may print what looks like pytest, only if the run was interrupted.
  * @throws on I/O errors, and the signal's reason when it is aborted.
  */
-export async function rebuildRun(options: RebuildOptions): Promise<RebuiltRun | undefined> {
-  const { reports, signal } = options;
+export async function rebuildRun(options: RebuildOptions): Promise<RebuiltKnowledge> {
+  const { reports, notes, signal } = options;
   const hasReport = reports.length > 0;
-  const isKnown = knownTests(reports);
+  const known = knownTests(reports);
+  const isHeld = (id: string) => known.holds(placeOfNodeId(id));
+  const sessions = notes?.sessions.list(isHeld) ?? [];
   const candidates: RebuiltRun[] = [];
-  const consider = (tests: ProgressNotes['tests'], isUnfinished: boolean, source: string): void => {
-    if (tests.isEmpty || (hasReport && !isUnfinished)) return;
-    const run = tests.finish(source, isKnown);
+  const consider = (run: RebuiltRun): void => {
     if (run.counts.total + run.inFlight.length > 0) candidates.push(run);
   };
-  if (options.notes !== undefined)
-    consider(options.notes.tests, options.notes.isUnfinished, 'the notes of the test helper');
-  if (candidates.length > 0) return candidates[0];
+  if (notes !== undefined && !notes.tests.isEmpty) {
+    const run = notes.tests.finish('the notes of the test helper', known.tells, (key) => isHeld(idOfKey(key)));
+    consider(hasReport && !notes.isUnfinished ? leaveOutRenamed(run, notes.tests, reports) : run);
+  }
+  const hasNotes = candidates.length > 0;
   for (const file of await findReportLogs(options)) {
     const log = await readReportLog(path.join(options.resultsDir, file), signal);
-    consider(log.tests, log.isUnfinished, file);
+    if (!isNoted(log, notes)) sessions.push(...log.sessions.list(isHeld));
+    if (hasNotes || log.tests.isEmpty) continue;
+    const run = log.tests.finish(file, known.tells);
+    consider(hasReport && !log.isUnfinished ? leaveOutRenamed(run, log.tests, reports) : run);
   }
-  for (const { file, partial } of options.unreadable)
-    if (partial !== undefined && partial.counts.total > 0) candidates.push(fromPartial(file, partial, isKnown));
-  if (options.logFile !== undefined && (!hasReport || options.isInterrupted)) {
-    const log = await readTestLog(options.logFile, signal);
-    if (log.tool === 'pytest') consider(log.tests, log.isUnfinished, 'the verbose output of pytest');
-    else if (log.tool !== undefined) consider(log.tests, !hasReport, `the verbose output of ${log.tool}`);
-  }
-  return mostTelling(candidates);
+  if (hasNotes) return { rebuilt: candidates[0], sessions };
+  const cutOff = mostTelling(
+    options.unreadable.flatMap(({ file, partial }) =>
+      partial !== undefined && partial.counts.total > 0 ? [fromPartial(file, partial, known.tells)] : [],
+    ),
+  );
+  const isWhole = hasReport && options.unreadable.length === 0;
+  const log =
+    options.logFile !== undefined && (!isWhole || options.isInterrupted)
+      ? await tellFromLog(options.logFile, isWhole, known.tells, signal)
+      : undefined;
+  if (cutOff !== undefined) candidates.push(log === undefined ? cutOff : joinRebuilt(cutOff, log));
+  else if (log !== undefined) consider(log);
+  return { rebuilt: mostTelling(candidates), sessions };
+}
+
+/** The run as the log tells it; beside whole reports only a session of pytest that never came to its end. */
+async function tellFromLog(
+  file: string,
+  hasWholeReports: boolean,
+  isKnown: (place: { classname: string; name: string }) => boolean,
+  signal: AbortSignal,
+): Promise<RebuiltRun | undefined> {
+  const { tool, tests, isUnfinished } = await readTestLog(file, signal);
+  const isTold = tool === 'pytest' ? !hasWholeReports || isUnfinished : tool !== undefined && !hasWholeReports;
+  return isTold && !tests.isEmpty ? tests.finish(`the verbose output of ${tool}`, isKnown) : undefined;
+}
+
+/** Whether the helper's notes tell of all tests of a report log, and so of its sessions. */
+function isNoted(log: { tests: RebuiltTests }, notes: ProgressNotes | undefined): boolean {
+  const ids = log.tests.ids();
+  return notes !== undefined && ids.length > 0 && ids.every((id) => notes.sessions.isNoted(id));
+}
+
+/**
+ * A run without the tests that the reports seem to hold under other names (`--junit-prefix` and the like, or cases that the
+ * reader left out): those of which the reports hold as many more.
+ */
+function leaveOutRenamed(run: RebuiltRun, tests: RebuiltTests, reports: RebuildOptions['reports']): RebuiltRun {
+  const red = run.counts.failed + run.counts.errors;
+  const green = run.counts.total - red;
+  const reported = reports.reduce(
+    (sum, { counts }) => {
+      const failed = counts.failed + counts.errors;
+      return { red: sum.red + failed, green: sum.green + counts.total - failed };
+    },
+    { red: 0, green: 0 },
+  );
+  const { finished } = tests;
+  const isGreenHeld = green <= reported.green - (finished.green - green);
+  const isRedHeld = red <= reported.red - (finished.red - red);
+  const isLeft = ({ status }: TestCase) => (status === 'failed' || status === 'error' ? !isRedHeld : !isGreenHeld);
+  const counts = { ...run.counts };
+  if (isRedHeld) Object.assign(counts, { failed: 0, errors: 0 });
+  if (isGreenHeld) Object.assign(counts, { passed: 0, skipped: 0, flaky: 0 });
+  counts.total = counts.passed + counts.skipped + counts.failed + counts.errors;
+  counts.rebuilt = counts.total;
+  return { ...run, cases: run.cases.filter(isLeft), counts };
 }
 
 /** What the log of a test container says of its tests, and which tool spoke; the tool that told of the most tests. */
@@ -145,17 +209,29 @@ async function findReportLogs(options: RebuildOptions): Promise<string[]> {
   return found.sort();
 }
 
-function knownTests(reports: RebuildOptions['reports']): (place: { classname: string; name: string }) => boolean {
-  const known = new Set<string>();
-  for (const { cases } of reports) for (const one of cases) known.add(keyOfTest(one));
-  return (place) => known.has(keyOfTest(place));
+interface KnownTests {
+  /** Whether a report holds the test. */
+  holds: (place: { classname: string; name: string }) => boolean;
+  /** Whether a report says the same of it: of a failed test that it failed. */
+  tells: (test: { classname: string; name: string; status?: TestCase['status'] }) => boolean;
 }
 
-function fromPartial(
-  file: string,
-  partial: JUnitReport,
-  isKnown: (place: { classname: string; name: string }) => boolean,
-): RebuiltRun {
+function knownTests(reports: RebuildOptions['reports']): KnownTests {
+  const held = new Set<string>();
+  const failed = new Set<string>();
+  for (const { cases } of reports) {
+    for (const one of cases) {
+      held.add(keyOfTest(one));
+      if (one.status === 'failed' || one.status === 'error') failed.add(keyOfTest(one));
+    }
+  }
+  return {
+    holds: (place) => held.has(keyOfTest(place)),
+    tells: (test) => (test.status === 'failed' || test.status === 'error' ? failed : held).has(keyOfTest(test)),
+  };
+}
+
+function fromPartial(file: string, partial: JUnitReport, isKnown: KnownTests['tells']): RebuiltRun {
   const tests = new RebuiltTests();
   for (const [i, one] of partial.cases.entries()) tests.end(String(i), one, one);
   const run = tests.finish(`what could be read of ${file}`, isKnown);
@@ -177,6 +253,20 @@ export function addEndings(reports: readonly Pick<JUnitReport, 'cases'>[], notes
     for (const one of cases) {
       const endedAt = notes.endings.get(keyOfTest(one))?.shift();
       if (endedAt !== undefined) one.endedAt = endedAt;
+    }
+  }
+}
+
+/** Marks cases that passed, and of which the helper knows that they failed in an earlier session. */
+export function addFlakyRuns(reports: readonly Pick<JUnitReport, 'cases' | 'counts'>[], notes: ProgressNotes): void {
+  const flaky = new Map(notes.tests.flaky().map((one) => [keyOfTest(one), one.flakyRuns]));
+  if (flaky.size === 0) return;
+  for (const { cases, counts } of reports) {
+    for (const one of cases) {
+      const runs = flaky.get(keyOfTest(one));
+      if (runs === undefined || one.status !== 'passed' || one.flakyRuns !== undefined) continue;
+      one.flakyRuns = runs;
+      counts.flaky++;
     }
   }
 }

@@ -170,13 +170,39 @@ export class RebuiltTests {
     }
   }
 
+  /** Finished tests that passed or were skipped, and those that did not. */
+  get finished(): { green: number; red: number } {
+    const left = this.#left.failed + this.#left.errors;
+    return {
+      green: this.#ended.size - this.#failures + this.#leftOut - left,
+      red: this.#failures + left,
+    };
+  }
+
+  /** Of tests that passed at last: their places, and how often each had failed before. */
+  flaky(): TestCase[] {
+    return [...this.#ended.values()].filter((one) => !isRed(one) && (one.flakyRuns ?? 0) > 0);
+  }
+
+  /** Ids of the tests that have begun, as far as they are kept. */
+  ids(): string[] {
+    return [...this.#begun.keys(), ...this.#ended.keys()];
+  }
+
   /** Ids of the tests in flight. */
   idsInFlight(): string[] {
     return [...this.#begun.keys()];
   }
 
-  /** All of it. `isKnown` says which tests another report tells of already: these are left out. */
-  finish(source: string, isKnown: (place: Place) => boolean = () => false): RebuiltRun {
+  /**
+   * All of it. `isKnown` says which tests another report tells of already: these are left out. `isIdKnown` says the same of
+   * tests that were to run, by the id that `expect` was given.
+   */
+  finish(
+    source: string,
+    isKnown: (place: Place & { status?: TestCase['status'] }) => boolean = () => false,
+    isIdKnown: (id: string) => boolean = () => false,
+  ): RebuiltRun {
     const cases = [...this.#ended.values()].filter((one) => !isKnown(one));
     const inFlight = [...this.#begun.values()].filter((one) => !isKnown(one));
     const counts = { ...this.#left };
@@ -186,7 +212,7 @@ export class RebuiltTests {
     const collected = areIdsKnown ? this.#expected.size : this.#expectedCount;
     const reached = this.#ended.size + this.#leftOut + this.#begun.size;
     const waiting = areIdsKnown
-      ? [...this.#expected].filter((id) => !this.#ended.has(id) && !this.#begun.has(id))
+      ? [...this.#expected].filter((id) => !this.#ended.has(id) && !this.#begun.has(id) && !isIdKnown(id))
       : undefined;
     const notRun =
       waiting !== undefined && this.#leftOut === 0
@@ -197,6 +223,27 @@ export class RebuiltTests {
     const notRunNames = this.#leftOut === 0 ? (waiting ?? []).slice(0, namesNotRun) : [];
     return { source, cases, casesLeftOut: this.#leftOut, counts, inFlight, collected, notRun, notRunNames };
   }
+}
+
+/**
+ * A report that was cut off, with what the log adds to it: tests that ended after the cut, those in flight, those never
+ * reached. Of a test that both tell, the report says more.
+ */
+export function joinRebuilt(cutOff: RebuiltRun, log: RebuiltRun): RebuiltRun {
+  const keyOf = ({ classname, name }: Place): string => JSON.stringify([classname, name]);
+  const told = new Set(cutOff.cases.map(keyOf));
+  const more = log.cases.filter((one) => !told.has(keyOf(one)));
+  const counts = { ...cutOff.counts };
+  for (const one of more) addToCounts(counts, one);
+  counts.rebuilt = counts.total;
+  return {
+    ...log,
+    source: `${cutOff.source} and ${log.source}`,
+    cases: [...cutOff.cases, ...more],
+    casesLeftOut: cutOff.casesLeftOut,
+    counts,
+    inFlight: log.inFlight.filter((one) => !told.has(keyOf(one))),
+  };
 }
 
 /**

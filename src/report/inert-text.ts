@@ -1,4 +1,5 @@
 /** Untrusted text made inert for the medium in which it is shown. */
+import { trimEndOf } from '../core/trim-end.ts';
 
 const escapeCharacter = '\u001b';
 /** CSI sequences (colours, cursor), OSC sequences (titles, links) and the two-character ones. */
@@ -92,7 +93,7 @@ export function tableCodeSpan(text: string, maxChars = 200): string {
 
 /** A fenced block of at most `maxChars` characters; begin and end are kept. */
 export function codeBlock(text: string, maxChars: number): string {
-  const plain = cutMiddle(toPlainText(text).replace(/\n+$/, ''), maxChars);
+  const plain = cutMiddle(trimEndOf(toPlainText(text), '\n'), maxChars);
   const fence = '`'.repeat(Math.max(3, longestRun(plain, '`') + 1));
   return `${fence}text\n${plain}\n${fence}`;
 }

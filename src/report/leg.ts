@@ -13,6 +13,8 @@ export interface Leg {
   name: string;
   /** Job of the workflow; empty outside of one. */
   job: string;
+  /** What tells two calls of one reusable workflow apart; empty where nothing was given. */
+  call: string;
   /** Step of that job; empty where nobody told. */
   step: string;
   /** The values of the matrix as JSON; empty without one. */
@@ -25,5 +27,18 @@ export interface Leg {
   tests: TestCase[];
   suites: LegSuite[];
   /** Where its files lie, relative to the directory of all legs; empty for a leg that left none. */
+  directory: string;
+  /** What GitHub says of the artifact that it came in; absent where nobody asked GitHub. */
+  artifact?: LegArtifact;
+}
+
+/** An artifact of the workflow run, as GitHub knows it. No job can choose any of it but the name. */
+export interface LegArtifact {
+  name: string;
+  /** The job run that uploaded it, another one for each job of a matrix and each attempt; undefined where the service does not tell jobs apart. */
+  jobRun: string | undefined;
+  /** Milliseconds of the epoch; undefined where GitHub does not say. */
+  createdAt: number | undefined;
+  /** Where its files lie, relative to the directory of all legs. */
   directory: string;
 }

@@ -10,6 +10,8 @@ export interface RollUpInput {
   legs: readonly Leg[];
   /** Jobs that did not run. */
   skippedJobs: readonly string[];
+  /** What nobody can see here; a sentence each. */
+  warnings?: readonly string[];
   resultsDir: string;
 }
 
@@ -19,9 +21,9 @@ const maxTestsPerLeg = 20;
 
 /** Markdown of at most `maxBytes` bytes of UTF-8: red legs are told first, and what does not fit is named. */
 export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string {
-  const { verdict, legs, skippedJobs, resultsDir } = input;
+  const { verdict, legs, skippedJobs, resultsDir, warnings = [] } = input;
   const red = legs.filter((leg) => leg.verdict.outcome !== 'passed');
-  const head = `### ${signs[verdict.outcome]} ${escapeMarkdown(headlineOfLegs(input))}\n\n`;
+  const head = `### ${signs[verdict.outcome]} ${escapeMarkdown(headlineOfLegs(input))}\n\n${warnings.map((text) => `⚠️ ${escapeMarkdown(text)}\n\n`).join('')}`;
   const foot = [
     ...(skippedJobs.length === 0 ? [] : [`Not run: ${skippedJobs.map((job) => codeSpan(job)).join(', ')}.`, '']),
     `Files: ${codeSpan(resultsDir, 500)}; open \`report.html\` for all tests of all legs.`,

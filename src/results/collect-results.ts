@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { JUnitReport } from '../junit/junit-report.ts';
+import { type JUnitReport, type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import {
   chooseFiles,
@@ -57,27 +57,46 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const { name } of left) await rm(path.join(options.writtenDir, name), { force: true });
   const leftOut = describeLeftOut(left, options.limits);
   if (leftOut !== undefined) results.warnings.push(leftOut);
+  const totals = startTotals();
+  const foreign: string[] = [];
   for (const file of kept.map((one) => one.name).sort()) {
     options.signal.throwIfAborted();
-    const from = path.join(options.writtenDir, file);
-    const reading = isReport(file)
-      ? await readJUnit(from, { file, exitCode: options.exitCode, signal: options.signal })
-      : undefined;
-    if (reading === undefined || (!reading.ok && reading.foreignRoot !== undefined)) {
-      results.otherFiles++;
-      continue;
-    }
-    const { mtimeMs } = await lstat(from);
-    const to = path.join(options.junitDir, file);
-    await mkdir(path.dirname(to), { recursive: true });
-    await rename(from, to);
-    if (mtimeMs < options.notBefore) results.stale.push(file);
-    else if (reading.ok) {
-      results.reports.push(reading.value);
-      results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
-    } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
+    if (!isReport(file)) results.otherFiles++;
+    else if (!(await takeReport(file, { ...options, otherFormats: false, totals }, results))) foreign.push(file);
   }
+  // A tool that writes JUnit beside a format of its own tells the same tests in both.
+  const hasReport = results.reports.length + results.unreadable.length > 0;
+  for (const file of foreign)
+    if (hasReport || !(await takeReport(file, { ...options, otherFormats: true, totals }, results)))
+      results.otherFiles++;
+  if (totals.warningsLeftOut > 0)
+    results.warnings.push(`the reports gave cause for ${totals.warningsLeftOut} more warnings`);
   return results;
+}
+
+/** Reads a file, and where it is a report moves it to the others; whether it was one. */
+async function takeReport(
+  file: string,
+  options: CollectOptions & { otherFormats: boolean; totals: KeptTotals },
+  results: CollectedResults,
+): Promise<boolean> {
+  const { exitCode, otherFormats, totals, signal } = options;
+  const from = path.join(options.writtenDir, file);
+  const before = { ...totals };
+  const reading = await readJUnit(from, { file, exitCode, otherFormats, totals, signal });
+  if (!reading.ok && reading.foreignRoot !== undefined) return false;
+  const { mtimeMs } = await lstat(from);
+  const to = path.join(options.junitDir, file);
+  await mkdir(path.dirname(to), { recursive: true });
+  await rename(from, to);
+  if (mtimeMs < options.notBefore) {
+    results.stale.push(file);
+    Object.assign(totals, before);
+  } else if (reading.ok) {
+    results.reports.push(reading.value);
+    results.warnings.push(...reading.value.warnings.map((warning) => `${file}: ${warning}`));
+  } else results.unreadable.push({ file, reason: reading.failure.reason, ...withPartial(reading.partial) });
+  return true;
 }
 
 function withPartial(partial: JUnitReport | undefined): { partial?: JUnitReport } {

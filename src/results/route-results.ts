@@ -11,6 +11,7 @@ import {
   type ManifestVolume,
   type TestJob,
 } from '../inputs/job-manifest.ts';
+import { cloneJson } from '../inputs/read-yaml.ts';
 
 /** How results come home. */
 export type ResultsRoute =
@@ -108,7 +109,7 @@ export function routeResults(
 
 /** Whether results come out of a Job by a collector alone, even where the runner's own disk is in reach. */
 export function needsCollector({ job, container }: TestJob, resultsPath: string): boolean {
-  const { route } = routeResults(structuredClone(job), container, {
+  const { route } = routeResults(cloneJson(job), container, {
     resultsPath,
     resultsNodePath: '/anywhere',
     collector: { image: 'any', imageUser: undefined },

@@ -39,13 +39,16 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     else if (result !== 'success' && own.every((leg) => leg.verdict.outcome === 'passed'))
       legs.push(missingLeg(job, job, `job ${job} ended as ${result} and left no results that say why`));
   }
-  for (const job of new Set(found.map((leg) => leg.job).filter((name) => name !== ''))) {
-    const own = found.filter((leg) => leg.job === job);
+  const calls = new Map(found.filter(({ job }) => job !== '').map((leg) => [JSON.stringify([leg.job, leg.call]), leg]));
+  for (const { job, call } of calls.values()) {
+    const own = found.filter((leg) => leg.job === job && leg.call === call);
     const total = Math.max(...own.map(({ siblings }) => siblings));
     // Several steps of one leg are several runs of it.
     const there = new Set(own.map(({ matrix }) => matrix)).size;
     if (there < total)
       legs.push(missingLeg(job, job, `${total - there} of the ${total} legs of job ${job} left no results`));
+    if (there > total)
+      legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, and it says that it has ${total}`));
   }
   for (const name of expected) {
     const isThere = legs.some((leg) => leg.name === name || leg.job === name || leg.verdict.tier === name);

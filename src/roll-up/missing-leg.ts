@@ -20,5 +20,17 @@ export function missingLeg(name: string, job: string, reason: string): Leg {
     image: null,
     warnings: [],
   };
-  return { name, job, step: '', matrix: '', attempt: 1, siblings: 1, verdict, tests: [], suites: [], directory: '' };
+  return {
+    name,
+    job,
+    call: '',
+    step: '',
+    matrix: '',
+    attempt: 1,
+    siblings: 1,
+    verdict,
+    tests: [],
+    suites: [],
+    directory: '',
+  };
 }

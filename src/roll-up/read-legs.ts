@@ -2,12 +2,11 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { failureKinds, noTests, type TestCase, type Verdict } from '../core/outcome.ts';
+import { failureKinds, noTests, type TestCase, type TestCounts, type Verdict } from '../core/outcome.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { phasesSuiteName } from '../junit/write-junit.ts';
-import type { Leg, LegSuite } from '../report/leg.ts';
-import { allTiers } from './judge-legs.ts';
+import type { Leg, LegArtifact, LegSuite } from '../report/leg.ts';
 import { missingLeg } from './missing-leg.ts';
 
 const maxDepth = 4;
@@ -45,43 +44,37 @@ const verdictSchema = v.object({
   ),
   image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
   warnings: v.array(v.string()),
+  casesLeftOut: v.optional(count),
   leg: v.optional(
     v.object({
       job: v.string(),
-      attempt: v.number(),
+      attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
       matrix: v.string(),
-      legs: v.number(),
+      legs: v.pipe(v.number(), v.integer(), v.minValue(1)),
       step: v.optional(v.string()),
+      name: v.optional(v.string()),
     }),
   ),
 });
 
 /**
  * Every leg below a directory, found by its `result.json`: one of schema 1 that cannot be read, or that contradicts
- * itself or its report, makes a red leg. Of a leg that ran more than once (a rerun of failed jobs) the last attempt counts,
- * with all of its steps.
+ * itself or its report, makes a red leg. Which of them count is decided by `chooseLegs`.
+ * @param artifacts what GitHub says of the artifacts in the directory.
  */
-export async function readLegs(directory: string, signal: AbortSignal): Promise<Leg[]> {
-  const byName = new Map<string, Leg[]>();
+export async function readLegs(
+  directory: string,
+  signal: AbortSignal,
+  artifacts: readonly LegArtifact[] = [],
+): Promise<Leg[]> {
+  const legs: Leg[] = [];
   for (const found of await findVerdicts(directory)) {
     signal.throwIfAborted();
+    const artifact = artifacts.find((one) => found === one.directory || found.startsWith(`${one.directory}/`));
     const leg = await readLeg(directory, found, signal);
-    // The roll-up of an earlier attempt is no leg.
-    if (leg.verdict.tier === allTiers) continue;
-    const key = JSON.stringify([leg.job, leg.name]);
-    byName.set(key, [...(byName.get(key) ?? []), leg]);
+    legs.push(artifact === undefined ? leg : { ...leg, artifact });
   }
-  return [...byName.values()].flatMap((legs) => {
-    const last = Math.max(...legs.map(({ attempt }) => attempt));
-    // Outside of a workflow nothing tells reruns from legs of one name: all of them count.
-    const counting = legs.filter(({ job, attempt }) => job === '' || attempt === last);
-    return counting.length === 1 ? counting : counting.map(nameByStep);
-  });
-}
-
-/** Several steps of one job are told apart by their ids. */
-function nameByStep(leg: Leg): Leg {
-  return leg.step === '' ? leg : { ...leg, name: `${leg.name} · ${leg.step}` };
+  return legs;
 }
 
 /** Directories that hold a `result.json`, relative to the root, sorted. What lies below one is its own. */
@@ -106,21 +99,17 @@ async function readLeg(root: string, directory: string, signal: AbortSignal): Pr
   const read = await readVerdict(path.join(at, resultsMarker));
   if (typeof read === 'string') return { ...missingLeg(shownName, '', `${resultsMarker} ${read}`), directory };
   const { verdict, leg } = read;
-  const { tests, suites, problem } = await readTests(path.join(at, 'junit.xml'), signal);
-  const judged = problem === '' || verdict.outcome !== 'passed' ? verdict : contradict(verdict, problem);
-  const failures = tests.filter(({ status }) => status === 'failed' || status === 'error').length;
-  const consistent =
-    judged.outcome === 'passed' && (failures > 0 || verdict.failure !== null || verdict.tests.total === 0)
-      ? contradict(verdict, `it says passed, with ${failures} failed of ${verdict.tests.total} tests`)
-      : judged;
+  const { tests, suites, counts, problem } = await readTests(path.join(at, 'junit.xml'), signal);
+  const against = verdict.outcome === 'passed' ? problem || findContradiction(verdict, counts) : '';
   return {
     name: nameLeg(verdict.tier, leg?.matrix ?? ''),
     job: leg?.job ?? '',
+    call: leg?.name ?? '',
     step: leg?.step ?? '',
     matrix: leg?.matrix ?? '',
     attempt: leg?.attempt ?? 1,
     siblings: leg?.legs ?? 1,
-    verdict: consistent,
+    verdict: against === '' ? verdict : contradict(verdict, against),
     tests,
     suites,
     directory,
@@ -140,19 +129,22 @@ async function readVerdict(
   }
   const parsed = v.safeParse(verdictSchema, content);
   if (!parsed.success) return `is not a verdict of schema 1: ${parsed.issues[0].message}`;
-  const { leg, phases, ...rest } = parsed.output;
-  return { verdict: { ...rest, phases: phases as Verdict['phases'] }, leg };
+  const { leg, phases, casesLeftOut, ...rest } = parsed.output;
+  const verdict = { ...rest, ...(casesLeftOut === undefined ? {} : { casesLeftOut }) };
+  return { verdict: { ...verdict, phases: phases as Verdict['phases'] }, leg };
 }
 
 /** The tests of a leg, by suite; what its phases have to say is in its verdict. */
 async function readTests(
   file: string,
   signal: AbortSignal,
-): Promise<{ tests: TestCase[]; suites: LegSuite[]; problem: string }> {
-  if (!existsSync(file)) return { tests: [], suites: [], problem: 'its junit.xml is missing' };
+): Promise<{ tests: TestCase[]; suites: LegSuite[]; counts: TestCounts; problem: string }> {
+  const nothing = { tests: [], suites: [], counts: noTests };
+  if (!existsSync(file)) return { ...nothing, problem: 'its junit.xml is missing' };
   const reading = await readJUnit(file, { file: 'junit.xml', signal });
-  if (!reading.ok) return { tests: [], suites: [], problem: reading.failure.reason };
-  const tests = reading.value.cases.filter(({ suite }) => suite !== phasesSuiteName);
+  if (!reading.ok) return { ...nothing, problem: reading.failure.reason };
+  const { cases, counts } = reading.value;
+  const tests = cases.filter(({ suite }) => suite !== phasesSuiteName);
   const suites = new Map<string, LegSuite>();
   for (const test of tests) {
     const name = test.suite === '' ? 'tests' : test.suite;
@@ -163,11 +155,28 @@ async function readTests(
     if (test.status === 'passed' && (test.flakyRuns ?? 0) > 0) suite.counts.flaky++;
     suite.seconds += test.seconds;
   }
-  return { tests, suites: [...suites.values()], problem: '' };
+  return { tests, suites: [...suites.values()], counts, problem: '' };
+}
+
+/** So many cases the reader of a run keeps at least, before it leaves any out. */
+const leastKeptCases = 1000;
+
+/** What speaks against a leg that says passed; empty when nothing does. A silent failure of its phases is an error, too. */
+function findContradiction({ tests, failure, casesLeftOut = 0 }: Verdict, counts: TestCounts): string {
+  if (failure !== null) return `it says passed, and that ${failure.reason}`;
+  const red = Math.max(counts.failed + counts.errors, tests.failed + tests.errors);
+  if (red > 0) return `it says passed, with ${red} failed of ${tests.total} tests`;
+  if (tests.total === 0) return 'it says passed, without a test';
+  const left = counts.total >= leastKeptCases ? casesLeftOut : 0;
+  const isWhole = left === 0 && tests.passed === counts.passed && tests.skipped === counts.skipped;
+  const isCut = left > 0 && counts.passed <= tests.passed && counts.skipped <= tests.skipped;
+  const isSum = tests.total === tests.passed + tests.skipped && tests.total === counts.total + left;
+  if (isSum && (isWhole || isCut)) return '';
+  return `it says ${tests.passed} passed and ${tests.skipped} skipped of ${tests.total} tests, and its junit.xml holds ${counts.passed} passed and ${counts.skipped} skipped of ${counts.total}`;
 }
 
 /** A leg that says passed and cannot have passed is red, for it was not this program alone that wrote its files. */
-function contradict(verdict: Verdict, what: string): Verdict {
+export function contradict(verdict: Verdict, what: string): Verdict {
   return {
     ...verdict,
     outcome: 'failed',

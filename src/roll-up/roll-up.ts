@@ -8,30 +8,39 @@ import type { ReportInput } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { headlineOf } from '../report/headline.ts';
-import type { Leg } from '../report/leg.ts';
+import type { Leg, LegArtifact } from '../report/leg.ts';
 import { renderRollUp } from '../report/roll-up-markdown.ts';
 import { writeReport } from '../report/write-report.ts';
 import { layoutResults, releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
+import { chooseLegs } from './choose-legs.ts';
 import { allTiers, judgeLegs } from './judge-legs.ts';
 import { readLegs } from './read-legs.ts';
 
 export interface RollUpOptions {
   inputs: Pick<Inputs, 'resultsDir' | 'expected' | 'jobResults'>;
-  /** The directory that holds the results of every leg in one of its own, or why there is none. */
-  legsDir: Result<string>;
+  /** Attempt of this workflow run; undefined outside of one. */
+  runAttempt?: number | undefined;
+  /**
+   * The directory that holds the results of every leg in one of its own, and what GitHub says of the artifacts in it; or why
+   * there is none.
+   */
+  legs: Result<{ directory: string; artifacts: readonly LegArtifact[] }>;
   say: (line: string) => void;
   signal: AbortSignal;
 }
 
 /** Reads all legs and writes what they came to together. @throws only what makes even a report impossible. */
-export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): Promise<RunEnd> {
+export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
+  const { inputs, legs: given, say, signal } = options;
   const dir = layoutResults(inputs.resultsDir);
   const taken = await takeResultsDir(dir, allTiers);
   try {
-    const found = legsDir.ok ? await readUnlessCancelled(legsDir.value, signal) : legsDir;
-    const legs = found.ok ? found.value : [];
-    const judged = judgeLegs(legs, inputs);
+    const found = given.ok ? await readUnlessCancelled(given.value.directory, given.value.artifacts, signal) : given;
+    const { runAttempt } = options;
+    const chosen = chooseLegs(found.ok ? found.value : [], { runAttempt, jobResults: inputs.jobResults });
+    const judged = judgeLegs(chosen.legs, inputs);
+    judged.verdict.warnings.unshift(...chosen.warnings);
     for (const leg of judged.legs) {
       const { mark, outcome, sentence } = headlineOf(leg.verdict, leg.tests);
       say(`${mark} ${leg.name}: ${outcome} — ${sentence}`);
@@ -56,7 +65,7 @@ export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): P
         phases: [],
         failure: verdict.failure,
       });
-      await writeReport(report, dir, renderRollUp({ ...judged, resultsDir: dir.root }));
+      await writeReport(report, dir, renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }));
     }
     return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
   } finally {
@@ -64,9 +73,13 @@ export async function rollUp({ inputs, legsDir, say, signal }: RollUpOptions): P
   }
 }
 
-async function readUnlessCancelled(directory: string, signal: AbortSignal): Promise<Result<Leg[]>> {
+async function readUnlessCancelled(
+  directory: string,
+  artifacts: readonly LegArtifact[],
+  signal: AbortSignal,
+): Promise<Result<Leg[]>> {
   try {
-    return succeed(await readLegs(directory, signal));
+    return succeed(await readLegs(directory, signal, artifacts));
   } catch (error) {
     if (!signal.aborted) throw error;
     return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);

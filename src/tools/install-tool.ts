@@ -8,13 +8,14 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, chmod, constants, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { fail, type Result, succeed } from '../core/outcome.ts';
+import { cacheDirectory } from '../core/user-directories.ts';
 import { type DownloadLimits, downloadFile, printableUrl } from './download-file.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';
 import {
@@ -145,8 +146,7 @@ export async function provideTool(wanted: ToolRequest): Promise<Result<ProvidedT
 
 /** Where tools are kept between runs: the runner's tool cache, or on a laptop the user's cache folder. */
 export function toolCacheFolder(): string {
-  const { RUNNER_TOOL_CACHE, XDG_CACHE_HOME } = process.env;
-  return join(RUNNER_TOOL_CACHE || XDG_CACHE_HOME || join(homedir(), '.cache'), 'floe-k8s-test', 'tools');
+  return join(process.env.RUNNER_TOOL_CACHE || cacheDirectory() || tmpdir(), 'floe-k8s-test', 'tools');
 }
 
 async function findChecksum(wanted: ToolRequest, version: string, platform: Platform): Promise<Result<string>> {

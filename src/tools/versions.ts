@@ -1,4 +1,5 @@
 /** The tools and images we are pinned to, with the checksums that a download has to have. */
+import { trimEndOf } from '../core/trim-end.ts';
 
 export type ToolName = 'kind' | 'helm';
 
@@ -69,7 +70,7 @@ export function toolUrl(name: ToolName, version: string, platform: Platform, mir
   const fileName = toolFileName(name, version, platform);
   if (mirror !== undefined) {
     const url = new URL(mirror);
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${fileName}`;
+    url.pathname = `${trimEndOf(url.pathname, '/')}/${fileName}`;
     return url;
   }
   return name === 'kind'

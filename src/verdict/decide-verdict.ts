@@ -1,9 +1,21 @@
 /**
  * What a run came to: a pure function over everything that is known when it has ended. Green needs all of: exit code 0, at
- * least one test, a report that parsed and holds no failure, written by this run, and nothing that contradicts it. What is
- * unknown or contradicts itself is red and says so.
+ * least one test, a report that parsed and holds no failure, written by this run, every session of pytest, and nothing that
+ * contradicts it. What is unknown or contradicts itself is red and says so. docs/verdict.md has the rules in their order.
  */
+
 import { type Failure, type FailureKind, noTests, type TestCounts, toOneLine } from '../core/outcome.ts';
+import {
+  hintNoReport,
+  hintSaid,
+  nameExitCode,
+  saysNoTests,
+  showLog,
+  type ToolFacts,
+  tellNearMisses,
+  tellSaid,
+  wasTimeout,
+} from './explain-exit.ts';
 
 /** How the test container ended. */
 export interface ContainerEnd {
@@ -31,10 +43,14 @@ export interface TestFacts {
   stale: string[];
   /** What is known beyond the reports; undefined when there is nothing. */
   rebuilt: RebuiltFacts | undefined;
+  /** Sessions of pytest, in the order in which they began; empty where nothing tells of them. */
+  sessions: SessionFacts[];
   /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
   failedNames: string[];
   /** What is missing from the log of the test container, a line each. */
   logGaps: string[];
+  /** What is known of the tool that ran the tests; undefined where nobody asked. */
+  tool?: ToolFacts | undefined;
   junitGlobs: string[];
   resultsPath: string;
 }
@@ -47,11 +63,33 @@ export interface ReportFacts {
   failedRuns: number;
 }
 
+/** A session of pytest, after all later ones are known; as the notes of the helper or a report log tell it. */
+export interface SessionFacts {
+  /** In words that begin a sentence: `session 2 of pytest`. */
+  name: string;
+  /** Whether it came to its end by itself. */
+  isFinished: boolean;
+  /** pytest's exit status; undefined where nobody noted it. */
+  exit: number | undefined;
+  /** Whether any of its tests failed, or was running when it died. */
+  hadFailures: boolean;
+  /** Tests that failed in it, or were running when it died, and that passed in no later session of the same kind. */
+  unresolved: number;
+  /** Names of the first of them. */
+  unresolvedNames: string[];
+  /** Tests that it collected, and that neither it nor a later session of the same kind ended. */
+  notRun: number;
+  /** Whether later sessions of the same kind ran everything that it was to run, and all of that passed. */
+  isRepeated: boolean;
+}
+
 export interface MemoryFacts {
   /** Processes of the container that the node's kernel killed, as far as its log could be read. */
   kills: { process: string; usageBytes?: number; isNodeWide?: boolean }[];
-  /** The most that was in use at a moment at which somebody looked. */
+  /** The most that was in use at a moment at which somebody looked, without the page cache. */
   peakBytes?: number;
+  /** Of the container's cgroup. With 2 the runtime says OOMKilled of every kill for memory. */
+  cgroupVersion?: number;
 }
 
 export interface RebuiltFacts {
@@ -75,107 +113,292 @@ export interface TestVerdict {
 
 /** pytest's exit status for "no tests were collected": https://docs.pytest.org/en/stable/reference/exit-codes.html */
 const pytestNoTests = 5;
+const pytestTestsFailed = 1;
 /** 128 + SIGKILL. */
 const killedExitCode = 137;
 /** Memory in use this near to the limit makes a SIGKILL of unknown origin one that the kernel probably sent. */
 const nearLimit = 0.9;
 const namesTold = 3;
 
+/** The verdict of a run: of the first rule that applies, or green with warnings where none does. Pure. */
 export function decideVerdict(facts: TestFacts): TestVerdict {
   const counts = sumCounts(facts);
+  const shown = sumReports(facts.reports);
+  const judged: JudgedFacts = { ...facts, counts, shown, subject: `the ${nameSubject(facts)}` };
   const warnings = facts.stale.map((file) => `${file} was written before this run and is ignored`);
   if (facts.rebuilt !== undefined && facts.logGaps.length > 0 && facts.rebuilt.source.includes('verbose output'))
     warnings.push('the log is not complete: more tests may have finished than it tells');
-  const red = (kind: FailureKind, reason: string, hint: string): TestVerdict => ({
-    failure: { kind, reason: toOneLine(reason), hint: toOneLine(hint), evidence: evidenceOf(facts) },
-    warnings,
-    counts,
-  });
-  const { interruption, end } = facts;
-  const subject = `the ${nameSubject(facts)}`;
-  if (interruption !== null) return { failure: interrupt(interruption, facts, counts), warnings, counts };
-  if (end === undefined)
-    return red('internal', 'the run ended without a word on its tests', 'Please report it with the log.');
+  for (const { judge } of verdictRules) {
+    const found = judge(judged);
+    if (found !== undefined) return { failure: completeFailure(found, facts), warnings, counts };
+  }
+  return { failure: null, warnings: [...warnings, ...warnGreen(judged)], counts };
+}
 
-  const ended = `${subject} ended with ${describeExit(end)}`;
-  const memoryKill = judgeMemory(facts);
-  if (memoryKill === 'container')
+/** What a green run did not do as one would expect. */
+function warnGreen({ counts, shown, sessions }: JudgedFacts): string[] {
+  const warnings: string[] = [];
+  const unreported = counts.total - shown.total;
+  if (unreported > 0) warnings.push(`${unreported} tests finished that no report holds`);
+  if (counts.passed === 0) warnings.push(`all ${counts.skipped} tests were skipped`);
+  for (const session of sessions) {
+    if (session.exit === pytestNoTests) warnings.push(`${session.name} collected no test (exit code 5)`);
+    else if (session.isRepeated && session.exit !== 0 && session.exit !== pytestTestsFailed)
+      warnings.push(`${session.name} ${describeSessionEnd(session)}, and a later session passed all of its tests`);
+  }
+  return warnings;
+}
+
+/** Facts, with what follows from them. */
+interface JudgedFacts extends TestFacts {
+  /** Of the reports and of what was rebuilt beside them. */
+  counts: TestCounts;
+  /** Of the reports alone. */
+  shown: TestCounts;
+  subject: string;
+}
+
+/** A failure without the evidence that every failure gets, or a whole one. */
+type Red = Pick<Failure, 'kind' | 'reason' | 'hint'> & { evidence?: string[] };
+
+interface VerdictRule {
+  /** As docs/verdict.md has it. */
+  name: string;
+  /** The failure, or undefined where the rule does not apply. It may rely on all rules above it. */
+  judge: (facts: JudgedFacts) => Red | undefined;
+}
+
+/** From what is certain to what contradicts itself: the first that applies is the verdict, and without any the run is green. */
+export const verdictRules: readonly VerdictRule[] = [
+  { name: 'interrupted', judge: interrupt },
+  {
+    name: 'end unknown',
+    judge: ({ end }) =>
+      end === undefined
+        ? red('internal', 'the run ended without a word on its tests', 'Please report it with the log.')
+        : undefined,
+  },
+  { name: 'killed for memory', judge: judgeMemoryKill },
+  { name: 'unreadable report', judge: judgeUnreadable },
+  { name: 'no report', judge: judgeNoReport },
+  { name: 'counts without cases', judge: judgeLyingCounts },
+  { name: 'failed tests', judge: judgeFailedTests },
+  { name: 'failed session', judge: judgeFailedSession },
+  { name: 'session without an end', judge: judgeUnfinishedSession },
+  { name: 'session exit code', judge: judgeSessionExit },
+  { name: 'tests not run', judge: judgeNotRun },
+  { name: 'failed tests without a report', judge: judgeUnreportedFailures },
+  { name: 'no test', judge: judgeNoTest },
+  { name: 'exit code', judge: judgeExitCode },
+];
+
+function red(kind: FailureKind, reason: string, hint: string): Red {
+  return { kind, reason: toOneLine(reason), hint: toOneLine(hint) };
+}
+
+function completeFailure(one: Red, facts: TestFacts): Failure {
+  return { ...one, evidence: one.evidence ?? evidenceOf(facts) };
+}
+
+/** How the container ended, in words; the rule `end unknown` has passed. */
+function describeEnd({ subject, end, tool }: JudgedFacts): string {
+  if (end === undefined) return `nobody saw how ${subject} ended`;
+  const meaning = nameExitCode(end.exitCode, tool);
+  return `${subject} ended with ${describeExit(end)}${meaning === undefined ? '' : ` (${meaning})`}`;
+}
+
+function judgeMemoryKill(facts: JudgedFacts): Red | undefined {
+  const { subject, counts, end } = facts;
+  const kill = judgeMemory(facts);
+  if (kill === 'container')
     return red(
       'oom',
       `${subject} was ${killedForMemory(facts)}${tell(facts, counts)}`,
       'Raise memory, or find what the tests hold on to.',
     );
-  if (end.reason === 'StartError' || end.reason === 'ContainerCannotRun')
-    return red('start', `${subject} could not start: ${end.message ?? ended}`, 'Check command, args and the image.');
-  if (memoryKill === 'process') {
-    const failures = counts.failed + counts.errors;
-    const outcome =
-      failures > 0
-        ? `${countFailed(counts)}, probably for it: ${listNames(facts.failedNames)}`
-        : `no test failed (${counts.passed} passed), which is a contradiction`;
+  if (end?.reason === 'StartError' || end?.reason === 'ContainerCannotRun')
     return red(
-      'oom',
-      `a process of the tests was ${killedForMemory(facts)}, and ${subject} went on to ${describeExit(end)}; ${outcome}`,
-      'Raise memory, or find which child process the tests give too much to do.',
+      'start',
+      `${subject} could not start: ${end.message ?? describeEnd(facts)}`,
+      'Check command, args and the image.',
     );
-  }
-  if (facts.unreadable.length > 0) {
-    const [first] = facts.unreadable;
-    return red(
-      'report',
-      `${first!.file} cannot be read as a JUnit report: ${first!.reason}; ${ended}${tell(facts, counts)}`,
-      'The file is in junit/ as the tests wrote it; narrow the input junit if it is no report.',
-    );
-  }
-  if (facts.reports.length === 0) {
-    if (end.exitCode === pytestNoTests && counts.total === 0)
-      return red('no-tests', 'no test ran: pytest collected none (exit code 5)', noTestsHint);
-    const where = `${facts.junitGlobs.join(' ')} in ${facts.resultsPath}`;
-    const old = facts.stale.length > 0 ? `, only ${facts.stale.join(', ')} of an earlier run` : '';
-    return red(
-      'report',
-      `no JUnit report (${where})${old}, although ${ended}${tell(facts, counts)}`,
-      reportHint(facts),
-    );
-  }
-  const liar = facts.reports.find(({ claimedFailures, failedRuns }) => claimedFailures > failedRuns);
-  const shown = sumReports(facts.reports);
-  if (liar !== undefined && shown.failed + shown.errors === 0)
-    return red(
-      'report',
-      `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${ended}`,
-      'Whatever wrote the report lost the failed tests; its log may still name them.',
-    );
-  if (shown.failed + shown.errors > 0) {
-    const verb = `${countFailed(counts)}: ${listNames(facts.failedNames)}`;
-    if (end.exitCode === 0)
-      return red(
-        'test',
-        `${verb}; yet ${ended}, which is a contradiction`,
-        'Whatever runs the tests swallows their exit code; let it through.',
-      );
-    return red('test', verb, '');
-  }
-  if (facts.rebuilt !== undefined && facts.rebuilt.counts.failed + facts.rebuilt.counts.errors > 0)
-    return red(
-      'report',
-      `a session of the tests never came to its end and is in no report, although ${ended}${tell(facts, counts)}`,
-      'Something ended the test process before it wrote its report.',
-    );
-  if (counts.total === 0) return red('no-tests', `no test ran: the report is empty, and ${ended}`, noTestsHint);
-  if (shown.total === 0)
-    return red('report', `the report is empty, although ${ended}${tell(facts, counts)}`, reportHint(facts));
-  if (end.exitCode !== 0)
-    return red(
-      'test',
-      `${ended}, yet its report holds no failure (${counts.passed} passed, ${counts.skipped} skipped), which is a contradiction`,
-      hintForExit(facts),
-    );
-  const unreported = counts.total - shown.total;
-  if (unreported > 0) warnings.push(`${unreported} tests finished that no report holds`);
-  if (counts.passed === 0) warnings.push(`all ${counts.skipped} tests were skipped`);
-  return { failure: null, warnings, counts };
+  if (kill !== 'process' || end === undefined) return undefined;
+  const outcome =
+    counts.failed + counts.errors > 0
+      ? `${countFailed(counts)}, probably for it: ${listNames(facts.failedNames)}`
+      : `no test failed (${counts.passed} passed), which is a contradiction`;
+  return red(
+    'oom',
+    `a process of the tests was ${killedForMemory(facts)}, and ${subject} went on to ${describeExit(end)}; ${outcome}`,
+    'Raise memory, or find which child process the tests give too much to do.',
+  );
 }
+
+function judgeUnreadable(facts: JudgedFacts): Red | undefined {
+  const [first] = facts.unreadable;
+  if (first === undefined) return undefined;
+  return red(
+    'report',
+    `${first.file} cannot be read as a JUnit report: ${first.reason}; ${describeEnd(facts)}${tell(facts, facts.counts)}`,
+    'The file is in junit/ as the tests wrote it; narrow the input junit if it is no report.',
+  );
+}
+
+function judgeNoReport(facts: JudgedFacts): Red | undefined {
+  const { reports, end, counts, stale, tool, subject } = facts;
+  if (reports.length > 0) return undefined;
+  const exitCode = end?.exitCode ?? 0;
+  if (counts.total === 0 && saysNoTests(exitCode, tool?.tool))
+    return red('no-tests', `no test ran: ${tool?.tool} found none (exit code ${exitCode})`, noTestsHint);
+  if (wasTimeout(exitCode, tool))
+    return red('timeout', `timeout(1) ended ${subject} (exit code 124)${tell(facts, counts)}`, timeoutHint);
+  const where = `${facts.junitGlobs.join(' ')} in ${facts.resultsPath}`;
+  const old = stale.length > 0 ? `, only ${stale.join(', ')} of an earlier run` : '';
+  return red(
+    'report',
+    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${tellSaid(tool)}${tell(facts, counts)}${tellNearMisses(tool)}`,
+    reportHint(facts),
+  );
+}
+
+function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
+  const { reports, shown } = facts;
+  const liar = reports.find(({ claimedFailures, failedRuns }) => claimedFailures > failedRuns);
+  if (liar === undefined || shown.failed + shown.errors > 0) return undefined;
+  return red(
+    'report',
+    `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${describeEnd(facts)}`,
+    'Whatever wrote the report lost the failed tests; its log may still name them.',
+  );
+}
+
+function judgeFailedTests(facts: JudgedFacts): Red | undefined {
+  const { shown, counts, end } = facts;
+  if (shown.failed + shown.errors === 0) return undefined;
+  const failed = `${countFailed(counts)}: ${listNames(facts.failedNames)}`;
+  if (end?.exitCode !== 0) return red('test', failed, '');
+  return red('test', `${failed}; yet ${describeEnd(facts)}, which is a contradiction`, exitCodeHint);
+}
+
+/** Failures of a session that no report shows as such, and that no later session made good. */
+function judgeFailedSession(facts: JudgedFacts): Red | undefined {
+  const session = facts.sessions.find((one) => one.isFinished && one.unresolved > 0);
+  if (session === undefined) return undefined;
+  const { unresolved, unresolvedNames, name } = session;
+  const tests = unresolved === 1 ? '1 test' : `${unresolved} tests`;
+  return red(
+    'test',
+    `${tests} failed in ${name}, which no report shows: ${listNames(unresolvedNames)}; ${describeEnd(facts)}`,
+    `${exitCodeHint} ${reportPerSessionHint}`,
+  );
+}
+
+function judgeUnfinishedSession(facts: JudgedFacts): Red | undefined {
+  const session = facts.sessions.find((one) => !one.isFinished && !one.isRepeated);
+  if (session === undefined) return undefined;
+  return red(
+    'report',
+    `${session.name} never came to its end; ${describeEnd(facts)}${tell(facts, facts.counts)}`,
+    `Something ended pytest before it wrote its report, or it failed before it began. ${exitCodeHint}`,
+  );
+}
+
+function judgeSessionExit(facts: JudgedFacts): Red | undefined {
+  const session = facts.sessions.find(
+    (one) =>
+      one.isFinished &&
+      !one.isRepeated &&
+      one.exit !== 0 &&
+      one.exit !== pytestNoTests &&
+      // All of its failures passed in a later session: `pytest || pytest --lf`.
+      !(one.exit === pytestTestsFailed && one.hadFailures),
+  );
+  if (session === undefined) return undefined;
+  const kind = session.exit === pytestTestsFailed ? 'test' : 'report';
+  return red(
+    kind,
+    `${session.name} ${describeSessionEnd(session)}; ${describeEnd(facts)}${tell(facts, facts.counts)}`,
+    exitCodeHint,
+  );
+}
+
+function judgeNotRun(facts: JudgedFacts): Red | undefined {
+  const session = facts.sessions.find((one) => one.notRun > 0);
+  const notRun = session?.notRun ?? facts.rebuilt?.notRun ?? 0;
+  if (notRun === 0) return undefined;
+  const names = facts.rebuilt?.notRunNames ?? [];
+  const named = names.length === 0 ? '' : `: ${listNames(names)}`;
+  const where = session === undefined ? '' : ` by ${session.name}`;
+  return red(
+    'report',
+    `${notRun} ${notRun === 1 ? 'test was' : 'tests were'} collected${where} and never ran${named}; ${describeEnd(facts)}`,
+    'Something ended the session before its last test, as -x, --maxfail and pytest.exit do.',
+  );
+}
+
+function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
+  const { rebuilt, counts } = facts;
+  if (rebuilt === undefined || rebuilt.counts.failed + rebuilt.counts.errors === 0) return undefined;
+  return red(
+    'report',
+    `tests failed or were running that no report shows, although ${describeEnd(facts)}${tell(facts, counts)}`,
+    `Something ended the test process before it wrote its report. ${exitCodeHint}`,
+  );
+}
+
+function judgeNoTest(facts: JudgedFacts): Red | undefined {
+  const { counts, shown, tool, end } = facts;
+  const said = end?.exitCode === 0 ? '' : tellSaid(tool);
+  if (counts.total === 0)
+    return red(
+      'no-tests',
+      `no test ran: the report is empty, and ${describeEnd(facts)}${said}`,
+      (said === '' ? undefined : hintSaid(tool)) ?? noTestsHint,
+    );
+  if (shown.total > 0) return undefined;
+  return red('report', `the report is empty, although ${describeEnd(facts)}${tell(facts, counts)}`, reportHint(facts));
+}
+
+function judgeExitCode(facts: JudgedFacts): Red | undefined {
+  const { end, counts, tool, subject } = facts;
+  if (end?.exitCode === 0) return undefined;
+  const holds = `(${counts.passed} passed, ${counts.skipped} skipped)`;
+  if (wasTimeout(end?.exitCode ?? 0, tool))
+    return red(
+      'timeout',
+      `timeout(1) ended ${subject} (exit code 124); its report holds no failure ${holds}`,
+      timeoutHint,
+    );
+  const hint = hintSaid(tool);
+  if (hint !== undefined)
+    return red('test', `${describeEnd(facts)}, and its report holds no failure ${holds}${tellSaid(tool)}`, hint);
+  return red(
+    'test',
+    `${describeEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
+    hintForExit(facts),
+  );
+}
+
+const timeoutHint =
+  'Raise its limit, or leave timeout(1) out of the command: the input timeout ends tests that hang, and says which.';
+
+/** What pytest's exit status means: https://docs.pytest.org/en/stable/reference/exit-codes.html */
+const sessionExits: Readonly<Record<number, string>> = {
+  1: 'because tests failed or a plugin says so',
+  2: 'because it was interrupted or could not collect all tests',
+  3: 'because of an internal error',
+  4: 'because of a usage error',
+};
+
+function describeSessionEnd({ isFinished, exit }: SessionFacts): string {
+  if (!isFinished) return 'never came to its end';
+  if (exit === undefined) return 'ended, and nobody knows its exit code';
+  const why = sessionExits[exit];
+  return `ended with exit code ${exit}${why === undefined ? '' : ` ${why}`}`;
+}
+
+const exitCodeHint = 'Whatever runs the tests swallows their exit code; let it through, as with set -e in a shell.';
+const reportPerSessionHint = 'Let each session write a report of its own.';
 
 /** What ended the tests, in words that follow "this test was running when the run ended: ". */
 export function causeOfEnd(
@@ -214,7 +437,9 @@ function killedForMemory({ memoryLimit, memory }: Pick<TestFacts, 'memoryLimit' 
 }
 
 /** The failure that ended the run, with what is known of its tests. */
-function interrupt(interruption: Failure, facts: TestFacts, counts: TestCounts): Failure {
+function interrupt(facts: JudgedFacts): Failure | undefined {
+  const { interruption, counts } = facts;
+  if (interruption === null) return undefined;
   const kill =
     facts.memory.kills.length > 0 || facts.end?.reason === 'OOMKilled'
       ? `; before that a process was ${killedForMemory(facts)}`
@@ -255,17 +480,17 @@ function listNames(names: readonly string[]): string {
 const noTestsHint = 'Check the path of the tests, and any -k or -m that selects among them.';
 
 function reportHint(facts: TestFacts): string {
-  const exitCode = facts.end!.exitCode;
-  if (exitCode === 127 || exitCode === 126) return 'The command was not found in the image: check command and args.';
-  if (exitCode === killedExitCode) return hintForExit(facts);
-  return 'Let the tests write one, as with pytest --junitxml=/results/junit.xml, or set junit and results-path.';
+  const exitCode = facts.end?.exitCode ?? 0;
+  return exitCode === killedExitCode ? hintForExit(facts) : hintNoReport(exitCode, facts.tool, facts.resultsPath);
 }
 
 function hintForExit({ end, memory, memoryLimit }: TestFacts): string {
-  if (end!.exitCode !== killedExitCode)
+  if (end?.exitCode !== killedExitCode)
     return 'Something failed after the tests, such as a coverage threshold or a session fixture; the last lines of the log say what.';
   const limit = parseMemory(memoryLimit);
-  if (memory.peakBytes !== undefined && limit !== undefined && memory.peakBytes >= nearLimit * limit)
+  const isNear = memory.peakBytes !== undefined && limit !== undefined && memory.peakBytes >= nearLimit * limit;
+  // On cgroup v2 the runtime would have said so.
+  if (memory.peakBytes !== undefined && isNear && memory.cgroupVersion !== 2)
     return `Something sent SIGKILL; with ${formatMebibytes(memory.peakBytes)} of ${memoryLimit} in use it was probably the kernel, for memory.`;
   return 'Something sent SIGKILL, and nothing says that it was for memory; the last lines of the log may say what.';
 }
@@ -282,6 +507,7 @@ function describeExit(end: ContainerEnd): string {
 
 function evidenceOf(facts: TestFacts): string[] {
   const { end, rebuilt, memory } = facts;
+  const shown = sumReports(facts.reports);
   const subject = nameSubject(facts);
   const word = end?.reason === undefined ? '' : `, ${end.reason}`;
   return [
@@ -307,6 +533,7 @@ function evidenceOf(facts: TestFacts): string[] {
           ...describeNotRun(rebuilt),
         ]),
     ...facts.logGaps,
+    ...(facts.interruption === null && shown.failed + shown.errors === 0 ? showLog(facts.tool) : []),
   ];
 }
 

@@ -1,0 +1,121 @@
+/** What is looked for when secrets are masked: their texts, their base64 and their hexadecimal dumps, as trees of bytes. */
+
+/** Shorter values occur by chance in every log; they are refused as secrets. */
+export const shortestSecret = 4;
+/** A line of a secret that is shorter (a lone brace, a word) occurs everywhere; it is masked only where the whole secret stands. */
+const shortestLine = 8;
+/** So much of the base64 of a value within a longer one is still its own, whatever stands before it. */
+const shortestBase64 = 8;
+/** The frame of a key tells nothing, and every other key has it too. */
+const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
+
+/** How the bytes of a pattern are written. */
+export type PatternKind = 'text' | 'base64' | 'hex';
+export const patternKinds: readonly PatternKind[] = ['text', 'base64', 'hex'];
+
+/**
+ * A tree for each kind of pattern, whose root has the number that the kind has in `patternKinds`. Nodes are numbered; bytes
+ * are compared as the kind folds them: letters of hexadecimal digits come in both cases, and base64 for addresses has two
+ * other signs.
+ */
+export class PatternTree {
+  readonly #children = new Map<number, number>();
+  readonly #kindOfNode: number[] = [];
+  readonly #isEnd: boolean[] = [];
+  readonly #fold = patternKinds.map(foldOf);
+
+  constructor(values: readonly string[]) {
+    for (const i of patternKinds.keys()) this.#addNode(i);
+    for (const value of values) for (const { kind, bytes } of patternsOf(value)) this.#add(kind, bytes);
+  }
+
+  /** How many nodes there are: their numbers lie below. */
+  get size(): number {
+    return this.#kindOfNode.length;
+  }
+
+  /** The node behind one more byte, or -1 where no pattern goes on with it. */
+  step(node: number, byte: number): number {
+    return this.#children.get(node * 256 + this.#fold[this.#kindOfNode[node]!]![byte]!) ?? -1;
+  }
+
+  /** The kind of patterns that a node belongs to, as its place in `patternKinds`. */
+  kindOf(node: number): number {
+    return this.#kindOfNode[node]!;
+  }
+
+  /** Whether a pattern ends with this node. */
+  endsAt(node: number): boolean {
+    return this.#isEnd[node]!;
+  }
+
+  #addNode(kind: number): number {
+    this.#kindOfNode.push(kind);
+    this.#isEnd.push(false);
+    return this.#kindOfNode.length - 1;
+  }
+
+  #add(kind: PatternKind, bytes: Uint8Array): void {
+    const root = patternKinds.indexOf(kind);
+    let node = root;
+    for (const byte of bytes) {
+      let next = this.step(node, byte);
+      if (next === -1) {
+        next = this.#addNode(root);
+        this.#children.set(node * 256 + this.#fold[root]![byte]!, next);
+      }
+      node = next;
+    }
+    this.#isEnd[node] = true;
+  }
+}
+
+/** For each byte, the one that stands for it in the patterns of a kind. */
+function foldOf(kind: PatternKind): Uint8Array {
+  const fold = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  if (kind === 'hex') for (let byte = 0x41; byte <= 0x46; byte++) fold[byte] = byte | 0x20;
+  if (kind === 'base64') {
+    fold[0x2d] = 0x2b;
+    fold[0x5f] = 0x2f;
+  }
+  return fold;
+}
+
+function patternsOf(value: string): { kind: PatternKind; bytes: Uint8Array }[] {
+  return partsOf(value).flatMap((part) => {
+    const bytes = Buffer.from(part);
+    return [
+      { kind: 'text' as const, bytes },
+      { kind: 'hex' as const, bytes: Buffer.from(bytes.toString('hex')) },
+      ...base64Of(bytes).map((text) => ({ kind: 'base64' as const, bytes: Buffer.from(text) })),
+    ];
+  });
+}
+
+/** What of a secret is looked for: all of it, without the white space around it, and each line that is long enough. */
+export function partsOf(value: string): string[] {
+  if (value.length < shortestSecret) return [];
+  const parts = new Set([value]);
+  const trimmed = value.trim();
+  if (trimmed.length >= shortestSecret) parts.add(trimmed);
+  const lines = trimmed.split(/\r?\n/).map((line) => line.trim());
+  if (lines.length > 1) {
+    // As the systems write it that end lines in another way.
+    for (const one of [value, trimmed]) parts.add(one.replaceAll('\r\n', '\n')).add(one.replace(/\r?\n/g, '\r\n'));
+    for (const line of lines) if (line.length >= shortestLine && !keyFrame.test(line)) parts.add(line);
+  }
+  return [...parts];
+}
+
+/** The base64 of bytes, and what they leave in the base64 of a longer text that holds them, at each of three places. */
+export function base64Of(bytes: Buffer): string[] {
+  const whole = bytes.toString('base64');
+  const forms = [whole, whole.replace(/={1,2}$/, '')];
+  for (const before of [0, 1, 2]) {
+    const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
+    // Characters that also hold bits of what stands before or after are not the value's own.
+    const own = shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
+    if (own.length >= shortestBase64) forms.push(own);
+  }
+  return forms;
+}

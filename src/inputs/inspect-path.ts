@@ -1,0 +1,120 @@
+/** What lies at a path that an input names, whatever the file system says of it: nothing here throws. */
+import { accessSync, constants, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import path from 'node:path';
+import { explainFileError } from '../core/disk-trouble.ts';
+
+/** What a path leads to, links followed. `problem` says in plain words why nobody can tell, or why it is of no use. */
+export type Inspected = 'file' | 'directory' | 'absent' | { problem: string };
+
+/**
+ * Looks at a path, and whether this process may read what is there.
+ * @param full absolute.
+ */
+export function inspectPath(full: string): Inspected {
+  let stats: Stats | undefined;
+  try {
+    stats = statSync(full, { throwIfNoEntry: false });
+  } catch (error) {
+    return { problem: `may not be accessed: ${explainAt(full, error)}` };
+  }
+  if (stats === undefined) return 'absent';
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : undefined;
+  if (kind === undefined) return { problem: 'is neither a file nor a directory' };
+  try {
+    accessSync(full, kind === 'file' ? constants.R_OK : constants.R_OK | constants.X_OK);
+  } catch (error) {
+    return { problem: `may not be read: ${explainAt(full, error)}` };
+  }
+  return kind;
+}
+
+/** What is wrong with a path that must lead to something; undefined when nothing is. */
+export function explainPath(full: string, wanted: 'file' | 'directory' | 'any'): string | undefined {
+  const found = inspectPath(full);
+  if (found === 'absent') return `does not exist (looked for ${full})`;
+  if (typeof found === 'object') return found.problem;
+  return wanted === 'any' || wanted === found ? undefined : `is not a ${wanted}`;
+}
+
+/** The text of a file that an input names, or what is wrong with it, in the words of {@link explainPath}. */
+export function readInputFile(
+  full: string,
+): { text: string; problem?: undefined } | { text?: undefined; problem: string } {
+  const problem = explainPath(full, 'file');
+  if (problem !== undefined) return { problem };
+  try {
+    return { text: readFileSync(full, 'utf8') };
+  } catch (error) {
+    return { problem: `may not be read: ${explainAt(full, error)}` };
+  }
+}
+
+/** The names in a directory, or what is wrong with it. */
+export function listInputDirectory(
+  full: string,
+): { names: string[]; problem?: undefined } | { names?: undefined; problem: string } {
+  try {
+    return { names: readdirSync(full) };
+  } catch (error) {
+    return { problem: `may not be read: ${explainAt(full, error)}` };
+  }
+}
+
+/** Why nothing can be written at a path, which need not be there yet; undefined when it can. */
+export function explainUnwritable(full: string): string | undefined {
+  for (let here = full; ; here = path.dirname(here)) {
+    try {
+      accessSync(here, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      if (isOwn(here)) return undefined;
+      const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!isAbsent || here === path.dirname(here)) return `may not be written: ${explainAt(here, error)}`;
+    }
+  }
+}
+
+/** Whose owner may give himself every right. */
+function isOwn(full: string): boolean {
+  try {
+    return statSync(full).uid === process.getuid?.();
+  } catch {
+    return false;
+  }
+}
+
+/** Where a path leads with all links followed, as far as it is there; undefined when nobody can tell. */
+export function followLinks(full: string): string | undefined {
+  const missing: string[] = [];
+  for (let here = full; ; here = path.dirname(here)) {
+    try {
+      return path.join(realpathSync(here), ...missing);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || here === path.dirname(here)) return undefined;
+      missing.unshift(path.basename(here));
+    }
+  }
+}
+
+/** With a permission, who lacks it and at which part of the path. */
+function explainAt(full: string, error: unknown): string {
+  const said = explainFileError(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code !== 'EACCES' && code !== 'EPERM') return said;
+  const who = process.getuid === undefined ? '' : ` for user ${process.getuid()}`;
+  return `${said} at ${firstDenied(full)}${who}`;
+}
+
+/** The first directory on the way that this process may not pass, or the path itself. */
+function firstDenied(full: string): string {
+  const parts = full.split(path.sep);
+  for (let i = 1; i < parts.length; i++) {
+    const parent = parts.slice(0, i).join(path.sep) || path.sep;
+    try {
+      accessSync(parent, constants.X_OK);
+    } catch {
+      return parent;
+    }
+  }
+  return full;
+}
