@@ -1,7 +1,7 @@
 /** The dockers on which images are tried: this machine's own, and on the lab's machines one of today with either image store. */
 import { execFileSync, type StdioOptions } from 'node:child_process';
-import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 
 export interface TestDocker {
@@ -50,6 +50,21 @@ const own: TestDocker = {
 export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 export const newDockers = isLab ? [docker28('classic'), docker28('containerd')] : [];
 export const dockers = [own, ...newDockers];
+
+/** One line: what this docker is, and who uses it. */
+export function describeDocker(env: NodeJS.ProcessEnv): string {
+  const format =
+    'docker {{.ServerVersion}}, store {{.Driver}}{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}} ({{index . 1}}){{end}}{{end}}, cgroup v{{.CgroupVersion}}';
+  const said = execFileSync('docker', ['info', '--format', format], { encoding: 'utf8', env }).trim();
+  return `${said}, as ${userInfo().username} (uid ${userInfo().uid})`;
+}
+
+/** Notes for the end of `make test` that tests ran on a docker beside this machine's own. */
+export function noteDocker(docker: TestDocker): void {
+  const file = process.env.FLOE_TEST_DOCKERS;
+  if (file !== undefined && docker.prefix.length > 0)
+    appendFileSync(file, `images: ${describeDocker({ ...process.env, ...docker.env })}\n`);
+}
 
 /** Runs docker, or another program, as a user of this docker; returns what it printed. */
 export function runWith(docker: TestDocker, command: string[], input?: Buffer): string {

@@ -24,7 +24,7 @@ afterAll(() => {
   rmSync(outside, { recursive: true });
 });
 
-function runInContainer(network: string): { status: number | null; output: string } {
+function runInContainer(on: string): { status: number | null; output: string } {
   const tools = ['node', 'docker', 'kind', 'helm', 'kubectl'].map((tool) => {
     const found = realpathSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim());
     return `${found}:/usr/local/bin/${tool}:ro`;
@@ -36,15 +36,14 @@ function runInContainer(network: string): { status: number | null; output: strin
   const script = `echo '<testsuite tests="1"><testcase name="one"/></testsuite>' > /results/junit.xml`;
   const run = ['run', '--profile', 'none', '--image', testImage, '--command', JSON.stringify(['sh', '-c', script])];
   run.push('--collector-image', image);
-  const args = ['--rm', '--network', network, '--workdir', workspace, '--env', `TMPDIR=${workspace}/tmp`];
-  const called = spawnSync(
-    'docker',
-    [
-      ...['run', ...args, ...volumes.flatMap((volume) => ['--volume', volume]), image],
-      ...['node', '/app/dist/cli.js', ...run, ...nodeImageFlags, '--results-dir', `${workspace}/out`],
-    ],
-    { encoding: 'utf8', timeout: 9 * 60_000, maxBuffer: 64 * 1024 * 1024 },
-  );
+  const args = ['--rm', '--network', on, '--workdir', workspace, '--env', `TMPDIR=${workspace}/tmp`];
+  const mounts = volumes.flatMap((volume) => ['--volume', volume]);
+  const command = ['node', '/app/dist/cli.js', ...run, ...nodeImageFlags, '--results-dir', `${workspace}/out`];
+  const called = spawnSync('docker', ['run', ...args, ...mounts, image, ...command], {
+    encoding: 'utf8',
+    timeout: 9 * 60_000,
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return { status: called.status, output: called.stdout + called.stderr };
 }
 

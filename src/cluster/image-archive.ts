@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { text as readText } from 'node:stream/consumers';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
@@ -60,7 +60,7 @@ export async function listPlatforms(archive: Readable): Promise<string[]> {
     for await (const entry of unpack) {
       const { size = 0 } = entry.header;
       const isConfig = entry.header.type === 'file' && size > 0 && size <= maxConfigBytes;
-      const platform = isConfig ? platformOf(await text(entry)) : undefined;
+      const platform = isConfig ? platformOf(await readText(entry)) : undefined;
       if (platform !== undefined) platforms.add(platform);
       entry.resume();
     }
@@ -75,7 +75,9 @@ function platformOf(content: string): string | undefined {
   try {
     const config = JSON.parse(content) as { os?: unknown; architecture?: unknown; rootfs?: unknown };
     const isConfig = typeof config.architecture === 'string' && config.rootfs !== undefined;
-    return isConfig && config.architecture !== 'unknown' ? `${String(config.os)}/${String(config.architecture)}` : undefined;
+    return isConfig && config.architecture !== 'unknown'
+      ? `${String(config.os)}/${String(config.architecture)}`
+      : undefined;
   } catch {
     return undefined;
   }
