@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestCase } from '../../src/core/outcome.ts';
+import { SecretMask } from '../../src/core/secret-mask.ts';
 import { rebuildRun } from '../../src/reconstruct/rebuild-run.ts';
 import { closeRebuilt } from '../../src/reconstruct/rebuilt-tests.ts';
 import { readCommand } from '../../src/reconstruct/tool-command.ts';
@@ -10,6 +11,7 @@ import { readToolLog } from '../../src/reconstruct/tool-log.ts';
 import { nameFailedTests } from '../../src/report/tell-tests.ts';
 import { collectResults } from '../../src/results/collect-results.ts';
 import { findNearMisses } from '../../src/results/near-misses.ts';
+import { takeFiles } from '../../src/results/take-files.ts';
 import { causeOfEnd, decideVerdict, type TestVerdict } from '../../src/verdict/decide-verdict.ts';
 
 /** Where recordings lie, each in a directory of its own. */
@@ -49,7 +51,10 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
       ...['json', 'tap'].filter((one) => files.some((file) => file.endsWith(`.${one}`))).map((one) => `**/*.${one}`),
     ];
     const limits = { totalBytes: 2 ** 30, files: 1000 };
-    const results = await collectResults({ writtenDir, junitDir, junitGlobs, notBefore: 0, exitCode, limits, signal });
+    const mask = new SecretMask([]);
+    const taken = await takeFiles({ directory: writtenDir, root, mask, limits, isFenced: true, signal });
+    const sorting = { taken, takenDir: writtenDir, junitDir, junitGlobs };
+    const results = await collectResults({ ...sorting, notBefore: 0, exitCode, signal });
     const { reports, unreadable, stale } = results;
     const logFile = path.join(from, 'log.txt');
     const { rebuilt, sessions } = await rebuildRun({

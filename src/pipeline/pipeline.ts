@@ -3,7 +3,6 @@
  *
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportClusterLogs, type KindCluster } from '../cluster/create-cluster.ts';
 import { renderKindConfig } from '../cluster/kind-config.ts';
@@ -17,6 +16,7 @@ import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import type { Door } from '../core/door.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { writeOwnFile } from '../core/write-own-file.ts';
 import { UsageMeter } from '../diagnose/measure-usage.ts';
 import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { SystemWatch } from '../diagnose/system-watch.ts';
@@ -62,6 +62,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
   const run = new Run(options);
   const taken = await takeResultsDir(run.dir, options.inputs.tier);
   if (!taken.ok) return refuseRun(run, taken.failure);
+  for (const trouble of taken.value) run.warn(trouble);
   try {
     const standing = options.kept?.content.standing?.cluster ?? options.cluster;
     const isOnlyPlatform = options.isOnlyPlatform ?? false;
@@ -137,7 +138,7 @@ async function checkNewCluster(run: Run, standing: ReadyCluster | undefined): Pr
 async function leavePlatform(run: Run): Promise<RunEnd> {
   run.closing.abort();
   const end = describeUntested(run);
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
+  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict));
   return end;
 }
 
@@ -145,7 +146,7 @@ async function provideToolsAndChart(
   run: Run,
   standing: ReadyCluster | undefined,
 ): Promise<Result<Tools & { chart: Chart | undefined }>> {
-  const tools = await provideTools(run.inputs, run.voice);
+  const tools = await provideTools(run.inputs, { ...run.voice, directory: run.workDir });
   if (!tools.ok) return tools;
   const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
   return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
@@ -164,7 +165,7 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
+  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
     run.warn(messageOf(error)),
   );
   return end;
