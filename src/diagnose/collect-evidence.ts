@@ -84,15 +84,16 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         if (!Array.isArray(found)) throw found;
         const objects = found.flat().filter((one) => name === 'nodes' || isSince(one, options.since));
         lists.set(name, objects);
-        const text = dump(redactObject(objects), { noRefs: true });
-        await writeFile(file, options.mask.maskText(text));
+        const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
+        await writeFile(file, text);
         if (found.some((one) => one.length >= maxObjects))
           evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
     ),
   );
-  const pods = (lists.get('pods') ?? []) as Pod[];
-  const events = (lists.get('events') ?? []) as ClusterEvent[];
+  // What the report tells of them is as free of secrets as the files are.
+  const pods = redactObject((lists.get('pods') ?? []) as Pod[]);
+  const events = redactObject((lists.get('events') ?? []) as ClusterEvent[]);
   evidence.pods = derivePodTimeline(pods, events);
   evidence.events = events.map(toReported).sort((a, b) => a.at.localeCompare(b.at));
   const wanted = pods
@@ -143,7 +144,10 @@ async function readLastLines(file: string): Promise<string[]> {
     const { size } = await handle.stat();
     const length = Math.min(size, tailBytes);
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8').replace(/\n$/, '').split('\n').slice(-tailLines);
+    const lines = buffer.toString('utf8').replace(/\n$/, '').split('\n');
+    // Where a line is cut, a secret may be, too.
+    if (size > length && lines.length > 1) lines.shift();
+    return lines.slice(-tailLines);
   } finally {
     await handle.close();
   }

@@ -392,8 +392,8 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
-    // The collector has nothing to say.
     mask: run.mask,
+    // The collector has nothing to say.
     alreadyLogged: [
       ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
       `${run.end?.pod.metadata.name}/${collectorName}`,
