@@ -12,11 +12,13 @@ import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { outcomeOf, type Verdict } from '../src/core/outcome.ts';
+import { SecretMask } from '../src/core/secret-mask.ts';
 import { writeJUnit } from '../src/junit/write-junit.ts';
 import { keepYoungGenerationSmall } from '../src/pipeline/begin-run.ts';
 import { writeReport } from '../src/report/write-report.ts';
 import { collectResults } from '../src/results/collect-results.ts';
 import { layoutResults } from '../src/results/results-dir.ts';
+import { takeFiles } from '../src/results/take-files.ts';
 import { decideVerdict } from '../src/verdict/decide-verdict.ts';
 
 const maxRatio = 1.5;
@@ -155,13 +157,22 @@ async function measure(root: string): Promise<Measured> {
   const start = performance.now();
   const dir = layoutResults(root);
   await stat(dir.results);
+  const signal = new AbortController().signal;
+  const taken = await takeFiles({
+    directory: dir.results,
+    root,
+    mask: new SecretMask([]),
+    limits: { totalBytes: Number.POSITIVE_INFINITY, files: 1000 },
+    isFenced: true,
+    signal,
+  });
   const collected = await collectResults({
-    writtenDir: dir.results,
+    taken,
+    takenDir: dir.results,
     junitDir: dir.junit,
     junitGlobs: ['**/*.xml'],
     notBefore: 0,
-    limits: { totalBytes: Number.POSITIVE_INFINITY, files: 1000 },
-    signal: new AbortController().signal,
+    signal,
   });
   const tests = collected.reports.flatMap((report) => report.cases);
   const { failure, counts } = decideVerdict({

@@ -329,12 +329,12 @@ describe('the action', () => {
       greeting: readFileSync(path.join(directory, 'legs', name, 'junit.xml'), 'utf8').match(/of_\w+/)?.[0],
     }));
     // The matrix is the caller's: the jobs of a called workflow have none, and it is the artifacts' names that tell products apart.
-    const leg = (job: string) => ({ job, attempt: 1, matrix: '', legs: 1, step: undefined });
+    const leg = (job: string, name: string) => ({ job, attempt: 1, matrix: '', legs: 1, step: undefined, name });
     const tier = (product: string, job: string, cluster: string | undefined) => ({
       name: `k8s-test-${product}-${job}-attempt1`,
       outcome: 'passed',
       cluster,
-      leg: leg(job),
+      leg: leg(job, product),
       greeting: `of_${product}`,
     });
     expect(told.filter(({ name }) => !name.includes('-report-'))).toEqual([

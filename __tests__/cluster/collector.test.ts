@@ -16,7 +16,7 @@ const collector = { 'collector-image': sharedImage };
 const rich = `cd /results && mkdir -p 'a/b c' && head -c 60000000 /dev/urandom > a/blob && sha256sum < a/blob > a/blob.sha256
 umask 077; printf x > 'a/b c/new
 line'; printf y > 'a/colon:"*?'; : > empty
-ln -s /etc/passwd leak.xml; ln -s / root; mkfifo pipe
+ln -s /etc/passwd leak.txt; ln -s / root; mkfifo pipe
 for i in $(seq 1 300); do echo $i > file-$i; done
 `;
 
@@ -28,7 +28,7 @@ function expectRich(results: string, warnings: string[]): void {
   expect(readFileSync(path.join(results, 'a/b c/new\nline'), 'utf8')).toBe('x');
   expect(readFileSync(path.join(results, 'a/colon:"*?'), 'utf8')).toBe('y');
   expect(readFileSync(path.join(results, 'file-300'), 'utf8')).toBe('300\n');
-  for (const name of ['leak.xml', 'root', 'pipe', '.k8s-test-incoming'])
+  for (const name of ['leak.txt', 'root', 'pipe', '.k8s-test-incoming'])
     expect(existsSync(path.join(results, name))).toBe(false);
   expect(warnings).toContainEqual(expect.stringMatching(/^3 links or special files/));
 }

@@ -84,6 +84,40 @@ describe('fault 1: how tests can end', () => {
   });
 });
 
+describe('several pytest sessions in one shell', () => {
+  const files = (script: string): string => `set -e
+mkdir -p /tmp/sessions/a /tmp/sessions/b; cd /tmp/sessions
+printf 'def test_a(): pass\\n' > a/test_a.py
+printf 'import os\\ndef test_b():\\n  seen = os.path.exists("/tmp/seen")\\n  open("/tmp/seen", "w").close()\\n  assert seen\\n' > b/test_b.py
+set +e
+${script}`;
+
+  test('fail the run when a test fails in a session whose exit code the shell swallows', async () => {
+    const run = await runOnSharedCluster({
+      script: files('pytest a --junitxml=/results/junit.xml; pytest b; echo uploading'),
+    });
+    expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { total: 2, failed: 1 } });
+    expect(run.onDisk.failure?.reason).toContain('1 test failed in session 2 of pytest, which no report shows: test_b');
+    expect(readFileSync(run.dir.junitXml, 'utf8')).toContain('test_b');
+  });
+
+  test('fail the run when one of them never ends', async () => {
+    const run = await runOnSharedCluster({
+      script: files(
+        'printf "import os\\nos.kill(os.getpid(), 11)\\n" > b/test_b.py; pytest a --junitxml=/results/junit.xml; pytest b; true',
+      ),
+    });
+    expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
+    expect(run.onDisk.failure?.reason).toContain('session 2 of pytest never came to its end');
+  });
+
+  test('pass when pytest --lf passes what failed, which is a flaky test', async () => {
+    const flags = '-o cache_dir=/tmp/cache --junitxml=/results/junit.xml';
+    const run = await runOnSharedCluster({ script: files(`pytest ${flags} || pytest --lf ${flags}`) });
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 2, passed: 2, flaky: 1 } });
+  });
+});
+
 describe('a test container that is not root', () => {
   test('has its results read, moved and deleted by the runner', async () => {
     const run = await runOnSharedCluster({

@@ -46,7 +46,7 @@ async function annotationsAfter(report: ReportInput): Promise<string[]> {
   } as const;
   try {
     await publish(
-      { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true },
+      { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true, isMasked: true },
       inputs,
       'abcd',
       new ActionDoor(),

@@ -11,6 +11,7 @@ import {
   type TestVerdict,
   verdictRules,
 } from '../../src/verdict/decide-verdict.ts';
+import type { ToolFacts } from '../../src/verdict/explain-exit.ts';
 
 const counts = (some: Partial<TestCounts>): TestCounts => {
   const all = { ...noTests, ...some };
@@ -59,6 +60,9 @@ const session = (some: Partial<SessionFacts> = {}): SessionFacts => ({
   notRun: 0,
   isRepeated: false,
   ...some,
+});
+const toldBy = (some: Partial<ToolFacts>): { tool: ToolFacts } => ({
+  tool: { tool: undefined, hasTimeout: false, said: [], reportsElsewhere: [], nearMisses: [], lastLines: [], ...some },
 });
 const interrupted = (kind: Failure['kind'], reason: string): { interruption: Failure } => ({
   interruption: { kind, reason, hint: 'as it was', evidence: ['as it was'] },
@@ -129,7 +133,63 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'report',
     'junit.xml claims 1 failures and errors in its counts, but none of its cases shows one, which is a contradiction; the test container ended with exit code 1',
   ],
-  ['pytest without tests', facts(5), 'no-tests', 'no test ran: pytest collected none (exit code 5)'],
+  [
+    'pytest without tests',
+    facts(5, toldBy({ tool: 'pytest' })),
+    'no-tests',
+    'no test ran: pytest found none (exit code 5)',
+  ],
+  [
+    'five failed tests of mocha, which counts them in its exit code, without a report',
+    facts(5, toldBy({ tool: 'mocha' })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 5 (mocha: 5 failed tests)',
+  ],
+  [
+    'an exit code of 5 of nobody knows what',
+    facts(5),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 5',
+  ],
+  [
+    'an option that pytest does not know',
+    facts(4, toldBy({ tool: 'pytest', said: ['unrecognized arguments: --no-such-option'] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 4 (pytest: a usage error): unrecognized arguments: --no-such-option',
+  ],
+  [
+    'a suite that jest could not import, beside one that passed',
+    facts(1, {
+      ...report({ passed: 1 }),
+      ...toldBy({ tool: 'jest', said: ["Test suite failed to run: t/k.test.js: Cannot find module './missing'"] }),
+    }),
+    'test',
+    "the test container ended with exit code 1, and its report holds no failure (1 passed, 0 skipped): Test suite failed to run: t/k.test.js: Cannot find module './missing'",
+  ],
+  [
+    'a time that timeout(1) ended, without a report',
+    facts(124, toldBy({ tool: 'pytest', hasTimeout: true })),
+    'timeout',
+    'timeout(1) ended the test container (exit code 124)',
+  ],
+  [
+    'an exit code of 124 whose command nobody knows',
+    facts(124),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 124 (what timeout(1) ends with when its time is up)',
+  ],
+  [
+    'a report that pytest wrote elsewhere',
+    facts(0, toldBy({ tool: 'pytest', reportsElsewhere: ['/app/report.xml'] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 0; the tests wrote /app/report.xml',
+  ],
+  [
+    'a TRX report that the input junit does not name',
+    facts(0, toldBy({ nearMisses: [{ file: 'TestResults.trx', what: 'a TRX report of .NET', isReadable: true }] })),
+    'report',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 0; there is TestResults.trx, a TRX report of .NET',
+  ],
   [
     'an empty report',
     facts(0, report({})),
@@ -233,7 +293,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'exit code 127 without a report',
     facts(127),
     'report',
-    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 127',
+    'no JUnit report (**/*.xml in /results), although the test container ended with exit code 127 (the command was not found)',
   ],
   ['a time-out of which nothing is known', facts(137, interrupted('timeout', known)), 'timeout', known],
   [
@@ -557,5 +617,53 @@ describe('every combination of facts', () => {
 
   test.each(properties.map(({ name }) => name))('%s', (name) => {
     expect(against.get(name)).toBeUndefined();
+  });
+});
+
+describe('a hint fits', () => {
+  const hintOf = (given: TestFacts) => decideVerdict(given).failure?.hint ?? '';
+
+  test.each([
+    ['pytest', 'pytest --junitxml=/out/junit.xml'],
+    ['jest', 'JEST_JUNIT_OUTPUT_DIR=/out'],
+    ['mocha', 'mocha --reporter xunit --reporter-options output=/out/junit.xml'],
+    ['node --test', '--test-reporter-destination=/out/junit.xml'],
+    ['go test', 'gotestsum --junitfile /out/junit.xml'],
+    ['playwright', 'PLAYWRIGHT_JUNIT_OUTPUT_FILE=/out/junit.xml'],
+    [undefined, 'pytest --junitxml=/out/junit.xml'],
+  ])('the tool that ran the tests: how %s writes a report', (tool, way) => {
+    expect(hintOf(facts(1, { ...toldBy({ tool }), resultsPath: '/out' }))).toContain(way);
+  });
+
+  test('a pytest that was given --junitxml and did not start: it does not ask for what is given', () => {
+    const hint = hintOf(facts(4, toldBy({ tool: 'pytest', said: ['unrecognized arguments: --no-such-option'] })));
+    expect(hint).not.toContain('--junitxml');
+    expect(hint).toContain('look at what the tool says');
+  });
+
+  test('a suite that could not be imported: it does not speak of coverage', () => {
+    const said = ["Test suite failed to run: t/k.test.js: Cannot find module './missing'"];
+    const hint = hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ tool: 'jest', said }) }));
+    expect(hint).toContain('could not be loaded');
+    expect(hint).not.toContain('coverage');
+  });
+
+  test('coverage below its threshold: it speaks of coverage', () => {
+    const said = ['Coverage for functions (50%) does not meet "global" threshold (90%)'];
+    expect(hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ said }) }))).toContain('threshold');
+  });
+
+  test('a report elsewhere or in another format: where the inputs have to point', () => {
+    expect(hintOf(facts(0, toldBy({ reportsElsewhere: ['/app/report.xml'] })))).toContain('set results-path');
+    const near = { file: 'a/TestResults.trx', what: 'a TRX report of .NET', isReadable: true };
+    expect(hintOf(facts(1, toldBy({ nearMisses: [near] })))).toContain("junit: '**/*.trx'");
+  });
+
+  test('and the proof of such a run holds the end of the log, which nothing else shows', () => {
+    const lastLines = ['collecting ...', 'ERROR: file or directory not found: tests/e2e'];
+    const { failure } = decideVerdict(facts(4, toldBy({ tool: 'pytest', lastLines })));
+    expect(failure?.evidence.at(-1)).toBe(`the log ends with:\n${lastLines.join('\n')}`);
+    const failed = decideVerdict(facts(1, { ...report({ failed: 1 }), ...toldBy({ lastLines }) })).failure;
+    expect(failed?.evidence.join()).not.toContain('the log ends with');
   });
 });

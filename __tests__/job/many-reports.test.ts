@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SecretMask } from '../../src/core/secret-mask.ts';
 import { startTotals } from '../../src/junit/junit-report.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
 import { collectResults } from '../../src/results/collect-results.ts';
+import { takeFiles } from '../../src/results/take-files.ts';
 
 const limits = {
   keptCases: 50,
@@ -78,13 +80,23 @@ test('many reports with many warnings become one line more than is kept', async 
   const old = path.join(directory, 'written', 'a-stale.xml');
   await writeFile(old, report('stale'));
   await utimes(old, 1, 1);
+  const takenDir = path.join(directory, 'written');
+  const signal = new AbortController().signal;
+  const taken = await takeFiles({
+    directory: takenDir,
+    root: directory,
+    mask: new SecretMask([]),
+    limits: { totalBytes: 1e9, files: 1e6 },
+    isFenced: true,
+    signal,
+  });
   const results = await collectResults({
-    writtenDir: path.join(directory, 'written'),
+    taken,
+    takenDir,
     junitDir: path.join(directory, 'junit'),
     junitGlobs: ['**/*.xml'],
     notBefore: 1_000_000,
-    limits: { totalBytes: 1e9, files: 1e6 },
-    signal: new AbortController().signal,
+    signal,
   });
   expect(results.stale).toEqual(['a-stale.xml']);
   expect(results.reports.reduce((sum, { counts }) => sum + counts.total, 0)).toBe(300 * 40);

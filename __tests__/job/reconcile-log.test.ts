@@ -2,20 +2,28 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SecretMask } from '../../src/core/secret-mask.ts';
 import { reconcileLog } from '../../src/logs/reconcile-log.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'reconcile-'));
 let count = 0;
 
 /** Reconciles a file of this content (undefined: there is none) with a node that hands out these chunks. */
-async function reconcile(ours: string | undefined, chunks: string[], trouble = '', notice = '') {
+async function reconcile(
+  ours: string | undefined,
+  chunks: string[],
+  trouble = '',
+  notice = '',
+  { secrets = [], logBytes }: { secrets?: string[]; logBytes?: number } = {},
+) {
   count += 1;
   const file = path.join(directory, `${count}.log`);
   if (ours !== undefined) writeFileSync(file, ours + notice);
-  const end = await reconcileLog(file, ours?.length ?? 0, async (onChunk) => {
+  const read = async (onChunk: (chunk: Buffer) => Promise<void>) => {
     for (const chunk of chunks) await onChunk(Buffer.from(chunk));
     return trouble;
-  });
+  };
+  const end = await reconcileLog(file, logBytes ?? ours?.length ?? 0, read, new SecretMask(secrets));
   expect(readdirSync(directory).filter((name) => name.endsWith('.node'))).toEqual([]);
   return {
     kind: end.kind,
@@ -70,5 +78,19 @@ describe('a log that is held against the node', () => {
       content: 'one\nX',
     });
     expect(await reconcile(undefined, ['one\n'], 'it went away')).toMatchObject({ kind: 'failed', content: undefined });
+  });
+});
+
+test('a secret in what a node has never reaches the disk, and a masked log that is whole stays', async () => {
+  const secrets = ['hunter2-secret'];
+  const node = ['a hunter2-', 'secret b\n', 'more\n'];
+  const logBytes = node.join('').length;
+  expect(await reconcile('a *** b\nmore\n', node, '', '', { secrets, logBytes })).toMatchObject({
+    kind: 'equal',
+    content: 'a *** b\nmore\n',
+  });
+  expect(await reconcile('a *** b\n', node, '', '[gap]\n', { secrets, logBytes: 19 })).toMatchObject({
+    kind: 'replaced',
+    content: 'a *** b\nmore\n',
   });
 });

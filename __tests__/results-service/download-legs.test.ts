@@ -47,6 +47,15 @@ test('the legs come with the job run that uploaded each, as GitHub knows it and 
   }
 }, 60_000);
 
+test('a service that has one id for all jobs, as act has, says of no artifact which job uploaded it', async () => {
+  const job = service.admitJob();
+  await upload(job, 'k8s-test-act');
+  const legs = await withEnv(job, () =>
+    downloadLegs({ patterns: ['k8s-test-act'], directory: path.join(root, 'act'), say: () => {} }),
+  );
+  expect(legs).toMatchObject({ ok: true, value: { artifacts: [{ name: 'k8s-test-act', jobRun: undefined }] } });
+}, 60_000);
+
 test('without a token, and with one that the service refuses, it says why', async () => {
   expect(await listArtifacts({})).toMatchObject({ ok: false });
   const env = service.admitJob();

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const upload = (name: string, freeName = name) =>
-  uploadArtifact({ name, freeName, directory: path.join(directory, 'in'), retentionDays: 90 });
+  uploadArtifact({ name, freeName, directory: path.join(directory, 'in'), isMasked: true, retentionDays: 90 });
 
 describe('an upload', () => {
   test('comes back byte for byte, with its id and for how long it is kept', async () => {

@@ -6,7 +6,7 @@ import type { Door } from '../../src/core/door.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { bundledChart } from '../../src/pipeline/begin-run.ts';
-import { placeResults } from '../../src/pipeline/environments/run-on-machine.ts';
+import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
 import { runTests } from '../../src/pipeline/pipeline.ts';
 import { RunRecord } from '../../src/state/run-record.ts';
 
@@ -119,4 +119,64 @@ test('the results path of containers is the results directory on the runner, whe
     'tests/results/b',
     '/home/out/a',
   ]);
+});
+
+test('a line of a shell writes to the results directory wherever one of its words names the results path', () => {
+  const place = (line: string) => placeResults(['sh', '-c', line], '/results', '/home/out').at(-1);
+  expect(place('pytest --junitxml=/results/a.xml > /results/log')).toBe(
+    'pytest --junitxml=/home/out/a.xml > /home/out/log',
+  );
+  expect(place('cp a.xml "/results"; ls /results')).toBe('cp a.xml "/home/out"; ls /home/out');
+  for (const other of ['docker run -v x:/results img', 'ls /resultsX /a/results', 'echo ./results'])
+    expect(place(other)).toBe(other);
+  // A shell would take this directory apart.
+  expect(placeResults(['ls > /results/a'], '/results', '/home/my out')).toEqual(['ls > /results/a']);
+});
+
+test('variables that name the results path name the results directory, whoever gave them', () => {
+  const given: [string, string][] = [
+    ['JEST_JUNIT_OUTPUT_DIR', '/results'],
+    ['GREETING', 'hi /results'],
+    ['OTHER', '/resultsX'],
+  ];
+  const inherited = {
+    PLAYWRIGHT_JUNIT_OUTPUT_FILE: '/results/junit.xml',
+    HOME: '/root',
+    GREETING: '/results',
+    NONE: undefined,
+  };
+  expect(placeVariables(given, inherited, '/results', '/out')).toEqual({
+    JEST_JUNIT_OUTPUT_DIR: '/out',
+    GREETING: 'hi /out',
+    OTHER: '/resultsX',
+    PLAYWRIGHT_JUNIT_OUTPUT_FILE: '/out/junit.xml',
+  });
+});
+
+describe('a reporter that takes its path by a variable', () => {
+  const script = `require('fs').writeFileSync(process.env.JEST_JUNIT_OUTPUT_DIR + '/junit.xml', '${oneTest}')`;
+
+  test('writes to the results of the run where an input names the results path', async () => {
+    const { verdict } = await runUnit(script, { env: 'JEST_JUNIT_OUTPUT_DIR=/results', args: '[]' });
+    expect(verdict).toMatchObject({ outcome: 'passed', tests: { total: 1 } });
+  });
+});
+
+describe('a run whose report is missing says what its tool says', () => {
+  test('with the end of the log as its proof', async () => {
+    const said = "process.stderr.write('pytest: error: unrecognized arguments: --no-such-option\\n'); process.exit(4)";
+    const { verdict } = await runUnit(said, { args: '["pytest"]' });
+    expect(verdict.failure?.reason).toContain('(pytest: a usage error): unrecognized arguments: --no-such-option');
+    expect(verdict.failure?.evidence.at(-1)).toContain('the log ends with:\npytest: error: unrecognized');
+  });
+
+  test('and names a report of another format that the input junit does not take', async () => {
+    const script = `require('fs').writeFileSync(process.env.RESULTS_PATH + '/a.trx', '<TestRun/>')`;
+    const { verdict } = await runUnit(script);
+    expect(verdict.failure).toMatchObject({
+      kind: 'report',
+      reason: expect.stringContaining('there is a.trx, a TRX report of .NET'),
+      hint: expect.stringContaining("junit: '**/*.trx'"),
+    });
+  });
 });

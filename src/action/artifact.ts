@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
@@ -9,6 +10,8 @@ export interface ArtifactOptions {
   /** A name that nobody else has. */
   freeName: string;
   directory: string;
+  /** Otherwise only what lies in the directory itself, verdict and reports, is uploaded. */
+  isMasked: boolean;
   retentionDays: number;
 }
 
@@ -17,8 +20,10 @@ export interface Uploaded {
   name: string;
   id: string;
   url: string;
-  /** Files that it lacks. */
+  /** Files that it lacks for their names. */
   leftOut: string[];
+  /** Files and directories that it lacks since they could not be read. */
+  unreadable: string[];
 }
 
 /** Characters that GitHub refuses in the path of an artifact's file. */
@@ -28,23 +33,23 @@ const refusedInPaths = /[":<>|*?\r\n\\]/;
 const takenName = /\(409\)|already exists/i;
 
 /**
- * Uploads a directory as one artifact. Files whose names GitHub refuses are left out and named, since one of them would
- * make it refuse all. A name that is taken (by an earlier attempt, or another leg) gives way to `freeName`.
+ * Uploads a directory as one artifact. Files whose names GitHub refuses, and those that cannot be read, are left out and
+ * named, since one of them would make it refuse all. A name that is taken (by an earlier attempt, or another leg) gives way
+ * to `freeName`.
  * @returns the artifact, or why there is none: without a token, or on a server without artifacts, the files still lie on
  * the runner.
  */
 export async function uploadArtifact(options: ArtifactOptions): Promise<Result<Uploaded>> {
-  const all = await readdir(options.directory, { recursive: true, withFileTypes: true });
-  const files = all.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  const isRefused = (file: string) => refusedInPaths.test(path.relative(options.directory, file));
-  const leftOut = files.filter(isRefused).map((file) => path.relative(options.directory, file));
-  const names = files.filter((file) => !isRefused(file));
+  const { files, unreadable } = await listFiles(options.directory, options.isMasked);
+  const isRefused = (file: string) => refusedInPaths.test(file);
+  const leftOut = files.filter(isRefused);
+  const names = files.filter((file) => !isRefused(file)).map((file) => path.join(options.directory, file));
   const upload = async (name: string): Promise<Uploaded> => {
     const { retentionDays } = options;
     const { id } = await lendRunnerVariables(() =>
       new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays }),
     );
-    return { name, id: String(id ?? ''), url: artifactUrl(id), leftOut };
+    return { name, id: String(id ?? ''), url: artifactUrl(id), leftOut, unreadable };
   };
   try {
     const uploaded = await upload(options.name).catch((error: unknown) => {
@@ -58,6 +63,28 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
       hint: `The files lie in ${options.directory} on the runner.`,
     });
   }
+}
+
+/** Regular files by their relative paths. What lies beside the results under a name that begins with a dot is ours alone. */
+async function listFiles(root: string, isDeep: boolean): Promise<{ files: string[]; unreadable: string[] }> {
+  const files: string[] = [];
+  const unreadable: string[] = [];
+  const visit = async (parent: string): Promise<void> => {
+    for (const entry of await readdir(path.join(root, parent), { withFileTypes: true })) {
+      const name = path.join(parent, entry.name);
+      if (parent === '' && entry.name.startsWith('.')) continue;
+      try {
+        if (entry.isDirectory() && isDeep) await visit(name);
+        if (!entry.isFile()) continue;
+        await access(path.join(root, name), constants.R_OK);
+        files.push(name);
+      } catch {
+        unreadable.push(name);
+      }
+    }
+  };
+  await visit('').catch(() => unreadable.push(root));
+  return { files, unreadable };
 }
 
 /**

@@ -24,7 +24,7 @@ export interface DownloadedLegs {
 /**
  * Downloads the artifacts that the legs of this workflow run left, those of earlier attempts included. The runner's own
  * token is enough: no permission is asked for.
- * @returns where they lie, or why they cannot be had. Without a word of GitHub on an artifact it is not among `artifacts`.
+ * @returns where they lie, or why they cannot be had.
  */
 export async function downloadLegs(options: DownloadLegsOptions): Promise<Result<DownloadedLegs>> {
   const isLeg = picomatch(options.patterns);
@@ -33,8 +33,15 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
     const { artifacts } = await lendRunnerVariables(() => client.listArtifacts());
     const listed = await lendRunnerVariables(() => listArtifacts(process.env));
     if (!listed.ok) options.say(`which job uploaded each artifact is unknown: ${listed.failure.reason}`);
-    const known: LegArtifact[] = [];
-    for (const { id, name, digest } of artifacts.filter((one) => isLeg(one.name))) {
+    const wanted = artifacts.filter((one) => isLeg(one.name));
+    const known = listed.ok ? listed.value.artifacts : [];
+    // This job has uploaded no leg: a service that says so has one id for all jobs of a run, as act does.
+    const areJobsKnown =
+      listed.ok &&
+      !known.some(({ id, jobRun }) => jobRun === listed.value.ownJobRun && wanted.some((one) => one.id === id));
+    if (listed.ok && !areJobsKnown) options.say('which job uploaded each artifact is unknown: they all have one id');
+    const legs: LegArtifact[] = [];
+    for (const { id, name, digest } of wanted) {
       // Attempts of one workflow run may have artifacts of one name.
       const relative = path.join(String(id), name);
       const target = path.join(options.directory, relative);
@@ -47,12 +54,12 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
         return fail('results', `the artifact ${name} came down with another digest than it was uploaded with`, {
           hint: 'Run this job again.',
         });
-      const own = listed.ok ? listed.value.find((one) => one.id === id) : undefined;
-      if (own !== undefined)
-        known.push({ name: own.name, jobRun: own.jobRun, createdAt: own.createdAt, directory: relative });
+      const own = known.find((one) => one.id === id);
+      const jobRun = areJobsKnown ? own?.jobRun : undefined;
+      legs.push({ name, jobRun, createdAt: own?.createdAt, directory: relative });
       options.say(`artifact ${name}`);
     }
-    return succeed({ directory: options.directory, artifacts: known });
+    return succeed({ directory: options.directory, artifacts: legs });
   } catch (error) {
     return fail('results', `the artifacts of this run cannot be had: ${toOneLine(messageOf(error), 300)}`, {
       hint: 'Where there are no artifacts, bring the results of all legs into one directory, and name it with legs.',

@@ -12,6 +12,12 @@ export interface ListedArtifact {
   createdAt: number | undefined;
 }
 
+export interface ListedArtifacts {
+  /** Backend id of the job run that the token is for. */
+  ownJobRun: string;
+  artifacts: ListedArtifact[];
+}
+
 const deadlineMilliseconds = 30_000;
 
 /** ListArtifactsResponse; 64-bit numbers are strings in the JSON of protobuf, and names come in either spelling. */
@@ -24,7 +30,7 @@ const answerSchema = v.object({
  * too (github.actions.results.api.v1.ArtifactService/ListArtifacts).
  * @param env with ACTIONS_RESULTS_URL and ACTIONS_RUNTIME_TOKEN.
  */
-export async function listArtifacts(env: NodeJS.ProcessEnv): Promise<Result<ListedArtifact[]>> {
+export async function listArtifacts(env: NodeJS.ProcessEnv): Promise<Result<ListedArtifacts>> {
   const token = env.ACTIONS_RUNTIME_TOKEN ?? '';
   const scope = readScope(token);
   if (scope === undefined || env.ACTIONS_RESULTS_URL === undefined)
@@ -39,7 +45,7 @@ export async function listArtifacts(env: NodeJS.ProcessEnv): Promise<Result<List
     });
     if (!response.ok) return fail('results', `the results service answered ${response.status}`);
     const { artifacts } = v.parse(answerSchema, await response.json());
-    return succeed(artifacts.flatMap(readArtifact));
+    return succeed({ ownJobRun: scope.job, artifacts: artifacts.flatMap(readArtifact) });
   } catch (error) {
     return fail('results', `the results service could not be asked: ${toOneLine(messageOf(error), 200)}`);
   }

@@ -35,15 +35,14 @@ else {
     // kept on the disk.
     const secrets = readOnlySecrets({ given: readActionInputs(env), directory: process.cwd() });
     const { inputs } = diary;
-    let isRemoved = false;
-    const removeOnce = async () => {
-      if (!isRemoved) await removeAll(record);
-      isRemoved = true;
+    let removal: Promise<boolean> | undefined;
+    const removeOnce = () => {
+      removal ??= removeAll(record);
+      return removal;
     };
     try {
       const end = await adoptRun({ record, workDir, diary, secrets, door, tearDown: removeOnce });
-      const upload = end.isMasked ? inputs.upload : 'never';
-      await publish(end, { ...inputs, upload }, record.content.runId, door);
+      await publish(end, inputs, record.content.runId, door);
       if (end.ownsResultsDir) door.say(`the files lie in ${end.dir.root}`);
     } catch (error) {
       door.error(
@@ -55,13 +54,15 @@ else {
   }
 }
 
-async function removeAll(record: RunRecord): Promise<void> {
+/** @returns whether nothing is left. */
+async function removeAll(record: RunRecord): Promise<boolean> {
   if (record.content.kept !== undefined) {
     door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
-    return;
+    return false;
   }
   const { troubles } = await runTeardown(record, door, { seconds: teardownSeconds, advice: '' });
   if (troubles.length > 0) process.exitCode = 1;
+  return troubles.length === 0;
 }
 
 function describeMade(made: RunRecord['content']['made'][number]): string {

@@ -18,6 +18,8 @@ export interface Published {
   report: ReportInput;
   dir: { root: string; summary: string; reportHtml: string };
   kubeconfig: string;
+  /** Otherwise nothing but verdict and reports may leave the runner. */
+  isMasked: boolean;
   /** False when the files in `dir` are another run's, or there are none. */
   ownsResultsDir: boolean;
 }
@@ -38,13 +40,19 @@ export async function publish(
     end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
   const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
   // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is told twice.
-  await writeStepSummary(end.ownsResultsDir ? await readFile(dir.summary, 'utf8') : renderSummary(end.report), door);
+  await writeStepSummary(await summaryOf(end), door);
   for (const line of renderTerminal(end.report)) door.quote(line);
   door.close();
   // The cause comes first: of more than ten errors GitHub drops the last ones.
   if (verdict.failure !== null) door.fail(verdict.failure);
   annotate(annotationsOf(end.report.tests, await findInCheckout(end.report), failedTestAnnotations));
   setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+}
+
+/** The summary on disk; one that could not be written, for a full disk, is made anew. */
+async function summaryOf({ ownsResultsDir, dir, report }: Published): Promise<string> {
+  if (!ownsResultsDir) return renderSummary(report);
+  return readFile(dir.summary, 'utf8').catch(() => renderSummary(report));
 }
 
 /** Where a test's file lies in the checkout; the checkout is only looked through when a failed test names a file. */
@@ -97,7 +105,18 @@ async function upload(
   // It begins as the one that was asked for, by which a roll-up looks for it.
   const freeName = inputs.artifactName === undefined ? unique : `${inputs.artifactName}-${runId}`;
   const { root: directory } = end.dir;
-  const uploaded = await uploadArtifact({ name: wanted, freeName, directory, retentionDays: inputs.retentionDays });
+  const { isMasked } = end;
+  if (!isMasked)
+    door.warn(
+      `not all files of the results could be masked: the artifact holds verdict and reports alone, and the rest stays in ${directory}`,
+    );
+  const uploaded = await uploadArtifact({
+    name: wanted,
+    freeName,
+    directory,
+    isMasked,
+    retentionDays: inputs.retentionDays,
+  });
   if (!uploaded.ok) {
     door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
     return undefined;
@@ -105,7 +124,11 @@ async function upload(
   const { name, id, url } = uploaded.value;
   if (name !== wanted) door.warn(`this workflow run has an artifact ${wanted} already: this one is ${name}`);
   door.say(`artifact ${name}: id ${id} ${url}`);
-  const { leftOut } = uploaded.value;
+  const { leftOut, unreadable } = uploaded.value;
+  if (unreadable.length > 0)
+    door.warn(
+      `${unreadable.length} files could not be read, and the artifact lacks them: ${unreadable.slice(0, 5).join(', ')}`,
+    );
   if (leftOut.length > 0)
     door.warn(
       `GitHub refuses the names of ${leftOut.length} files, which the artifact lacks: ${leftOut.slice(0, 5).join(', ')}`,

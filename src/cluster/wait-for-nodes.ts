@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
+import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Node } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
 
-const deadlineSeconds = 180;
+const patienceSeconds = 180;
 const pollMilliseconds = 500;
 
 /**
@@ -19,11 +20,14 @@ export async function waitForNodes(
     waitingFor: (what: string) => void;
     /** Asked at each look: what makes it certain that they never will be. */
     findFailure?: () => Failure | undefined;
+    /** How long the nodes are waited for. */
+    deadlineSeconds?: number;
   },
 ): Promise<Result<{ names: string[]; kubernetes: string }>> {
+  const deadlineSeconds = options.deadlineSeconds ?? patienceSeconds;
   const deadline = performance.now() + deadlineSeconds * 1000;
   for (;;) {
-    const nodes = await listResources<Node>(connection, '/api/v1/nodes', options.signal);
+    const { nodes, trouble } = await listNodes(connection, options.signal);
     const notReady = nodes.filter((node) => !isReady(node));
     if (nodes.length >= count && notReady.length === 0)
       return succeed({
@@ -31,7 +35,10 @@ export async function waitForNodes(
         kubernetes: nodes[0]?.status?.nodeInfo?.kubeletVersion ?? '',
       });
     const last = notReady.map((node) => `${node.metadata.name}: ${describeNotReady(node)}`).join('; ');
-    const seen = `${nodes.length - notReady.length} of ${count} nodes ready${last === '' ? '' : `; ${last}`}`;
+    const seen =
+      trouble !== ''
+        ? `the API server does not list them: ${trouble}`
+        : `${nodes.length - notReady.length} of ${count} nodes ready${last === '' ? '' : `; ${last}`}`;
     options.waitingFor(seen);
     const failure = options.findFailure?.();
     if (failure !== undefined) return { ok: false, failure };
@@ -40,6 +47,16 @@ export async function waitForNodes(
         hint: "The nodes' own logs are in cluster/kind-logs of the results.",
       });
     await delay(pollMilliseconds, undefined, { signal: options.signal });
+  }
+}
+
+/** The nodes, or why the API server does not list them: while it starts it may be away, or not know yet who may do what. */
+async function listNodes(connection: KubeConnection, signal: AbortSignal): Promise<{ nodes: Node[]; trouble: string }> {
+  try {
+    return { nodes: await listResources<Node>(connection, '/api/v1/nodes', signal), trouble: '' };
+  } catch (error) {
+    if (!(error instanceof ApiError) || signal.aborted) throw error;
+    return { nodes: [], trouble: error.message };
   }
 }
 

@@ -154,6 +154,11 @@ export interface Verdict {
   image: { name: string; digest: string } | null;
   /** The chart that was to be installed; `digest` is what was pulled (`sha256:…`), empty for one of the runner's own. */
   chart?: { name: string; version: string; source: string; digest: string };
+  /**
+   * Whether what lies beside the reports was gone through for secrets, links and special files, to its end. Otherwise nothing
+   * but verdict and reports may be uploaded. Absent in results of earlier versions.
+   */
+  isMasked?: boolean;
   warnings: string[];
   /**
    * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and

@@ -1,9 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { dump } from 'js-yaml';
 import { messageOf, toOneLine } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedPod } from '../core/report-model.ts';
+import type { SecretMask } from '../core/secret-mask.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
@@ -21,6 +23,8 @@ export interface EvidenceOptions {
   clusterDir: string;
   /** Where the logs go, as `<pod>/<container>.log`. */
   logsDir: string;
+  /** No secret is ever written. */
+  mask: SecretMask;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
   signal: AbortSignal;
@@ -78,7 +82,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         const objects = found.flat();
         lists.set(name, objects);
         const text = dump(redactObject(objects), { noRefs: true });
-        await writeFile(file, text);
+        await writeFile(file, options.mask.maskText(text));
         if (found.some((one) => one.length >= maxObjects))
           evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
@@ -161,7 +165,9 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
   const directory = path.join(options.logsDir, pod.metadata.name);
   const save = async (file: string, previous: boolean) => {
     await mkdir(directory, { recursive: true });
-    const sink = createWriteStream(path.join(directory, file));
+    const sink = options.mask.createTransform();
+    const onDisk = createWriteStream(path.join(directory, file));
+    const written = pipeline(sink, onDisk);
     const request = {
       namespace: options.namespace,
       pod: pod.metadata.name,
@@ -169,8 +175,11 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
       maxBytes: Math.min(maxLogBytes, Math.max(room.bytes, 0)),
       signal: options.signal,
     };
-    await readLog(options.connection, previous ? { ...request, previous } : request, sink);
-    room.bytes -= sink.bytesWritten;
+    const read = readLog(options.connection, previous ? { ...request, previous } : request, sink);
+    // Of the two the reader knows better what went wrong.
+    const [reading, writing] = await Promise.allSettled([read, written]);
+    room.bytes -= onDisk.bytesWritten;
+    for (const one of [reading, writing]) if (one.status === 'rejected') throw one.reason;
   };
   // A container that never started has no log, and the API server answers 400.
   const hasFormer = status?.lastState?.terminated !== undefined;

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { SaxesParser } from 'saxes';
 import { type Failure, fail, succeed } from '../core/outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './bounded-xml.ts';
+import { ForeignXml, isForeignRoot } from './foreign-xml.ts';
 import {
   defaultJUnitLimits,
   type JUnitLimits,
@@ -13,7 +14,10 @@ import {
   type KeptTotals,
   startTotals,
 } from './junit-report.ts';
+import { readCtrf } from './read-ctrf.ts';
+import { readTap } from './read-tap.ts';
 import { ReportBuilder } from './report-builder.ts';
+import type { ReportSink } from './report-sink.ts';
 
 export interface ReadJUnitOptions {
   /** What to call the report in messages; the path when there is one. */
@@ -21,6 +25,8 @@ export interface ReadJUnitOptions {
   limits?: Partial<JUnitLimits>;
   /** How what wrote the report ended; without it nobody knows, and nothing is taken for a rerun that could be another test. */
   exitCode?: number | undefined;
+  /** Whether XML of NUnit, xUnit.net, TRX and Robot Framework is read as well; without it that is foreign. */
+  otherFormats?: boolean;
   /** Of all reports that are read with it, so that many reports keep no more than one. Without it a report has its own. */
   totals?: KeptTotals;
   /** Aborting it makes the reading throw the signal's reason. */
@@ -37,7 +43,8 @@ export type JUnitReading =
   | { ok: false; failure: Failure; foreignRoot?: string; partial?: JUnitReport };
 
 /**
- * Reads one JUnit report in memory that does not grow with its size.
+ * Reads one JUnit report in memory that does not grow with its size. A file that is called `*.json` is read as CTRF, one that
+ * is called `*.tap` as TAP.
  *
  * Tolerated, with a warning where something was lost: characters that XML forbids, other encodings, nested suites,
  * missing or wrong counts, `1,234.5` seconds, several failures in one case, reruns told as `flakyFailure` or as repeated
@@ -60,12 +67,16 @@ export async function readJUnit(
   const file = options.file ?? (typeof source === 'string' ? source : 'the JUnit report');
   const limits = { ...defaultJUnitLimits, ...options.limits };
   signal?.throwIfAborted();
-  const bytes = typeof source === 'string' ? createReadStream(source) : source;
   const totals = options.totals ?? startTotals();
   const before = { ...totals };
   const builder = new ReportBuilder(file, limits, totals, options.exitCode === 0);
   try {
-    return succeed(await parseReport(bytes, builder, limits, signal));
+    if (typeof source === 'string' && /\.(json|tap)$/i.test(source)) {
+      await (/\.tap$/i.test(source) ? readTap(source, builder, signal) : readCtrf(source, builder));
+      return succeed(builder.finish());
+    }
+    const bytes = typeof source === 'string' ? createReadStream(source) : source;
+    return succeed(await parseXml(bytes, builder, { ...options, limits }));
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MalformedReport) {
@@ -84,7 +95,7 @@ export async function readJUnit(
 }
 
 function wasCutOff(error: MalformedReport): boolean {
-  return /is cut off|ends in the middle/.test(error.message);
+  return /is cut off|ends in the middle|may be cut off/.test(error.message);
 }
 
 function hintFor(error: MalformedReport): string {
@@ -95,12 +106,12 @@ function hintFor(error: MalformedReport): string {
 
 const emptyReport = 'is empty';
 
-async function parseReport(
+async function parseXml(
   bytes: AsyncIterable<Uint8Array>,
   builder: ReportBuilder,
-  limits: JUnitLimits,
-  signal: AbortSignal | undefined,
+  options: ReadJUnitOptions & { limits: JUnitLimits },
 ): Promise<JUnitReport> {
+  const { limits, signal } = options;
   const parser = new SaxesParser<{ xmlns: false }>();
   let pieceLine = 1;
   let parserLine = 1;
@@ -115,10 +126,14 @@ async function parseReport(
       { line: lineNow() },
     );
   });
-  parser.on('opentag', ({ name, attributes }) => builder.open(name, attributes, lineNow()));
-  parser.on('closetag', ({ name }) => builder.close(name));
-  parser.on('text', (text) => builder.addText(text));
-  parser.on('cdata', (text) => builder.addText(text));
+  let sink: ReportSink | undefined;
+  parser.on('opentag', ({ name, attributes }) => {
+    sink ??= options.otherFormats === true && isForeignRoot(name) ? new ForeignXml(name, builder) : builder;
+    sink.open(name, attributes, lineNow());
+  });
+  parser.on('closetag', ({ name }) => sink?.close(name));
+  parser.on('text', (text) => sink?.addText(text));
+  parser.on('cdata', (text) => sink?.addText(text));
 
   const sieveLimits: SieveLimits = {
     headChars: Math.ceil(limits.detailsChars * 0.75),

@@ -1,6 +1,6 @@
 /** From the elements of a report to its cases. */
 import { createHash } from 'node:crypto';
-import { noTests, type TestCase, type TestCounts, type TestProperty } from '../core/outcome.ts';
+import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
   earlierRunNames,
@@ -21,44 +21,9 @@ import {
   normalisedName,
 } from './junit-report.ts';
 import { locateFailure, samePath } from './locate-failure.ts';
+import type { Attributes, KeptCase, OpenCase, OpenSuite } from './open-elements.ts';
+import type { ReportSink } from './report-sink.ts';
 import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
-
-type Attributes = Record<string, string>;
-
-interface OpenSuite {
-  path: string;
-  /** The suite's own `hostname`, or that of a suite around it: Playwright names its project there. */
-  host: string;
-  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
-  /** As counted, of this suite and those in it. */
-  tests: number;
-  failed: number;
-  /** Of these, runs that a later run of the same test has replaced. */
-  replacedTests: number;
-  replacedFailed: number;
-  claimedFailures: number;
-  /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
-  hasUniqueNames: boolean;
-  ownSeconds: number;
-  declaredSeconds: number | undefined;
-  timestamp: string | undefined;
-}
-
-interface OpenCase {
-  attributes: Attributes;
-  properties: TestProperty[];
-  problems: Problem[];
-  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
-  earlierRuns: Problem[];
-  /** What container-structure-test says in `Pass`; its `time` is in nanoseconds. */
-  saysPass?: string;
-}
-
-/** A kept case with the suite that holds it. */
-interface KeptCase {
-  kept: TestCase;
-  suite: OpenSuite;
-}
 
 const maxWarnings = 20;
 /** Of one case. */
@@ -67,7 +32,7 @@ const maxProperties = 20;
 /** Room for the note with which the sieve marks what it left out. */
 const cutNoteChars = 100;
 
-export class ReportBuilder {
+export class ReportBuilder implements ReportSink {
   /** More of a value than is shown, since names are compared in full to find repeated cases. */
   readonly valueChars: number;
 
@@ -190,11 +155,9 @@ export class ReportBuilder {
     } else if ((name === 'testsuite' || name === 'testsuites') && open === undefined) this.#endSuite(name);
   }
 
-  finish(sieve: XmlSieve): JUnitReport {
-    if (sieve.filteredChars > 0)
-      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
-    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
-    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+  /** All of it, once the file has ended. */
+  finish(sieve?: XmlSieve): JUnitReport {
+    if (sieve !== undefined) this.#warnOfSieve(sieve);
     if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
     if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
     if (this.#propertiesLeftOut > 0)
@@ -209,6 +172,13 @@ export class ReportBuilder {
     if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
     if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
     return this.tell();
+  }
+
+  #warnOfSieve(sieve: XmlSieve): void {
+    if (sieve.filteredChars > 0)
+      this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
+    if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
+    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
   }
 
   /** All that was read so far. */

@@ -43,3 +43,8 @@ export function trimLines(text: string): string {
   const first = text.search(/\S/);
   return first < 0 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd();
 }
+
+/** Text without what XML forbids: characters of control, halves of pairs, noncharacters. */
+export function replaceForbiddenCharacters(text: string): string {
+  return text.toWellFormed().replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd');
+}

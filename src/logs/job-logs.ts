@@ -28,7 +28,7 @@ export interface JobLogsOptions<L extends NodeLog> {
   /** The container whose log the reader sees. */
   shownContainer: string;
   logsDir: string;
-  /** Secrets never reach a file while it is followed; what a node has of it is taken as it is. */
+  /** Secrets never reach a file, neither while it is followed nor out of a node. */
   mask: SecretMask;
   quote: (line: string) => void;
   /** Told when a log cannot be read for a while. */
@@ -182,7 +182,7 @@ export class JobLogs<L extends NodeLog> {
 
   /** Holds each log against the node's own, and takes what no stream has brought. */
   async #reconcile(kept: Captured[], signal: AbortSignal): Promise<void> {
-    const { nodeLogs, logsDir } = this.#options;
+    const { nodeLogs, logsDir, mask } = this.#options;
     if (nodeLogs === undefined) return;
     const { logs, troubles } = await nodeLogs.list(signal);
     for (const log of logs) {
@@ -202,16 +202,15 @@ export class JobLogs<L extends NodeLog> {
       }
       // A file without a gap is as good as what came of it.
       if (ours.gaps.length === 0 && (await nodeLogs.digest(log, signal)) === ours.sha256) continue;
-      const end = await reconcileLog(ours.file, ours.bytes, (onChunk) => nodeLogs.read(log, onChunk, signal)).catch(
-        (error: unknown): Reconciliation => {
-          signal.throwIfAborted();
-          return {
-            kind: 'failed',
-            why: `the node's own could not be written beside it: ${messageOf(error)}`,
-            nodeBytes: 0,
-          };
-        },
-      );
+      const read = (onChunk: (chunk: Buffer) => Promise<void>) => nodeLogs.read(log, onChunk, signal);
+      const end = await reconcileLog(ours.file, ours.bytes, read, mask).catch((error: unknown): Reconciliation => {
+        signal.throwIfAborted();
+        return {
+          kind: 'failed',
+          why: `the node's own could not be written beside it: ${messageOf(error)}`,
+          nodeBytes: 0,
+        };
+      });
       if (end.kind === 'equal' || end.kind === 'replaced') ours.gaps = [];
       // A stream that never broke has all that the API server had, and needs no second witness.
       else if (end.kind === 'failed' && (ours.gaps.length > 0 || ours.first === undefined)) ours.gaps.push(end.why);

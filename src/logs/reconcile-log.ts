@@ -1,4 +1,5 @@
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
+import type { SecretMask } from '../core/secret-mask.ts';
 
 /** How a file compares with what the node has. */
 export interface Reconciliation {
@@ -14,6 +15,7 @@ export interface Reconciliation {
 /**
  * Makes a file hold what the node has, byte for byte. It is read beside what the node tells and only written from the first
  * difference on, into a new file that takes its place at the end.
+ * @param mask what the node has is masked on its way: no secret is ever written.
  * @param logBytes how much of the file is the log: the rest are our own words on what it lacks.
  * @param read hands on the node's bytes in chunks, and resolves with why they are not all, if so.
  */
@@ -21,6 +23,7 @@ export async function reconcileLog(
   path: string,
   logBytes: number,
   read: (onChunk: (chunk: Buffer) => Promise<void>) => Promise<string>,
+  mask: SecretMask,
 ): Promise<Reconciliation> {
   const newPath = `${path}.node`;
   const size = await stat(path).then(
@@ -29,36 +32,44 @@ export async function reconcileLog(
   );
   const ours = size === -1 ? undefined : await open(path, 'r');
   let replacement = size === -1 ? await open(newPath, 'w') : undefined;
+  const masked = mask.openStream();
   let nodeBytes = 0;
+  /** Of what the node has, after masking. */
+  let maskedBytes = 0;
   try {
     const scratch = Buffer.alloc(64 * 1024);
     const isSame = async (chunk: Buffer): Promise<boolean> => {
       for (let at = 0; at < chunk.length; ) {
         const wanted = Math.min(scratch.length, chunk.length - at);
-        const { bytesRead } = await ours!.read(scratch, 0, wanted, nodeBytes + at);
+        const { bytesRead } = await ours!.read(scratch, 0, wanted, maskedBytes + at);
         if (bytesRead === 0 || scratch.compare(chunk, at, at + bytesRead, 0, bytesRead) !== 0) return false;
         at += bytesRead;
       }
       return true;
     };
-    const why = await read(async (chunk) => {
+    const take = async (chunk: Buffer): Promise<void> => {
       if (chunk.length === 0) return;
       if (replacement === undefined && !(await isSame(chunk))) {
         replacement = await open(newPath, 'w');
-        for (let at = 0; at < nodeBytes; ) {
-          const { bytesRead } = await ours!.read(scratch, 0, Math.min(scratch.length, nodeBytes - at), at);
+        for (let at = 0; at < maskedBytes; ) {
+          const { bytesRead } = await ours!.read(scratch, 0, Math.min(scratch.length, maskedBytes - at), at);
           await replacement.writeFile(scratch.subarray(0, bytesRead));
           at += bytesRead;
         }
       }
       await replacement?.writeFile(chunk);
+      maskedBytes += chunk.length;
+    };
+    const why = await read(async (chunk) => {
       nodeBytes += chunk.length;
+      await take(masked.push(chunk));
     });
+    await take(masked.end());
     if (why !== '') return { kind: 'failed', why, nodeBytes };
     if (replacement === undefined) {
       if (nodeBytes < logBytes) return { kind: 'ahead', why: '', nodeBytes };
-      await truncate(path, nodeBytes);
-      return { kind: nodeBytes === size ? 'equal' : 'replaced', why: '', nodeBytes };
+      await truncate(path, maskedBytes);
+      return { kind: maskedBytes === size ? 'equal' : 'replaced', why: '', nodeBytes };
     }
     await replacement.close();
     replacement = undefined;

@@ -11,6 +11,7 @@ import type { Door } from '../core/door.ts';
 import { type Failure, fail, messageOf } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { connect } from '../kube/connection.ts';
+import { podNamePrefix } from '../kube/job-pods.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import { isHeldBy, layoutResults, releaseResultsDir } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
@@ -30,13 +31,8 @@ export interface AdoptOptions {
   /** As they are known now; the files are only touched if they are those of the run. */
   secrets: Inputs['secrets'];
   door: Door;
-  /** Called once nothing more is wanted of the cluster; when it is done nothing of the run may go on. */
-  tearDown: () => Promise<void>;
-}
-
-export interface AdoptedEnd extends RunEnd {
-  /** Whether all files were masked. Others must not see them otherwise. */
-  isMasked: boolean;
+  /** Called once nothing more is wanted of the cluster. Tells whether nothing of the run is left that could go on. */
+  tearDown: () => Promise<boolean>;
 }
 
 /** Of the five minutes that GitHub gives a post step after a cancel, so many seconds for the cluster… */
@@ -48,7 +44,7 @@ const diskSeconds = 60;
 const rotatedBytes = 10 * 1024 * 1024;
 
 /** @throws on I/O errors and bugs; `tearDown` has been called then, unless it threw itself. */
-export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
+export async function adoptRun(options: AdoptOptions): Promise<RunEnd> {
   const { record, diary, secrets, tearDown } = options;
   const dir = layoutResults(diary.inputs.resultsDir);
   const run = new Run({
@@ -65,11 +61,11 @@ export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
   const told = await readEnd(run);
   if (told !== undefined) {
     await tearDown();
-    return { ...told, isMasked: true };
+    return told;
   }
   if (!isHeldBy(dir, record.content)) {
     await tearDown();
-    return { ...refuseRun(run, failure), isMasked: false };
+    return refuseRun(run, failure);
   }
   try {
     const areKnown = proveSecrets(secrets, record.content.runId) === diary.secretsProof;
@@ -80,15 +76,21 @@ export async function adoptRun(options: AdoptOptions): Promise<AdoptedEnd> {
     const home: BroughtHome = {};
     const isMasked = areKnown && (await salvage(run, diary, home, tearDown));
     if (!areKnown) await tearDown();
+    run.isMasked &&= isMasked;
     // What could not be masked whole is told by its verdict alone.
-    return { ...(await writeVerdict(run, failure, isMasked ? home : {})), isMasked };
+    return await writeVerdict(run, failure, isMasked ? home : {});
   } finally {
     await releaseResultsDir(dir);
   }
 }
 
 /** @returns whether all that is on the disk was masked and sorted. */
-async function salvage(run: Run, diary: Diary, home: BroughtHome, tearDown: () => Promise<void>): Promise<boolean> {
+async function salvage(
+  run: Run,
+  diary: Diary,
+  home: BroughtHome,
+  tearDown: AdoptOptions['tearDown'],
+): Promise<boolean> {
   const { cluster, job, testsStartedAt } = diary;
   run.testsStartedAt = testsStartedAt;
   run.job = job;
@@ -105,7 +107,7 @@ async function salvage(run: Run, diary: Diary, home: BroughtHome, tearDown: () =
     run.warn(`the cluster could not be asked any more: ${messageOf(error)}`);
   } finally {
     await run.connection?.close();
-    await tearDown();
+    run.isTornDown = await tearDown();
     for (const one of aside) await takeLonger(one);
     run.logs = { ...run.logs, kept: logs };
   }
@@ -126,7 +128,7 @@ async function nothing(): Promise<void> {}
 async function findLogs(logsDir: string, jobName: string): Promise<KeptLog[]> {
   const kept: KeptLog[] = [];
   for (const pod of await readdir(logsDir)) {
-    if (!pod.startsWith(`${jobName}-`)) continue;
+    if (!pod.startsWith(podNamePrefix(jobName))) continue;
     for (const name of await readdir(path.join(logsDir, pod))) {
       const container = path.basename(name, '.log');
       const gaps = [`the log of ${container} ends where the step was killed`];
@@ -206,5 +208,12 @@ async function readEnd(run: Run): Promise<RunEnd | undefined> {
   if (leg === undefined || !isDeepStrictEqual(leg.verdict.phases, run.clock.records)) return undefined;
   const { verdict, tests } = leg;
   const report = { verdict, tests, logs: [], resultsDir: dir.root };
-  return { verdict, dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: true };
+  return {
+    verdict,
+    dir,
+    report,
+    kubeconfig: run.cluster?.kubeconfigPath ?? '',
+    ownsResultsDir: true,
+    isMasked: verdict.isMasked === true,
+  };
 }

@@ -1,4 +1,3 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import { isDiskFull } from '../core/disk-trouble.ts';
@@ -8,15 +7,27 @@ import type { KeptLog } from '../logs/job-logs.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
 import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
-import { addEndings, addFlakyRuns, readHelperNotes, rebuildRun, takeHelperFiles } from '../reconstruct/rebuild-run.ts';
+import {
+  addEndings,
+  addFlakyRuns,
+  helperDirectory,
+  readHelperNotes,
+  rebuildRun,
+  takeHelperFiles,
+} from '../reconstruct/rebuild-run.ts';
 import type { RebuiltRun } from '../reconstruct/rebuilt-tests.ts';
-import { adoptResults } from '../results/adopt-results.ts';
 import { type CollectedResults, collectResults } from '../results/collect-results.ts';
-import { maskFiles } from '../results/mask-files.ts';
+import { fenceResults } from '../results/fence-results.ts';
 import { readStacks } from '../results/read-stacks.ts';
 import { dismissCollector } from '../results/results-collection.ts';
+import { shrinkReserve } from '../results/results-dir.ts';
 import { listNames } from '../results/results-limits.ts';
 import { collectorName } from '../results/route-results.ts';
+import { findInterrupted, takeFiles } from '../results/take-files.ts';
+import { endOrphans } from '../tools/end-orphans.ts';
+import type { ToolFacts } from '../verdict/explain-exit.ts';
+import { earliestWrite } from './earliest-write.ts';
+import { gatherToolFacts } from './gather-tool-facts.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
@@ -35,69 +46,136 @@ export interface BroughtHome {
   kernelKills?: KernelKill[];
   /** What is missing from the log of the test container. */
   logGaps?: string[];
+  /** What is known of the tool that ran the tests, where no report explains how it ended. */
+  tool?: ToolFacts;
 }
 
-/** After a cancel so much time is left for what must still come home: GitHub kills after 10 s in all. */
-const rescueSeconds = 4;
-/** Of these, for the end of the log. */
+/**
+ * What each step may take, in seconds: of a run that ended by itself, and after a cancel, when GitHub kills after 10 s in
+ * all. No step can spend the time of another. Steps of the cluster end together, 4 s after a cancel.
+ */
+const stepSeconds = {
+  logs: { usual: 60, cancelled: 4 },
+  fence: { usual: 60, cancelled: 2 },
+  collection: { usual: 90, cancelled: 2.5 },
+  disk: { usual: 600, cancelled: 4 },
+  reading: { usual: 120, cancelled: 3 },
+  evidence: { usual: 120, cancelled: 4 },
+};
+type Step = keyof typeof stepSeconds;
+/** Of the logs of a run that was cancelled, for what is still on its way. */
 const logRescueMilliseconds = 1500;
-/** When results that are elsewhere are waited for no longer: what is here by then has to be masked, sorted and read. */
-const collectRescueSeconds = 2.5;
+/** So long processes of pods that have the results mounted may take to end. */
+const fenceSeconds = { usual: 10, cancelled: 1 };
 /** For the evidence of a run whose API server was lost. */
 const lostApiSeconds = 3;
-/** For a run that was not cancelled. */
-const collectSeconds = 120;
+/** A pod that is told to go needs no more. */
+const dismissSeconds = 5;
+
+/** Files that the tests had written and that never came here. */
+type Missing = { name: string; reason: string; isDirectory?: boolean }[];
 
 /**
  * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has come home is
- * put into `home` as soon as it is there.
+ * put into `home` as soon as it is there. Whatever the cluster does, what lies on the disk is sorted, masked and read.
  */
 export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolean): Promise<Result<undefined>> {
-  const over = new AbortController();
-  const patience = AbortSignal.any([over.signal, AbortSignal.timeout(collectSeconds * 1000)]);
-  const cut = new AbortController();
-  const timers: NodeJS.Timeout[] = [];
-  const hurry = () => {
-    timers.push(setTimeout(() => cut.abort(), collectRescueSeconds * 1000));
-    timers.push(setTimeout(() => over.abort(), rescueSeconds * 1000));
-  };
-  // A cancel may also come while this goes on.
-  if (isCancelled || run.signal.aborted) hurry();
-  else run.signal.addEventListener('abort', hurry, { once: true });
+  const steps = new ResultSteps(run.signal, isCancelled);
   try {
-    // Logs that are still followed (after a cancel) end with what there is.
-    await run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), patience);
+    const isLate = () => steps.isCancelled;
+    const [isFenced = false] = await Promise.all([
+      steps.run('fence', (signal) => fence(run, isLate() ? fenceSeconds.cancelled : fenceSeconds.usual, signal)),
+      // Logs that are still followed (after a cancel) end with what there is.
+      steps.run('logs', async (signal) => run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), signal)),
+    ]);
     home.logGaps = testLog(run)?.gaps ?? [];
-    home.isDiskFull = await isDiskFull(run.dir.root);
-    if (home.isDiskFull) run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
-    const collected = await finishCollection(run, AbortSignal.any([patience, cut.signal]), patience);
-    await takeOwnership(run, patience);
-    home.results = await sortResults(run, patience);
-    await tellWhatFinished(run, home, patience);
+    await lookAtDisk(run, home);
+    const collected = await steps.run('collection', (signal) => finishCollection(run, signal));
+    await steps.run('disk', async (signal) => {
+      home.results = await sortResults(run, { isFenced, missing: collected?.missing ?? [], signal });
+    });
+    await steps.run('reading', (signal) => tellWhatFinished(run, home, signal));
     // An API server that was given up is asked once more, and not for long.
     const isLost = run.end?.interruption?.why === 'api-lost';
-    home.evidence = await gatherEvidence(
-      run,
-      isLost ? AbortSignal.any([patience, AbortSignal.timeout(lostApiSeconds * 1000)]) : patience,
-    );
-    await run.logs?.close();
-    return collected;
-  } catch (error) {
-    await hideSecrets(run);
-    if (!patience.aborted) throw error;
-    const seconds = over.signal.aborted ? rescueSeconds : collectSeconds;
-    return fail('results', `not all results could be brought home within ${seconds} s`, {
-      hint: 'What came home lies in the results directory.',
+    await steps.run('evidence', async (signal) => {
+      const patience = isLost ? AbortSignal.any([signal, AbortSignal.timeout(lostApiSeconds * 1000)]) : signal;
+      home.evidence = await gatherEvidence(run, patience);
     });
+    await steps.run('disk', (signal) => maskOwnFiles(run, home, signal));
+    if (collected?.result.ok === false) return collected.result;
   } finally {
-    run.signal.removeEventListener('abort', hurry);
-    for (const timer of timers) clearTimeout(timer);
+    steps.close();
+    await run.logs?.close();
   }
+  return steps.result();
 }
+
+/** Runs one step after another, each within its own time, and keeps what went wrong until all have been. */
+class ResultSteps {
+  readonly #hurry = new AbortController();
+  readonly #cancel: AbortSignal;
+  readonly #late: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #bug: { error: unknown } | undefined;
+  isCancelled: boolean;
+
+  constructor(cancel: AbortSignal, isCancelled: boolean) {
+    this.#cancel = cancel;
+    this.isCancelled = isCancelled || cancel.aborted;
+    // A cancel may also come while this goes on.
+    if (this.isCancelled) this.#startHurry();
+    else cancel.addEventListener('abort', this.#startHurry, { once: true });
+  }
+
+  /** @returns undefined when the step came to no end within its time, or failed. */
+  async run<T>(step: Step, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const limit = stepSeconds[step];
+    const seconds = this.isCancelled ? limit.cancelled : limit.usual;
+    const late = AbortSignal.timeout(seconds * 1000);
+    // What lies on the disk does not wait for the cluster, so a late cluster takes nothing of its time.
+    const isOfDisk = step === 'disk' || step === 'reading';
+    const signal = isOfDisk ? late : AbortSignal.any([late, this.#hurry.signal]);
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (signal.aborted) this.#late.push(`${stepNames[step]} within ${seconds} s`);
+      else this.#bug ??= { error };
+      return undefined;
+    }
+  }
+
+  /** What the steps came to. @throws the first exception of a step that did not come from its time. */
+  result(): Result<undefined> {
+    if (this.#bug !== undefined) throw this.#bug.error;
+    if (this.#late.length === 0) return succeed(undefined);
+    return fail('results', `not all results could be collected: ${this.#late.join('; ')} did not end`, {
+      hint: 'What there was by then lies in the results directory.',
+    });
+  }
+
+  close(): void {
+    this.#cancel.removeEventListener('abort', this.#startHurry);
+    clearTimeout(this.#timer);
+  }
+
+  readonly #startHurry = (): void => {
+    this.isCancelled = true;
+    this.#timer = setTimeout(() => this.#hurry.abort(), stepSeconds.evidence.cancelled * 1000);
+  };
+}
+
+const stepNames: Record<Step, string> = {
+  logs: 'the end of the logs',
+  fence: 'the change of the owner of the results',
+  collection: 'the last of the results',
+  disk: 'masking and sorting',
+  reading: 'reading notes and logs',
+  evidence: 'objects and logs of the cluster',
+};
 
 /** For a run whose process was killed: what only its cluster can still tell, and give. */
 export async function salvageCluster(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
-  await takeOwnership(run, signal);
+  await fence(run, fenceSeconds.usual, signal);
   home.evidence = await gatherEvidence(run, signal);
 }
 
@@ -106,44 +184,63 @@ export async function salvageCluster(run: Run, home: BroughtHome, signal: AbortS
  * after the masking.
  */
 export async function salvageDisk(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
-  await returnReports(run);
-  home.isDiskFull = await isDiskFull(run.dir.root);
+  await lookAtDisk(run, home);
   home.logGaps = testLog(run)?.gaps ?? [];
-  home.results = await sortResults(run, signal);
+  home.results = await sortResults(run, { isFenced: isOwned(run), missing: [], signal });
   await tellWhatFinished(run, home, signal);
+  await maskOwnFiles(run, home, signal);
   home.evidence ??= { events: [], pods: [], troubles: [], logs: await readLogTails(run.dir.logs) };
 }
 
-/** Reports that had been sorted already go back, to be sorted with the rest. */
-async function returnReports({ dir }: Run): Promise<void> {
-  for (const entry of await readdir(dir.junit, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const from = path.join(entry.parentPath, entry.name);
-    const to = path.join(dir.results, path.relative(dir.junit, from));
-    await mkdir(path.dirname(to), { recursive: true });
-    await rename(from, to);
-  }
+async function lookAtDisk(run: Run, home: BroughtHome): Promise<void> {
+  home.isDiskFull = await isDiskFull(run.dir.root);
+  if (!home.isDiskFull) return;
+  run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
+  // Directories have to be made for what is taken.
+  await shrinkReserve(run.dir);
 }
 
-/** The last of the results, as far as they come until `cut`, where they are not on this disk yet; then the pod may end. */
-async function finishCollection(run: Run, cut: AbortSignal, signal: AbortSignal): Promise<Result<undefined>> {
+/** The last of the results, as far as they come until the signal, where they are not on this disk yet; then the pod may end. */
+async function finishCollection(
+  run: Run,
+  signal: AbortSignal,
+): Promise<{ result: Result<undefined>; missing: Missing }> {
   const { collection, connection, end, job } = run;
-  if (collection === undefined || connection === undefined) return succeed(undefined);
+  if (collection === undefined || connection === undefined) return { result: succeed(undefined), missing: [] };
   run.collection = undefined;
-  const { warnings, failure } = await collection.finish(cut);
+  const { warnings, failure, missing } = await collection.finish(signal);
   for (const warning of warnings) run.warn(warning);
-  if (end !== undefined && job?.route?.kind === 'collector')
-    await dismissCollector(connection, run.inputs.namespace, end.pod.metadata.name, signal);
-  if (failure === undefined) return succeed(undefined);
+  if (end !== undefined && job?.route?.kind === 'collector') {
+    const over = AbortSignal.timeout(dismissSeconds * 1000);
+    await dismissCollector(connection, run.inputs.namespace, end.pod.metadata.name, over).catch((error: unknown) => {
+      if (!over.aborted) throw error;
+    });
+  }
+  if (failure === undefined) return { result: succeed(undefined), missing };
   // Where something else ended the run, that is its failure, and this only a part of what came of it.
   run.warn(failure.reason);
-  return { ok: false, failure };
+  return { result: { ok: false, failure }, missing };
 }
 
-/** Nothing that this run brought home holds a secret, whatever time that takes. */
-async function hideSecrets(run: Run): Promise<void> {
-  const { results, junit, logs, cluster } = run.dir;
-  const masked = await maskFiles(run.mask, [results, junit, logs, cluster], new AbortController().signal);
+/** Logs and objects of the cluster are ours; those that another program wrote may still hold a secret. */
+async function maskOwnFiles(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+  const { mask, dir } = run;
+  if (!mask.isEmpty) {
+    const limits = { totalBytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY };
+    const masked: string[] = [];
+    for (const directory of [dir.logs, dir.cluster]) {
+      const taken = await takeFiles({ directory, root: dir.root, mask, limits, isFenced: true, signal });
+      masked.push(...taken.masked);
+      for (const warning of taken.warnings) run.warn(warning);
+    }
+    sayMasked(run, masked);
+    home.evidence = mask.maskValue(home.evidence);
+  }
+  // What could not be taken is not among them: only a directory that could not be gone through as a whole is open.
+  run.isMasked = home.results !== undefined;
+}
+
+function sayMasked(run: Run, masked: readonly string[]): void {
   if (masked.length > 0) run.door.say(`secrets were masked in ${masked.length} files: ${listNames(masked)}`);
 }
 
@@ -153,26 +250,66 @@ function testLog(run: Run): KeptLog | undefined {
   return own.find((log) => log.pod === run.end?.pod.metadata.name) ?? own[0];
 }
 
-/** What test containers wrote is ours from now on. What a collector hands over is ours already, and the nodes may not see it. */
-async function takeOwnership(run: Run, signal: AbortSignal): Promise<void> {
-  for (const node of run.forceCollector ? [] : (run.cluster?.nodes ?? [])) {
-    const trouble = await adoptResults(node, run.resultsNodePath, signal);
-    if (trouble !== '') run.warn(`the owner of the results could not be changed: ${trouble}`);
+/**
+ * Has nobody write to the results any more, and makes them ours. What a collector hands over is ours already.
+ * @returns whether that is so.
+ */
+async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<boolean> {
+  if (run.inputs.tier === 'unit') {
+    const ended = endOrphans(run.record.content.runId);
+    if (ended > 0) run.door.say(`${ended} programs that the tests had left running were ended`);
+    return true;
   }
+  const route = run.job?.route?.kind ?? 'host';
+  if (run.forceCollector || run.cluster === undefined || route !== 'host') return true;
+  const ofTests = run.end?.pod.spec.nodeName;
+  const nodes = [...run.cluster.nodes].sort((a, b) => Number(b === ofTests) - Number(a === ofTests));
+  const { isFenced, ended, trouble } = await fenceResults({
+    nodes,
+    nodePath: run.resultsNodePath,
+    hostPath: run.dir.results,
+    fenceSeconds: seconds,
+    signal,
+  });
+  if (ended > 0) run.door.say(`${ended} processes beside the tests could still write to the results, and were ended`);
+  if (!isFenced) run.warn(`the results could not be taken over from their containers, and are copied: ${trouble}`);
+  return isFenced;
 }
 
-async function sortResults(run: Run, signal: AbortSignal): Promise<CollectedResults> {
+/** Once the nodes of a run are gone nobody writes; whether the files are ours shows at each of them. */
+function isOwned(run: Run): boolean {
+  return run.inputs.tier === 'unit' || run.forceCollector || run.isTornDown;
+}
+
+async function sortResults(
+  run: Run,
+  options: { isFenced: boolean; missing: Missing; signal: AbortSignal },
+): Promise<CollectedResults> {
+  const { dir, inputs } = run;
+  const { signal } = options;
+  const taken = await takeFiles({
+    directory: dir.results,
+    // Reports that had been sorted before the process was killed, and what was on its way.
+    alsoFrom: [dir.junit, ...findInterrupted(dir.root, dir.results)],
+    root: dir.root,
+    mask: run.mask,
+    limits: run.resultsLimits,
+    isFenced: options.isFenced,
+    seenAs: inputs.resultsPath,
+    signal,
+  });
+  sayMasked(run, taken.masked);
   const { interruption, failure } = run.end ?? {};
-  if (interruption != null) failure?.evidence.push(...(await readStacks(run.dir.results)));
-  await hideSecrets(run);
-  await takeHelperFiles(run.dir.results, helperFilesDir(run));
+  if (interruption != null) failure?.evidence.push(...(await readStacks(dir.results)));
+  await takeHelperFiles(dir.results, helperFilesDir(run));
   const collected = await collectResults({
-    writtenDir: run.dir.results,
-    junitDir: run.dir.junit,
-    junitGlobs: run.inputs.junitGlobs,
+    taken: { ...taken, files: taken.files.filter((file) => !file.startsWith(`${helperDirectory}/`)) },
+    takenDir: dir.results,
+    missing: options.missing,
+    junitDir: dir.junit,
+    junitGlobs: inputs.junitGlobs,
     notBefore: notBefore(run),
     exitCode: (run.end?.terminated ?? run.exit)?.exitCode,
-    limits: run.resultsLimits,
     signal,
   });
   for (const warning of collected.warnings) run.warn(warning);
@@ -184,9 +321,10 @@ function helperFilesDir(run: Run): string {
   return path.join(run.dir.cluster, 'test-helper');
 }
 
-/** File systems and clocks differ by a second or so; a report of another run is minutes old. */
+/** When reports of this run were written at the earliest, by whatever clock their files have. */
 function notBefore(run: Run): number {
-  return (run.testsStartedAt ?? 0) - 2000;
+  const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
+  return earliestWrite(run.testsStartedAt ?? 0, container?.state?.terminated?.startedAt);
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
@@ -198,18 +336,23 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
     addEndings(reports, home.notes);
     addFlakyRuns(reports, home.notes);
   }
+  const logFile =
+    testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path));
   const { rebuilt, sessions } = await rebuildRun({
     reports,
     unreadable,
     notes: home.notes,
     resultsDir: run.dir.results,
     notBefore: notBefore(run),
-    logFile: testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path)),
+    logFile,
     isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
     signal,
   });
   home.rebuilt = rebuilt;
   home.sessions = sessions;
+  const exitCode = (run.end?.terminated ?? run.exit)?.exitCode;
+  if (exitCode !== 0 || reports.length === 0)
+    home.tool = await gatherToolFacts(run, reports.length > 0, logFile, signal);
   const { nodeName } = run.end?.pod.spec ?? {};
   const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
   const containerId = container?.containerID?.replace(/^.*:\/\//, '') ?? '';
@@ -225,6 +368,7 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
     // The collector has nothing to say.
+    mask: run.mask,
     alreadyLogged: [
       ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
       `${run.end?.pod.metadata.name}/${collectorName}`,
@@ -234,6 +378,5 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
   if (run.release !== undefined && run.cluster !== undefined)
     evidence.troubles.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
   for (const trouble of evidence.troubles) run.warn(trouble);
-  await hideSecrets(run);
   return run.mask.maskValue(evidence);
 }

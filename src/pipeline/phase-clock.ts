@@ -18,6 +18,8 @@ export class PhaseClock {
   readonly #phases: TimedPhase[];
   readonly #running: { name: PhaseName; startSeconds: number }[] = [];
   readonly #stoppedAt: number | undefined;
+  /** The phase that each exception came out of. */
+  readonly #thrownBy = new WeakMap<object, PhaseName>();
 
   /**
    * @param onChange called whenever a phase has begun or ended.
@@ -56,6 +58,16 @@ export class PhaseClock {
     return this.#phases.at(-1)?.name ?? 'the start';
   }
 
+  /** The phases that are going on, or else the one that ended last, for words such as "during cluster and images". */
+  get currentPhases(): string {
+    return this.#running.length === 0 ? this.lastPhase : this.#running.map(({ name }) => name).join(' and ');
+  }
+
+  /** The phase that an exception came out of: where phases overlap, another one may have ended last. */
+  phaseOfError(error: unknown): string {
+    return (isObject(error) ? this.#thrownBy.get(error) : undefined) ?? this.lastPhase;
+  }
+
   /** Runs a phase; a failure that it returns makes it a failed one, and so does what it did when that `hasGoneWell` denies. */
   phase<T>(
     name: PhaseName,
@@ -90,8 +102,13 @@ export class PhaseClock {
       end(hasPassed(value) ? 'passed' : 'failed');
       return value;
     } catch (error) {
+      if (isObject(error) && !this.#thrownBy.has(error)) this.#thrownBy.set(error, name);
       end('failed');
       throw error;
     }
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

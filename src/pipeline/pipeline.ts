@@ -3,7 +3,6 @@
  *
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportClusterLogs, type KindCluster } from '../cluster/create-cluster.ts';
 import { renderKindConfig } from '../cluster/kind-config.ts';
@@ -17,6 +16,7 @@ import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import type { Door } from '../core/door.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { writeOwnFile } from '../core/write-own-file.ts';
 import { UsageMeter } from '../diagnose/measure-usage.ts';
 import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { SystemWatch } from '../diagnose/system-watch.ts';
@@ -62,6 +62,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
   const run = new Run(options);
   const taken = await takeResultsDir(run.dir, options.inputs.tier);
   if (!taken.ok) return refuseRun(run, taken.failure);
+  for (const trouble of taken.value) run.warn(trouble);
   try {
     const standing = options.kept?.content.standing?.cluster ?? options.cluster;
     const isOnlyPlatform = options.isOnlyPlatform ?? false;
@@ -137,7 +138,7 @@ async function checkNewCluster(run: Run, standing: ReadyCluster | undefined): Pr
 async function leavePlatform(run: Run): Promise<RunEnd> {
   run.closing.abort();
   const end = describeUntested(run);
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict));
+  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict));
   return end;
 }
 
@@ -164,7 +165,7 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
-  await writeFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
+  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
     run.warn(messageOf(error)),
   );
   return end;
@@ -375,8 +376,13 @@ function installPlatform(
 async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
   const { signal, clock } = run;
   const wasAborted = signal.aborted;
+  let cancelledIn: string | undefined;
+  const noteCancel = () => {
+    cancelledIn = clock.currentPhases;
+  };
+  signal.addEventListener('abort', noteCancel, { once: true });
   const cancelled = (): Failure => {
-    const reason = `cancelled (${String(signal.reason)}) during ${clock.lastPhase}`;
+    const reason = `cancelled (${String(signal.reason)}) during ${cancelledIn ?? clock.lastPhase}`;
     return { kind: 'cancelled', reason, hint: '', evidence: [] };
   };
   try {
@@ -386,18 +392,21 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     return signal.aborted && !wasAborted ? cancelled() : result.failure;
   } catch (error) {
     if (signal.aborted) return cancelled();
-    const ofDisk = describeDiskTrouble(error, `${clock.lastPhase} could not go on`);
+    const phase = clock.phaseOfError(error);
+    const ofDisk = describeDiskTrouble(error, `${phase} could not go on`);
     if (ofDisk !== undefined) return ofDisk;
     if (error instanceof ApiError) {
-      const reason = toOneLine(`the Kubernetes API failed during ${clock.lastPhase}: ${error.message}`);
+      const reason = toOneLine(`the Kubernetes API failed during ${phase}: ${error.message}`);
       return { kind: 'api', reason, hint: '', evidence: [] };
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',
-      reason: toOneLine(`a fault of k8s-test-action itself, during ${clock.lastPhase}: ${messageOf(error)}`),
+      reason: toOneLine(`a fault of k8s-test-action itself, during ${phase}: ${messageOf(error)}`),
       hint: 'Please report it with the lines below.',
       evidence: stack.split('\n').slice(0, 20),
     };
+  } finally {
+    signal.removeEventListener('abort', noteCancel);
   }
 }

@@ -1,3 +1,4 @@
+import { podNamePrefix } from '../kube/job-pods.ts';
 import { JobLogs, type KeptLog } from '../logs/job-logs.ts';
 import type { NodeLog } from '../logs/node-log.ts';
 import { NodeLogs } from '../logs/node-logs.ts';
@@ -11,7 +12,7 @@ export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLo
       ? new NodeLogs(run.cluster!.nodes, {
           runId: run.record.content.runId,
           namespace: inputs.namespace,
-          podPrefix: `${job.name}-`,
+          podPrefix: podNamePrefix(job.name),
           signal: run.closing.signal,
         })
       : undefined;

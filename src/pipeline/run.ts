@@ -158,6 +158,10 @@ export class Run {
   exit: { exitCode: number } | undefined;
   /** The log of tests that ran on the machine itself. */
   ownLog: ReportedLog | undefined;
+  /** Whether nothing of what lies in the results directory holds a secret: without that only reports are uploaded. */
+  isMasked = false;
+  /** Whether all that the run had made is gone, and nobody is left who could write. */
+  isTornDown = false;
   /** What befell the platform while the tests ran. */
   incidents: readonly ReportedIncident[] = [];
 

@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { deleteCluster } from '../cluster/create-cluster.ts';
 import { removeImage } from '../cluster/docker.ts';
+import { nodeResultsPath } from '../cluster/kind-config.ts';
+import { listMachines } from '../cluster/load-images.ts';
 import type { Door } from '../core/door.ts';
 import { messageOf, type PhaseRecord } from '../core/outcome.ts';
 import { runLabel } from '../job/build-job.ts';
@@ -8,6 +10,7 @@ import { connect, type KubeConnection } from '../kube/connection.ts';
 import { deleteMarkedObject } from '../kube/create-object.ts';
 import { deleteOwnNamespace } from '../kube/own-namespace.ts';
 import { findRelease, uninstallRelease } from '../platform/release.ts';
+import { adoptBeforeRemoval } from '../results/fence-results.ts';
 import type { Made, RunRecord } from '../state/run-record.ts';
 import { endOrphans } from '../tools/end-orphans.ts';
 import { PhaseClock } from './phase-clock.ts';
@@ -24,6 +27,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   for (const made of [...record.content.made].reverse()) {
     try {
       if (made.kind === 'cluster') {
+        await adoptFromNodes(made.name, signal, say);
         const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
         if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
       } else if (made.kind === 'image') await removeImage(made.name, signal);
@@ -37,6 +41,22 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   if (troubles.length === 0) record.remove();
   return troubles;
 }
+
+/** Without the nodes nobody but root of this machine could read or delete what their containers wrote to the results. */
+async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: string) => void): Promise<void> {
+  const over = AbortSignal.any([signal, AbortSignal.timeout(adoptSeconds * 1000)]);
+  try {
+    const nodes = (await listMachines(cluster, over)).map(({ name }) => name);
+    if (nodes.length === 0) return;
+    const trouble = await adoptBeforeRemoval(nodes, nodeResultsPath, over);
+    if (trouble !== '') say(`the owner of the results could not be changed: ${trouble}`);
+  } catch (error) {
+    say(`the owner of the results could not be changed: ${messageOf(error)}`);
+  }
+}
+
+/** A node that is paused answers nobody; the removal does not wait for it. */
+const adoptSeconds = 30;
 
 /**
  * Tears down as the phase `teardown` of a run, told to its door.

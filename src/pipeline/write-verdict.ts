@@ -1,8 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
+import { writeOwnFile } from '../core/write-own-file.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
@@ -55,13 +56,15 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     sessions: home.sessions ?? [],
     failedNames: nameFailedTests(finished),
     logGaps: home.logGaps ?? [],
+    tool: home.tool,
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
   const log = home.evidence?.logs.find(
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
-  const told = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  const told =
+    decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
   const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(run.incidents, cause);
   const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
@@ -89,14 +92,22 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
   const { job, end, cluster } = run;
   const testPod = job && end && { name: end.pod.metadata.name, container: job.container };
-  return { verdict, dir, report, kubeconfig: cluster?.kubeconfigPath ?? '', testPod, ownsResultsDir: true };
+  return {
+    verdict,
+    dir,
+    report,
+    kubeconfig: cluster?.kubeconfigPath ?? '',
+    testPod,
+    ownsResultsDir: true,
+    isMasked: run.isMasked,
+  };
 }
 
 /** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
 export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
   const trouble = await orNothing(dir.reportHtml, () => writeReport(report, dir));
   if (trouble !== undefined)
-    await orNothing(dir.resultJson, () => writeFile(dir.resultJson, renderResultJson(report.verdict, report)));
+    await orNothing(dir.resultJson, () => writeOwnFile(dir.resultJson, renderResultJson(report.verdict, report)));
   return trouble;
 }
 
@@ -143,14 +154,21 @@ export function describeUntested(run: Run): RunEnd {
   };
   const verdict = assembleVerdict(run, failure, { ...noTests });
   const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
-  return { verdict, dir: run.dir, report, kubeconfig: run.cluster?.kubeconfigPath ?? '', ownsResultsDir: false };
+  return {
+    verdict,
+    dir: run.dir,
+    report,
+    kubeconfig: run.cluster?.kubeconfigPath ?? '',
+    ownsResultsDir: false,
+    isMasked: false,
+  };
 }
 
 /** The end of a run that may not even use its results directory: nothing is written. */
 export function refuseRun(run: Run, failure: Failure): RunEnd {
   const verdict = assembleVerdict(run, failure, { ...noTests });
   const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
-  return { verdict, dir: run.dir, report, kubeconfig: '', ownsResultsDir: false };
+  return { verdict, dir: run.dir, report, kubeconfig: '', ownsResultsDir: false, isMasked: false };
 }
 
 function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['tests']): Verdict {
@@ -178,6 +196,7 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
       digest: run.end?.imageId || (run.image?.id ?? ''),
     },
     ...(run.chart === undefined ? {} : { chart: run.chart }),
+    isMasked: run.isMasked,
     warnings: [...run.warnings],
     ...(run.leg === undefined ? {} : { leg: run.leg }),
   });

@@ -15,6 +15,8 @@ const terminalSequence = new RegExp(
 export interface ReadLinesOptions {
   /** Of a longer line, the begin and the end are kept, with a NUL between them. */
   maxChars: number;
+  /** Where in the file to begin, in bytes; its begin by default. */
+  startByte?: number;
   signal?: AbortSignal;
 }
 
@@ -39,7 +41,7 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     tail = '';
     return line;
   };
-  for await (const chunk of createReadStream(file)) {
+  for await (const chunk of createReadStream(file, { start: options.startByte ?? 0 })) {
     signal?.throwIfAborted();
     const parts = decoder.write(chunk as Buffer).split('\n');
     for (let i = 0; i < parts.length - 1; i++) {

@@ -10,7 +10,7 @@ import { PytestLog } from './pytest-log.ts';
 import { placeOfNodeId } from './pytest-names.ts';
 import type { PytestSession } from './pytest-sessions.ts';
 import { readLines, toShownLine } from './read-lines.ts';
-import { type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
+import { joinRebuilt, type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
 
 /** Our own directory in `results-path`, where the helper in the test image writes. */
 export const helperDirectory = '.k8s-test';
@@ -104,14 +104,31 @@ export async function rebuildRun(options: RebuildOptions): Promise<RebuiltKnowle
     consider(hasReport && !log.isUnfinished ? leaveOutRenamed(run, log.tests, reports) : run);
   }
   if (hasNotes) return { rebuilt: candidates[0], sessions };
-  for (const { file, partial } of options.unreadable)
-    if (partial !== undefined && partial.counts.total > 0) candidates.push(fromPartial(file, partial, known.tells));
-  if (options.logFile !== undefined && (!hasReport || options.isInterrupted)) {
-    const log = await readTestLog(options.logFile, signal);
-    const isTold = log.tool === 'pytest' ? !hasReport || log.isUnfinished : log.tool !== undefined && !hasReport;
-    if (isTold && !log.tests.isEmpty) consider(log.tests.finish(`the verbose output of ${log.tool}`, known.tells));
-  }
+  const cutOff = mostTelling(
+    options.unreadable.flatMap(({ file, partial }) =>
+      partial !== undefined && partial.counts.total > 0 ? [fromPartial(file, partial, known.tells)] : [],
+    ),
+  );
+  const isWhole = hasReport && options.unreadable.length === 0;
+  const log =
+    options.logFile !== undefined && (!isWhole || options.isInterrupted)
+      ? await tellFromLog(options.logFile, isWhole, known.tells, signal)
+      : undefined;
+  if (cutOff !== undefined) candidates.push(log === undefined ? cutOff : joinRebuilt(cutOff, log));
+  else if (log !== undefined) consider(log);
   return { rebuilt: mostTelling(candidates), sessions };
+}
+
+/** The run as the log tells it; beside whole reports only a session of pytest that never came to its end. */
+async function tellFromLog(
+  file: string,
+  hasWholeReports: boolean,
+  isKnown: (place: { classname: string; name: string }) => boolean,
+  signal: AbortSignal,
+): Promise<RebuiltRun | undefined> {
+  const { tool, tests, isUnfinished } = await readTestLog(file, signal);
+  const isTold = tool === 'pytest' ? !hasWholeReports || isUnfinished : tool !== undefined && !hasWholeReports;
+  return isTold && !tests.isEmpty ? tests.finish(`the verbose output of ${tool}`, isKnown) : undefined;
 }
 
 /** Whether the helper's notes tell of all tests of a report log, and so of its sessions. */

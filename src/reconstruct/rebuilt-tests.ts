@@ -226,6 +226,27 @@ export class RebuiltTests {
 }
 
 /**
+ * A report that was cut off, with what the log adds to it: tests that ended after the cut, those in flight, those never
+ * reached. Of a test that both tell, the report says more.
+ */
+export function joinRebuilt(cutOff: RebuiltRun, log: RebuiltRun): RebuiltRun {
+  const keyOf = ({ classname, name }: Place): string => JSON.stringify([classname, name]);
+  const told = new Set(cutOff.cases.map(keyOf));
+  const more = log.cases.filter((one) => !told.has(keyOf(one)));
+  const counts = { ...cutOff.counts };
+  for (const one of more) addToCounts(counts, one);
+  counts.rebuilt = counts.total;
+  return {
+    ...log,
+    source: `${cutOff.source} and ${log.source}`,
+    cases: [...cutOff.cases, ...more],
+    casesLeftOut: cutOff.casesLeftOut,
+    counts,
+    inFlight: log.inFlight.filter((one) => !told.has(keyOf(one))),
+  };
+}
+
+/**
  * The run with its tests in flight as `error` cases that name the cause, such as "killed for memory at its limit of 64Mi":
  * from here on it is a report like any other.
  */

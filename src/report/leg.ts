@@ -35,8 +35,8 @@ export interface Leg {
 /** An artifact of the workflow run, as GitHub knows it. No job can choose any of it but the name. */
 export interface LegArtifact {
   name: string;
-  /** The job run that uploaded it: another one for each job of a matrix, and for each attempt. */
-  jobRun: string;
+  /** The job run that uploaded it, another one for each job of a matrix and each attempt; undefined where the service does not tell jobs apart. */
+  jobRun: string | undefined;
   /** Milliseconds of the epoch; undefined where GitHub does not say. */
   createdAt: number | undefined;
   /** Where its files lie, relative to the directory of all legs. */

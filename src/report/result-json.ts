@@ -10,8 +10,21 @@ export interface BesideVerdict {
 
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
 export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
-  const { schema, outcome, failure, tier, tests, phases, durationSeconds, cluster, image, chart, warnings, leg } =
-    verdict;
+  const {
+    schema,
+    outcome,
+    failure,
+    tier,
+    tests,
+    phases,
+    durationSeconds,
+    cluster,
+    image,
+    chart,
+    isMasked,
+    warnings,
+    leg,
+  } = verdict;
   const ordered: Verdict & Required<BesideVerdict> = {
     schema,
     outcome,
@@ -46,6 +59,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     ...(chart === undefined
       ? {}
       : { chart: { name: chart.name, version: chart.version, source: chart.source, digest: chart.digest } }),
+    ...(isMasked === undefined ? {} : { isMasked }),
     warnings,
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({

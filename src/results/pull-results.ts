@@ -4,7 +4,7 @@
  * GNU or of busybox.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, open, rename, rm, statfs, utimes } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, rename, rm, statfs, unlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -42,6 +42,8 @@ export interface PullEnd {
   bytes: number;
   /** Files that did not arrive as they are at the source. */
   incomplete: string[];
+  /** What was there and did not come: a report among them was not read. `isDirectory` stands for all that may lie there. */
+  missing: { name: string; reason: string; isDirectory?: boolean }[];
   warnings: string[];
 }
 
@@ -70,7 +72,7 @@ const growthBytes = 64 * 1024 * 1024;
 /** So much of the runner's disk is left free for logs and reports. */
 const spareDiskBytes = 512 * 1024 * 1024;
 const checkRounds = 5;
-/** Where files lie until they are whole. */
+/** Where files lie until they are whole: beside the results, where the tests cannot have a file of this name. */
 const incomingName = '.k8s-test-incoming';
 
 /** The last line of a script's output: a list that is cut on its way would lose files without a word. */
@@ -148,6 +150,8 @@ export class ResultsPuller {
       if (this.missing.length === 0) break;
     }
     await this.#dropVanished();
+    // What did not arrive as it is now is not left as it was before.
+    for (const name of this.missing) await unlink(this.#pathOf(name)).catch(() => undefined);
     return this.describe();
   }
 
@@ -167,12 +171,24 @@ export class ResultsPuller {
     if (this.#unreadable !== '') warnings.push(`the collector could not read all results: ${this.#unreadable}`);
     let bytes = 0;
     for (const file of this.#here.values()) bytes += file.bytes;
-    return { files: this.#here.size, bytes, incomplete: this.missing.map(showable), warnings };
+    const incomplete = this.missing.map(showable);
+    return { files: this.#here.size, bytes, incomplete, missing: this.#describeMissing(incomplete), warnings };
+  }
+
+  #describeMissing(incomplete: string[]): PullEnd['missing'] {
+    const missing: PullEnd['missing'] = [
+      ...this.#special.map((name) => ({ name, reason: 'it is a link or a special file' })),
+      ...this.#leftOut.map((file) => ({ name: showable(file.name), reason: 'it is above results-limit' })),
+      ...incomplete.map((name) => ({ name, reason: 'it did not arrive whole' })),
+    ];
+    if (this.#isListCut) missing.push({ name: '*', reason: 'not all names could be listed', isDirectory: true });
+    if (this.#unreadable !== '') missing.push({ name: '*', reason: this.#unreadable, isDirectory: true });
+    return missing;
   }
 
   /** Removes what was not whole. */
   async close(): Promise<void> {
-    await rm(path.join(this.#options.directory, incomingName), { recursive: true, force: true });
+    await rm(path.dirname(this.#draft()), { recursive: true, force: true });
   }
 
   #wanted(): Listed[] {
@@ -326,18 +342,27 @@ export class ResultsPuller {
   }
 
   #draft(): string {
-    return path.join(this.#options.directory, incomingName, 'draft');
+    return path.join(path.dirname(this.#options.directory), incomingName, 'draft');
   }
 
   async #place(draft: string, name: string, header: Header): Promise<void> {
     const file = this.#pathOf(name);
+    await this.#makeWay(name);
     await mkdir(parentOf(file), { recursive: true });
-    // What was a directory before gives way; a file is replaced in one step.
-    const there = await lstat(file).catch(() => undefined);
-    if (there?.isDirectory()) await rm(file, { recursive: true });
     await rename(draft, file);
     const modified = header.mtime ?? new Date(0);
     await utimes(file, modified, modified);
+  }
+
+  /** What was a file and is a directory now gives way, and the reverse, on the whole path; a file is replaced in one step. */
+  async #makeWay(name: string): Promise<void> {
+    const parts = name.split('/');
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const at = this.#pathOf(parts.slice(0, depth).join('/'));
+      const there = await lstat(at).catch(() => undefined);
+      if (there === undefined) return;
+      if (depth < parts.length ? !there.isDirectory() : there.isDirectory()) await rm(at, { recursive: true });
+    }
   }
 
   #pathOf(name: string): Buffer {
@@ -372,7 +397,8 @@ export class ResultsPuller {
     for (const name of this.#here.keys()) {
       if (this.#listed.has(name)) continue;
       this.#here.delete(name);
-      await rm(this.#pathOf(name), { force: true });
+      // A directory may have taken the place of a file.
+      await unlink(this.#pathOf(name)).catch(() => undefined);
     }
   }
 }

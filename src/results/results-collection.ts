@@ -55,30 +55,32 @@ export class ResultsCollection {
 
   /**
    * Brings home the rest. To be called when the test container has ended, however it did.
-   * @returns what is worth a warning, a line each, with the names of what did not arrive whole; and a failure of kind
+   * @returns what is worth a warning, a line each, and by name what did not arrive whole; and a failure of kind
    * `results` when the last look was not to be had, so that nobody knows what is missing.
    */
-  async finish(signal: AbortSignal): Promise<{ warnings: string[]; failure: Failure | undefined }> {
-    if (this.#rounds === undefined) return { warnings: [], failure: undefined };
+  async finish(
+    signal: AbortSignal,
+  ): Promise<{ warnings: string[]; failure: Failure | undefined; missing: PullEnd['missing'] }> {
+    if (this.#rounds === undefined) return { warnings: [], failure: undefined, missing: [] };
     this.#stopped.abort();
     await this.#rounds;
     const end = await this.#finishPulling(signal);
     await this.#puller.close();
-    const { files, incomplete } = end.pulled;
+    const { files, incomplete, missing } = end.pulled;
     this.#options.say(
       `${files} files of the results are here${end.trouble === '' ? ', each compared by SHA-256' : ''}`,
     );
     const warnings = [...end.pulled.warnings];
     if (incomplete.length > 0)
       warnings.push(`${incomplete.length} files of the results are not complete: ${listNames(incomplete)}`);
-    if (end.trouble === '') return { warnings, failure: undefined };
+    if (end.trouble === '') return { warnings, failure: undefined, missing };
     const since =
       this.#lastRoundAt === undefined
         ? 'none had come before'
         : `those that are here are ${Math.round((performance.now() - this.#lastRoundAt) / 1000)} s older`;
     const reason = `the last results could not be brought home, ${since}: ${end.trouble}`;
     const hint = 'Results on a claim outlive the pod; those on an emptyDir go with it.';
-    return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure };
+    return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure, missing };
   }
 
   async #goRound(signal: AbortSignal): Promise<void> {
@@ -117,12 +119,25 @@ export class ResultsCollection {
           const open = rescue;
           rescue = undefined;
           this.#options.say(`the pod of the results is gone; another one reads its claim (${trouble})`);
-          this.#source = await open(signal).catch(() => undefined);
-          if (this.#source === undefined) return { pulled: this.#puller.describe(), trouble };
+          const opened = await openOrExplain(open, signal);
+          if (typeof opened === 'string') return { pulled: this.#puller.describe(), trouble: `${trouble}; ${opened}` };
+          this.#source = opened;
         }
         await delay(retryMilliseconds, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+}
+
+/** The source that takes the first one's place, or why there is none. */
+async function openOrExplain(
+  open: (signal: AbortSignal) => Promise<ResultsSource>,
+  signal: AbortSignal,
+): Promise<ResultsSource | string> {
+  try {
+    return await open(signal);
+  } catch (error) {
+    return toOneLine(messageOf(error), 300);
   }
 }
 
@@ -165,7 +180,13 @@ export async function dismissCollector(
   });
 }
 
-/** Creates a pod that only reads results, and returns when it can be asked for them. */
+/** A pod that only reads is scheduled and started within a moment; its image is in the nodes or small. */
+const rescueSeconds = 60;
+
+/**
+ * Creates a pod that only reads results, and returns when it can be asked for them.
+ * @throws after `rescueSeconds` with what the pod says of itself.
+ */
 export async function startRescuePod(
   connection: KubeConnection,
   namespace: string,
@@ -174,9 +195,20 @@ export async function startRescuePod(
 ): Promise<ResultsSource> {
   const base = `/api/v1/namespaces/${namespace}/pods`;
   const { metadata } = await connection.call<Pod>('POST', base, { body: manifest, signal });
+  const deadline = performance.now() + rescueSeconds * 1000;
   for (;;) {
     const pod = await connection.call<Pod>('GET', `${base}/${metadata.name}`, { signal });
     if (pod.status?.phase === 'Running') return openPodSource(connection, namespace, metadata.name);
+    if (performance.now() > deadline)
+      throw new Error(`pod ${metadata.name} did not start within ${rescueSeconds} s: ${describeWaiting(pod)}`);
     await delay(retryMilliseconds / 4, undefined, { signal });
   }
+}
+
+/** Why a pod does not run, in its own words. */
+function describeWaiting({ status }: Pick<Pod, 'status'>): string {
+  const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting !== undefined)?.state?.waiting;
+  if (waiting !== undefined) return [waiting.reason, waiting.message].filter((one) => one !== undefined).join(': ');
+  const unmet = status?.conditions?.find((one) => one.status === 'False');
+  return unmet?.message ?? unmet?.reason ?? status?.phase ?? 'it says nothing';
 }

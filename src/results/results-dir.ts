@@ -1,12 +1,17 @@
 /** The results directory on the runner: what lies where, and who may use it. */
-import { chmod, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { constants, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { chmod, lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskTrouble } from '../core/disk-trouble.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from '../core/outcome.ts';
+import { writeOwnFile } from '../core/write-own-file.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import type { ProcessIdentity } from '../state/is-alive.ts';
 import { takeLock, writerOf } from '../state/take-lock.ts';
+import { discard, holderPrefix } from './foreign-directory.ts';
+import { clearChildren, removeHolders } from './take-files.ts';
 
 /** Paths of everything that a run leaves behind; the names are part of the contract. */
 export interface ResultsDir {
@@ -45,9 +50,10 @@ const reserveBytes = 2 * 1024 * 1024;
 /**
  * Takes the directory for this run: a former run's files of ours go, and `result.json` says from now on that the run has
  * not ended, so that a run which is killed leaves a red one behind.
- * @returns a failure of kind `input` when another run uses it, of kind `results` when it cannot be written to.
+ * @returns what of a former run could not be removed, a line each; or a failure of kind `input` when another run uses it,
+ * of kind `results` when it cannot be written to.
  */
-export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
+export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Result<string[]>> {
   try {
     return await takeOver(dir, tier);
   } catch (error) {
@@ -58,28 +64,75 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
   }
 }
 
-async function takeOver(dir: ResultsDir, tier: string): Promise<Result<undefined>> {
+async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>> {
   await mkdir(dir.root, { recursive: true });
-  const owner = takeLock(path.join(dir.root, lockName));
+  const lock = path.join(dir.root, lockName);
+  // A checkout may hold links by these names: what they lead to is not ours.
+  for (const file of [lock, `${lock}.dead`]) await removeUnlessFile(file);
+  const owner = takeLock(lock);
   if (owner !== undefined) return inUse(dir.root, owner);
-  await writeFile(dir.resultJson, renderResultJson(unfinished(tier)));
+  await removeUnlessFile(dir.resultJson);
+  await writeOwnFile(dir.resultJson, renderResultJson(unfinished(tier)));
+  const troubles: string[] = [];
   const { root: _, resultJson: __, results, ...rest } = dir;
-  await Promise.all(Object.values(rest).map((old) => rm(old, { recursive: true, force: true })));
-  await Promise.all([dir.junit, dir.logs, dir.cluster].map((one) => mkdir(one)));
-  // Emptied, not made anew: the nodes of a kept cluster mount this very directory.
-  if ((await lstat(results).catch(() => undefined))?.isDirectory() !== true) await rm(results, { force: true });
-  await mkdir(results, { recursive: true });
-  for (const old of await readdir(results)) await rm(path.join(results, old), { recursive: true, force: true });
+  for (const old of Object.values(rest)) troubles.push(...clear(dir.root, old));
+  for (const one of [dir.junit, dir.logs, dir.cluster]) mkdirSync(one);
+  troubles.push(...emptyResults(dir.root, results));
+  removeHolders(dir.root);
+  const reserve = path.join(dir.root, reserveName);
+  await rm(reserve, { recursive: true, force: true });
   // Written out, since a hole in a file holds no room.
-  await writeFile(path.join(dir.root, reserveName), Buffer.alloc(reserveBytes, 1));
+  await writeFile(reserve, Buffer.alloc(reserveBytes, 1), { flag: 'wx' });
   // Test containers run as any user. Only the runner's own users can reach the directory, through its parents.
-  await chmod(dir.results, 0o777);
-  return succeed(undefined);
+  await chmod(results, 0o777);
+  return succeed(troubles);
+}
+
+async function removeUnlessFile(file: string): Promise<void> {
+  const stat = await lstat(file).catch(() => undefined);
+  if (stat !== undefined && !stat.isFile()) await rm(file, { recursive: true, force: true });
+}
+
+/**
+ * Removes what a former run left by this name. What cannot be removed (containers ran as other users) makes way all the
+ * same, to a name that nobody uses.
+ * @returns why something of it stays, if so.
+ */
+function clear(root: string, old: string): string[] {
+  const why = discard(old);
+  if (why === '' || lstatSync(old, { throwIfNoEntry: false }) === undefined) return [];
+  const aside = path.join(root, `${holderPrefix}former-${randomBytes(4).toString('hex')}`);
+  renameSync(old, aside);
+  return [`what a former run left cannot be removed, and lies in ${aside}: ${why}`];
+}
+
+/** Empties the directory of the results. It stays the same where it can: the nodes of a kept cluster mount it. */
+function emptyResults(root: string, results: string): string[] {
+  const before = lstatSync(results, { throwIfNoEntry: false });
+  if (before?.isDirectory() === true && before.uid === (process.getuid?.() ?? before.uid)) {
+    const troubles = clearChildren(results);
+    if (troubles === '') return [];
+  }
+  const troubles = before === undefined ? [] : clear(root, results);
+  mkdirSync(results, { recursive: true });
+  return troubles;
 }
 
 /** Gives up the room that was held for the verdict. Call it before the verdict is written. */
 export async function releaseReserve(dir: ResultsDir): Promise<void> {
   await rm(path.join(dir.root, reserveName), { force: true });
+}
+
+/** Gives up half of that room, with which the results are put in order on a disk that is full. */
+export async function shrinkReserve(dir: ResultsDir): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
+  const file = await open(path.join(dir.root, reserveName), flags).catch(() => undefined);
+  if (file === undefined) return;
+  try {
+    if ((await file.stat()).isFile()) await file.truncate(reserveBytes / 2);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Gives the directory back; its files stay. */
@@ -94,7 +147,7 @@ export function isHeldBy(dir: ResultsDir, { pid, startTicks }: ProcessIdentity):
   return owner?.pid === pid && owner.startTicks === startTicks;
 }
 
-function inUse(root: string, owner: ProcessIdentity): Result<undefined> {
+function inUse(root: string, owner: ProcessIdentity): Result<never> {
   return fail('input', `results-dir: ${root} is in use by another run (process ${owner.pid || 'unknown'})`, {
     hint: 'Give each run that may overlap a results-dir of its own.',
   });

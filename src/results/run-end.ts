@@ -11,6 +11,8 @@ export interface RunEnd {
   kubeconfig: string;
   /** Undefined when none was started. */
   testPod?: { name: string; container: string } | undefined;
+  /** Whether all files were masked. Otherwise only the verdict and its reports may be seen by others. */
+  isMasked: boolean;
   /** False when another run uses the results directory, or there is no report: nothing of this one may be written there. */
   ownsResultsDir: boolean;
 }

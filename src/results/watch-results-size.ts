@@ -1,7 +1,8 @@
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Failure, fail } from '../core/outcome.ts';
+import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import { type Failure, fail, messageOf } from '../core/outcome.ts';
 import { formatBytes, listNames, type ResultsLimits } from './results-limits.ts';
 
 export interface SizeOptions {
@@ -29,7 +30,9 @@ export class ResultsSizeWatch {
 
   constructor(options: SizeOptions) {
     this.#watch(options).catch((error: unknown) => {
-      if (!options.signal.aborted) throw error;
+      if (options.signal.aborted) return;
+      // Nobody waits for this promise: an exception would end the process without a verdict.
+      this.#failure = describeLoss(error, options.directory);
     });
   }
 
@@ -47,6 +50,17 @@ export class ResultsSizeWatch {
       await delay(Math.max(lookMilliseconds, took * restFactor), undefined, { signal: options.signal });
     }
   }
+}
+
+/** What the tests write cannot be looked at any more: the directory was removed, or its disk does not answer. */
+function describeLoss(error: unknown, directory: string): Failure {
+  const what = `the results directory ${directory} cannot be looked at while the tests run`;
+  const known = describeDiskTrouble(error, what);
+  if (known !== undefined) return known;
+  const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return fail('results', `${what}: ${isGone ? 'somebody has removed it' : messageOf(error)}`, {
+    hint: 'Nothing but the run may remove it while the tests run.',
+  }).failure;
 }
 
 async function freeBytes(directory: string): Promise<number> {

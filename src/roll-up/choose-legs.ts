@@ -74,7 +74,7 @@ function findDoubts(legs: readonly Leg[], runAttempt: number | undefined): Map<L
           `${group.length} results say that they are of ${describeIdentity(leg)}. Give each call of a reusable workflow its own leg-name`,
         );
   const byJobRun = groupBy(
-    ofWorkflow.filter(({ artifact }) => artifact !== undefined),
+    ofWorkflow.filter(({ artifact }) => artifact?.jobRun !== undefined),
     ({ artifact }) => artifact?.jobRun ?? '',
   );
   for (const group of byJobRun.values()) {
@@ -166,7 +166,10 @@ function describeIdentity({ name, job, step, attempt }: Leg): string {
 
 /** Legs of one name are told apart by the call they are of, and by their steps. */
 function nameApart(legs: readonly Leg[]): Leg[] {
-  const called = legs.map((leg) => (leg.call === '' ? leg : { ...leg, name: `${leg.call} / ${leg.name}` }));
+  const isOneCall = new Set(legs.map(({ call }) => call)).size < 2;
+  const called = legs.map((leg) =>
+    isOneCall || leg.call === '' ? leg : { ...leg, name: `${leg.call} / ${leg.name}` },
+  );
   const byName = groupBy(called, ({ job, name }) => JSON.stringify([job, name]));
   return [...byName.values()].flatMap((group) =>
     group.length === 1

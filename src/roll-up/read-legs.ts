@@ -43,6 +43,7 @@ const verdictSchema = v.object({
     }),
   ),
   image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
+  isMasked: v.optional(v.boolean()),
   warnings: v.array(v.string()),
   casesLeftOut: v.optional(count),
   leg: v.optional(
@@ -129,8 +130,12 @@ async function readVerdict(
   }
   const parsed = v.safeParse(verdictSchema, content);
   if (!parsed.success) return `is not a verdict of schema 1: ${parsed.issues[0].message}`;
-  const { leg, phases, casesLeftOut, ...rest } = parsed.output;
-  const verdict = { ...rest, ...(casesLeftOut === undefined ? {} : { casesLeftOut }) };
+  const { leg, phases, casesLeftOut, isMasked, ...rest } = parsed.output;
+  const verdict = {
+    ...rest,
+    ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
+    ...(isMasked === undefined ? {} : { isMasked }),
+  };
   return { verdict: { ...verdict, phases: phases as Verdict['phases'] }, leg };
 }
 

@@ -67,7 +67,7 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
       });
       await writeReport(report, dir, renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }));
     }
-    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok };
+    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok, isMasked: true };
   } finally {
     if (taken.ok) await releaseResultsDir(dir);
   }

@@ -3,7 +3,19 @@
  * least one test, a report that parsed and holds no failure, written by this run, every session of pytest, and nothing that
  * contradicts it. What is unknown or contradicts itself is red and says so. docs/verdict.md has the rules in their order.
  */
+
 import { type Failure, type FailureKind, noTests, type TestCounts, toOneLine } from '../core/outcome.ts';
+import {
+  hintNoReport,
+  hintSaid,
+  nameExitCode,
+  saysNoTests,
+  showLog,
+  type ToolFacts,
+  tellNearMisses,
+  tellSaid,
+  wasTimeout,
+} from './explain-exit.ts';
 
 /** How the test container ended. */
 export interface ContainerEnd {
@@ -37,6 +49,8 @@ export interface TestFacts {
   failedNames: string[];
   /** What is missing from the log of the test container, a line each. */
   logGaps: string[];
+  /** What is known of the tool that ran the tests; undefined where nobody asked. */
+  tool?: ToolFacts | undefined;
   junitGlobs: string[];
   resultsPath: string;
 }
@@ -187,8 +201,10 @@ function completeFailure(one: Red, facts: TestFacts): Failure {
 }
 
 /** How the container ended, in words; the rule `end unknown` has passed. */
-function describeEnd({ subject, end }: JudgedFacts): string {
-  return end === undefined ? `nobody saw how ${subject} ended` : `${subject} ended with ${describeExit(end)}`;
+function describeEnd({ subject, end, tool }: JudgedFacts): string {
+  if (end === undefined) return `nobody saw how ${subject} ended`;
+  const meaning = nameExitCode(end.exitCode, tool);
+  return `${subject} ended with ${describeExit(end)}${meaning === undefined ? '' : ` (${meaning})`}`;
 }
 
 function judgeMemoryKill(facts: JudgedFacts): Red | undefined {
@@ -229,15 +245,18 @@ function judgeUnreadable(facts: JudgedFacts): Red | undefined {
 }
 
 function judgeNoReport(facts: JudgedFacts): Red | undefined {
-  const { reports, end, counts, stale } = facts;
+  const { reports, end, counts, stale, tool, subject } = facts;
   if (reports.length > 0) return undefined;
-  if (end?.exitCode === pytestNoTests && counts.total === 0)
-    return red('no-tests', 'no test ran: pytest collected none (exit code 5)', noTestsHint);
+  const exitCode = end?.exitCode ?? 0;
+  if (counts.total === 0 && saysNoTests(exitCode, tool?.tool))
+    return red('no-tests', `no test ran: ${tool?.tool} found none (exit code ${exitCode})`, noTestsHint);
+  if (wasTimeout(exitCode, tool))
+    return red('timeout', `timeout(1) ended ${subject} (exit code 124)${tell(facts, counts)}`, timeoutHint);
   const where = `${facts.junitGlobs.join(' ')} in ${facts.resultsPath}`;
   const old = stale.length > 0 ? `, only ${stale.join(', ')} of an earlier run` : '';
   return red(
     'report',
-    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${tell(facts, counts)}`,
+    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${tellSaid(tool)}${tell(facts, counts)}${tellNearMisses(tool)}`,
     reportHint(facts),
   );
 }
@@ -328,22 +347,40 @@ function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
 }
 
 function judgeNoTest(facts: JudgedFacts): Red | undefined {
-  const { counts, shown } = facts;
+  const { counts, shown, tool, end } = facts;
+  const said = end?.exitCode === 0 ? '' : tellSaid(tool);
   if (counts.total === 0)
-    return red('no-tests', `no test ran: the report is empty, and ${describeEnd(facts)}`, noTestsHint);
+    return red(
+      'no-tests',
+      `no test ran: the report is empty, and ${describeEnd(facts)}${said}`,
+      (said === '' ? undefined : hintSaid(tool)) ?? noTestsHint,
+    );
   if (shown.total > 0) return undefined;
   return red('report', `the report is empty, although ${describeEnd(facts)}${tell(facts, counts)}`, reportHint(facts));
 }
 
 function judgeExitCode(facts: JudgedFacts): Red | undefined {
-  const { end, counts } = facts;
+  const { end, counts, tool, subject } = facts;
   if (end?.exitCode === 0) return undefined;
+  const holds = `(${counts.passed} passed, ${counts.skipped} skipped)`;
+  if (wasTimeout(end?.exitCode ?? 0, tool))
+    return red(
+      'timeout',
+      `timeout(1) ended ${subject} (exit code 124); its report holds no failure ${holds}`,
+      timeoutHint,
+    );
+  const hint = hintSaid(tool);
+  if (hint !== undefined)
+    return red('test', `${describeEnd(facts)}, and its report holds no failure ${holds}${tellSaid(tool)}`, hint);
   return red(
     'test',
-    `${describeEnd(facts)}, yet its report holds no failure (${counts.passed} passed, ${counts.skipped} skipped), which is a contradiction`,
+    `${describeEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
     hintForExit(facts),
   );
 }
+
+const timeoutHint =
+  'Raise its limit, or leave timeout(1) out of the command: the input timeout ends tests that hang, and says which.';
 
 /** What pytest's exit status means: https://docs.pytest.org/en/stable/reference/exit-codes.html */
 const sessionExits: Readonly<Record<number, string>> = {
@@ -443,10 +480,8 @@ function listNames(names: readonly string[]): string {
 const noTestsHint = 'Check the path of the tests, and any -k or -m that selects among them.';
 
 function reportHint(facts: TestFacts): string {
-  const exitCode = facts.end?.exitCode;
-  if (exitCode === 127 || exitCode === 126) return 'The command was not found in the image: check command and args.';
-  if (exitCode === killedExitCode) return hintForExit(facts);
-  return 'Let the tests write one, as with pytest --junitxml=/results/junit.xml, or set junit and results-path.';
+  const exitCode = facts.end?.exitCode ?? 0;
+  return exitCode === killedExitCode ? hintForExit(facts) : hintNoReport(exitCode, facts.tool, facts.resultsPath);
 }
 
 function hintForExit({ end, memory, memoryLimit }: TestFacts): string {
@@ -472,6 +507,7 @@ function describeExit(end: ContainerEnd): string {
 
 function evidenceOf(facts: TestFacts): string[] {
   const { end, rebuilt, memory } = facts;
+  const shown = sumReports(facts.reports);
   const subject = nameSubject(facts);
   const word = end?.reason === undefined ? '' : `, ${end.reason}`;
   return [
@@ -497,6 +533,7 @@ function evidenceOf(facts: TestFacts): string[] {
           ...describeNotRun(rebuilt),
         ]),
     ...facts.logGaps,
+    ...(facts.interruption === null && shown.failed + shown.errors === 0 ? showLog(facts.tool) : []),
   ];
 }
 

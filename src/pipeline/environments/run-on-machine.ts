@@ -16,15 +16,45 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGK
 
 /**
  * The words of a command for the machine itself: `resultsPath`, which is a directory of containers, is the results
- * directory of this run wherever a word is it, lies in it, or ends with such a path after `=`.
+ * directory of this run wherever a word is it, lies in it, or ends with such a path after `=`. A word with blanks is a line
+ * of a shell, in which each word of its own counts.
  */
 export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
+  const isPlain = /^[\w./@+-]+$/.test(directory);
+  const inShell = new RegExp(`(^|[\\s"'=(>])${escapeRegExp(resultsPath)}(?=$|[/\\s"';)&|<>])`, 'g');
   return words.map((word) => {
+    // A directory that a shell would take apart stays out of its lines: RESULTS_PATH names it there.
+    if (/\s/.test(word)) return isPlain ? word.replace(inShell, (_, before: string) => before + directory) : word;
     const from = word.lastIndexOf('=') + 1;
     const value = word.slice(from);
-    const isInside = value === resultsPath || value.startsWith(`${resultsPath}/`);
-    return isInside ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
+    return isInside(value, resultsPath) ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
   });
+}
+
+/**
+ * Variables for the machine itself: of those that a run gives, and of those that it inherits, the values that are
+ * `resultsPath`, or lie in it, are the results directory of this run. Reporters that take a path by a variable alone
+ * (jest-junit, Playwright) would write to a directory of containers otherwise.
+ */
+export function placeVariables(
+  given: readonly (readonly [string, string])[],
+  inherited: Readonly<Record<string, string | undefined>>,
+  resultsPath: string,
+  directory: string,
+): Record<string, string> {
+  const place = (value: string) => placeResults([value], resultsPath, directory)[0] ?? value;
+  const moved = Object.entries(inherited).flatMap(([name, value]) =>
+    value !== undefined && isInside(value, resultsPath) ? [[name, place(value)] as const] : [],
+  );
+  return Object.fromEntries([...moved, ...given.map(([name, value]) => [name, place(value)] as const)]);
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function isInside(value: string, directory: string): boolean {
+  return value === directory || value.startsWith(`${directory}/`);
 }
 
 function machineLog(dir: ResultsDir): string {
@@ -49,6 +79,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   if (command === undefined)
     return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
   door.say(`on this machine: ${toOneLine(words.join(' '), 300)}`);
+  const variables = placeVariables(inputs.env, process.env, inputs.resultsPath, dir.results);
   run.testsStartedAt = Date.now();
   run.keepDiary();
   const file = machineLog(dir);
@@ -71,7 +102,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     graceSeconds: inputs.graceSeconds,
     // What is printed is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
-    env: { ...Object.fromEntries([...inputs.env, ...inputs.secrets]), RESULTS_PATH: dir.results },
+    env: { ...variables, ...Object.fromEntries(inputs.secrets), RESULTS_PATH: dir.results },
     purpose: 'tests',
     onLine: (said) => {
       const line = run.mask.maskText(said);

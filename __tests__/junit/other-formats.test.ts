@@ -1,0 +1,248 @@
+/** Reports that are no JUnit. Those of NUnit, xUnit.net and TRX follow the documented formats; no .NET was at hand to record one. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JUnitReport } from '../../src/junit/junit-report.ts';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'other-formats-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+async function reading(name: string, text: string) {
+  const file = path.join(root, name);
+  writeFileSync(file, text);
+  return readJUnit(file, { file: name, otherFormats: true, exitCode: 1 });
+}
+
+async function read(name: string, text: string): Promise<JUnitReport> {
+  const report = await reading(name, text);
+  if (!report.ok) throw new Error(report.failure.reason);
+  return report.value;
+}
+
+const statusesOf = (report: JUnitReport) => report.cases.map(({ name, status }) => `${name}: ${status}`);
+
+describe('NUnit', () => {
+  const fixture = (cases: string, more = '') => `<?xml version="1.0" encoding="utf-8"?>
+<test-run id="0" testcasecount="7" result="Failed" total="7" passed="2" failed="3">
+ <test-suite type="Assembly" name="Shop.Tests.dll" fullname="/app/Shop.Tests.dll" total="7" failed="3">
+  <failure><message>One or more child tests had errors</message></failure>
+  <test-suite type="TestSuite" name="Shop"><test-suite type="TestFixture" name="CartTests" fullname="Shop.CartTests" result="Failed" site="Child"${more}>
+   <failure><message><![CDATA[One or more child tests had errors]]></message></failure>${cases}
+  </test-suite></test-suite>
+ </test-suite>
+</test-run>`;
+
+  test('3: each test with what became of it, and what a fixture says of its children is no test', async () => {
+    const report = await read(
+      'TestResult.xml',
+      fixture(`<test-case name="Adds" classname="Shop.CartTests" result="Passed" duration="0.05"/>
+       <test-case name="Pays" classname="Shop.CartTests" result="Failed" duration="0.1"><failure><message><![CDATA[no cart]]></message><stack-trace><![CDATA[at Shop.CartTests.Pays()]]></stack-trace></failure></test-case>
+       <test-case name="Stores" classname="Shop.CartTests" result="Failed" label="Error"><failure><message>no database</message></failure></test-case>
+       <test-case name="Later" classname="Shop.CartTests" result="Skipped" label="Ignored"><reason><message>no polaris</message></reason></test-case>
+       <test-case name="Warns" classname="Shop.CartTests" result="Warning"><reason><message>slow</message></reason></test-case>
+       <test-case name="Unsure" classname="Shop.CartTests" result="Inconclusive"/>
+       <test-case name="Odd" classname="Shop.CartTests" result="Exploded"/>`),
+    );
+    expect(statusesOf(report)).toEqual([
+      'Adds: passed',
+      'Pays: failed',
+      'Stores: error',
+      'Later: skipped',
+      'Warns: passed',
+      'Unsure: skipped',
+      'Odd: error',
+    ]);
+    expect(report.cases[1]).toMatchObject({
+      suite: 'Shop.Tests.dll / Shop.CartTests',
+      classname: 'Shop.CartTests',
+      seconds: 0.1,
+      message: 'no cart',
+      details: 'at Shop.CartTests.Pays()',
+    });
+    expect(report.cases[3]!.message).toBe('no polaris');
+  });
+
+  test('3: a set-up of a fixture that failed is an error of its own', async () => {
+    const report = await read('TestResult.xml', fixture('').replace('site="Child"', 'site="SetUp"'));
+    expect(report.counts).toMatchObject({ total: 1, errors: 1 });
+  });
+
+  test('2: results in its own words', async () => {
+    const report = await read(
+      'TestResult2.xml',
+      `<test-results name="a.dll" total="4" errors="1" failures="1"><test-suite type="TestFixture" name="Cart"><results>
+      <test-case name="Cart.Adds" executed="True" result="Success" success="True" time="0.013"/>
+      <test-case name="Cart.Pays" executed="True" result="Failure" success="False" time="0.1"><failure><message>no cart</message><stack-trace>at Cart</stack-trace></failure></test-case>
+      <test-case name="Cart.Stores" executed="True" result="Error" success="False"><failure><message>no database</message></failure></test-case>
+      <test-case name="Cart.Later" executed="False" result="Ignored"><reason><message>later</message></reason></test-case>
+      <test-case name="Cart.Private" executed="False" result="NotRunnable"><reason><message>not public</message></reason></test-case>
+      </results></test-suite></test-results>`,
+    );
+    expect(statusesOf(report)).toEqual([
+      'Cart.Adds: passed',
+      'Cart.Pays: failed',
+      'Cart.Stores: error',
+      'Cart.Later: skipped',
+      'Cart.Private: error',
+    ]);
+  });
+});
+
+test('xUnit.net: tests, and an error of the clean-up', async () => {
+  const report = await read(
+    'xunit.xml',
+    `<assemblies><assembly name="C:\\app\\Shop.Tests.dll" total="3" failed="1" errors="1" time="0.5"><errors><error type="test-collection-cleanup" name="c"><failure exception-type="X"><message>left behind</message></failure></error></errors>
+     <collection name="c" total="3"><test name="Shop.Cart.Adds" type="Shop.Cart" method="Adds" time="0.4" result="Pass"/>
+     <test name="Shop.Cart.Pays" type="Shop.Cart" method="Pays" time="0.1" result="Fail"><failure exception-type="Xunit.Sdk.TrueException"><message><![CDATA[no cart]]></message><stack-trace>at Shop.Cart.Pays()</stack-trace></failure></test>
+     <test name="Shop.Cart.Later" type="Shop.Cart" method="Later" time="0" result="Skip"><reason><![CDATA[no polaris]]></reason></test>
+     </collection></assembly></assemblies>`,
+  );
+  expect(statusesOf(report)).toEqual([
+    '(suite) Shop.Tests.dll: error',
+    'Shop.Cart.Adds: passed',
+    'Shop.Cart.Pays: failed',
+    'Shop.Cart.Later: skipped',
+  ]);
+  expect(report.cases[2]).toMatchObject({ classname: 'Shop.Cart', message: 'no cart', seconds: 0.1 });
+});
+
+describe('TRX', () => {
+  const run = (results: string, summary = '') =>
+    `<?xml version="1.0"?><TestRun id="1" name="n" xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010"><Results>${results}</Results><TestDefinitions><UnitTest name="Adds"><TestMethod className="Cart" name="Adds"/></UnitTest></TestDefinitions><ResultSummary outcome="Failed">${summary}</ResultSummary></TestRun>`;
+  const one = (name: string, outcome: string, inner = '') =>
+    `<UnitTestResult testId="1" testName="${name}" duration="00:01:02.5000000" outcome="${outcome}">${inner}</UnitTestResult>`;
+  const said = (message: string) =>
+    `<Output><StdOut>x</StdOut><ErrorInfo><Message>${message}</Message><StackTrace>at Cart.Pays()</StackTrace></ErrorInfo></Output>`;
+
+  test('each outcome, times, and results within a result once', async () => {
+    const report = await read(
+      'a.trx',
+      run(
+        one('Adds', 'Passed') +
+          one('Pays', 'Failed', said('no cart')) +
+          one('Hangs', 'Timeout', said('too slow')) +
+          one('Later', 'NotExecuted', said('no polaris')) +
+          one('Odd', 'Disconnected') +
+          one(
+            'Rows',
+            'Failed',
+            `${said('row 2')}<InnerResults>${one('Rows (2)', 'Failed', said('row 2'))}</InnerResults>`,
+          ),
+        '<Counters total="6" failed="2" timeout="1"/><RunInfos><RunInfo outcome="Error"><Text>[xUnit.net] Pays [FAIL]</Text></RunInfo></RunInfos>',
+      ),
+    );
+    expect(statusesOf(report)).toEqual([
+      'Adds: passed',
+      'Pays: failed',
+      'Hangs: error',
+      'Later: skipped',
+      'Odd: error',
+      'Rows: failed',
+    ]);
+    expect(report.cases[1]).toMatchObject({ seconds: 62.5, message: 'no cart', details: 'at Cart.Pays()' });
+  });
+
+  test('a run that was aborted after tests that passed is red', async () => {
+    const aborted = run(
+      one('Adds', 'Passed'),
+      '<Counters total="1" passed="1" failed="0"/><RunInfos><RunInfo outcome="Error"><Text>The active test run was aborted.</Text></RunInfo></RunInfos>',
+    );
+    expect((await read('b.trx', aborted)).counts).toMatchObject({ total: 2, passed: 1, errors: 1 });
+  });
+
+  test('failures that only its counters tell are red', async () => {
+    const report = await read('c.trx', run(one('Adds', 'Passed'), '<Counters total="2" failed="1"/>'));
+    expect(report.cases.at(-1)).toMatchObject({
+      status: 'error',
+      message: 'the run counts 1 failed tests, and names 0',
+    });
+  });
+});
+
+test('Robot Framework: the status of a keyword is not that of its test', async () => {
+  const report = await read(
+    'output.xml',
+    `<robot><suite name="Shop"><test name="Retries"><kw name="Try"><status status="FAIL">inner</status></kw><status status="PASS" elapsed="0.5"/></test>
+     <test name="Pays"><kw name="Fail"><status status="FAIL">no cart</status></kw><status status="FAIL" elapsed="0.1">no cart</status></test>
+     <test name="Without a status"><kw name="Log"><status status="PASS"/></kw></test></suite></robot>`,
+  );
+  expect(statusesOf(report)).toEqual(['Retries: passed', 'Pays: failed', 'Without a status: error']);
+  expect(report.cases[0]!.seconds).toBe(0.5);
+});
+
+describe('TAP', () => {
+  test('skip, todo, a bail out, and tests that were planned and did not run', async () => {
+    const tap =
+      'TAP version 13\n1..6\nok 1 - adds\nnot ok 2 - pays\n  ---\n  message: "no cart"\n  ...\nok 3 # SKIP no polaris\nnot ok 4 - later # TODO known\nBail out! no database\n';
+    const report = await read('a.tap', tap);
+    expect(statusesOf(report)).toEqual([
+      'adds: passed',
+      'pays: failed',
+      '(unnamed): skipped',
+      'later: skipped',
+      '(suite) TAP: error',
+      '(suite) TAP: error',
+    ]);
+    expect(report.cases[1]!.message).toBe('no cart');
+    expect(report.cases.slice(-2).map(({ message }) => message)).toEqual([
+      'Bail out! no database',
+      '6 tests were planned, and 4 ran',
+    ]);
+  });
+
+  test('a parent that failed though none of its subtests did is a failed test', async () => {
+    const report = await read('b.tap', '# Subtest: cart\n    ok 1 - adds\n    1..1\nnot ok 1 - cart\n1..1\n');
+    expect(statusesOf(report)).toEqual(['adds: passed', 'cart: failed']);
+  });
+
+  test('without a plan its writer was killed: what stands in it is only partial', async () => {
+    const cut = await reading('c.tap', 'TAP version 13\nok 1 - adds\n');
+    expect(cut).toMatchObject({ ok: false, partial: { counts: { total: 1, passed: 1 } } });
+    expect((await reading('d.tap', '')).ok).toBe(false);
+  });
+});
+
+describe('CTRF', () => {
+  const ctrf = (tests: unknown[], summary = {}) => JSON.stringify({ results: { tool: { name: 'x' }, summary, tests } });
+
+  test('statuses, suites, times in milliseconds, and flaky tests', async () => {
+    const report = await read(
+      'ctrf.json',
+      ctrf([
+        { name: 'adds', status: 'passed', duration: 1500, suite: ['shop', 'cart'] },
+        { name: 'pays', status: 'failed', message: 'no cart\u0000', trace: 'at a.js:1', filePath: 'a.js' },
+        { name: 'later', status: 'pending' },
+        { name: 'wobbles', status: 'passed', flaky: true, retries: 2 },
+        { name: 'odd', status: 'other' },
+      ]),
+    );
+    expect(statusesOf(report)).toEqual([
+      'adds: passed',
+      'pays: failed',
+      'later: skipped',
+      'wobbles: passed',
+      'odd: error',
+    ]);
+    expect(report.cases[0]).toMatchObject({ classname: 'shop > cart', seconds: 1.5 });
+    expect(report.cases[1]).toMatchObject({ message: 'no cart\ufffd', file: 'a.js' });
+    expect(report.cases[3]).toMatchObject({ flakyRuns: 2 });
+  });
+
+  test('failures that only its summary tells are there for the verdict to see', async () => {
+    const report = await read('ctrf.json', ctrf([{ name: 'adds', status: 'passed' }], { tests: 2, failed: 1 }));
+    expect(report.claimedFailures).toBe(1);
+    expect(report.failedRuns).toBe(0);
+  });
+
+  test('other JSON is none, and cut JSON is unreadable', async () => {
+    expect(await reading('package.json', '{ "name": "shop" }')).toMatchObject({ ok: false, foreignRoot: 'JSON' });
+    const cut = await reading('cut.json', ctrf([{ name: 'adds', status: 'passed' }]).slice(0, 50));
+    expect(cut.ok).toBe(false);
+    expect(cut).not.toHaveProperty('foreignRoot');
+  });
+});

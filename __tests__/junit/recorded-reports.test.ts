@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type JudgedRecording, judgeRecording, listRecordings } from '../../scripts/record-reports/judge-recording.ts';
+import { putTable, renderReportsTable } from '../../scripts/record-reports/reports-table.ts';
+
+const judged = new Map<string, JudgedRecording>();
+beforeAll(async () => {
+  for (const id of listRecordings()) judged.set(id, await judgeRecording(id));
+});
+
+const recording = (id: string): JudgedRecording => {
+  const one = judged.get(id);
+  if (one === undefined) throw new Error(`nothing is recorded as ${id}`);
+  return one;
+};
+const statusesOf = (id: string) => recording(id).cases.map(({ name, status }) => `${name}: ${status}`);
+const flakyOf = (id: string) => recording(id).cases.filter(({ flakyRuns }) => flakyRuns !== undefined);
+const firstLineOf = (id: string) => recording(id).verdict.failure?.reason ?? 'passed';
+
+test('the table of docs/reports.md is what we make of the recorded runs', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/reports.md'), 'utf8');
+  expect(putTable(page, renderReportsTable([...judged.values()])), 'run: node scripts/record-reports.ts --table').toBe(
+    page,
+  );
+});
+
+describe('a run of a real tool fails exactly when the tool says so', () => {
+  test.each(listRecordings())('%s', (id) => {
+    const { exitCode, verdict } = recording(id);
+    // A report that was written elsewhere is no report of ours.
+    const isWell = exitCode === 0 && id !== 'pytest-report-elsewhere';
+    expect(verdict.failure === null).toBe(isWell);
+  });
+
+  test.each(listRecordings())('%s: no first line calls it a contradiction, for its tool is not one', (id) => {
+    expect(firstLineOf(id)).not.toContain('contradiction');
+  });
+});
+
+describe('tests of the same name that are no reruns stay apart', () => {
+  test('a test that fails in one project of Playwright is failed, though it passes in the other', () => {
+    const { cases, verdict } = recording('playwright-one-failed');
+    expect(cases.map(({ suite, status }) => [suite, status])).toEqual([
+      ['[chromium] shop.spec.js', 'failed'],
+      ['[firefox] shop.spec.js', 'passed'],
+    ]);
+    expect(verdict).toMatchObject({ counts: { total: 2, failed: 1, flaky: 0 }, failure: { kind: 'test' } });
+  });
+
+  test('a test that fails in two projects is told with its projects', () => {
+    expect(firstLineOf('playwright')).toBe(
+      '3 of 8 tests failed: adds, pays ([chromium] shop.spec.js), pays ([firefox] shop.spec.js)',
+    );
+  });
+
+  test('of two tests of one name in node --test the failed one is failed', () => {
+    expect(statusesOf('node-test-same-name')).toEqual(['adds: failed', 'adds: passed']);
+    expect(flakyOf('node-test-same-name')).toEqual([]);
+  });
+
+  test('a set-up that fails in one of ginkgo’s processes is failed', () => {
+    expect(statusesOf('ginkgo').filter((one) => one.startsWith('[Sync'))).toEqual([
+      '[SynchronizedBeforeSuite]: passed',
+      '[SynchronizedBeforeSuite]: failed',
+    ]);
+  });
+
+  test('a test that fails in one of the runs of go test -count is failed', () => {
+    expect(statusesOf('gotestsum-count')).toContain('TestFlaky: failed');
+    expect(flakyOf('gotestsum-count')).toEqual([]);
+  });
+});
+
+describe('reruns are flaky tests', () => {
+  test.each([
+    ['pytest-rerunfailures', 'test_flaky'],
+    ['gotestsum-rerun-fails', 'TestFlaky'],
+    ['surefire', 'flaky'],
+    ['cargo-nextest', 'tests::flaky'],
+  ])('%s', (id, name) => {
+    expect(
+      flakyOf(id)
+        .filter(({ status }) => status === 'passed')
+        .map((one) => one.name),
+    ).toEqual([name]);
+  });
+});
+
+describe('a test that may fail does not fail the run', () => {
+  test('todo of node --test', () => {
+    expect(statusesOf('node-test')).toEqual(['adds: passed', 'later: skipped', 'left out: skipped']);
+  });
+
+  test('!mayfail and !shouldfail of Catch2', () => {
+    expect(statusesOf('catch2-may-fail')).toEqual(['adds: passed', 'may fail: skipped', 'should fail: skipped']);
+  });
+
+  test('todo of node --test in TAP, whose parents are no tests', () => {
+    expect(statusesOf('node-test-tap')).toEqual([
+      'adds: passed',
+      'later: skipped',
+      'left out: skipped',
+      'adds: passed',
+      'pays: failed',
+    ]);
+    expect(recording('node-test-tap').cases.at(-1)).toMatchObject({
+      classname: 'names',
+      message: 'Expected values to be strictly equal:',
+    });
+  });
+});
+
+describe('the first line says what the tool says', () => {
+  test.each([
+    ['pytest-unknown-option', '(pytest: a usage error): unrecognized arguments: --no-such-option'],
+    [
+      'pytest-broken-conftest',
+      "ImportError while loading conftest '/app/conftest.py': ModuleNotFoundError: No module named 'nosuchmodule'",
+    ],
+    ['pytest-internal-error', '(pytest: an internal error): RuntimeError: broken plugin'],
+    ['pytest-no-tests', 'no test ran: pytest found none (exit code 5)'],
+    ['pytest-report-elsewhere', 'the tests wrote /app/report.xml'],
+    ['pytest-killed', '1 of 3 tests finished, in flight: test_hangs, 1 not run'],
+    [
+      'timeout',
+      'timeout(1) ended the command of the tests (exit code 124); 1 of 2 tests finished, in flight: test_hangs',
+    ],
+    ['mocha', 'exit code 5 (mocha: 5 failed tests)'],
+    ['mocha-cannot-report', "exit code 1: TypeError: Class constructor Base cannot be invoked without 'new'"],
+    ['jest-cannot-import', "Test suite failed to run: t/k.test.js: Cannot find module './missing' from 't/k.test.js'"],
+    ['jest-coverage', 'Coverage for functions (50%) does not meet "global" threshold (90%)'],
+    ['go-test-build-failure', 'build failed of example.org/shop: ./bad_test.go:5:30: undefined: undefinedName'],
+    ['rspec-cannot-load', 'An error occurred while loading ./spec/bad_spec.rb: cannot load such file -- nosuchgem'],
+    ['failsafe-summary-alone', 'there is failsafe-summary.xml, the summary of Maven failsafe, which holds no tests'],
+    ['vitest-unhandled-error', '1 of 2 tests failed: Uncaught Exception: late'],
+    ['gotestsum-testmain', '1 of 1 tests failed: TestMain'],
+  ])('%s', (id, words) => {
+    expect(firstLineOf(id)).toContain(words);
+  });
+
+  test('and no hint asks for a report of jest, which wrote one, or of pytest, which could not start', () => {
+    for (const id of ['jest-cannot-import', 'jest-coverage', 'pytest-unknown-option', 'pytest-broken-conftest'])
+      expect(recording(id).verdict.failure?.hint).not.toMatch(/Let the tests write one/);
+  });
+});
+
+test('where Robot Framework writes its own format beside JUnit, its tests count once', () => {
+  expect(recording('robot-xunit').verdict.counts).toMatchObject({ total: 4, failed: 1 });
+  expect(recording('robot-output').verdict.counts).toEqual(recording('robot-xunit').verdict.counts);
+});
+
+test('the name, the class and the words of a failure are those of each tool', () => {
+  const failedOf = (id: string) => recording(id).cases.find(({ status }) => status === 'failed');
+  expect(failedOf('behave')).toMatchObject({ classname: 'cart.cart', name: 'full', message: 'the cart is empty' });
+  expect(failedOf('googletest')).toMatchObject({
+    classname: 'Shop',
+    name: 'Pays',
+    message: expect.stringContaining('Expected equality'),
+  });
+  expect(failedOf('gradle')).toMatchObject({
+    classname: 'shop.ShopTest',
+    message: expect.stringContaining('no database'),
+  });
+  expect(failedOf('phpunit')).toMatchObject({ name: 'testPays', details: expect.stringContaining('identical') });
+  expect(failedOf('unittest-xml-reporting')).toMatchObject({ name: 'test_pays', message: '1 != 2 : no cart' });
+  expect(failedOf('jest-ctrf')).toMatchObject({ name: 'pays', classname: 'shop.test.js' });
+  expect(failedOf('pytest-json-ctrf')?.message).toContain('no cart');
+});

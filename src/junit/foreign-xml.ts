@@ -1,0 +1,265 @@
+/** XML reports of other tools, handed on as JUnit: NUnit, xUnit.net, TRX, and Robot Framework's output.xml. */
+import { type ForeignCase, type ForeignProblem, type ReportSink, sendCase, sendProblem } from './report-sink.ts';
+
+/** What the elements of a format mean. */
+interface ForeignFormat {
+  /** The attributes of a `testsuite`, or undefined for an element that is no suite. */
+  suite?: (element: string, attributes: Attributes) => Attributes | undefined;
+  /** The attributes of a `testcase`, or undefined for an element that is no test. */
+  testCase: (element: string, attributes: Attributes) => Attributes | undefined;
+  /** Elements that hold a problem, with what each says; anywhere in a test, and in a suite only where `isOfSuite`. */
+  problem: (element: string, attributes: Attributes) => Pick<ForeignProblem, 'element' | 'type'> | undefined;
+  /** Whether a problem outside of a test is one of its own, and not the sum of those in it. */
+  isOfSuite: (path: readonly OpenElement[]) => boolean;
+  messageElement: string;
+  detailsElement: string;
+  /** Attributes of a test that an element directly in it says. */
+  inCase?: (element: string, attributes: Attributes) => Attributes | undefined;
+  /** What is wrong with the whole run beside its tests, from an element outside of them. */
+  ofRun?: (element: string, attributes: Attributes, failedCases: number) => string | undefined;
+}
+
+type Attributes = Record<string, string>;
+interface OpenElement {
+  name: string;
+  attributes: Attributes;
+  /** Whether it was handed on as a suite. */
+  isSuite: boolean;
+}
+
+const maxMessageChars = 16_000;
+const maxDetailsChars = 128 * 1024;
+
+/** https://docs.nunit.org/articles/nunit/technical-notes/usage/Test-Result-XML-Format.html and that of NUnit 2 */
+const nunit: ForeignFormat = {
+  suite: (element, { type, name, fullname, total, failed, duration, time }) =>
+    element === 'test-suite' && /^(Assembly|Project|.*Fixture)$/.test(type ?? '')
+      ? dropUndefined({
+          name: type === 'Assembly' ? baseName(name) : (fullname ?? name),
+          tests: total,
+          failures: failed,
+          time: duration ?? time,
+        })
+      : undefined,
+  testCase: (element, { name, classname, duration, time, result, label, executed }) =>
+    element === 'test-case'
+      ? dropUndefined({
+          name,
+          classname,
+          time: duration ?? time,
+          result: nunitWords[`${result} ${label ?? ''}`.trim()] ?? nunitWords[result ?? ''] ?? result ?? executed,
+        })
+      : undefined,
+  problem: (element, { result, label }) => {
+    if (element === 'failure')
+      return { element: label === 'Error' || result === 'Error' ? 'error' : 'failure', type: '' };
+    return element === 'reason' && /^(Skipped|Ignored|Inconclusive)$/.test(result ?? '')
+      ? { element: 'skipped', type: label ?? '' }
+      : undefined;
+  },
+  // Of a suite in which a test failed, NUnit says so as well, with the site Child or Test.
+  isOfSuite: (path) => /^(SetUp|TearDown)$/.test(path.at(-1)?.attributes.site ?? ''),
+  messageElement: 'message',
+  detailsElement: 'stack-trace',
+};
+const nunitWords: Record<string, string> = {
+  Warning: 'passed',
+  'Failed Error': 'error',
+  'Failed Invalid': 'error',
+  'Failed Cancelled': 'error',
+};
+
+/** https://xunit.net/docs/format-xml-v2 */
+const xunit: ForeignFormat = {
+  suite: (element, { name, total, failed, errors, time }) =>
+    element === 'assembly'
+      ? dropUndefined({ name: baseName(name), tests: total, failures: failed, errors, time })
+      : undefined,
+  testCase: (element, { name, type, time, result }) =>
+    element === 'test' ? dropUndefined({ name, classname: type, time, result }) : undefined,
+  problem: (element, attributes) => {
+    const type = attributes['exception-type'] ?? '';
+    if (element === 'failure') return { element: 'failure', type };
+    return element === 'reason' ? { element: 'skipped', type } : undefined;
+  },
+  isOfSuite: (path) => path.at(-1)?.name === 'error',
+  messageElement: 'message',
+  detailsElement: 'stack-trace',
+};
+
+/** vstest.xsd of Visual Studio: http://microsoft.com/schemas/VisualStudio/TeamTest/2010 */
+const trx: ForeignFormat = {
+  testCase: (element, { testName, duration, outcome }) =>
+    testName !== undefined && element.endsWith('TestResult')
+      ? dropUndefined({ name: testName, time: secondsOfSpan(duration), result: outcome ?? 'Error' })
+      : undefined,
+  problem: (element, { outcome }) =>
+    element !== 'ErrorInfo'
+      ? undefined
+      : { element: outcome === 'NotExecuted' ? 'skipped' : outcome === 'Failed' ? 'failure' : 'error', type: '' },
+  isOfSuite: () => false,
+  messageElement: 'Message',
+  detailsElement: 'StackTrace',
+  ofRun: (element, { outcome, failed, error, timeout, aborted }, failedCases) => {
+    if (element === 'Counters') {
+      const claimed = [failed, error, timeout, aborted].reduce((sum, count) => sum + (Number(count) || 0), 0);
+      return claimed > failedCases ? `the run counts ${claimed} failed tests, and names ${failedCases}` : undefined;
+    }
+    // adapters note each failed test as an error of the run, too
+    return element === 'RunInfo' && outcome === 'Error' && failedCases === 0
+      ? 'the run ended with an error'
+      : undefined;
+  },
+};
+
+/** https://github.com/robotframework/robotframework/tree/master/doc/schema */
+const robot: ForeignFormat = {
+  suite: (element, { name }) => (element === 'suite' ? dropUndefined({ name }) : undefined),
+  testCase: (element, { name }) => (element === 'test' ? dropUndefined({ name, result: 'Error' }) : undefined),
+  problem: (element, { status }) =>
+    element === 'status' && /^(FAIL|SKIP)$/.test(status ?? '')
+      ? { element: status === 'FAIL' ? 'failure' : 'skipped', type: '' }
+      : undefined,
+  isOfSuite: () => false,
+  messageElement: 'status',
+  detailsElement: '',
+  inCase: (element, { status, elapsed }) =>
+    element === 'status' ? dropUndefined({ result: status, time: elapsed }) : undefined,
+};
+
+const formats: ReadonlyMap<string, ForeignFormat> = new Map([
+  ['test-run', nunit],
+  ['test-results', nunit],
+  ['assemblies', xunit],
+  ['TestRun', trx],
+  ['robot', robot],
+]);
+
+/** Whether a root element is that of a format which `ForeignXml` reads. */
+export function isForeignRoot(root: string): boolean {
+  return formats.has(root);
+}
+
+/** Takes the elements of another format, and hands them to `sink` as those of JUnit. */
+export class ForeignXml implements ReportSink {
+  readonly #sink: ReportSink;
+  readonly #format: ForeignFormat;
+  readonly #path: OpenElement[] = [];
+  #case: ForeignCase | undefined;
+  #caseDepth = 0;
+  #problem: ForeignProblem | undefined;
+  #problemDepth = 0;
+  #failedCases = 0;
+  #line = 1;
+
+  constructor(root: string, sink: ReportSink) {
+    this.#sink = sink;
+    this.#format = formats.get(root)!;
+  }
+
+  open(name: string, attributes: Attributes, line: number): void {
+    this.#line = line;
+    const isRoot = this.#path.length === 0;
+    const suite = isRoot ? undefined : this.#format.suite?.(name, attributes);
+    const isSuite = suite !== undefined && this.#case === undefined;
+    if (isRoot) this.#sink.open('testsuites', {}, line);
+    else if (isSuite) this.#sink.open('testsuite', suite, line);
+    else if (this.#case === undefined) this.#openOutside(name, attributes);
+    else this.#openInCase(this.#case, name, attributes);
+    this.#path.push({ name, attributes, isSuite });
+  }
+
+  addText(text: string): void {
+    const problem = this.#problem;
+    const inner = this.#path.at(-1);
+    if (problem === undefined || inner === undefined) return;
+    if (inner.name === this.#format.messageElement) problem.message = append(problem.message, text, maxMessageChars);
+    else if (inner.name === this.#format.detailsElement)
+      problem.details = append(problem.details, text, maxDetailsChars);
+  }
+
+  close(): void {
+    const closed = this.#path.pop()!;
+    if (this.#problem !== undefined && this.#path.length < this.#problemDepth) this.#endProblem(this.#problem);
+    if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
+    else if (closed.isSuite) this.#sink.close('testsuite');
+    if (this.#path.length === 0) this.#sink.close('testsuites');
+  }
+
+  #openOutside(name: string, attributes: Attributes): void {
+    const testCase = this.#format.testCase(name, attributes);
+    if (testCase !== undefined) {
+      this.#case = { attributes: testCase };
+      this.#caseDepth = this.#path.length + 1;
+      return;
+    }
+    const ofRun = this.#format.ofRun?.(name, attributes, this.#failedCases);
+    if (ofRun !== undefined) this.#begin({ element: 'error', type: '' }, ofRun);
+    else if (this.#format.isOfSuite(this.#path)) {
+      const problem = this.#format.problem(name, attributes);
+      if (problem !== undefined && this.#problem === undefined) this.#begin({ ...problem, element: 'error' }, '');
+    }
+  }
+
+  #openInCase(open: ForeignCase, name: string, attributes: Attributes): void {
+    const isDirect = this.#path.length === this.#caseDepth;
+    if (isDirect) Object.assign(open.attributes, this.#format.inCase?.(name, attributes));
+    if (this.#problem !== undefined || open.problem !== undefined) return;
+    // What lies deeper belongs to steps of the test, or to results in it.
+    const isOwn = isDirect || (this.#path.length === this.#caseDepth + 1 && this.#path.at(-1)?.name === 'Output');
+    const inCase = this.#path[this.#caseDepth - 1]?.attributes;
+    const problem = isOwn ? this.#format.problem(name, { ...inCase, ...attributes }) : undefined;
+    if (problem !== undefined) this.#begin(problem, '');
+  }
+
+  #begin(problem: Pick<ForeignProblem, 'element' | 'type'>, message: string): void {
+    this.#problem = { ...problem, message, details: '' };
+    this.#problemDepth = this.#path.length + 1;
+  }
+
+  #endProblem(problem: ForeignProblem): void {
+    this.#problem = undefined;
+    problem.message = problem.message.trim();
+    problem.details = problem.details.trim();
+    if (this.#case !== undefined) this.#case.problem = problem;
+    else {
+      this.#failedCases++;
+      sendProblem(this.#sink, problem, this.#line);
+    }
+  }
+
+  #endCase(ended: ForeignCase): void {
+    this.#case = undefined;
+    const said = (ended.attributes.result ?? '').toLowerCase();
+    if (ended.problem?.element === 'failure' || ended.problem?.element === 'error' || /^(fail|error)/.test(said))
+      this.#failedCases++;
+    sendCase(this.#sink, ended, this.#line);
+  }
+}
+
+function append(text: string, more: string, maxChars: number): string {
+  return text.length >= maxChars ? text : text + more.slice(0, maxChars - text.length);
+}
+
+function baseName(file: string | undefined): string | undefined {
+  return file?.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+}
+
+/** Seconds of a .NET TimeSpan (`00:00:01.5000000`, `1.02:03:04`) as a `time` of JUnit. */
+function secondsOfSpan(span: string | undefined): string | undefined {
+  const match = /^(?:(\d{1,5})\.)?(\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)$/.exec(span ?? '');
+  if (match === null) return span;
+  const [days, hours, minutes, seconds] = match.slice(1).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return String(Math.round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1e7) / 1e7);
+}
+
+function dropUndefined(attributes: Record<string, string | undefined>): Attributes {
+  return Object.fromEntries(
+    Object.entries(attributes).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,40 @@
+/** What is known of the suites and the case that a reader is in. */
+import type { TestCase, TestProperty } from '../core/outcome.ts';
+import type { Problem } from './case-problems.ts';
+
+export type Attributes = Record<string, string>;
+
+export interface OpenSuite {
+  path: string;
+  /** The suite's own `hostname`, or that of a suite around it: Playwright names its project there. */
+  host: string;
+  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
+  /** As counted, of this suite and those in it. */
+  tests: number;
+  failed: number;
+  /** Of these, runs that a later run of the same test has replaced. */
+  replacedTests: number;
+  replacedFailed: number;
+  claimedFailures: number;
+  /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
+  hasUniqueNames: boolean;
+  ownSeconds: number;
+  declaredSeconds: number | undefined;
+  timestamp: string | undefined;
+}
+
+export interface OpenCase {
+  attributes: Attributes;
+  properties: TestProperty[];
+  problems: Problem[];
+  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
+  earlierRuns: Problem[];
+  /** What container-structure-test says in `Pass`; its `time` is in nanoseconds. */
+  saysPass?: string;
+}
+
+/** A kept case with the suite that holds it. */
+export interface KeptCase {
+  kept: TestCase;
+  suite: OpenSuite;
+}

@@ -1,0 +1,28 @@
+/** Programs that run tests, with the names of their tools in `docs/reports.md`; `(?=…)` looks at the words behind them. */
+const programs: [string, RegExp][] = [
+  ['pytest', /(?:^|[\s/"'])(?:pytest|py\.test)(?=[\s"';|&)]|$)/],
+  ['vitest', /(?:^|[\s/"'])vitest(?=[\s"';|&)]|$)/],
+  ['jest', /(?:^|[\s/"'])jest(?:\.js)?(?=[\s"';|&)]|$)/],
+  ['mocha', /(?:^|[\s/"'])_?mocha(?:\.js)?(?=[\s"';|&)]|$)/],
+  ['playwright', /(?:^|[\s/"'])playwright\s+test(?=[\s"';|&)]|$)/],
+  ['node --test', /(?:^|[\s/"'])node\s(?:\S+\s){0,20}?--test(?=[\s"';|&)]|$)/],
+  ['ginkgo', /(?:^|[\s/"'])ginkgo(?=[\s"';|&)]|$)/],
+  ['go test', /(?:^|[\s/"'])(?:gotestsum|go\s+test)(?=[\s"';|&)]|$)/],
+  ['cargo-nextest', /(?:^|[\s/"'])(?:cargo\s+nextest|cargo-nextest)(?=[\s"';|&)]|$)/],
+  ['Maven', /(?:^|[\s/"'])mvnw?(?=[\s"';|&)]|$)/],
+  ['Gradle', /(?:^|[\s/"'])gradlew?(?=[\s"';|&)]|$)/],
+  ['PHPUnit', /(?:^|[\s/"'])phpunit(?=[\s"';|&)]|$)/],
+  ['RSpec', /(?:^|[\s/"'])rspec(?=[\s"';|&)]|$)/],
+  ['Robot Framework', /(?:^|[\s/"'])(?:robot|pabot)(?=[\s"';|&)]|$)/],
+  ['behave', /(?:^|[\s/"'])behave(?=[\s"';|&)]|$)/],
+];
+const timeoutProgram = /(?:^|[\s/"';|&(])timeout\s+(?:-\S+\s+(?:\S+\s+)?){0,5}\d[\d.]*[smhd]?\s/;
+/** Longer commands are scripts; what runs tests stands in their begin, or the log tells. */
+const maxChars = 4000;
+
+/** Which tool a command runs its tests by, as far as its words tell, and whether by timeout(1). */
+export function readCommand(words: readonly string[]): { tool: string | undefined; hasTimeout: boolean } {
+  const line = words.join(' ').slice(0, maxChars);
+  const tool = programs.find(([, pattern]) => pattern.test(line))?.[0];
+  return { tool, hasTimeout: timeoutProgram.test(line) };
+}

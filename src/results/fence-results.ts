@@ -1,0 +1,152 @@
+import { lstatSync } from 'node:fs';
+import { execInContainer } from '../cluster/docker.ts';
+import { toOneLine } from '../core/outcome.ts';
+
+export interface FenceOptions {
+  /** Names of nodes, that of the test pod first where it is known. */
+  nodes: readonly string[];
+  /** The results directory as the nodes see it. */
+  nodePath: string;
+  /** The same directory on this machine. */
+  hostPath: string;
+  /** So long processes of pods may take to end. Seconds. */
+  fenceSeconds: number;
+  signal: AbortSignal;
+}
+
+/** What became of a results directory that containers wrote to. */
+export interface Fenced {
+  /** Whether nobody writes to it any more, and all that is in it is ours. */
+  isFenced: boolean;
+  /** Processes that were ended for it. */
+  ended: number;
+  /** Why it is not fenced; empty when it is. */
+  trouble: string;
+}
+
+/** What the script prints before the number of processes that it ended. */
+const endedMark = 'ended:';
+
+/**
+ * Ends all processes of pods that have the directory $1 mounted, and with $4 gives the directory to who owns its mount
+ * point; with adopt-mount only if it is a mount point itself. $2 is the path as /proc/self/mountinfo writes it; $3 is a number of seconds. Found are mounts of the same file
+ * system whose root is the directory or lies in it, by whatever name: sidecars, native sidecars, debug containers.
+ */
+const script = `
+point=$(P="$2" awk '{ p = ENVIRON["P"]
+  if ((p == $5 || $5 == "/" || index(p, $5 "/") == 1) && length($5) >= longest) { longest = length($5); found = $3 " " $4 " " $5 }
+} END { print found }' /proc/self/mountinfo)
+read -r device root mounted <<<"$point"
+[ -n "$device" ] || { echo "no mount holds $1" >&2; exit 1; }
+[ "$mounted" = / ] && rest=$2 || rest=\${2#"$mounted"}
+[ "$root" = / ] && root=
+root=$root$rest
+writers() {
+  local file pid
+  for file in $(grep -lF -e " $device \${root:-/} " -e " $device $root/" /proc/[0-9]*/mountinfo 2>/dev/null); do
+    pid=\${file#/proc/} pid=\${pid%/mountinfo}
+    if grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null; then echo "$pid"; fi
+  done
+}
+ended=0
+clean=0
+deadline=$((SECONDS + $3))
+while :; do
+  pids=$(writers)
+  if [ -z "$pids" ]; then
+    # What was ended may be started again, by a pod that has not ended yet.
+    [ $ended -eq 0 ] || [ $clean -ge 3 ] && break
+    clean=$((clean + 1))
+  else
+    clean=0
+    kill -KILL $pids 2>/dev/null
+    ended=$((ended + $(wc -w <<<"$pids")))
+  fi
+  [ $SECONDS -lt $deadline ] || { echo "processes of pods still have the results mounted" >&2; status=3; break; }
+  sleep 0.2
+done
+echo "${endedMark}$ended"
+if [ "$4" = adopt ] || { [ "$4" = adopt-mount ] && [ "$mounted" = "$2" ]; }; then
+  owner=\${5:-$(stat --format=%u:%g "$mounted")}
+  chown --recursive --no-dereference "$owner" "$1" && chmod --recursive u+rwX,go-w "$1" || status=4
+fi
+exit \${status:-0}`;
+
+/** Longer than any tree of results takes. */
+const adoptSeconds = 60;
+
+/**
+ * Fences what test containers wrote: ends whoever could still write there, and makes it ours, by the root of one running
+ * node. The owner is that of the mount point as the node sees it, which is us, whatever numbers docker maps our user to.
+ * Never fails: where nothing can be done, the results have to be copied as far as they can be read.
+ */
+export async function fenceResults(options: FenceOptions): Promise<Fenced> {
+  const { nodes, hostPath } = options;
+  let ended = 0;
+  let trouble = nodes.length === 0 ? 'no node is there' : '';
+  let isAdopted = false;
+  const run = async (node: string, mode: string, owner = '') => {
+    const end = await runInNode(node, mode, owner, options);
+    ended += end.ended;
+    trouble ||= end.trouble;
+    return end.trouble === '';
+  };
+  const [first, ...others] = nodes;
+  // The nodes see one and the same directory: one of them is enough to change its owner.
+  const [isFirst] = await Promise.all([
+    first === undefined ? false : run(first, 'adopt'),
+    ...others.map((node) => run(node, 'fence')),
+  ]);
+  isAdopted = isFirst && isOurs(hostPath);
+  for (const node of others) if (!isAdopted) isAdopted = (await run(node, 'adopt')) && isOurs(hostPath);
+  // A mount point that the tests gave to somebody else tells nothing.
+  if (!isAdopted && first !== undefined && isFirst)
+    isAdopted =
+      (await run(first, 'adopt', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)) && isOurs(hostPath);
+  if (!isAdopted) trouble ||= 'its owner is another user';
+  return { isFenced: trouble === '', ended, trouble };
+}
+
+/**
+ * Makes what lies in the results directory of a cluster ours, before the last node is removed that could do that.
+ * @returns an empty text, or why it could not be done; a cluster that does not mount the directory needs nothing.
+ */
+export async function adoptBeforeRemoval(
+  nodes: readonly string[],
+  nodePath: string,
+  signal: AbortSignal,
+): Promise<string> {
+  let trouble = '';
+  for (const node of nodes) {
+    const end = await runInNode(node, 'adopt-mount', '', { nodes, nodePath, hostPath: '', fenceSeconds: 3, signal });
+    if (end.trouble === '') return '';
+    trouble = end.trouble;
+  }
+  return trouble;
+}
+
+async function runInNode(
+  node: string,
+  mode: string,
+  owner: string,
+  options: FenceOptions,
+): Promise<{ ended: number; trouble: string }> {
+  const { nodePath, fenceSeconds, signal } = options;
+  const args = [nodePath, encodeMountPath(nodePath), String(fenceSeconds), mode, owner];
+  const run = await execInContainer(node, ['bash', '-c', script, 'fence-results', ...args], {
+    signal,
+    timeoutSeconds: fenceSeconds + adoptSeconds,
+  });
+  const ended = Number(run.stdout.split(endedMark)[1]?.split('\n')[0] ?? 0);
+  if (run.exitCode === 0) return { ended, trouble: '' };
+  return { ended, trouble: toOneLine(run.stderr || run.error || `node ${node} did not answer`, 200) };
+}
+
+/** As the kernel writes a path in /proc/self/mountinfo: proc(5). */
+function encodeMountPath(file: string): string {
+  return file.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+
+function isOurs(directory: string): boolean {
+  return lstatSync(directory, { throwIfNoEntry: false })?.uid === process.getuid?.();
+}
