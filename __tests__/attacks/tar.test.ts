@@ -230,7 +230,6 @@ testAttack('tar', 'what a collector sends otherwise than it lists is not taken f
     });
   }
 });
-
 testAttack(
   'tar',
   'files and directories that change places between looks do not end the collection',
