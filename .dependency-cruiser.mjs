@@ -5,7 +5,8 @@
 const folders = {
   core: [],
   inputs: ['core'],
-  tools: ['core', 'inputs'],
+  // The lock of the tool cache is that of kept clusters.
+  tools: ['core', 'inputs', 'state'],
   state: ['core', 'inputs'],
   // A credential plugin is a program that we start, and one function makes the environment of all of them.
   kube: ['core', 'inputs', 'tools'],

@@ -62,8 +62,12 @@ test('everything that is wrong is named at once', () => {
 describe('a file', () => {
   test.each([
     ['that is not YAML', 'a: [', /^manifest is not YAML: /],
-    ['that is empty', '', /^manifest holds no Job$/],
-    ['without a Job', '{ apiVersion: v1, kind: Pod, metadata: { name: a } }', /^manifest holds no Job, only Pod$/],
+    ['that is empty', '', /^manifest holds no Job and no Pod$/],
+    [
+      'without a Job',
+      '{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }',
+      /^manifest holds no Job and no Pod, only ConfigMap$/,
+    ],
     ['with two Jobs', `${job()}\n---\n${job()}`, /^manifest holds 2 Jobs \(it, it\)/],
     ['of an old API', job().replace('batch/v1', 'batch/v1beta1'), /^manifest has Job\/it of apiVersion batch\/v1beta1/],
     ['without containers', job({ containers: [] }), /^manifest has no containers/],

@@ -71,6 +71,7 @@ async function measureTools(): Promise<void> {
           version: undefined,
           mirror,
           checksumsPath: at('sums'),
+          directory,
           signal,
           say: () => {},
         });

@@ -1,175 +1,153 @@
-/** Hostile YAML: bombs of aliases, values that hold themselves, names of prototypes, merge keys, depth, and what is no text. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+/** Hostile YAML: bombs of aliases, cycles, depth, keys that are names of JavaScript's, and documents torn at any place. */
 import { expect } from 'vitest';
-import { readJobManifest } from '../../src/inputs/job-manifest.ts';
-import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { readYaml, readYamlDocuments } from '../../src/inputs/read-yaml.ts';
-import { renderInputErrors } from '../../src/inputs/schema.ts';
-import { readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
-import { readRendered } from '../../src/platform/chart.ts';
+import { DocumentGenerator, seededRandom } from '../yaml/generate-documents.ts';
 import { testAttack } from './attempts.ts';
 
-/** What stands before the document, at its top level, and what stands at the attacked place, on one line. */
-interface Payload {
-  before?: string;
-  value: string;
-}
-
-/** `levels` lines of nine aliases each: 9^levels values. */
-function bomb(levels: number, write: (aliases: string[]) => string, bottom: string): Payload {
-  const lines = [`a0: &a0 ${bottom}`];
-  for (let level = 1; level <= levels; level++)
-    lines.push(`a${level}: &a${level} ${write(Array.from({ length: 9 }, () => `*a${level - 1}`))}`);
-  return { before: lines.join('\n'), value: `*a${levels}` };
-}
-
-const inList = (aliases: string[]): string => `[${aliases.join(', ')}]`;
-const inMapping = (aliases: string[]): string => `{${aliases.map((alias, i) => `k${i}: ${alias}`).join(', ')}}`;
-const inMerge = (aliases: string[]): string => `{<<: [${aliases.join(', ')}], own: ${aliases[0]}}`;
-const deep = 20_000;
-
-const payloads: Record<string, Payload> = {
-  'a bomb of lists': bomb(9, inList, '[lol, lol]'),
-  'a bomb of mappings': bomb(9, inMapping, '{lol: lol}'),
-  'a bomb of merge keys': bomb(9, inMerge, '{lol: lol}'),
-  'a bomb of long texts': bomb(6, inList, `"${'lol'.repeat(30_000)}"`),
-  'a bomb with a wide bottom': bomb(4, inList, inList(Array.from({ length: 2000 }, (_, i) => String(i)))),
-  'a bomb with two ways down': bomb(40, (aliases) => inList(aliases.slice(0, 2)), '[x]'),
-  'a list in itself': { value: '&me [*me]' },
-  'a mapping in itself': { value: '&me {me: *me}' },
-  'a mapping in itself by a merge key': { value: '&me {<<: *me, a: b}' },
-  'a mapping that is its own key': { value: '&me {? *me : x}' },
-  'a list in itself, deep down': { value: '&me [[{a: [*me]}]]' },
-  'two that hold each other': { value: '{a: &a [x, &b [*a]], b: *b}' },
-  'an alias of nothing': { value: '*nobody' },
-  'an anchor without a value': { value: '&nothing' },
-  'an anchor twice': { value: '[&a x, &a [*a], *a]' },
-  'the prototype as a key': { value: '{__proto__: {polluted: yes}, constructor: {prototype: {polluted: yes}}}' },
-  'the prototype by a merge key': { before: 'p: &p {__proto__: {polluted: yes}}', value: '{<<: *p}' },
-  'the prototype as an anchor': { value: '[&__proto__ {polluted: yes}, *__proto__, &constructor x, *constructor]' },
-  'names of methods': { value: '{toString: 1, valueOf: 2, hasOwnProperty: 3, toJSON: 4, then: 5, length: 6}' },
-  'merge keys of no mapping': { value: '{<<: 5, <<: [1, [2]]}' },
-  'a function': { value: '!!js/function "function () { process.exit(3) }"' },
-  'an expression of JavaScript': { value: '!!js/eval process.exit(3)' },
-  'an object of Python': { value: '!!python/object/apply:os.system ["exit 3"]' },
-  'an object of Java': { value: '!!javax.script.ScriptEngineManager [!!java.net.URLClassLoader [[]]]' },
-  'binary data that is none': { value: '!!binary "%%%"' },
-  'a set and an ordered map': { value: '[!!set {a, b}, !!omap [a: 1], !!pairs [a: 1, a: 2]]' },
-  'a tag of a megabyte': { value: `!<${'t'.repeat(1_000_000)}> x` },
-  'lists of 20,000 levels': { value: `${'['.repeat(deep)}${']'.repeat(deep)}` },
-  'mappings of 20,000 levels': { value: `${'{a: '.repeat(deep)}x${'}'.repeat(deep)}` },
-  'lists of 20,000 levels that never end': { value: '['.repeat(deep) },
-  'dashes of 20,000 levels': { value: '- '.repeat(deep) },
-  'questions of 20,000 levels': { value: '? '.repeat(deep) },
-  'aliases of 4,000 levels': {
-    before: Array.from({ length: 4000 }, (_, i) => `c${i}: &c${i} [${i === 0 ? 'x' : `*c${i - 1}`}]`).join('\n'),
-    value: '*c3999',
-  },
-  'a text of 200,000 characters': { value: `"${'x'.repeat(200_000)}"` },
-  'a key of a million characters': { value: `{${'x'.repeat(1_000_000)}: 1}` },
-  'a hundred thousand quotes': { value: `"${'\\"'.repeat(100_000)}` },
-  'a hundred thousand spaces': { value: `"a${' '.repeat(100_000)}b"` },
-  'a hundred thousand colons': { value: ':'.repeat(100_000) },
-  'a hundred thousand anchors': { value: '&a '.repeat(100_000) },
-  'ten thousand keys': { value: `{${Array.from({ length: 10_000 }, (_, i) => `k${i}: ${i}`).join(', ')}}` },
-  'ten thousand equal keys': { value: `{${'k: 1, '.repeat(10_000)}}` },
-  'a number of a hundred thousand digits': { value: '1'.repeat(100_000) },
-  'a number beyond all': { value: '1e999999' },
-  'a NUL': { value: 'a\0b' },
-  'escaped NULs and halves of characters': { value: '"\\0\\x00\\u0000\\ud800\\udfff\\U0010ffff"' },
-  'an escape beyond Unicode': { value: '"\\UFFFFFFFF"' },
-  'control characters': { value: '"\u0001\u0008\u001b[31m\u007f\u0085\u2028"' },
-  'bidirectional text': { value: '"\u202epassed\u202c"' },
-  'a workflow command': { value: '"\\n::add-mask::x\\n::set-output name=a::b"' },
-  'another document': { value: 'x\n---\n!!js/undefined ""\n...\n%YAML 9.9\n---\n*a' },
-  'directives without an end': { value: 'x\n...\n%TAG ! tag:evil,2000:\n%TAG !! tag:evil,2000:\n' },
-  tabs: { value: '\t[\t]\n\t\t- x' },
-  'a block text with an indent that lies': { value: '|9\n  x\n' },
-  'a byte order mark in the middle': { value: '\ufeffx' },
-};
-
-const places: Record<string, (value: string) => string> = {
-  'a tier': (value) => `unit: ${value}\n`,
-  'an input': (value) => `unit:\n  command: ${value}\n`,
-  'an item of a list': (value) => `unit:\n  values:\n    - ${value}\n`,
-  'a key': (value) => `unit:\n  ? ${value}\n  : x\n`,
-  'a merge': (value) => `unit:\n  <<: ${value}\n  command: x\n`,
-  'the spec of a Job': (value) => `apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\nspec: ${value}\n`,
-  'the nodes of a Kind config': (value) => `apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nnodes:\n  - ${value}\n`,
-};
-
-const directory = mkdtempSync(path.join(tmpdir(), 'attack-yaml-'));
-
-/** What a reader makes of a text: a value, and all that it says. */
-type Reader = (text: string) => { value: unknown; said: string[] };
-
-const readers: Record<string, Reader> = {
-  'the reader': (text) => {
-    const { value, problem } = readYaml(text);
-    return { value, said: problem === undefined ? [] : [problem] };
-  },
-  'the reader of documents': (text) => {
-    const documents = readYamlDocuments(text);
-    return {
-      value: documents.map(({ value }) => value),
-      said: documents.map(({ problem }) => problem).filter((problem) => problem !== undefined),
-    };
-  },
-  'the project file': (text) => {
-    writeFileSync(path.join(directory, '.k8s-test.yaml'), text);
-    const { errors = [], ...read } = readInputs({
-      given: { tier: 'unit' },
-      directory,
-      bundledChart: directory,
-      env: {},
-    });
-    return { value: read, said: renderInputErrors(errors) };
-  },
-  'a Job of the user': (text) => {
-    const { testJob, problems = [] } = readJobManifest(text, {
-      namespace: 'here',
-      resultsPath: '/results',
-      container: undefined,
-    });
-    return { value: testJob, said: problems.map(({ problem }) => problem) };
-  },
-  'a Kind config': (text) => {
-    try {
-      return { value: readUserKindConfig(text), said: [] };
-    } catch (error) {
-      return { value: undefined, said: [error instanceof Error ? error.message : 'no error'] };
-    }
-  },
-  'a rendered chart': (text) => ({ value: readRendered(text), said: [] }),
-};
-
-/** What was read has an end: it can be walked through, and takes no more than its bound. */
-const mostJsonChars = 64 * 1024 * 1024;
-/** Far more than any of them takes, so that a busy machine is no failure; a bomb takes for ever. */
+/** Beyond what a busy machine takes for any of them, and far below what a bomb would take. */
 const mostMilliseconds = 20_000;
+
+/** Reads a text, and asserts what holds for every text: a value of plain JSON or a problem on one short line, in time. */
+function expectCalm(text: string): void {
+  const start = performance.now();
+  const documents = readYamlDocuments(text);
+  for (const { value, problem } of documents) {
+    if (problem === undefined) expect(() => JSON.stringify(value)).not.toThrow();
+    else expect(problem).toMatch(/^line \d+: .{1,2000}$/s);
+  }
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  expect(performance.now() - start).toBeLessThan(mostMilliseconds);
+}
+
+function expectRefused(text: string, words: RegExp): void {
+  const start = performance.now();
+  expect(readYaml(text).problem).toMatch(words);
+  expect(performance.now() - start).toBeLessThan(mostMilliseconds);
+}
+
+function expectKept(text: string, json: string): void {
+  expectCalm(text);
+  expect(JSON.stringify(readYaml(text).value)).toContain(json);
+}
+
+const signs = [
+  '\0',
+  '\u0007',
+  '\t',
+  '\n',
+  '\r',
+  '\u0085',
+  '\u2028',
+  '\uFEFF',
+  '\uD800',
+  ' ',
+  ':',
+  '-',
+  '?',
+  ',',
+  '[',
+  ']',
+];
+signs.push(
+  '{',
+  '}',
+  '#',
+  '&',
+  '*',
+  '!',
+  '|',
+  '>',
+  "'",
+  '"',
+  '%',
+  '@',
+  '`',
+  '<<',
+  '&a',
+  '*a',
+  '---\n',
+  '...\n',
+  '0x',
+  '~',
+);
 
 testAttack(
   'YAML',
-  'whatever a file holds, reading it ends soon, with a value that has an end or with short words',
+  'a document that is torn or smudged anywhere is read or refused, and never ends the run',
   async (attempt) => {
-    for (const [what, { before = '', value }] of Object.entries(payloads))
-      for (const [place, write] of Object.entries(places))
-        for (const [reader, read] of Object.entries(readers))
-          await attempt(`${what} as ${place}, by ${reader}`, () => {
-            const start = performance.now();
-            const result = read(`${before}\n${write(value)}`);
-            expect(performance.now() - start).toBeLessThan(mostMilliseconds);
-            expect((JSON.stringify(result.value) ?? '').length).toBeLessThan(mostJsonChars);
-            expect(Object.keys(Object.prototype)).toEqual([]);
-            expect(({} as Record<string, unknown>).polluted).toBeUndefined();
-            for (const line of result.said) {
-              expect(line.length, line.slice(0, 300)).toBeLessThan(2000);
-              expect(line).not.toMatch(/^::|\n::/);
-            }
-          });
-    rmSync(directory, { recursive: true });
+    const random = seededRandom(4711);
+    const generator = new DocumentGenerator(random);
+    for (let i = 0; i < 1500; i += 1) {
+      let text = generator.next();
+      for (let edits = 1 + Math.floor(random() * 12); edits > 0; edits -= 1) {
+        const at = Math.floor(random() * text.length);
+        const sign = signs[Math.floor(random() * signs.length)] ?? '';
+        text = text.slice(0, at) + sign + text.slice(at + Math.floor(random() * 4));
+      }
+      await attempt(`document ${i}: ${JSON.stringify(text).slice(0, 200)}`, () => expectCalm(text));
+    }
   },
-  300_000,
+);
+
+testAttack(
+  'YAML',
+  'every sign, alone and many times over, wherever a value may stand, is read or refused',
+  async (attempt) => {
+    const places: Record<string, (payload: string) => string> = {
+      'the whole document': (payload) => payload,
+      'a value': (payload) => `a: ${payload}\nb: 1\n`,
+      'a key': (payload) => `${payload}: 1\nb: 1\n`,
+      'a flow list': (payload) => `a: [${payload}]\n`,
+      'a flow mapping': (payload) => `a: {b: ${payload}}\n`,
+      'a quoted value': (payload) => `a: "${payload}"\n`,
+      'a block scalar': (payload) => `a: |\n  ${payload}\nb: 1\n`,
+      'behind a tag': (payload) => `a: !!int ${payload}\n`,
+    };
+    for (const [place, write] of Object.entries(places))
+      for (const sign of signs)
+        for (const count of [1, 3, 20_000])
+          await attempt(`${JSON.stringify(sign)} ${count} times as ${place}`, () =>
+            expectCalm(write(sign.repeat(count))),
+          );
+  },
+);
+
+testAttack(
+  'YAML',
+  'what grows beyond all bounds is refused in plain words before it fills the memory',
+  async (attempt) => {
+    for (let fan = 5; fan <= 40; fan += 5)
+      for (const depth of [8, 20, 60]) {
+        const levels = Array.from({ length: depth }, (_, i) => {
+          const below = i === 0 ? 'lol' : `*l${i - 1}`;
+          return [
+            `l${i}: &l${i} [${Array(fan).fill(below).join(', ')}]`,
+            `l${i}: &l${i} {${Array.from({ length: fan }, (__, n) => `k${n}: ${below}`).join(', ')}}`,
+          ];
+        });
+        for (const kind of [0, 1])
+          await attempt(`${depth} levels of ${fan} aliases, ${kind === 0 ? 'lists' : 'mappings'}`, () =>
+            expectRefused(
+              levels.map((level) => level[kind]).join('\n'),
+              /its aliases stand for far more than it holds itself/,
+            ),
+          );
+      }
+    for (const open of ['[', '{a: ', '- ', '? ', '[{a: '])
+      for (const count of [2000, 20_000, 200_000])
+        await attempt(`${JSON.stringify(open)} ${count} times`, () =>
+          expectRefused(open.repeat(count), /nested more than/),
+        );
+    for (const text of ['a: &a {b: *a}', 'a: &a [*a]', 'a: &a\n  <<: *a\n', '&a a: *a\nb: &b [[*b]]'])
+      await attempt(`the cycle ${JSON.stringify(text)}`, () =>
+        expectRefused(`${text}\n`, /contains itself|unknown anchor|takes a mapping/),
+      );
+    const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__'];
+    for (const name of names)
+      for (const write of [
+        (key: string) => `${key}: {polluted: yes}`,
+        (key: string) => `a: &a {${key}: {polluted: 1}}\nb: {<<: *a}`,
+      ])
+        await attempt(`the key ${name} in ${write('…')}`, () => expectKept(write(name), `"${name}":{"polluted"`));
+  },
 );

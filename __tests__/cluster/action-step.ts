@@ -57,6 +57,8 @@ export function startStep(
       ...process.env,
       ...Object.fromEntries(given.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
       ...commandFiles,
+      // Its records lie in RUNNER_TEMP, and go with the machine.
+      RUNNER_ENVIRONMENT: 'github-hosted',
       RUNNER_TEMP: at('temporary'),
       GITHUB_WORKSPACE: at('workspace'),
       GITHUB_JOB: 'job',

@@ -94,7 +94,7 @@ describe('Ctrl-C', () => {
 test('a run that is killed leaves a red verdict behind, and `down` removes the rest', async () => {
   const before = takeInventory();
   // Its record lies apart, so that `down` finds this run alone.
-  const env = { RUNNER_TEMP: mkdtempSync(path.join(tmpdir(), 'runner-')) };
+  const env = { RUNNER_ENVIRONMENT: 'github-hosted', RUNNER_TEMP: mkdtempSync(path.join(tmpdir(), 'runner-')) };
   const run = startCommand(['run', ...nodeImageFlags, ...hangingTests], { env });
   await run.untilPrinted('Preparing nodes');
   run.process.kill('SIGKILL');

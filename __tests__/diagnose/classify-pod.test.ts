@@ -136,11 +136,11 @@ describe('a container without a readiness probe is believed', () => {
     ['never while it is down', pod({ ...crashed, state: { waiting: { reason: 'CrashLoopBackOff' } } }), 999, false],
   ])('%s', (_, one, now, isBelieved) => {
     const always = { ...one, spec: { ...one.spec, restartPolicy: 'Always' } };
-    expect(hasStayedUp(always, now * 1000, 0)).toBe(isBelieved);
+    expect(hasStayedUp(always, now * 1000, () => 0)).toBe(isBelieved);
   });
 
   test('whatever the clocks of cluster and runner say, once it was watched for long enough', () => {
-    expect(hasStayedUp(running(5000), 100_000, 3)).toBe(false);
-    expect(hasStayedUp(running(5000), 100_000, 20)).toBe(true);
+    expect(hasStayedUp(running(5000), 100_000, () => 3)).toBe(false);
+    expect(hasStayedUp(running(5000), 100_000, () => 20)).toBe(true);
   });
 });

@@ -27,10 +27,28 @@ test.each([
     /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* \(Service certs-early-webhook in namespace floe-test-d7b6d9e4\): dial tcp 10\.96\.47\.244:443: connect: connection refused$/,
     /not ready yet.*post-install hook.*delete the webhook configuration/,
   ],
+  [
+    'Error: INSTALLATION FAILED: failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): errors:\n  .spec.template.spec.containers[name="main"].env: duplicate entries for key [name="LOG_LEVEL"]\n',
+    /^helm install failed: the API server refuses Deployment shop\/web: .*duplicate entries for key \[name="LOG_LEVEL"\]$/,
+    /Helm 4 applies.*helm-version 3/,
+  ],
+  [
+    'Error: INSTALLATION FAILED: unable to continue with install: Namespace "monitoring" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
+    /Namespace "monitoring"/,
+    /The chart holds a namespace that is there already/,
+  ],
   ['', /^helm install failed: exit status 1$/, /helm template/],
 ])('helm says %j', (stderr, reason, hint) => {
   const failure = explainHelm('helm install failed', stderr, 'exit status 1');
   expect(failure.kind).toBe('chart');
   expect(failure.reason).toMatch(reason);
   expect(failure.hint).toMatch(hint);
+});
+
+test('a long error of helm is cut between words, and ends in a sign that it goes on', () => {
+  const words = Array.from({ length: 200 }, (_, i) => `word-${i}`).join(' ');
+  const { reason, evidence } = explainHelm('helm install failed', `Error: ${words}\n`, 'exit status 1');
+  expect(reason.length).toBeLessThan(510);
+  expect(reason).toMatch(/ word-\d+ …$/);
+  expect(evidence.join('\n')).toContain('word-199');
 });

@@ -197,7 +197,7 @@ describe('untrusted text', () => {
 
   test('Markdown of a line is escaped', () => {
     expect(escapeMarkdown('a_b [x](https://y) <b> @me #1 `c` | ~~')).toBe(
-      'a\\_b \\[x\\](https\\://y) \\<b\\> \\@me \\#1 \\`c\\` \\| \\~\\~',
+      'a\\_b \\[x\\](https\\://y) \\<b\\> @\u2060me \\#\u20601 \\`c\\` \\| \\~\\~',
     );
     expect(escapeMarkdown('- item')).toBe('\\- item');
     expect(escapeMarkdown('1. item')).toBe('\\1. item');

@@ -92,12 +92,52 @@ describe('tier unit runs the command on the runner', () => {
     expect(quoted).toEqual([`hi ${dir.results}`]);
   });
 
+  test('a secret across the cut of a long line stands neither on the console nor on the disk', async () => {
+    const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'); process.stdout.write('x'.repeat(65529) + env.TOKEN + 'y'.repeat(200000))`;
+    const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
+    const log = readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8');
+    expect(log).toBe(`${'x'.repeat(65_529)}***${'y'.repeat(200_000)}`);
+    expect(quoted.join('')).toBe(log);
+    expect(readFileSync(dir.reportHtml, 'utf8')).not.toMatch(/a-hidden-v|dden-value/);
+  });
+
+  test('the log holds what the tests printed, to the byte', async () => {
+    const printed = `a\r\nb\rc\n\n\u00e4 without an end`;
+    const script = `require('fs').writeFileSync(process.argv[1], '${oneTest}'); process.stdout.write(Buffer.from('${Buffer.from(printed).toString('hex')}ff', 'hex'))`;
+    const { dir } = await runUnit(script);
+    const log = readFileSync(path.join(dir.logs, 'machine/tests.log'));
+    expect(log).toEqual(Buffer.concat([Buffer.from(printed), Buffer.from([0xff])]));
+  });
+
+  test('secrets that only the XML parser spells out stand in no report', async () => {
+    const report =
+      '<testsuite name="s" tests="1" failures="1"><properties><property name="p" value="it&#x27;s&#x20;a-secret"/></properties>' +
+      '<testcase name="a it&#39;s a-secret" classname="c"><properties><property name="q" value="it&#x27;s a-s&#101;cret"/></properties>' +
+      '<failure message="it&#x27;s a-secret"><![CDATA[it\'s a-sec]]><![CDATA[ret]]> and it<![CDATA[\'s]]> a-secret</failure></testcase></testsuite>';
+    const script = `require('fs').writeFileSync(process.argv[1], Buffer.from('${Buffer.from(report).toString('hex')}', 'hex')); process.exit(1)`;
+    const { dir, report: told } = await runUnit(script, { secrets: "TOKEN=it's a-secret" });
+    expect(told.tests[0]).toMatchObject({ name: 'a ***', message: '***' });
+    expect(JSON.stringify(told)).not.toContain('a-secret');
+    for (const file of [dir.junitXml, dir.resultJson, dir.reportHtml, dir.summary])
+      expect(readFileSync(file, 'utf8').replaceAll(/&#0?39;|&apos;/g, "'")).not.toMatch(/a-secret|a-sec\]/);
+  });
+
+  test('a cancel leaves the tests three seconds, whatever grace they have when their time is over', async () => {
+    const cancel = new AbortController();
+    const script = `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)`;
+    const begin = performance.now();
+    setTimeout(() => cancel.abort('SIGINT'), 1500);
+    const { verdict } = await runUnit(script, { grace: '60s' }, cancel.signal);
+    expect(verdict.outcome).toBe('cancelled');
+    expect(performance.now() - begin).toBeLessThan(30_000);
+  });
+
   test('secrets reach the tests, and neither console nor disk', async () => {
     const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'.replace('adds', env.TOKEN)); console.log('token', env.TOKEN)`;
     const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
     expect(quoted).toEqual(['token ***']);
     expect(readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8')).toBe('token ***\n');
-    for (const file of [path.join(dir.junit, 'junit.xml'), dir.junitXml, dir.resultJson, dir.reportHtml])
+    for (const file of [dir.junitXml, dir.resultJson, dir.reportHtml])
       expect(readFileSync(file, 'utf8')).not.toContain('a-hidden-value');
   });
 });
@@ -129,7 +169,10 @@ test('a line of a shell writes to the results directory wherever one of its word
   expect(place('cp a.xml "/results"; ls /results')).toBe('cp a.xml "/home/out"; ls /home/out');
   for (const other of ['docker run -v x:/results img', 'ls /resultsX /a/results', 'echo ./results'])
     expect(place(other)).toBe(other);
-  // A shell would take this directory apart.
+  // A shell would take this directory apart, and a program would not.
+  expect(placeResults(['--xml=/results/my file.xml'], '/results', '/home/my out')).toEqual([
+    '--xml=/home/my out/my file.xml',
+  ]);
   expect(placeResults(['ls > /results/a'], '/results', '/home/my out')).toEqual(['ls > /results/a']);
 });
 

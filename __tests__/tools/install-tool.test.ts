@@ -4,7 +4,6 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -18,15 +17,16 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Result } from '../../src/core/outcome.ts';
-import { provideTool, type ToolRequest, toolCacheFolder } from '../../src/tools/install-tool.ts';
+import { provideTool, type ToolRequest } from '../../src/tools/install-tool.ts';
 import { runProgram } from '../../src/tools/run-program.ts';
+import { toolCacheFolder } from '../../src/tools/tool-cache.ts';
 import { findPlatform, pinnedTools, toolFileName } from '../../src/tools/versions.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -48,7 +48,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'install-tool-'));
   said = [];
   closing = [];
-  for (const name of ['bin', 'temp', 'cache']) mkdirSync(join(folder, name));
+  for (const name of ['bin', 'temp', 'cache', 'run']) mkdirSync(join(folder, name));
   vi.stubEnv('PATH', join(folder, 'bin'));
   vi.stubEnv('RUNNER_TEMP', join(folder, 'temp'));
   vi.stubEnv('RUNNER_TOOL_CACHE', join(folder, 'cache'));
@@ -125,6 +125,7 @@ function ask(mirror: string | undefined, changes: Partial<ToolRequest> = {}): Re
     version: undefined,
     mirror,
     checksumsPath: writeChecksums({ [`kind-${platform}`]: sha256(kindBytes) }),
+    directory: join(folder, 'run'),
     signal: never,
     say: (line) => said.push(line),
     limits: { idleSeconds: 20, totalSeconds: 20, retrySeconds: 0.01 },
@@ -148,6 +149,14 @@ const listFiles = (name: string) =>
   readdirSync(join(folder, name), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => entry.name);
+
+/** What the cache holds, without the markers of entries that are complete. */
+const listEntries = () =>
+  readdirSync(join(folder, 'cache'), { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile() && !one.name.endsWith('.complete'))
+    .map((one) => relative(join(folder, 'cache'), join(one.parentPath, one.name)));
+const entry = (bytes: Buffer) =>
+  join('k8s-test-kind/0.32.0', `${platform}-${sha256(bytes).slice(0, 16)}`, `kind-${platform}`);
 
 async function pour(entries: [Parameters<ReturnType<typeof pack>['entry']>[0], Buffer?][]): Promise<Buffer> {
   const tar = pack();
@@ -192,10 +201,15 @@ describe('a tool that is downloaded', () => {
     expect((await runProgram(path, ['version'], { signal: never })).stdout).toContain('kind v0.32.0');
     expect(readFileSync(path)).toEqual(kindBytes);
     expect(requests.map((incoming) => incoming.url)).toEqual([`/kind-${platform}`]);
-    expect(await ask(url)).toEqual({ ok: true, value: { ...expectValue(first), source: 'cache' } });
+    const second = expectValue(await ask(url));
+    expect(second).toMatchObject({ version: 'v0.32.0', source: 'cache' });
+    expect(readFileSync(second.path)).toEqual(kindBytes);
+    // What is executed lies in the directory of the run, and nothing of the cache is.
+    for (const one of [path, second.path]) expect(one).toMatch(new RegExp(`^${folder}/run/kind-[^/]+/kind$`));
     expect(requests).toHaveLength(1);
     expect(listFiles('temp')).toEqual([]);
-    expect(listFiles('cache')).toEqual(['kind']);
+    expect(listEntries()).toEqual([entry(kindBytes)]);
+    expect(statSync(join(folder, 'cache', listEntries()[0]!)).mode & 0o111).toBe(0);
   });
 
   test('from a mirror with builds of its own never stands in for the released one', async () => {
@@ -208,36 +222,32 @@ describe('a tool that is downloaded', () => {
 
   test('is replaced in the cache when it is damaged there', async () => {
     const { url } = await serve(well(kindBytes));
-    const first = await ask(url);
-    const { path } = expectValue(first);
+    await ask(url);
+    const path = join(folder, 'cache', listEntries()[0]!);
     writeFileSync(path, '');
-    const reader = openSync(path, 'r');
-    expect(await ask(url)).toEqual(first);
-    // Who has the old one open keeps it, and sees nothing half written.
-    expect(fstatSync(reader).size).toBe(0);
-    closeSync(reader);
-    expect(statSync(path).size).toBe(kindBytes.length);
+    expect(await ask(url)).toMatchObject({ ok: true, value: { source: 'download' } });
+    expect(said.join('\n')).toMatch(/kind-\S+ is not kind v0\.32\.0 and is replaced: its SHA-256 is e3b0c442/);
+    expect(readFileSync(path)).toEqual(kindBytes);
   });
 
   test('by several at once is whole for each of them', async () => {
     const { url } = await serve(well(kindBytes));
     const tools = await Promise.all(Array.from({ length: 6 }, () => ask(url)));
     expect(tools.map((tool) => (tool.ok ? 'there' : tool.failure.reason))).toEqual(Array(6).fill('there'));
-    expect(listFiles('cache')).toEqual(['kind']);
+    expect(listEntries()).toEqual([entry(kindBytes)]);
     expect(listFiles('temp')).toEqual([]);
   });
 
   test('whose file is still open for writing elsewhere is waited for', async () => {
-    const { url } = await serve(well(kindBytes));
-    const path = expectValue(await ask(url)).path;
+    const path = installOnPath('kind', kindBytes);
     const writer = openSync(path, 'r+');
-    const again = ask(url);
+    const again = ask(undefined);
     // Refused by the kernel meanwhile, each of the times that it is asked.
     await expect(runProgram(path, ['version'], { signal: never })).resolves.toMatchObject({
       error: expect.stringContaining('ETXTBSY'),
     });
     closeSync(writer);
-    expect(expectValue(await again)).toMatchObject({ version: 'v0.32.0', source: 'cache' });
+    expect(expectValue(await again)).toMatchObject({ version: 'v0.32.0', source: 'path' });
   });
 
   test('under a version that it does not have is refused', async () => {
@@ -248,12 +258,16 @@ describe('a tool that is downloaded', () => {
     expect(listFiles('cache')).toEqual([]);
   });
 
-  test('into a folder that cannot be made fails before anything is asked for', async () => {
+  test('is used where no cache can be made, and that is said', async () => {
     vi.stubEnv('RUNNER_TOOL_CACHE', '/dev/null');
-    const { url, requests } = await serve(well(kindBytes));
-    const tool = await ask(url);
-    expect(tool).toMatchObject({ failure: { kind: 'tools', reason: expect.stringContaining('ENOTDIR') } });
-    expect(requests).toHaveLength(0);
+    const { url } = await serve(well(kindBytes));
+    expect(await ask(url)).toMatchObject({ ok: true, value: { source: 'download' } });
+    expect(said.join('\n')).toContain('kind v0.32.0 is not kept in /dev/null for later runs');
+  });
+
+  test('has no place to lie where the run has no directory, and that is a failure in one line', async () => {
+    const tool = await ask(undefined, { directory: join(folder, 'nothere') });
+    expect(tool).toMatchObject({ ok: false, failure: { kind: 'tools', reason: expect.stringContaining('nothere') } });
   });
 });
 
@@ -261,10 +275,10 @@ describe('a laptop', () => {
   test('keeps its tools in the cache folder of its user', () => {
     vi.stubEnv('RUNNER_TOOL_CACHE', undefined);
     vi.stubEnv('XDG_CACHE_HOME', '/home/ada/caches');
-    expect(toolCacheFolder()).toBe('/home/ada/caches/floe-k8s-test/tools');
+    expect(toolCacheFolder()).toBe('/home/ada/caches/k8s-test');
     vi.stubEnv('XDG_CACHE_HOME', undefined);
     vi.stubEnv('HOME', '/home/ada');
-    expect(toolCacheFolder()).toBe('/home/ada/.cache/floe-k8s-test/tools');
+    expect(toolCacheFolder()).toBe('/home/ada/.cache/k8s-test');
   });
 });
 
@@ -464,6 +478,7 @@ describe('the way to a download', () => {
     expect(proxied).toEqual([`${origin.url}/kind-${platform}`]);
     vi.stubEnv('NO_PROXY', '127.0.0.1');
     rmSync(join(folder, 'cache'), { recursive: true });
+    mkdirSync(join(folder, 'cache'));
     expect(await ask(origin.url)).toMatchObject({ ok: true, value: { source: 'download' } });
     expect(proxied).toHaveLength(1);
     expect(origin.requests).toHaveLength(2);
@@ -514,6 +529,7 @@ describe('the way to a download', () => {
     const options = {
       name: 'kind',
       mirror: `https://127.0.0.1:${port}`,
+      directory: join(folder, 'run'),
       checksumsPath: writeChecksums({ [`kind-${platform}`]: sha256(kindBytes) }),
       limits: { retrySeconds: 0.01 },
     };
@@ -572,8 +588,9 @@ describe('the archive of helm', () => {
     // Some servers announce an archive so; who believes them ends with a tar that is not what was released.
     const tool = await askForHelm(archive, { 'content-encoding': 'gzip' });
     expect(tool).toMatchObject({ ok: true, value: { version: 'v4.1.4', source: 'download' } });
-    expect(listFiles('cache')).toEqual(['helm']);
-    expect(listFiles('.').filter((name) => !name.startsWith('checksums-'))).toEqual(['helm']);
+    expect(listFiles('run')).toEqual(['helm']);
+    expect(listFiles('cache').filter((name) => !name.endsWith('.complete'))).toEqual([file]);
+    expect(listFiles('.').filter((name) => name === 'escaped' || name === 'README.md')).toEqual([]);
     expect(readFileSync(expectValue(tool).path)).toEqual(helmBytes);
   });
 

@@ -6,7 +6,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const directory = path.join(process.env.RUNNER_TEMP, 'k8s-test-action');
 // They write to the runner's disk.
 const begun = path.join(process.env.GITHUB_WORKSPACE, 'k8s-test-results/integration/results/begun');
 const deadline = Date.now() + 5 * 60_000;
@@ -14,6 +13,10 @@ while (!existsSync(begun)) {
   if (Date.now() > deadline) throw new Error(`no tests have begun in ${process.env.GITHUB_WORKSPACE}`);
   await wait(200);
 }
+// With the temporary files of GitHub's own runner, which is thrown away, or with the state of its user.
+const directory = [process.env.RUNNER_TEMP, path.join(process.env.HOME, '.local/state')]
+  .map((parent) => path.join(parent, 'k8s-test-action'))
+  .find((one) => existsSync(one));
 const record = readdirSync(directory).find((name) => name.endsWith('.run.json'));
 const { pid, made } = JSON.parse(readFileSync(path.join(directory, record), 'utf8'));
 process.kill(pid, 'SIGKILL');

@@ -74,7 +74,8 @@ export class ActionDoor implements Door {
       this.#isQuoting = true;
     }
     // The token is random and never shown to what is quoted, so that no line can end the quotation.
-    this.#write(line.replaceAll('\r', ''));
+    // The page that shows the log paints `##[error]` all the same.
+    this.#write(breakCommands(line.replaceAll('\r', '')));
   }
 
   mask(secret: string): void {
@@ -116,7 +117,10 @@ function escapeProperty(text: string): string {
   return escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
 
-/** Our own lines may carry names of others: nothing in them may be read as a command (`::name::`, `##[name]`). */
+/**
+ * Our own lines may carry names of others: nothing in them may be read as a command (`::name::`, `##[name]`). U+0085 is white
+ * space for the runner, which trims a line before it looks (.NET), and not for JavaScript.
+ */
 function escapeOwnLine(line: string): string {
-  return breakCommands(line.replaceAll(/[\r\n]+/g, ' ')).replace(/^(\s*):(?=:)/, '$1:\u200b');
+  return breakCommands(line.replaceAll(/[\r\n]+/g, ' ')).replace(/^([\s\u0085]*):(?=:)/, '$1:\u200b');
 }

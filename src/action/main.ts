@@ -6,6 +6,7 @@ import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { abortOnSignals, type BegunRun, beginRun, bundledChart, keepIfAsked } from '../pipeline/begin-run.ts';
 import { closeDiary } from '../pipeline/diary.ts';
 import { runTests } from '../pipeline/pipeline.ts';
+import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { ActionDoor } from './action-door.ts';
@@ -38,6 +39,7 @@ if (read.inputs === undefined) {
 async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void> {
   core.saveState('record', record.file);
   const say = (line: string) => door.say(line);
+  await removeLeftovers(path.dirname(record.file), { signal, say });
   let end: RunEnd;
   if (inputs.mode === 'report') {
     const directory = path.join(workDir, 'legs');

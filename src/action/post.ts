@@ -57,6 +57,7 @@ else {
 /** @returns whether nothing is left. */
 async function removeAll(record: RunRecord): Promise<boolean> {
   if (record.content.kept !== undefined) {
+    record.endJob();
     door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return false;
   }

@@ -4,6 +4,7 @@ import type { ReportInput } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { type InputError, renderInputErrors } from '../inputs/schema.ts';
 import { annotationsOf } from '../report/annotations.ts';
+import { codeBlock } from '../report/inert-text.ts';
 import { renderSummary } from '../report/summary-markdown.ts';
 import { failedTests } from '../report/tell-tests.ts';
 import { renderTerminal } from '../report/terminal.ts';
@@ -27,6 +28,8 @@ export interface Published {
 /** Beside the one line that says why the step is red. */
 const failedTestAnnotations = 9;
 const checkoutMilliseconds = 15_000;
+/** Of wrong inputs, in the step summary. */
+const maxErrorCharacters = 20_000;
 
 /** Tells GitHub how a run ended: step summary, artifact, the one line that says why, annotations, outputs. */
 export async function publish(
@@ -67,7 +70,10 @@ async function findInCheckout({ tests }: ReportInput): Promise<(file: string) =>
 export async function publishInputErrors(errors: InputError[], tier: string, door: ActionDoor): Promise<void> {
   const lines = renderInputErrors(errors);
   for (const line of lines) door.error(line);
-  await writeStepSummary(['**✗ wrong input**', '', ...lines.map((line) => `    ${line}`), ''].join('\n'), door);
+  await writeStepSummary(
+    ['**✗ wrong input**', '', codeBlock(lines.join('\n'), maxErrorCharacters), ''].join('\n'),
+    door,
+  );
   setOutputsOfNoRun(fail('input', lines.join('; ')).failure, tier);
 }
 

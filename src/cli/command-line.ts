@@ -20,11 +20,13 @@ import {
 } from '../pipeline/begin-run.ts';
 import { closeDiary, readDiary } from '../pipeline/diary.ts';
 import { addTeardown, runTests } from '../pipeline/pipeline.ts';
+import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunOptions, RunRequest } from '../pipeline/run.ts';
 import { tearDown } from '../pipeline/teardown.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
+import { findJobProcess } from '../state/is-alive.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from '../state/kept-cluster.ts';
 import { RunRecord } from '../state/run-record.ts';
 import { examine } from './doctor.ts';
@@ -174,6 +176,7 @@ async function runHere(
   signal.addEventListener('abort', () =>
     door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
   );
+  await removeLeftovers(path.dirname(record.file), { signal, say: (line) => door.say(line) });
   const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
     await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
     throw bug;
@@ -233,16 +236,23 @@ async function doctor(args: string[]): Promise<number> {
   return checks.some((check) => check.state === 'problem') ? 2 : 0;
 }
 
+/** Whether what a record names was kept for a job of a workflow that goes on, and is not the one that we are part of. */
+function isOfOtherJob({ livingJob, content: { kept } }: RunRecord, ownJob: number | undefined): boolean {
+  return kept !== undefined && livingJob !== undefined && livingJob.pid !== 0 && livingJob.pid !== ownJob;
+}
+
 async function down(): Promise<number> {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const records = RunRecord.list(recordDirectory(process.env));
-  const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined;
+  const ownJob = findJobProcess()?.pid;
+  const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined || isOfOtherJob(record, ownJob);
   const over = records.filter((record) => !isUsed(record));
   for (const record of records.filter(isUsed)) {
     const { runId, pid, standing } = record.content;
     const user = record.occupant?.pid;
     if (user !== undefined) say(`cluster ${standing?.cluster.name} is in use by another run (process ${user})`);
-    else say(`run ${runId} is still going on (process ${pid}); it removes its own`);
+    else if (record.isAlive) say(`run ${runId} is still going on (process ${pid}); it removes its own`);
+    else say(`run ${runId} is over, and a job of a workflow that is not may use what it kept`);
   }
   const signal = abortOnSignals();
   let status = 0;

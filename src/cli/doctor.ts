@@ -23,7 +23,25 @@ import { provideTools } from '../tools/provide-tools.ts';
 export async function examine(inputs: Inputs, signal: AbortSignal): Promise<Check[]> {
   if (inputs.kubeconfig !== undefined) return [await examineCluster(inputs.kubeconfig, signal)];
   const { facts, checks } = await examineMachine(inputs, signal);
-  const tools = await provideTools(inputs, { signal, say: () => {}, mayDownload: false });
+  // What the cache holds is copied before it is executed.
+  const directory = await mkdtemp(path.join(tmpdir(), 'k8s-test-doctor-'));
+  try {
+    return await examineToolsAndChart(inputs, { facts, checks, directory, signal });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function examineToolsAndChart(
+  inputs: Inputs,
+  {
+    facts,
+    checks,
+    directory,
+    signal,
+  }: { directory: string; signal: AbortSignal } & Awaited<ReturnType<typeof examineMachine>>,
+): Promise<Check[]> {
+  const tools = await provideTools(inputs, { directory, signal, say: () => {}, mayDownload: false });
   // A run downloads them, so that this is no problem; only the chart cannot be looked at without.
   if (!tools.ok) return [...checks, tellFailure('tools', 'warning', tools.failure)];
   const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';

@@ -61,6 +61,12 @@ export async function createCluster(
   options.signal.throwIfAborted();
   if (run.exitCode === 0) return succeed(undefined);
   const output = `${run.stdout}\n${run.stderr}`;
+  const refused = findRefusedConfig(output);
+  if (refused !== undefined)
+    return fail('input', `kind refuses kind-config: ${refused}`, {
+      hint: 'Mend this field; what kind knows is in https://kind.sigs.k8s.io/docs/user/configuration/.',
+      evidence: output.trim().split('\n').slice(-40),
+    });
   const said = run.timedOut
     ? `kind create cluster did not end within ${createDeadlineSeconds} s`
     : `kind create cluster failed: ${errorLineOf(output)}`;
@@ -106,6 +112,26 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
     removed += ids.length;
     quietSince = performance.now();
   }
+}
+
+/**
+ * What kind says of a config that it cannot take: in indented lines behind `unmarshal errors:`, or as a list of what is
+ * invalid. Undefined where the config is not to blame. Pure.
+ */
+export function findRefusedConfig(output: string): string | undefined {
+  const lines = output.split('\n');
+  const at = lines.findIndex((line) =>
+    /^ERROR: failed to create cluster: (unable to decode config: |\[?invalid )/.test(line),
+  );
+  const [, said = ''] =
+    /^ERROR: failed to create cluster: (?:unable to decode config: )?(?:yaml: )?(.*)/.exec(lines[at] ?? '') ?? [];
+  if (at === -1) return undefined;
+  const behind = lines.slice(at + 1);
+  const end = behind.findIndex((line) => !/^\s+\S/.test(line));
+  const fields = behind.slice(0, end === -1 ? undefined : end).map((line) => line.trim());
+  // The numbers are lines of the file that we wrote, and not of the user's.
+  const words = (fields.length > 0 ? fields : [said]).map((line) => line.replace(/^line \d+: /, ''));
+  return words.join('; ');
 }
 
 /** The line in which kind says what went wrong; kind prints `ERROR: …` last. */

@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { hostname } from 'node:os';
-import { dump, load } from 'js-yaml';
 import { fail, type Result, succeed } from '../core/outcome.ts';
+import { readYaml } from '../inputs/read-yaml.ts';
+import { writeYaml } from '../inputs/write-yaml.ts';
 import { inspectContainers, listNodeContainers } from './docker.ts';
 
 /** One way to an API server. */
@@ -36,7 +37,7 @@ export async function reachApi(
   cluster: { name: string; kubeconfigPath: string },
   signal: AbortSignal,
 ): Promise<Result<string | undefined>> {
-  const kubeconfig = load(await readFile(cluster.kubeconfigPath, 'utf8')) as Kubeconfig;
+  const kubeconfig = readYaml(await readFile(cluster.kubeconfigPath, 'utf8')).value as Kubeconfig;
   const [entry] = kubeconfig.clusters;
   if (entry === undefined) return fail('cluster', 'kind wrote a kubeconfig without a cluster');
   const { server } = entry.cluster;
@@ -46,7 +47,7 @@ export async function reachApi(
     if (!(await answers(other.server, signal))) continue;
     entry.cluster.server = other.server;
     if (other.tlsServerName !== undefined) entry.cluster['tls-server-name'] = other.tlsServerName;
-    await writeFile(cluster.kubeconfigPath, dump(kubeconfig), { mode: 0o600 });
+    await writeFile(cluster.kubeconfigPath, writeYaml(kubeconfig), { mode: 0o600 });
     return succeed(other.server);
   }
   const tried = [server, ...others.map((other) => other.server)].join(', ');

@@ -9,7 +9,7 @@ const patienceSeconds = 180;
 const pollMilliseconds = 500;
 
 /**
- * Waits until all nodes of a new cluster are Ready.
+ * Waits until all nodes of a new cluster are Ready; with `awaitsNetwork`, until they lack only what a network plugin brings.
  * @returns their names and the version of their Kubernetes, or a failure of kind `cluster` with what the last node said.
  */
 export async function waitForNodes(
@@ -18,6 +18,8 @@ export async function waitForNodes(
   options: {
     signal: AbortSignal;
     waitingFor: (what: string) => void;
+    /** Whether nodes that lack nothing but the network of the pods are enough. */
+    awaitsNetwork?: boolean;
     /** Asked at each look: what makes it certain that they never will be. */
     findFailure?: () => Failure | undefined;
     /** How long the nodes are waited for. */
@@ -29,7 +31,8 @@ export async function waitForNodes(
   for (;;) {
     const { nodes, trouble } = await listNodes(connection, options.signal);
     const notReady = nodes.filter((node) => !isReady(node));
-    if (nodes.length >= count && notReady.length === 0)
+    const isEnough = (node: Node) => options.awaitsNetwork === true && lacksOnlyNetwork(node);
+    if (nodes.length >= count && notReady.every(isEnough))
       return succeed({
         names: nodes.map((node) => node.metadata.name),
         kubernetes: nodes[0]?.status?.nodeInfo?.kubeletVersion ?? '',
@@ -74,6 +77,11 @@ export async function listNotReady(
 
 function isReady(node: Node): boolean {
   return readyCondition(node)?.status === 'True';
+}
+
+/** The kubelet is up, and says that no network plugin has written its config yet. */
+function lacksOnlyNetwork(node: Node): boolean {
+  return /NetworkPluginNotReady|cni plugin not initialized/.test(readyCondition(node)?.message ?? '');
 }
 
 function describeNotReady(node: Node): string {

@@ -11,11 +11,13 @@ export { shortestSecret };
 /** What stands where a secret stood. */
 const stars = '***';
 const starBytes = Buffer.from(stars);
+/** Where a text was cut to a length, by us or by others; a secret may have been cut with it. */
+const ellipsis = Buffer.from('…');
 
 /**
  * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, escaped as JSON,
  * XML, addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines)
- * and in hexadecimal digits. docs/secrets.md says what is not found.
+ * and in hexadecimal digits. docs/threat-model.md says what is not found.
  */
 export class SecretMask {
   readonly #matcher: SecretMatcher;
@@ -88,7 +90,8 @@ class SecretMatcher {
     for (let byte = 0; byte < 256; byte++) {
       const nodes = this.roots.map((root) => this.tree.step(root, byte)).filter((node) => node !== -1);
       if (nodes.length === 0 && !this.#leadBegins(byte)) this.isIdle[byte] = 1;
-      if (isLead[byte] === 1 || patternKinds.some((kind) => isSeamLead[kind][byte] === 1)) this.isAmbiguous[byte] = 1;
+      if (byte === ellipsis[0] || isLead[byte] === 1 || patternKinds.some((kind) => isSeamLead[kind][byte] === 1))
+        this.isAmbiguous[byte] = 1;
       if (isLead[byte] === 1) continue;
       for (let next = 0; next < 256; next++)
         if (!nodes.some((node) => this.#goesOn(node, next))) this.isIdlePair[byte * 256 + next] = 1;
@@ -98,6 +101,7 @@ class SecretMatcher {
   #goesOn(node: number, byte: number): boolean {
     return (
       isLead[byte] === 1 ||
+      byte === ellipsis[0] ||
       isSeamLead[patternKinds[this.tree.kindOf(node)]!][byte] === 1 ||
       this.tree.step(node, byte) !== -1
     );
@@ -217,6 +221,7 @@ export class MaskedStream {
     this.#spellings.needsMore = false;
     const readings = isLead[byte] === 1 && (mayBegin || states.length > 0) ? this.#spellings.readAt(at) : [];
     const seams = states.length > 0 ? this.#findSeams(states, byte) : [];
+    const isCut = byte === ellipsis[0] && states.length > 0 && this.#spellings.hasAt(at, ellipsis);
     if (this.#spellings.needsMore) return false;
     const next: Paths = { states: [], begins: [] };
     const follow = (node: number, begin: number) => {
@@ -231,6 +236,7 @@ export class MaskedStream {
     for (const [i, state] of states.entries()) {
       const node = state >> 1;
       follow(node, begins[i]!);
+      if (isCut && tree.isTelling(node)) this.#cover(begins[i]!, at);
       const end = (state & 1) === 0 ? (seams[tree.kindOf(node)] ?? at) : at;
       if (end === at) continue;
       const paths = end === at + 1 ? next : this.#pathsAt(end);

@@ -12,6 +12,8 @@ const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
 /** How the bytes of a pattern are written. */
 export type PatternKind = 'text' | 'base64' | 'hex';
 export const patternKinds: readonly PatternKind[] = ['text', 'base64', 'hex'];
+/** So many bytes of a pattern that was cut off are masked; what is shorter tells little, and occurs by chance. */
+const shortestBegin: Record<PatternKind, number> = { text: 5, base64: 8, hex: 10 };
 
 /**
  * A tree for each kind of pattern, whose root has the number that the kind has in `patternKinds`. Nodes are numbered; bytes
@@ -22,10 +24,11 @@ export class PatternTree {
   readonly #children = new Map<number, number>();
   readonly #kindOfNode: number[] = [];
   readonly #isEnd: boolean[] = [];
+  readonly #depth: number[] = [];
   readonly #fold = patternKinds.map(foldOf);
 
   constructor(values: readonly string[]) {
-    for (const i of patternKinds.keys()) this.#addNode(i);
+    for (const i of patternKinds.keys()) this.#addNode(i, 0);
     for (const value of values) for (const { kind, bytes } of patternsOf(value)) this.#add(kind, bytes);
   }
 
@@ -49,8 +52,16 @@ export class PatternTree {
     return this.#isEnd[node]!;
   }
 
-  #addNode(kind: number): number {
+  /**
+   * Whether what stands before a node is enough to be told from other text where the rest of the pattern was cut off.
+   */
+  isTelling(node: number): boolean {
+    return this.#depth[node]! >= shortestBegin[patternKinds[this.#kindOfNode[node]!]!];
+  }
+
+  #addNode(kind: number, depth: number): number {
     this.#kindOfNode.push(kind);
+    this.#depth.push(depth);
     this.#isEnd.push(false);
     return this.#kindOfNode.length - 1;
   }
@@ -61,7 +72,7 @@ export class PatternTree {
     for (const byte of bytes) {
       let next = this.step(node, byte);
       if (next === -1) {
-        next = this.#addNode(root);
+        next = this.#addNode(root, this.#depth[node]! + 1);
         this.#children.set(node * 256 + this.#fold[root]![byte]!, next);
       }
       node = next;

@@ -40,7 +40,7 @@ const leads = [backslash, ampersand, percent, equals, apostrophe, quote, plus, d
 export const isLead: Uint8Array = flagsOf(leads);
 /** 1 for each byte with which something may begin that stands for nothing, in text, in base64 and between digits. */
 export const isSeamLead: Record<'text' | 'base64' | 'hex', Uint8Array> = {
-  text: flagsOf([backslash, ampersand, percent, equals, apostrophe, escapeCharacter, ...[...'#]<'].map(code)]),
+  text: flagsOf([backslash, ampersand, percent, equals, apostrophe, escapeCharacter, ...[...'#]'].map(code)]),
   base64: flagsOf([backslash, ampersand, percent, lineFeed, carriageReturn, escapeCharacter, code('#')]),
   hex: flagsOf([...leads, escapeCharacter, carriageReturn, space, ...[...'#:-,_0'].map(code)]),
 };
@@ -96,13 +96,17 @@ export class TextSpellings {
     return this.#read(at, maxDepth);
   }
 
+  /** Whether these bytes stand at a place. */
+  hasAt(at: number, bytes: Uint8Array): boolean {
+    return bytes.every((byte, i) => this.#at(at + i) === byte);
+  }
+
   /**
    * Where the text goes on behind something that stands for nothing within a longer text: colours of a terminal, the seam of
    * two quotations of a shell or of two CDATA sections, a line that is continued. The same place where there is no such thing.
    */
   skipSeam(at: number): number {
-    for (const seam of [']]><![CDATA[', '<![CDATA[', ']]>', "'$'", "''"])
-      if (this.#has(at, seam)) return at + seam.length;
+    for (const seam of [']]><![CDATA[', "'$'", "''"]) if (this.#has(at, seam)) return at + seam.length;
     const end = this.#skipColours(at);
     if (end !== at) return end;
     // Soft line breaks of quoted-printable, of shells and of YAML.

@@ -103,9 +103,9 @@ const maxProvenSeconds = 60;
  * Whether the containers of a pod that have no readiness probe have run long enough to be believed: some seconds, and
  * those that have crashed before longer than then. Pods whose probes speak for them, and those that end, are not asked.
  * @param nowMilliseconds of our clock, which may differ from the cluster's.
- * @param watchedSeconds for how long we have looked; enough, whatever the clocks say.
+ * @param watchedSeconds for how long we have seen a container in its present run; enough, whatever the clocks say.
  */
-export function hasStayedUp(pod: Pod, nowMilliseconds: number, watchedSeconds: number): boolean {
+export function hasStayedUp(pod: Pod, nowMilliseconds: number, watchedSeconds: (container: string) => number): boolean {
   if (pod.spec.restartPolicy !== 'Always' || controllerOf(pod)?.kind === 'Job') return true;
   return (pod.status?.containerStatuses ?? []).every((status) => {
     const last = status.lastState?.terminated;
@@ -116,7 +116,7 @@ export function hasStayedUp(pod: Pod, nowMilliseconds: number, watchedSeconds: n
     const neededSeconds =
       (last === undefined ? provenSeconds : provenAgainSeconds) + Math.min(former, maxProvenSeconds);
     const ranSeconds = (nowMilliseconds - Date.parse(status.state.running.startedAt ?? '')) / 1000;
-    return ranSeconds >= neededSeconds || (status.ready && watchedSeconds >= neededSeconds + 10);
+    return ranSeconds >= neededSeconds || (status.ready && watchedSeconds(status.name) >= neededSeconds + 10);
   });
 }
 

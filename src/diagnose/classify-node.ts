@@ -1,7 +1,7 @@
 /** A node that no longer answers, and the pods on it with it. */
 import type { Node, Pod } from '../kube/objects.ts';
 import { conditionOf } from './pod-facts.ts';
-import { machineryPatienceSeconds, objectTrouble, type Trouble } from './trouble.ts';
+import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
 
 /**
  * The trouble of a node whose kubelet has fallen silent, or that says itself that it is not ready. Kubernetes waits for
@@ -12,16 +12,27 @@ export function classifyNode(node: Node): Trouble | undefined {
   if (ready === undefined || ready.status === 'True') return undefined;
   const words = ready.message ?? ready.reason ?? '';
   const isSilent = ready.status === 'Unknown';
+  const hasNoNetwork = lacksNetwork(node);
   return objectTrouble(node, {
     kind: 'cluster',
     reason: isSilent
       ? `node ${node.metadata.name} does not answer since ${ready.lastTransitionTime ?? 'a while'}: ${words}`
       : `node ${node.metadata.name} is not ready: ${words}`,
-    hint: 'Look whether its container (docker ps) or machine still runs, and at its kubelet.',
+    hint: hasNoNetwork
+      ? 'No network plugin has written its configuration there: with disableDefaultCNI in kind-config the chart has to bring one.'
+      : 'Look whether its container (docker ps) or machine still runs, and at its kubelet.',
     evidence: (node.status?.conditions ?? []).map((one) => `${one.type} ${one.status}: ${one.message ?? ''}`),
     confidence: 'likely',
     patienceSeconds: machineryPatienceSeconds,
+    // The plugin itself may be among what starts.
+    ...(hasNoNetwork ? { patienceWhileOthersStartSeconds: othersPatienceSeconds } : {}),
   });
+}
+
+/** Whether a node's kubelet is up and waits for a network plugin alone, as that of a new node without one does. */
+export function lacksNetwork(node: Node): boolean {
+  const ready = conditionOf(node, 'Ready');
+  return ready?.status === 'False' && /NetworkPluginNotReady|cni plugin not initialized/.test(ready.message ?? '');
 }
 
 /** The nodes that any of these pods are on. */

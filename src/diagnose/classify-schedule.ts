@@ -1,6 +1,7 @@
 /** A pod without a place: which resource, asked and there, with the numbers side by side. */
 import type { Node, Pod, Taint, Toleration } from '../kube/objects.ts';
 import { readQuantity } from '../kube/quantity.ts';
+import { lacksNetwork } from './classify-node.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, conditionOf, eventsOf, hasEnded, isBeingDeleted, isFixedCluster } from './pod-facts.ts';
 import {
@@ -76,7 +77,12 @@ function judge(
   if (autoscaler?.adds === true) return { confidence: 'transient', patienceSeconds: 0 };
   // Kubernetes itself gives these taints to a node that is ill, and takes them away when it is well.
   if (/node\.kubernetes\.io\/|node\(s\) were unschedulable|not.ready/i.test(words))
-    return { confidence: 'likely', patienceSeconds: machineryPatienceSeconds };
+    return {
+      confidence: 'likely',
+      patienceSeconds: machineryPatienceSeconds,
+      // The network plugin that they wait for may be among what starts.
+      ...(facts.nodes.some(lacksNetwork) ? { patienceWhileOthersStartSeconds: othersPatienceSeconds } : {}),
+    };
   const resources = lackingResources(words);
   const canNever =
     resources.length > 0 &&

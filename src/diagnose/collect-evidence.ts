@@ -27,6 +27,8 @@ export interface EvidenceOptions {
   mask: SecretMask;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
+  /** What was there before is left out: in a namespace that the chart shares with others, it is theirs. */
+  since?: Date;
   signal: AbortSignal;
 }
 
@@ -56,6 +58,7 @@ const objectsSeconds = 30;
  */
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { connection, namespace, signal } = options;
+  for (const directory of [options.clusterDir, options.logsDir]) await mkdir(directory, { recursive: true });
   const evidence: Evidence = { events: [], logs: [], pods: [], troubles: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
@@ -79,17 +82,18 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
           return;
         }
         if (!Array.isArray(found)) throw found;
-        const objects = found.flat();
+        const objects = found.flat().filter((one) => name === 'nodes' || isSince(one, options.since));
         lists.set(name, objects);
-        const text = dump(redactObject(objects), { noRefs: true });
-        await writeFile(file, options.mask.maskText(text));
+        const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
+        await writeFile(file, text);
         if (found.some((one) => one.length >= maxObjects))
           evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
     ),
   );
-  const pods = (lists.get('pods') ?? []) as Pod[];
-  const events = (lists.get('events') ?? []) as ClusterEvent[];
+  // What the report tells of them is as free of secrets as the files are.
+  const pods = redactObject((lists.get('pods') ?? []) as Pod[]);
+  const events = redactObject((lists.get('events') ?? []) as ClusterEvent[]);
   evidence.pods = derivePodTimeline(pods, events);
   evidence.events = events.map(toReported).sort((a, b) => a.at.localeCompare(b.at));
   const wanted = pods
@@ -114,6 +118,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
   return evidence;
 }
 
+function isSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  // The API server tells whole seconds.
+  return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
+}
+
 /** The last lines of every log on disk, whoever wrote it. */
 export async function readLogTails(logsDir: string): Promise<ReportedLog[]> {
   const entries = await readdir(logsDir, { recursive: true, withFileTypes: true });
@@ -134,7 +144,10 @@ async function readLastLines(file: string): Promise<string[]> {
     const { size } = await handle.stat();
     const length = Math.min(size, tailBytes);
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8').replace(/\n$/, '').split('\n').slice(-tailLines);
+    const lines = buffer.toString('utf8').replace(/\n$/, '').split('\n');
+    // Where a line is cut, a secret may be, too.
+    if (size > length && lines.length > 1) lines.shift();
+    return lines.slice(-tailLines);
   } finally {
     await handle.close();
   }

@@ -5,18 +5,22 @@ import { classifyHeldHook } from './classify-held-hook.ts';
 import { classifyNode, nodesOf } from './classify-node.ts';
 import { classifyOwners } from './classify-owner.ts';
 import { classifyPod } from './classify-pod.ts';
-import type { NamespaceFacts } from './namespace-facts.ts';
+import { factsNear, type NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady, statusesOf } from './pod-facts.ts';
 import type { Trouble } from './trouble.ts';
 
 /** The troubles of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
 export function findTroubles(facts: NamespaceFacts): Trouble[] {
+  const claims = facts.claims.map((claim) => {
+    const isBeside = (pod: Pod) => pod.metadata.namespace === claim.metadata.namespace;
+    return classifyClaim(claim, { ...facts, pods: facts.pods.filter(isBeside) });
+  });
   return [
     // Before what else its pods are in: this is why.
     ...facts.pods.map((pod) => classifyHeldHook(pod, facts)),
-    ...facts.pods.map((pod) => classifyPod(pod, facts)),
+    ...facts.pods.map((pod) => classifyPod(pod, factsNear(facts, pod))),
     ...classifyOwners(facts),
-    ...facts.claims.map((claim) => classifyClaim(claim, facts)),
+    ...claims,
     ...nodesOf(facts.pods, facts.nodes).map(classifyNode),
   ].filter((found) => found !== undefined);
 }

@@ -1,4 +1,4 @@
-import type { Claim, ClusterEvent, Job, Node, Pod, Workload } from '../kube/objects.ts';
+import type { Claim, ClusterEvent, Job, Node, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 
 /** All that is known of a namespace, and of the nodes below it, at one moment. Every decision is made on this. */
 export interface NamespaceFacts {
@@ -41,6 +41,22 @@ export const emptyFacts: NamespaceFacts = {
 
 /** What the API lists. */
 export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks'>;
+
+/**
+ * The facts as an object of a namespace sees them: claims are known by their names, which others elsewhere may have too. All
+ * other facts are of every namespace, since a pod anywhere may bring what this one lacks.
+ */
+export function factsNear(facts: NamespaceFacts, { metadata }: { metadata: ObjectMeta }): NamespaceFacts {
+  const isElsewhere = (claim: Claim) => claim.metadata.namespace !== metadata.namespace;
+  const isMixed = facts.claims.some((claim) => claim.metadata.namespace !== facts.claims[0]?.metadata.namespace);
+  const isForeign = isMixed || (facts.claims.some(isElsewhere) && isOfMany(facts));
+  return isForeign ? { ...facts, claims: facts.claims.filter((claim) => !isElsewhere(claim)) } : facts;
+}
+
+/** Whether pods of more than one namespace are watched. */
+function isOfMany({ pods }: NamespaceFacts): boolean {
+  return pods.some((pod) => pod.metadata.namespace !== pods[0]?.metadata.namespace);
+}
 
 /** The lists of the API that the facts come from. */
 export function factPaths(namespace: string): Record<ListedKind, string> {

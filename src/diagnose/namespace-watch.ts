@@ -35,7 +35,8 @@ const indispensable: ReadonlySet<string> = new Set(['pods', 'events']);
  */
 export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
-  readonly #stores = new Map<ListedKind, ReadonlyMap<string, { metadata: ObjectMeta }>>();
+  /** One for each namespace. */
+  readonly #stores = new Map<ListedKind, ReadonlyMap<string, { metadata: ObjectMeta }>[]>();
   readonly #onPod = new Set<(change: Change<Pod>) => void>();
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
@@ -55,13 +56,17 @@ export class NamespaceWatch {
   #isSynced = false;
   #heldHooks: readonly HeldHook[] | undefined;
 
-  /** @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again. */
+  /**
+   * @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again.
+   * @param others further namespaces, which need not exist; `onUnseen` is told of one that we may not see.
+   */
   constructor(
     connection: KubeConnection,
     namespace: string,
     signal: AbortSignal,
     onTrouble: (text: string) => void,
     onHealed: (text: string) => void = () => undefined,
+    others: { namespaces: readonly string[]; onUnseen: (text: string) => void } | undefined = undefined,
   ) {
     this.#connection = connection;
     this.#signal = signal;
@@ -70,26 +75,46 @@ export class NamespaceWatch {
     };
     const { pods: podsPath, ...paths } = factPaths(namespace);
     this.#podsPath = podsPath;
+    const onPodChange = (change: Change<Pod>) => {
+      for (const listener of this.#onPod) listener(change);
+      onChange();
+    };
     this.#pods = watchResources<Pod>({
       connection,
       path: podsPath,
       signal,
-      onChange: (change) => {
-        for (const listener of this.#onPod) listener(change);
-        onChange();
-      },
+      onChange: onPodChange,
       onTrouble,
       onHealed,
     });
-    this.#stores.set('pods', this.#pods.store);
+    this.#stores.set('pods', [this.#pods.store]);
     const ends: Promise<never>[] = [this.#pods.done];
     const syncs: Promise<void>[] = [this.#pods.synced];
     for (const [kind, path] of Object.entries(paths) as [ListedKind, string][]) {
       const watch = watchResources({ connection, path, signal, onChange });
-      this.#stores.set(kind, watch.store);
+      this.#stores.set(kind, [watch.store]);
       const isOptional = !indispensable.has(kind);
       ends.push(watch.done.catch((error: unknown) => (isOptional ? unlessRefused(error) : rethrow(error))));
       syncs.push(watch.synced.catch((error: unknown) => (isOptional ? undefined : rethrow(error))));
+    }
+    for (const other of others?.namespaces ?? []) {
+      const { nodes: _, ...otherPaths } = factPaths(other);
+      for (const [kind, path] of Object.entries(otherPaths) as [ListedKind, string][]) {
+        const watch =
+          kind === 'pods'
+            ? watchResources<Pod>({ connection, path, signal, onChange: onPodChange })
+            : watchResources({ connection, path, signal, onChange });
+        this.#stores.get(kind)?.push(watch.store);
+        ends.push(
+          watch.done.catch((error: unknown) => {
+            const isRefused = error instanceof ApiError && !error.retryable;
+            if (isRefused && kind === 'pods')
+              others?.onUnseen(`What the chart makes in namespace ${other} cannot be watched: ${error.message}`);
+            return unlessRefused(error);
+          }),
+        );
+        syncs.push(watch.synced.catch(() => undefined));
+      }
     }
     // A wait must not hold on to a promise that lives as long as the run: each look would leave its reactions there.
     Promise.race(ends).catch((error: unknown) => {
@@ -105,19 +130,23 @@ export class NamespaceWatch {
   }
 
   get pods(): Pod[] {
-    return [...this.#pods.store.values()];
+    return this.#list('pods') as Pod[];
   }
 
   get events(): ClusterEvent[] {
-    return [...this.#stores.get('events')!.values()] as ClusterEvent[];
+    return this.#list('events') as ClusterEvent[];
   }
 
   /** All that is known at this moment. */
   get facts(): NamespaceFacts {
     const facts: Record<string, unknown> = { ...emptyFacts };
-    for (const [kind, store] of this.#stores) facts[kind] = [...store.values()];
+    for (const kind of this.#stores.keys()) facts[kind] = this.#list(kind);
     if (this.#heldHooks !== undefined) facts.heldHooks = this.#heldHooks;
     return facts as unknown as NamespaceFacts;
+  }
+
+  #list(kind: ListedKind): { metadata: ObjectMeta }[] {
+    return (this.#stores.get(kind) ?? []).flatMap((store) => [...store.values()]);
   }
 
   /** From now on helm waits for all that it made, and holds these hooks back; without them it does not, or no longer. */

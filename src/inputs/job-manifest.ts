@@ -4,6 +4,7 @@
  */
 
 import { trimEndOf } from '../core/trim-end.ts';
+import { adoptDocument } from './adopt-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
 
 /** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
@@ -88,6 +89,8 @@ export interface TestJob {
   companions: Manifest[];
   /** Name of the container whose end is the end of the tests. */
   container: string;
+  /** What was changed of the manifests while they were read, a line each. */
+  changes?: string[];
 }
 
 export interface ReadJobOptions {
@@ -152,11 +155,15 @@ export function readJobManifest(
     else documents.push(read.value);
   }
   if (problems.length > 0) return { problems };
-  const manifests: Manifest[] = [];
+  const changes: string[] = [];
+  const all: Manifest[] = [];
   for (const [i, document] of documents.flatMap(itemsOf).entries()) {
-    if (isManifest(document)) manifests.push(document);
+    const adopted = adoptDocument(document, options.namespace);
+    changes.push(...adopted.changes);
+    if (isManifest(adopted.document)) all.push(adopted.document);
     else wrong(`holds a document (the ${ordinal(i + 1)}) without apiVersion, kind and metadata.name`);
   }
+  const manifests = takePodsForJobs(all, changes);
   for (const { kind, metadata } of manifests) {
     if (clusterWide.has(kind))
       wrong(`holds ${kind}/${metadata.name}, which does not belong to a namespace: put it into the chart`);
@@ -168,14 +175,40 @@ export function readJobManifest(
   const jobs = manifests.filter((one) => one.kind === 'Job');
   if (jobs.length === 0) {
     const kinds = [...new Set(manifests.map((one) => one.kind))].join(', ');
-    wrong(`holds no Job${kinds === '' ? '' : `, only ${kinds}`}`);
+    wrong(`holds no Job and no Pod${kinds === '' ? '' : `, only ${kinds}`}`);
   } else if (jobs.length > 1)
     wrong(`holds ${jobs.length} Jobs (${jobs.map((job) => job.metadata.name).join(', ')}); exactly one is the test`);
   const job = jobs[0];
   const container = job === undefined || jobs.length > 1 ? undefined : checkJob(job, options, problems);
   if (problems.length > 0 || container === undefined) return { problems };
   const companions = manifests.filter((one) => one.kind !== 'Job').sort((a, b) => orderOf(a) - orderOf(b));
-  return { testJob: { job: job as JobManifest, companions, container } };
+  return { testJob: { job: job as JobManifest, companions, container, ...(changes.length === 0 ? {} : { changes }) } };
+}
+
+/** Without a Job, Pods are the tests; beside one, they are what it needs. */
+function takePodsForJobs(manifests: Manifest[], changes: string[]): Manifest[] {
+  if (manifests.some((one) => one.kind === 'Job')) return manifests;
+  return manifests.map((one) => {
+    if (one.kind !== 'Pod' || one.apiVersion !== 'v1') return one;
+    changes.push(`Pod/${one.metadata.name}: run as Job/${one.metadata.name}, so that its end is kept and awaited`);
+    return jobOfPod(one);
+  });
+}
+
+/** A Job that runs what a Pod runs: Pods as tests are what `helm create` writes, and `helm test` runs. */
+function jobOfPod(pod: Manifest): Manifest {
+  const { name, namespace, labels, annotations } = pod.metadata;
+  const ofPod = Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith('helm.sh/'));
+  const template = {
+    metadata: { ...(labels === undefined ? {} : { labels }), annotations: Object.fromEntries(ofPod) },
+    spec: pod.spec,
+  };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) },
+    spec: { backoffLimit: 0, template },
+  };
 }
 
 /** Images that the pods of a Job need. */

@@ -20,7 +20,7 @@ import {
   unknownInput,
 } from './schema.ts';
 import { type TierName, type TierPreset, tiers } from './tiers.ts';
-import { findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
+import { disablesNetwork, findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
 
@@ -204,6 +204,12 @@ export function readInputs(
   const kindConfigFile = value['kind-config'];
   const kindConfig =
     kindConfigFile === undefined ? undefined : readKindConfig(kindConfigFile, resolve(kindConfigFile), errors);
+  if (disablesNetwork(kindConfig) && chart === undefined)
+    errors.push({
+      input: 'kind-config',
+      value: kindConfigFile ?? '',
+      problem: 'sets disableDefaultCNI, and without a chart nothing brings the network that pods need',
+    });
   const clash =
     kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
   if (clash !== undefined)

@@ -133,5 +133,10 @@ export function unknownInput(name: string, value: string): InputError {
 
 /** All errors as one text, a line each: the input, its value, and what would be right. */
 export function renderInputErrors(errors: InputError[]): string[] {
-  return errors.map(({ input, value, problem }) => `${toOneLine(input, 200)}: ${quoteValue(value)} ${problem}`);
+  return errors.map(({ input, value, problem }) => `${quoteName(input)}: ${quoteValue(value)} ${problem}`);
+}
+
+/** A name as it is, or quoted where it is one that no input has: it may come from a file of somebody else. */
+function quoteName(name: string): string {
+  return /^[\w. -]{1,200}$/.test(name) ? name : JSON.stringify(toOneLine(name, 200));
 }

@@ -1,4 +1,5 @@
 import { readYaml } from './read-yaml.ts';
+import { resolvePlain } from './yaml-scalars.ts';
 
 /** A node as Kind's config describes it; what is not named here is passed on as it is. */
 export interface KindNode {
@@ -32,6 +33,12 @@ export function readUserKindConfig(text: string): UserKindConfig {
       throw new Error('the extraMounts of a node are not a list');
   }
   return { rest, nodes: nodes as KindNode[] };
+}
+
+/** Whether a Kind config leaves the network of the pods to somebody else. */
+export function disablesNetwork(config: UserKindConfig | undefined): boolean {
+  const networking = config?.rest.networking as { disableDefaultCNI?: unknown } | null | undefined;
+  return resolvePlain(String(networking?.disableDefaultCNI)).value === true;
 }
 
 /**

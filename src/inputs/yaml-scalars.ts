@@ -4,6 +4,8 @@
  * stay strings, and `y` and `n` are booleans.
  */
 
+import { toOneLine } from '../core/outcome.ts';
+
 declare global {
   interface JSON {
     /** A number of exactly these digits; https://tc39.es/proposal-json-parse-with-source */
@@ -12,11 +14,13 @@ declare global {
   }
 }
 
+const longestMessage = 200;
+
 /** Why a document cannot be read, and from which character on. */
 export class YamlProblem extends Error {
   readonly offset: number;
   constructor(message: string, offset: number) {
-    super(message);
+    super(toOneLine(message, longestMessage));
     this.offset = offset;
   }
 }
@@ -65,7 +69,8 @@ export function resolveTagged(tag: string, text: string, offset: number): Resolv
     if (!JSON.isRawJSON(value)) return { type: 'float', value };
     if (BigInt(value.rawJSON) <= int64.largest) return { type: 'float', value: Number(value.rawJSON) };
   }
-  throw new YamlProblem(`"${text}" is no ${name}, as its tag says`, offset);
+  // Without the text, which may be a secret.
+  throw new YamlProblem(`a value is no ${name}, as its tag says`, offset);
 }
 
 function resolveNumber(text: string): ResolvedScalar | undefined {

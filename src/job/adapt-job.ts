@@ -27,7 +27,7 @@ export interface AdaptedJob extends TestJob {
 const shortestKeptSeconds = 3600;
 
 export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
-  const changes: string[] = [];
+  const changes: string[] = [...(own.changes ?? [])];
   const label = { [runLabel]: options.runId };
   const job = cloneJson(own.job);
   const { spec } = job;
@@ -56,6 +56,16 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
     delete spec.podFailurePolicy;
     changes.push('podFailurePolicy: left out: the pod is run once, whatever becomes of it');
   }
+  if (spec.managedBy !== undefined && spec.managedBy !== 'kubernetes.io/job-controller') {
+    changes.push(`managedBy: left out (was ${String(spec.managedBy)}): no other controller runs it here`);
+    delete spec.managedBy;
+  }
+  // Each lets pods of an index be run again, beside backoffLimit.
+  for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'])
+    if (spec[field] !== undefined) {
+      delete spec[field];
+      changes.push(`${field}: left out: a suite that failed is not run again behind your back`);
+    }
   for (const container of [...(template.spec.initContainers ?? []), ...template.spec.containers])
     preferLoadedImage(container, options.loadedImages, changes);
   const container = containerOf(job, own.container);

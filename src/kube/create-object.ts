@@ -45,6 +45,19 @@ export async function createObject(
 }
 
 /**
+ * An object of any kind that the cluster knows in a namespace, as it is now.
+ * @throws ApiError when there is none, or the cluster does not know the kind.
+ */
+export async function readObject(
+  connection: KubeConnection,
+  object: NewObject,
+  options: CreateOptions,
+): Promise<{ metadata: ObjectMeta }> {
+  const path = `${await pathOf(connection, object, options)}/${object.metadata.name}`;
+  return connection.call('GET', path, { signal: options.signal });
+}
+
+/**
  * Deletes an object with all that it owns, and returns when it is gone.
  * @throws ApiError, or the signal's reason.
  */

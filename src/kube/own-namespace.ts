@@ -4,6 +4,7 @@ import { fail, type Result, succeed } from '../core/outcome.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import type { ObjectMeta } from './objects.ts';
+import type { Ownership } from './release-of.ts';
 import { listResources } from './resources.ts';
 
 export interface Namespace {
@@ -20,6 +21,8 @@ export interface Mark {
 const managedBy = { 'app.kubernetes.io/managed-by': 'k8s-test-action' };
 /** When its run is over for certain, even if it died: ISO 8601. */
 const reapAfterAnnotation = 'k8s-test-action/reap-after';
+/** The run that made it; the label `managed-by` may have to name Helm. */
+const createdByAnnotation = 'k8s-test-action/created-by';
 const pollMilliseconds = 250;
 
 /** Where the namespace is there: as it is. Undefined when there is none. @throws ApiError, also when we may not see it. */
@@ -36,20 +39,27 @@ export async function findNamespace(
   }
 }
 
-/** Creates a namespace that carries our mark. One that is there already is somebody else's, and a failure of kind `api`. */
+/**
+ * Creates a namespace that carries our mark, and where a chart holds it, what makes it part of that release. One that is there
+ * already is somebody else's, and a failure of kind `api`.
+ */
 export async function createOwnNamespace(
   connection: KubeConnection,
   name: string,
-  options: Mark & { reapAfter: Date; signal: AbortSignal },
+  options: Mark & { reapAfter: Date; signal: AbortSignal; ownership?: Ownership | undefined },
 ): Promise<Result<undefined>> {
-  const { label, runId, reapAfter, signal } = options;
+  const { label, runId, reapAfter, signal, ownership } = options;
   const body = {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: {
       name,
-      labels: { ...managedBy, [label]: runId },
-      annotations: { [reapAfterAnnotation]: reapAfter.toISOString() },
+      labels: { ...managedBy, ...ownership?.labels, [label]: runId },
+      annotations: {
+        ...ownership?.annotations,
+        [createdByAnnotation]: runId,
+        [reapAfterAnnotation]: reapAfter.toISOString(),
+      },
     },
   };
   try {
@@ -121,7 +131,9 @@ export function pickLeftovers(
     const { labels = {}, annotations = {} } = metadata;
     const runId = labels[label];
     const reapAfter = Date.parse(annotations[reapAfterAnnotation] ?? '');
-    const isOurs = runId !== undefined && Object.entries(managedBy).every(([name, value]) => labels[name] === value);
+    // A namespace that the chart holds says that Helm manages it, whoever made it.
+    const isMarked = Object.entries(managedBy).every(([name, value]) => labels[name] === value);
+    const isOurs = runId !== undefined && (isMarked || annotations[createdByAnnotation] === runId);
     // What does not tell its time is never taken for over.
     if (!isOurs || !(reapAfter < now.getTime()) || status?.phase === 'Terminating') return [];
     return [{ name: metadata.name, runId, since: metadata.creationTimestamp ?? '' }];

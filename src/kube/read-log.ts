@@ -54,7 +54,8 @@ function cutAfter(maxBytes: number): Transform {
       const isCut = bytes <= maxBytes && bytes + chunk.length > maxBytes;
       bytes += chunk.length;
       if (room > 0) this.push(chunk.subarray(0, room));
-      if (isCut) this.push(`\n[k8s-test-action: the log goes on beyond ${maxBytes} bytes]\n`);
+      // The ellipsis tells whoever masks that a secret may be cut here.
+      if (isCut) this.push(`…\n[k8s-test-action: the log goes on beyond ${maxBytes} bytes]\n`);
       done();
     },
   });

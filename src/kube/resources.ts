@@ -49,8 +49,9 @@ export async function createNamespace(
   name: string,
   labels: Record<string, string>,
   signal: AbortSignal,
+  annotations: Record<string, string> = {},
 ): Promise<Result<undefined>> {
-  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels, annotations } };
   try {
     await connection.call('POST', '/api/v1/namespaces', { body, signal });
   } catch (error) {

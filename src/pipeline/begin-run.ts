@@ -21,10 +21,25 @@ export function bundledChart(): string {
   throw new Error(`charts/floe-platform is not with the code in ${import.meta.dirname}`);
 }
 
-/** Where the records of runs lie: with the runner's temporary files, or in the user's own state directory. */
+/**
+ * Where the records of runs lie, and all that a kept cluster needs: where the next run of the same user finds them. A
+ * machine of GitHub's own is thrown away with its job; any other runner empties RUNNER_TEMP before and after each job.
+ */
 export function recordDirectory(env: NodeJS.ProcessEnv): string {
-  if (env.RUNNER_TEMP !== undefined) return path.join(env.RUNNER_TEMP, 'k8s-test-action');
-  return path.join(stateDirectory(env) ?? tmpdir(), 'k8s-test-action');
+  return path.join(findLastingDirectory(env), 'k8s-test-action');
+}
+
+function findLastingDirectory(env: NodeJS.ProcessEnv): string {
+  const { RUNNER_TEMP, RUNNER_TOOL_CACHE, HOME } = env;
+  if (env.RUNNER_ENVIRONMENT === 'github-hosted' && RUNNER_TEMP) return RUNNER_TEMP;
+  // The home of a job in a container lies below RUNNER_TEMP; its tool cache is the machine's.
+  if (HOME === '/github/home' && RUNNER_TOOL_CACHE) return RUNNER_TOOL_CACHE;
+  return stateDirectory(env) ?? RUNNER_TEMP ?? tmpdir();
+}
+
+/** Whether this process is part of a job of a workflow. */
+function isInWorkflow(env: NodeJS.ProcessEnv): boolean {
+  return env.GITHUB_ACTIONS === 'true';
 }
 
 /**
@@ -49,10 +64,10 @@ export function beginRun(env: NodeJS.ProcessEnv): Result<BegunRun> {
   keepYoungGenerationSmall();
   const runId = newRunId();
   const records = recordDirectory(env);
-  const workDir = path.join(env.RUNNER_TEMP ?? tmpdir(), `k8s-test-${runId}`);
+  const workDir = path.join(records, `k8s-test-${runId}`);
   let record: RunRecord;
   try {
-    record = RunRecord.begin(records, runId);
+    record = RunRecord.begin(records, runId, { isInWorkflow: isInWorkflow(env) });
   } catch (error) {
     return fail('results', `the record of the run cannot be written to ${records}: ${explainFileError(error)}`, {
       hint: 'Name a directory that this user may write to in XDG_STATE_HOME, or set HOME.',
@@ -64,7 +79,7 @@ export function beginRun(env: NodeJS.ProcessEnv): Result<BegunRun> {
   } catch (error) {
     record.remove();
     return fail('results', `the run's own directory ${workDir} cannot be made: ${explainFileError(error)}`, {
-      hint: 'Name a directory that this user may write to in TMPDIR.',
+      hint: 'Is there room, and may this user write there?',
     });
   }
   // What the run starts can be told from everything else on the machine, also when we are gone.
@@ -103,6 +118,8 @@ export async function keepIfAsked(
   if (!isKept) return false;
   record.keep(`keep: ${keep}`);
   await sayKept(end, `keep: ${keep}`, record, say);
+  if (record.content.workflow !== undefined)
+    say('It outlives this job on a machine that stays: the next run of this user there removes it, and so does down.');
   return true;
 }
 

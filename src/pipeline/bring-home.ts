@@ -3,6 +3,7 @@ import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import { isDiskFull } from '../core/disk-trouble.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
 import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collect-evidence.ts';
+import type { KubeConnection } from '../kube/connection.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
@@ -360,21 +361,51 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
     home.kernelKills = await readKernelKills(nodeName, containerId, signal);
 }
 
+/** What the chart made in another namespace: `cluster/<namespace>/` and `logs/<namespace>/`. */
+async function gatherFrom(
+  run: Run,
+  connection: KubeConnection,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const clusterDir = path.join(run.dir.cluster, namespace);
+  const logsDir = path.join(run.dir.logs, namespace);
+  return collectEvidence({
+    connection,
+    namespace,
+    clusterDir,
+    logsDir,
+    alreadyLogged: [],
+    since: run.clock.startedAt,
+    mask: run.mask,
+    signal,
+  });
+}
+
 async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence | undefined> {
   if (run.connection === undefined) return undefined;
+  // First, for the last lines of all logs are read together.
+  const others: Evidence[] = [];
+  for (const namespace of run.otherNamespaces) others.push(await gatherFrom(run, run.connection, namespace, signal));
   const evidence = await collectEvidence({
     connection: run.connection,
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
-    // The collector has nothing to say.
     mask: run.mask,
+    // The collector has nothing to say.
     alreadyLogged: [
       ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
       `${run.end?.pod.metadata.name}/${collectorName}`,
     ],
     signal,
   });
+  for (const other of others) {
+    evidence.events.push(...other.events);
+    evidence.pods.push(...other.pods);
+    evidence.troubles.push(...other.troubles);
+  }
+  evidence.events.sort((a, b) => a.at.localeCompare(b.at));
   if (run.release !== undefined && run.cluster !== undefined)
     evidence.troubles.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
   for (const trouble of evidence.troubles) run.warn(trouble);

@@ -20,11 +20,20 @@ import { writeOwnFile } from '../core/write-own-file.ts';
 import { UsageMeter } from '../diagnose/measure-usage.ts';
 import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { SystemWatch } from '../diagnose/system-watch.ts';
+import { disablesNetwork } from '../inputs/user-kind-config.ts';
 import { runLabel } from '../job/build-job.ts';
 import { ApiError } from '../kube/api-error.ts';
 import { connect } from '../kube/connection.ts';
+import { ownershipOf } from '../kube/release-of.ts';
 import { createNamespace } from '../kube/resources.ts';
-import { type Chart, listImages, renderChart, tolerateTaints } from '../platform/chart.ts';
+import {
+  type Chart,
+  holdsNamespace,
+  listImages,
+  listOtherNamespaces,
+  renderChart,
+  tolerateTaints,
+} from '../platform/chart.ts';
 import { checkNetwork } from '../platform/check-network.ts';
 import { installChart } from '../platform/install-chart.ts';
 import type { PlatformUpdate } from '../platform/plan-update.ts';
@@ -93,6 +102,7 @@ async function untilTestsEnd(
   const rendered = chart === undefined ? succeed({ manifests: [], unread: [] }) : await renderChart(chart, run.signal);
   if (!rendered.ok) return rendered;
   const { manifests, unread } = rendered.value;
+  run.otherNamespaces = listOtherNamespaces(manifests, inputs.namespace);
   for (const line of unread)
     run.warn(`A document of the chart cannot be read (${line}): its images are not loaded, and its needs not counted.`);
   const own = await readOwnJob(run, chart);
@@ -146,7 +156,7 @@ async function provideToolsAndChart(
   run: Run,
   standing: ReadyCluster | undefined,
 ): Promise<Result<Tools & { chart: Chart | undefined }>> {
-  const tools = await provideTools(run.inputs, run.voice);
+  const tools = await provideTools(run.inputs, { ...run.voice, directory: run.workDir });
   if (!tools.ok) return tools;
   const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
   return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
@@ -236,6 +246,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
           ...run.voice,
           signal,
           nodes: inputs.nodes,
+          awaitsNetwork: disablesNetwork(inputs.kindConfig),
           mountedHostPath: dir.results,
           onAnswering: (connection) => {
             run.connection = connection;
@@ -302,10 +313,15 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: un
   const begun =
     run.kept === undefined || chart === undefined ? succeed(undefined) : await beginUpdate(run, chart, connection);
   if (!begun.ok) return begun;
+  const ownership =
+    chart !== undefined && holdsNamespace(manifests, inputs.namespace)
+      ? ownershipOf(chart.release, inputs.namespace)
+      : undefined;
+  const labels = { ...ownership?.labels, [runLabel]: run.record.content.runId };
   const made =
     inputs.cluster === 'existing'
-      ? await enterNamespace(run, connection)
-      : await createNamespace(connection, inputs.namespace, { [runLabel]: run.record.content.runId }, signal);
+      ? await enterNamespace(run, connection, ownership)
+      : await createNamespace(connection, inputs.namespace, labels, signal, ownership?.annotations);
   if (!made.ok) return made;
   const carried = await carryCredentials(run, connection);
   if (!carried.ok) return carried;
@@ -316,11 +332,12 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: un
     run.closing.signal,
     (text) => run.door.say(text),
     (text) => run.warn(text),
+    { namespaces: run.otherNamespaces, onUnseen: (text) => run.warn(text) },
   );
   run.usage = new UsageMeter({
     connection,
     namespace: inputs.namespace,
-    pods: () => watch.pods,
+    pods: () => watch.pods.filter(({ metadata }) => metadata.namespace === inputs.namespace),
     signal: run.closing.signal,
   });
   void run.usage.run();

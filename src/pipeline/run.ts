@@ -123,6 +123,8 @@ export class Run {
   chart: Verdict['chart'];
   /** The chart, once helm was told to install it. */
   release: Chart | undefined;
+  /** Namespaces beside the run's in which the chart makes pods, or what makes pods. */
+  otherNamespaces: string[] = [];
   /** The test image, as far as the local docker has it. */
   image: LocalImage | undefined;
   /** Images that went from the local docker into the nodes. */

@@ -74,9 +74,9 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   if (rebuilt !== undefined) reports.push(rebuilt);
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
-  const report: ReportInput = {
-    verdict,
-    tests: reports.flatMap(({ cases }) => cases),
+  // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
+  const shown = run.mask.maskValue(reports);
+  const context = run.mask.maskValue({
     logs: home.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
     events: home.evidence?.events ?? [],
     pods: home.evidence?.pods ?? [],
@@ -85,9 +85,10 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,
-  };
+  });
+  const report: ReportInput = { ...context, verdict, tests: shown.flatMap(({ cases }) => cases) };
   await releaseReserve(dir);
-  const junit = () => writeJUnit(dir.junitXml, { reports, phases: verdict.phases, failure });
+  const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const troubles = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
   const { job, end, cluster } = run;

@@ -64,6 +64,45 @@ export function listImages(manifests: unknown[]): string[] {
   return [...images];
 }
 
+/** Kinds of Kubernetes' own that make pods. */
+const podMakers: ReadonlySet<string> = new Set([
+  'Pod',
+  'Job',
+  'CronJob',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'ReplicationController',
+]);
+
+/**
+ * The namespaces beside the release's in which a chart makes pods, or custom resources, which may be what makes pods; in
+ * the order in which they are met.
+ */
+export function listOtherNamespaces(manifests: unknown[], namespace: string): string[] {
+  const found = new Set<string>();
+  for (const manifest of manifests as ({ apiVersion?: unknown; kind?: unknown; metadata?: unknown } | null)[]) {
+    const where = (manifest?.metadata as { namespace?: unknown } | null | undefined)?.namespace;
+    if (typeof where !== 'string' || where === '' || where === namespace) continue;
+    if (podMakers.has(String(manifest?.kind)) || isCustom(manifest?.apiVersion)) found.add(where);
+  }
+  return [...found];
+}
+
+/** Whether a chart holds the namespace that it is installed into. */
+export function holdsNamespace(manifests: unknown[], namespace: string): boolean {
+  return (manifests as { kind?: unknown; metadata?: { name?: unknown } | null }[]).some(
+    (manifest) => manifest?.kind === 'Namespace' && manifest.metadata?.name === namespace,
+  );
+}
+
+/** Groups of Kubernetes' own have no dot, or end in k8s.io: https://github.com/kubernetes/enhancements/pull/1111 */
+export function isCustom(apiVersion: unknown): boolean {
+  const [group = ''] = typeof apiVersion === 'string' && apiVersion.includes('/') ? apiVersion.split('/') : [];
+  return group.includes('.') && !/(^|\.)k8s\.io$/.test(group);
+}
+
 /** Whether pods of manifests tolerate any taint, and may therefore run where others may not, as on a control plane. */
 export function tolerateTaints(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(tolerateTaints);

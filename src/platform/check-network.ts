@@ -4,7 +4,7 @@ import { classifyPod } from '../diagnose/classify-pod.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { EndpointSlice, Pod, Service } from '../kube/objects.ts';
+import type { EndpointSlice, ObjectMeta, Pod, Service } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
 import { judgeReached, judgeService, type ServiceState, type Target } from './judge-services.ts';
@@ -68,11 +68,13 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
   const facts = await readServices(connection, namespace, signal);
   if (facts === undefined) return undefined;
   const { deployments, statefulSets, daemonSets, replicaSets } = watch.facts;
-  const workloads = [...deployments, ...statefulSets, ...daemonSets, ...replicaSets];
+  const isHere = ({ metadata }: { metadata: ObjectMeta }) => metadata.namespace === namespace;
+  const workloads = [...deployments, ...statefulSets, ...daemonSets, ...replicaSets].filter(isHere);
+  const pods = watch.pods.filter(isHere);
   const look: Look = { troubles: [], warnings: [], isSettled: true };
   const ready: { service: Service; targets: Target[] }[] = [];
   for (const service of facts.services.filter((one) => release !== undefined && releaseOf(one) === release)) {
-    const state = judgeService(service, { ...facts, pods: watch.pods, workloads });
+    const state = judgeService(service, { ...facts, pods, workloads });
     if (state.kind === 'ready') ready.push({ service, targets: state.targets });
     else if (state.kind === 'no-pods') look.warnings.push(state.words);
     else look.troubles.push(troubleOf(state));

@@ -17,7 +17,7 @@ export function explainHelm(what: string, stderr: string, end: string): Failure 
   const known = explanations.find(({ words }) => words.test(said));
   return {
     kind: 'chart',
-    reason: toOneLine(`${what}: ${known?.say?.(said) ?? said}`, 500),
+    reason: cutAtWord(`${what}: ${known?.say?.(said) ?? said}`),
     hint: known?.hint ?? 'Try it by hand with "helm template" and the same values.',
     evidence: lines.slice(-40),
   };
@@ -53,6 +53,15 @@ const explanations: Explanation[] = [
     words: /cannot re-use a name that is still in use|cannot reuse a name that is still in use/i,
     hint: 'A release of this name is in the namespace: give another release or namespace, or take the old one away with helm uninstall.',
     say: () => 'another release of the same name is in the namespace already',
+  },
+  {
+    words: /failed to create typed patch object/i,
+    hint: 'Helm 4 applies objects by the API server, which refuses what Helm 3 let through, such as two entries of one name in env or ports, or an unknown field: mend the template, or give helm-version 3.',
+    say: describeTypedPatch,
+  },
+  {
+    words: /Namespace "[^"]*" .* exists and cannot be imported .* invalid ownership metadata/i,
+    hint: 'The chart holds a namespace that is there already: turn it off in its values, or give a namespace that is not there.',
   },
   {
     words: /invalid ownership metadata/i,
@@ -93,6 +102,23 @@ const explanations: Explanation[] = [
     hint: 'Check the input chart: the directory that holds Chart.yaml, or an archive of it.',
   },
 ];
+
+/** `failed to create typed patch object (ns/web; apps/v1, Kind=Deployment): errors: <one or more of them>` */
+function describeTypedPatch(said: string): string {
+  const [, name, kind, errors] =
+    /failed to create typed patch object \(([^;]*); [^)]*Kind=(\w+)\): (?:errors: )?(.*)/.exec(said) ?? [];
+  return name === undefined ? said : `the API server refuses ${kind} ${name}: ${errors}`;
+}
+
+const longestReason = 500;
+
+/** On one line, and no longer than a headline may be; the whole is in the evidence. */
+function cutAtWord(text: string): string {
+  const line = toOneLine(text, 10 * longestReason);
+  if (line.length <= longestReason) return line;
+  const cut = line.slice(0, longestReason);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), longestReason - 80))} …`;
+}
 
 /** `failed calling webhook "a.b": failed to call webhook: Post "https://hook.certs.svc:443/validate?timeout=5s": dial tcp …` */
 function describeWebhook(said: string): string {

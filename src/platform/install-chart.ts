@@ -27,6 +27,7 @@ import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.t
 import { type Chart, chartArguments, helmEnvironmentFor } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 import { findHeldHooks } from './find-held-hooks.ts';
+import { findUnreadyResources, remedyForResources } from './find-unready-resources.ts';
 
 /** helm's own deadline is a net behind ours. */
 const helmSlackSeconds = 30;
@@ -137,6 +138,34 @@ class Installation {
     return first;
   }
 
+  /** Whether an object counts: made by this release, as far as can be told. */
+  #isOurs(uid: string): boolean {
+    return !this.#before.has(uid) && !this.#isOfOlderMaker(uid);
+  }
+
+  /** A pod in another namespace than the release's, of something that was there before: somebody else rolls it out. */
+  #isOfOlderMaker(uid: string): boolean {
+    const { watch, verb } = this.#options;
+    const pod = watch.pods.find((one) => one.metadata.uid === uid);
+    if (pod === undefined || verb === 'upgrade' || this.#isInRelease(pod)) return false;
+    const maker = controllerOf(pod)?.uid ?? '';
+    const set = watch.facts.replicaSets.find((one) => one.metadata.uid === maker);
+    return this.#before.has(maker) || this.#before.has((set && controllerOf(set)?.uid) ?? '');
+  }
+
+  #isInRelease({ metadata }: { metadata: ObjectMeta }): boolean {
+    return (metadata.namespace ?? this.#chart.namespace) === this.#chart.namespace;
+  }
+
+  /** The namespace of an object that is watched. */
+  #namespaceOf(uid: string): string {
+    const { nodes: _, heldHooks: __, ...lists } = this.#options.watch.facts;
+    const found = Object.values(lists)
+      .flat<readonly (readonly { metadata: ObjectMeta }[])[]>()
+      .find((one) => one.metadata.uid === uid);
+    return found?.metadata.namespace ?? this.#chart.namespace;
+  }
+
   /** After helm: all that it made is rolled out, where it did not wait for that itself, and stays up. */
   async awaitRelease(deadline: number): Promise<Result<undefined>> {
     const { helmWaits, watch, warn } = this.#options;
@@ -181,13 +210,21 @@ class Installation {
     const settledAt = performance.now();
     // The cluster tells starts by its wall clock. A step of ours while we wait must not make a container seem older.
     const settledWallAt = Date.now();
+    // By container and restart: what was seen of the run before proves nothing of this one.
+    const seenAt = new Map<string, number>();
+    const secondsInRun = (pod: Pod, container: string) => {
+      const status = statusesOf(pod).find((one) => one.name === container);
+      const run = `${pod.metadata.uid} ${container} ${status?.restartCount ?? 0}`;
+      if (!seenAt.has(run)) seenAt.set(run, performance.now());
+      return (performance.now() - (seenAt.get(run) ?? 0)) / 1000;
+    };
     const isUp = () =>
       isReadyToo() &&
       watch.pods.every(
         (pod) =>
-          this.#before.has(pod.metadata.uid) ||
+          !this.#isOurs(pod.metadata.uid) ||
           isBeingDeleted(pod) ||
-          hasStayedUp(pod, settledWallAt + performance.now() - settledAt, (performance.now() - settledAt) / 1000),
+          hasStayedUp(pod, settledWallAt + performance.now() - settledAt, (name) => secondsInRun(pod, name)),
       );
     const end = await this.#until(() => (isUp() ? 'up' : this.#look()), deadline, signal);
     if (end.kind === 'decided' && end.value === 'up') return succeed(undefined);
@@ -222,10 +259,15 @@ class Installation {
         const late = `the chart is not ready after ${timeoutSeconds} s`;
         const patience = 'If it is only slow, raise platform-timeout.';
         if (worst === undefined) {
-          const pods = watch.describe((pod) => !this.#before.has(pod.metadata.uid));
+          const pods = watch.describe((pod) => this.#isOurs(pod.metadata.uid));
           const rollouts = helmWaits ? [] : findUnfinishedRollouts(watch.facts, this.#chart.release);
-          return fail('chart', `${late}: ${[pods, ...rollouts].join('; ')}`, {
-            hint: patience,
+          const { connection, manifests, signal } = this.#options;
+          // Helm waits for the condition Ready of any kind; we only for what runs.
+          const waited = helmWaits
+            ? await findUnreadyResources(connection, manifests, this.#chart.namespace, signal)
+            : [];
+          return fail('chart', `${late}: ${[...waited, pods, ...rollouts].join('; ')}`, {
+            hint: waited.length === 0 ? patience : `${remedyForResources} ${patience}`,
             evidence: this.#events(),
           });
         }
@@ -241,8 +283,8 @@ class Installation {
     const { watch, waitingFor } = this.#options;
     this.#saveLogs();
     if (this.#haveHooksBegun()) watch.holdHooks();
-    waitingFor(watch.describe((pod) => !this.#before.has(pod.metadata.uid)));
-    return watch.certainTrouble(({ uid }) => !this.#before.has(uid));
+    waitingFor(watch.describe((pod) => this.#isOurs(pod.metadata.uid)));
+    return watch.certainTrouble(({ uid }) => this.#isOurs(uid));
   }
 
   /** Whether helm has made one of the hooks that it held back: then it waits no longer for what it made before. */
@@ -261,7 +303,7 @@ class Installation {
   #worst(): Trouble | undefined {
     const { facts } = this.#options.watch;
     const notReady = facts.pods.map((pod) => classifyNotReady(pod, facts)).filter((found) => found !== undefined);
-    const all = [...findTroubles(facts), ...notReady].filter((trouble) => !this.#before.has(trouble.uid));
+    const all = [...findTroubles(facts), ...notReady].filter((trouble) => this.#isOurs(trouble.uid));
     return (
       all.find((trouble) => trouble.confidence === 'certain') ??
       all.find((trouble) => trouble.confidence === 'likely') ??
@@ -273,11 +315,13 @@ class Installation {
     const { connection, signal, watch } = this.#options;
     const trouble = await explainTrouble(connection, standing, watch.facts, signal);
     const saved = this.#saved.get(`${trouble.pod} ${trouble.container}`);
-    const lines = await (saved ?? readProof(connection, this.#chart.namespace, trouble, signal));
+    const namespace = this.#namespaceOf(trouble.uid);
+    const lines = await (saved ?? readProof(connection, namespace, trouble, signal));
     const { kind, reason, hint, evidence } = trouble.failure;
+    const isElsewhere = namespace !== this.#chart.namespace;
     return {
       kind: kind === 'cluster' || kind === 'api' ? kind : 'chart',
-      reason,
+      reason: isElsewhere ? `in namespace ${namespace}: ${reason}` : reason,
       hint: [hint, ...this.#remarks(standing, hint)].join(' ').trim(),
       evidence: [...evidence, ...lines, ...this.#others(trouble.pod), ...this.#events(trouble.pod)],
     };
@@ -319,7 +363,7 @@ class Installation {
   #others(pod: string): string[] {
     const { facts } = this.#options.watch;
     return facts.pods
-      .filter((other) => other.metadata.name !== pod && !this.#before.has(other.metadata.uid))
+      .filter((other) => other.metadata.name !== pod && this.#isOurs(other.metadata.uid))
       .map((other) => classifyNotReady(other, facts))
       .filter((found) => found !== undefined)
       .map(({ failure }) => `beside it: ${failure.reason}`)
@@ -344,7 +388,7 @@ class Installation {
         if ((status.state?.terminated?.exitCode ?? 0) === 0 || this.#saved.has(key) || this.#saved.size >= maxSavedLogs)
           continue;
         const guilty = { pod: pod.metadata.name, container: status.name };
-        const lines = readProof(connection, this.#chart.namespace, guilty, signal);
+        const lines = readProof(connection, pod.metadata.namespace ?? this.#chart.namespace, guilty, signal);
         // Only an abort makes it fail, and then nobody will ask.
         lines.catch(() => undefined);
         this.#saved.set(key, lines);

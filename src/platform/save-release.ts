@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { toOneLine } from '../core/outcome.ts';
-import { redactObject } from '../diagnose/redact-secrets.ts';
+import { redactObject, redactText } from '../diagnose/redact-secrets.ts';
 import { readYamlDocuments } from '../inputs/read-yaml.ts';
 import { writeYaml } from '../inputs/write-yaml.ts';
 import { runProgram } from '../tools/run-program.ts';
@@ -30,13 +30,13 @@ export async function saveRelease(
     return '';
   };
   const troubles = await Promise.all([
-    ask(['status'], 'helm-status.txt', (text) => text),
+    ask(['status'], 'helm-status.txt', redactText),
     ask(['get', 'manifest'], 'helm-manifest.yaml', redactSecrets),
   ]);
   return troubles.filter((trouble) => trouble !== '');
 }
 
-/** The documents of a manifest, with `***` for every value of a Secret. */
+/** The documents of a manifest, with `***` for what looks like a secret. */
 export function redactSecrets(manifest: string): string {
   return readYamlDocuments(manifest)
     .map((read) =>

@@ -58,10 +58,15 @@ export function escapeHtmlLine(text: string, maxChars = 500): string {
   return escapeHtml(toPlainLine(text, maxChars));
 }
 
-/** One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. */
+/**
+ * One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. GitHub looks for
+ * addresses, mentions and issues in the text after its escapes are undone, so that a word joiner (U+2060) has to part them.
+ */
 export function escapeMarkdown(text: string, maxChars = 500): string {
   return toPlainLine(text, maxChars)
-    .replace(/[\\`*_[\]<>#|~&@]/g, '\\$&')
+    .replace(/[\\`*_[\]<>#|~&]/g, '\\$&')
+    .replace(/@/g, '@\u2060')
+    .replace(/#(?=\d)|\bGH-(?=\d)/gi, '$&\u2060')
     .replace(/:(?=\/\/)/g, '\\:')
     .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\\.`)
     .replace(/^([-+=]|\d+[.)])/, '\\$1');

@@ -198,14 +198,14 @@ class Picture {
       .map(({ className, from, until, told }) => {
         const width = Math.max(leastPercent, this.#percent(until) - this.#percent(from));
         const x = Math.min(this.#percent(from), 100 - width);
-        return `<rect class="${className}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(told, 300)}</title></rect>`;
+        return `<rect class="${escapeHtmlLine(className, 60)}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(told, 300)}</title></rect>`;
       })
       .join('');
   }
 
   tick(className: string, seconds: number, told: string): string {
     const x = Math.min(99.7, this.#percent(seconds)).toFixed(2);
-    return `<line class="tick ${className}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(told, 300)}</title></line>`;
+    return `<line class="tick ${escapeHtmlLine(className, 60)}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(told, 300)}</title></line>`;
   }
 
   axis(): string {

@@ -17,7 +17,7 @@ import {
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { identifySelf, isAlive, type ProcessIdentity } from './is-alive.ts';
+import { findJobProcess, identifySelf, isAlive, judgeLife, type ProcessIdentity, processSchema } from './is-alive.ts';
 import { takeLock, writerOf } from './take-lock.ts';
 
 const madeSchema = v.variant('kind', [
@@ -89,8 +89,9 @@ const recordSchema = v.object({
   /** Unique to the run; part of every name that the run gives. */
   runId: v.string(),
   /** Process that runs it: while it lives, nobody else may tear down. */
-  pid: v.number(),
-  startTicks: v.string(),
+  ...processSchema.entries,
+  /** Of a run in a workflow: its job, which may use what is kept until it ends. `job` is null where it cannot be seen. */
+  workflow: v.optional(v.object({ job: v.nullable(processSchema), isOver: v.boolean() })),
   startedAt: v.string(),
   /** Why the cluster stays although the run is over; absent when it does not. */
   kept: v.optional(v.string()),
@@ -116,10 +117,18 @@ export class RunRecord {
   }
 
   /** Begins the record of a run in `directory`, which is made if need be. */
-  static begin(directory: string, runId: string): RunRecord {
+  static begin(directory: string, runId: string, { isInWorkflow = false } = {}): RunRecord {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const startedAt = new Date().toISOString();
-    const content: RunContent = { schema: 1, runId, ...identifySelf(), startedAt, made: [] };
+    const workflow = { job: findJobProcess() ?? null, isOver: false };
+    const content: RunContent = {
+      schema: 1,
+      runId,
+      ...identifySelf(),
+      ...(isInWorkflow ? { workflow } : {}),
+      startedAt,
+      made: [],
+    };
     const record = new RunRecord(path.join(directory, `${runId}${suffix}`), content);
     record.#write();
     return record;
@@ -173,6 +182,14 @@ export class RunRecord {
     this.#write();
   }
 
+  /** The job of the workflow needs nothing any more that the run has kept. */
+  endJob(): void {
+    const { workflow } = this.#content;
+    if (workflow === undefined) return;
+    this.#content = { ...this.#content, workflow: { ...workflow, isOver: true } };
+    this.#write();
+  }
+
   /** Notes what the next run must know of the cluster, should it be kept. */
   stand(standing: Standing): void {
     this.#content = { ...this.#content, standing };
@@ -216,9 +233,38 @@ export class RunRecord {
     this.release();
   }
 
-  /** Whether the process that wrote the record still runs. */
+  /** Whether the process that wrote the record still runs; one of which nobody can know does for a day. */
   get isAlive(): boolean {
-    return isAlive(this.#content);
+    return this.#lives(this.#content);
+  }
+
+  /** The job of a workflow that may still use what is kept. */
+  get livingJob(): ProcessIdentity | undefined {
+    const { workflow } = this.#content;
+    if (workflow === undefined || workflow.isOver) return undefined;
+    if (workflow.job !== null) return this.#lives(workflow.job) ? workflow.job : undefined;
+    return this.#isOlderThanADay ? undefined : { pid: 0, startTicks: '' };
+  }
+
+  /** Whether run and job are over, and nothing of them was kept for a person to look at. */
+  get isOver(): boolean {
+    const { kept, workflow } = this.#content;
+    if (this.isAlive || (kept !== undefined && workflow === undefined)) return false;
+    return this.livingJob === undefined;
+  }
+
+  /** Whether the next run removes what the record names. */
+  get isLeftover(): boolean {
+    return this.isOver && this.occupant === undefined;
+  }
+
+  #lives(identity: ProcessIdentity): boolean {
+    const life = judgeLife(identity);
+    return life === 'alive' || (life === 'unknown' && !this.#isOlderThanADay);
+  }
+
+  get #isOlderThanADay(): boolean {
+    return Date.now() - Date.parse(this.#content.startedAt) > dayMilliseconds;
   }
 
   #write(): void {
@@ -235,3 +281,5 @@ export class RunRecord {
 }
 
 const suffix = '.run.json';
+/** No job of a runner in a container, which nobody outside can ask, is waited for longer. */
+const dayMilliseconds = 24 * 60 * 60 * 1000;

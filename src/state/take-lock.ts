@@ -1,9 +1,11 @@
 /** Files by which one process at a time has something for itself. One that ended without giving it back holds nobody up. */
 import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { identifySelf, isAlive, type ProcessIdentity } from './is-alive.ts';
+import { identifySelf, judgeLife, type ProcessIdentity } from './is-alive.ts';
 
 /** A writer that has not said by then who it is was ended before it could. */
 const writingMilliseconds = 5000;
+/** Of a writer on another machine, or in another container, nobody can know more than the age of its lock. */
+const unknownMilliseconds = 24 * 60 * 60 * 1000;
 
 /** Who wrote a lock, be it still alive or not; undefined when there is none, or its writer has not said. */
 export function writerOf(lock: string): ProcessIdentity | undefined {
@@ -56,7 +58,10 @@ function ownerOf(lock: string): ProcessIdentity | 'nobody' | 'dead' {
   const found = read(lock);
   if (found === undefined) return 'nobody';
   const { writer, ageMilliseconds } = found;
-  if (writer !== undefined) return isAlive(writer) ? writer : 'dead';
+  if (writer !== undefined) {
+    const life = judgeLife(writer);
+    return life === 'dead' || (life === 'unknown' && ageMilliseconds > unknownMilliseconds) ? 'dead' : writer;
+  }
   return ageMilliseconds < writingMilliseconds ? { pid: 0, startTicks: '' } : 'dead';
 }
 

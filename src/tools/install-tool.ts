@@ -1,23 +1,28 @@
 /**
- * Providing kind and helm: from the PATH, from our cache, or from the network, in this order.
- *
- * The cache is our own folder and not one of `@actions/tool-cache`, because that empties a tool's folder before it fills
- * it (two runs at once on one machine would take each other's kind away), wants RUNNER_TOOL_CACHE to be set, and writes
- * `::debug::` lines on the terminal of a laptop.
+ * Providing kind and helm: from the PATH, from the cache, or from the network, in this order. What is executed lies on the
+ * PATH, belongs to the system, or lies in the run's own directory with the checksum that was expected.
  */
-import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, chmod, constants, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, chmod, constants, copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
+import { explainFileError } from '../core/disk-trouble.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
-import { cacheDirectory } from '../core/user-directories.ts';
 import { type DownloadLimits, downloadFile, printableUrl } from './download-file.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';
+import {
+  copyVerified,
+  findEntry,
+  isOfSystem,
+  type KnownTool,
+  keepEntry,
+  listOthers,
+  lockEntry,
+  toolCacheFolder,
+} from './tool-cache.ts';
 import {
   findPlatform,
   normalizeVersion,
@@ -37,6 +42,8 @@ export interface ToolRequest {
   mirror: string | undefined;
   /** The user's own checksums, which go before the pinned ones; lines as `sha256sum` writes them. */
   checksumsPath: string | undefined;
+  /** Of this run alone, where nobody else can write: what is executed lies there. */
+  directory: string;
   signal: AbortSignal;
   /** Hears where the tool comes from, and of each attempt that failed. */
   say: (line: string) => void;
@@ -86,67 +93,128 @@ export async function provideTool(wanted: ToolRequest): Promise<Result<ProvidedT
   }
   const checksum = await findChecksum(wanted, version, platform);
   if (!checksum.ok) return checksum;
-  const sha256 = checksum.value;
+  const tool: KnownTool = { name, version, platform, sha256: checksum.value };
 
-  // The checksum is part of the place, so that a mirror's build never stands in for the released one.
-  const folder = join(toolCacheFolder(), name, version.slice(1), `${platform}-${sha256.slice(0, 16)}`);
-  const path = join(folder, name);
-  if (await isExecutable(path)) {
-    if ((await readVersion(name, path, signal)) === version) {
-      say(`${title} from the cache (${path})`);
-      return succeed({ path, version, source: 'cache' });
-    }
-    if (signal.aborted) return fail('tools', `aborted while looking for ${title}`);
-    say(`${path} does not run as ${title} and is replaced`);
-  }
-
-  if (wanted.mayDownload === false)
-    return fail('tools', `${title} is neither on the PATH nor in the cache`, { hint: 'A run downloads it.' });
-
-  let scratch: string | undefined;
+  let scratch: string;
   try {
-    // Before the download, so that a folder that cannot be written to is known before minutes are spent.
-    await mkdir(folder, { recursive: true });
-    scratch = await mkdtemp(join(process.env.RUNNER_TEMP || tmpdir(), `${name}-`));
-    const url = toolUrl(name, version, platform, wanted.mirror);
-    const file = join(scratch, toolFileName(name, version, platform));
-    say(`${title}: downloading ${printableUrl(url)}`);
-    const download = await downloadFile({ url, path: file, sha256, signal, say, limits: wanted.limits ?? {} });
-    if (!download.ok) {
-      const { reason, hint, evidence } = download.failure;
-      return fail('tools', `${title} cannot be downloaded: ${reason}`, { hint, evidence });
-    }
-
-    const program = join(scratch, 'program');
-    if (name === 'helm') await unpackFile(file, `${platform}/helm`, program, signal);
-    else await rename(file, program);
-    await chmod(program, 0o755);
-    await putInPlace(program, path);
+    scratch = await mkdtemp(join(wanted.directory, `${name}-`));
   } catch (error) {
-    if (signal.aborted) return fail('tools', `aborted while installing ${title}`);
-    if (!(error instanceof Error)) throw error;
-    return fail('tools', `${title} cannot be installed: ${error.message}`, {
-      hint: `Is there room, and may we write to ${toolCacheFolder()}? Another folder is taken from RUNNER_TOOL_CACHE or XDG_CACHE_HOME`,
-    });
+    return fail('tools', `${title} has no place to lie: ${explainFileError(error)} (${wanted.directory})`);
+  }
+  let provided: Result<ProvidedTool> | undefined;
+  try {
+    provided = (await takeKept(tool, scratch, wanted)) ?? (await download(tool, scratch, wanted));
+  } catch (error) {
+    if (!signal.aborted && !(error instanceof Error)) throw error;
+    provided = signal.aborted
+      ? fail('tools', `aborted while installing ${title}`)
+      : fail('tools', `${title} cannot be installed: ${(error as Error).message}`, {
+          hint: `Is there room in ${wanted.directory}?`,
+        });
   } finally {
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    if (provided?.ok !== true || !provided.value.path.startsWith(scratch))
+      await rm(scratch, { recursive: true, force: true });
   }
-
-  const reported = await readVersion(name, path, signal);
-  if (signal.aborted) return fail('tools', `aborted while installing ${title}`);
-  if (reported !== version) {
-    await rm(path, { force: true });
-    return fail('tools', `what was downloaded as ${title} is ${reported ?? 'not a program that runs here'}`, {
-      hint: `Is its line in the checksum file that of ${toolFileName(name, version, platform)} ${version}?`,
-    });
-  }
-  say(`${title} downloaded (${path})`);
-  return succeed({ path, version, source: 'download' });
+  return provided;
 }
 
-/** Where tools are kept between runs: the runner's tool cache, or on a laptop the user's cache folder. */
-export function toolCacheFolder(): string {
-  return join(process.env.RUNNER_TOOL_CACHE || cacheDirectory() || tmpdir(), 'floe-k8s-test', 'tools');
+/** What this machine has of a tool beside the PATH: our entry, or that of another action; undefined when it has none. */
+async function takeKept(
+  tool: KnownTool,
+  scratch: string,
+  { signal, say }: ToolRequest,
+): Promise<Result<ProvidedTool> | undefined> {
+  const title = `${tool.name} ${tool.version}`;
+  const ours = await takeEntry(tool, scratch, { signal, say });
+  if (ours !== undefined) return ours;
+  for (const { action, file } of await listOthers(tool)) {
+    if (!(await isExecutable(file))) continue;
+    const copy = join(scratch, 'other');
+    // Of helm the archive has a checksum, and the program in it none.
+    const wrong = tool.name === 'kind' ? await copyVerified(file, copy, tool.sha256) : 'there is no checksum for it';
+    const program = wrong === undefined ? join(scratch, tool.name) : file;
+    if (wrong === undefined) await placeProgram(tool, copy, program, signal);
+    else if (!(await isOfSystem(file))) {
+      say(`${file} of ${action} is not used: ${wrong}, and others than root can write it`);
+      continue;
+    }
+    if ((await readVersion(tool.name, program, signal)) !== tool.version) continue;
+    say(`${title} from the cache of ${action} (${file})`);
+    return succeed({ path: program, version: tool.version, source: 'cache' });
+  }
+  return signal.aborted ? fail('tools', `aborted while looking for ${title}`) : undefined;
+}
+
+/** Our entry of the cache, copied and compared with its checksum before anything of it is executed. */
+async function takeEntry(
+  tool: KnownTool,
+  scratch: string,
+  { signal, say }: Pick<ToolRequest, 'signal' | 'say'>,
+): Promise<Result<ProvidedTool> | undefined> {
+  const entry = await findEntry(tool);
+  if (entry === undefined) return undefined;
+  const title = `${tool.name} ${tool.version}`;
+  const [copy, program] = [join(scratch, 'entry'), join(scratch, tool.name)];
+  const wrong = await copyVerified(entry, copy, tool.sha256);
+  if (wrong !== undefined) {
+    await rm(copy, { force: true });
+    say(`${entry} is not ${title} and is replaced: ${wrong}`);
+    return undefined;
+  }
+  await placeProgram(tool, copy, program, signal);
+  const reported = await readVersion(tool.name, program, signal);
+  if (signal.aborted) return fail('tools', `aborted while looking for ${title}`);
+  if (reported !== tool.version) return refuseVersion(tool, reported, 'is in the cache as');
+  say(`${title} from the cache (${entry})`);
+  return succeed({ path: program, version: tool.version, source: 'cache' });
+}
+
+/** Downloads a tool into the run's directory and into the cache; who finds another run doing so waits for it. */
+async function download(tool: KnownTool, scratch: string, wanted: ToolRequest): Promise<Result<ProvidedTool>> {
+  const { name, version, platform, sha256 } = tool;
+  const { signal, say } = wanted;
+  const title = `${name} ${version}`;
+  if (wanted.mayDownload === false)
+    return fail('tools', `${title} is neither on the PATH nor in the cache`, { hint: 'A run downloads it.' });
+  const unlock = await lockEntry(tool, signal);
+  try {
+    const meanwhile = unlock === undefined ? undefined : await takeEntry(tool, scratch, wanted);
+    if (meanwhile !== undefined) return meanwhile;
+    const url = toolUrl(name, version, platform, wanted.mirror);
+    const file = join(scratch, 'download');
+    say(`${title}: downloading ${printableUrl(url)}`);
+    const loaded = await downloadFile({ url, path: file, sha256, signal, say, limits: wanted.limits ?? {} });
+    if (!loaded.ok) {
+      const { reason, hint, evidence } = loaded.failure;
+      return fail('tools', `${title} cannot be downloaded: ${reason}`, { hint, evidence });
+    }
+    const program = join(scratch, name);
+    await placeProgram(tool, file, program, signal);
+    const reported = await readVersion(name, program, signal);
+    if (signal.aborted) return fail('tools', `aborted while installing ${title}`);
+    if (reported !== version) return refuseVersion(tool, reported, 'was downloaded as');
+    const notKept = unlock === undefined ? 'nobody can lock it' : await keepEntry(tool, file);
+    if (notKept !== undefined) say(`${title} is not kept in ${toolCacheFolder()} for later runs: ${notKept}`);
+    await rm(file, { force: true });
+    say(`${title} downloaded (${program})`);
+    return succeed({ path: program, version, source: 'download' });
+  } finally {
+    unlock?.();
+  }
+}
+
+function refuseVersion(tool: KnownTool, reported: string | undefined, how: string): Result<never> {
+  const { name, version, platform } = tool;
+  return fail('tools', `what ${how} ${name} ${version} is ${reported ?? 'not a program that runs here'}`, {
+    hint: `Is its line in the checksum file that of ${toolFileName(name, version, platform)} ${version}?`,
+  });
+}
+
+/** The program out of the file that has the checksum. */
+async function placeProgram({ name, platform }: KnownTool, file: string, program: string, signal: AbortSignal) {
+  if (name === 'helm') await unpackFile(file, `${platform}/helm`, program, signal);
+  else await copyFile(file, program);
+  await chmod(program, 0o755);
 }
 
 async function findChecksum(wanted: ToolRequest, version: string, platform: Platform): Promise<Result<string>> {
@@ -235,19 +303,4 @@ async function unpackFile(archive: string, entryName: string, path: string, sign
   })();
   await Promise.all([reading, writing]);
   if (!found) throw new Error(`the archive holds no ${entryName}`);
-}
-
-/**
- * Puts a file where others may be looking at the same time: they see none or all of it, and who has the old one open keeps
- * it. Of two runs that do so the last wins, with the same bytes.
- */
-async function putInPlace(source: string, path: string): Promise<void> {
-  const sibling = `${path}.${randomUUID()}`;
-  try {
-    // A copy first, since the temporary folder may lie on another file system.
-    await copyFile(source, sibling);
-    await rename(sibling, path);
-  } finally {
-    await rm(sibling, { force: true });
-  }
 }

@@ -12,10 +12,17 @@ export interface Tools {
 /** Provides kind, unless the cluster is there, and helm, where there is a chart, in the versions that the inputs name or we pin. */
 export async function provideTools(
   inputs: Pick<Inputs, 'cluster' | 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
-  options: { signal: AbortSignal; say: (line: string) => void; mayDownload?: boolean },
+  options: { directory: string; signal: AbortSignal; say: (line: string) => void; mayDownload?: boolean },
 ): Promise<Result<Tools>> {
-  const { signal, say, mayDownload = true } = options;
-  const common = { mirror: inputs.toolsMirror, checksumsPath: inputs.toolsChecksumsPath, signal, say, mayDownload };
+  const { directory, signal, say, mayDownload = true } = options;
+  const common = {
+    mirror: inputs.toolsMirror,
+    checksumsPath: inputs.toolsChecksumsPath,
+    directory,
+    signal,
+    say,
+    mayDownload,
+  };
   const kindVersion = inputs.kindVersion ?? pinnedTools.kind.version;
   const isExisting = inputs.cluster === 'existing';
   const kind = isExisting ? undefined : await provideTool({ ...common, name: 'kind', version: kindVersion });

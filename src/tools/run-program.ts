@@ -32,6 +32,8 @@ export interface RunOptions {
    * and rejects the run.
    */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Every piece of output as it comes, byte for byte. What it throws ends the program and rejects the run. */
+  onChunk?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
   /**
    * Takes the program's stdout byte for byte, at the pace at which it takes it, and is ended with it; nothing of stdout is
    * then captured or told to `onLine`. What it fails with ends the program, and is its `error`.
@@ -41,6 +43,8 @@ export interface RunOptions {
   maxCapturedBytes?: number;
   /** Between SIGTERM and SIGKILL; 3 by default, since GitHub leaves a cancelled step 10 s in all. */
   graceSeconds?: number;
+  /** The same where the signal ends the program; `graceSeconds` by default. */
+  abortGraceSeconds?: number;
 }
 
 /** How a program ended. `exitCode` is 0 in success, and only then. */
@@ -209,9 +213,15 @@ function startProgram(
     const exit = Promise.withResolvers<[number | null, NodeJS.Signals | null]>();
     let thrown: { error: unknown } | undefined;
     let termination: Promise<void> | undefined;
-    const terminate = (): void => {
-      termination ??= endGroup(child.pid, (options.graceSeconds ?? defaultGraceSeconds) * 1000, () =>
-        exit.resolve([null, null]),
+    let killAt = Number.POSITIVE_INFINITY;
+    const { graceSeconds = defaultGraceSeconds, abortGraceSeconds = graceSeconds } = options;
+    const terminate = (seconds = graceSeconds): void => {
+      // A cancel also shortens a grace that has begun.
+      killAt = Math.min(killAt, performance.now() + seconds * 1000);
+      termination ??= endGroup(
+        child.pid,
+        () => killAt,
+        () => exit.resolve([null, null]),
       );
     };
 
@@ -239,20 +249,22 @@ function startProgram(
         });
         continue;
       }
-      const lines = new LineReader((line) => {
+      const guard = (tell: () => void): void => {
         if (thrown) return;
         try {
-          options.onLine?.(line, name);
+          tell();
         } catch (error) {
           thrown = { error };
           terminate();
         }
-      });
+      };
+      const lines = new LineReader((line) => guard(() => options.onLine?.(line, name)));
       streams.push(stream);
       lineReaders.push(lines);
       stream.on('data', (chunk: Buffer) => {
         bytesRead += chunk.length;
         captured[name].push(chunk);
+        guard(() => options.onChunk?.(chunk, name));
         if (options.onLine) lines.push(chunk);
       });
       stream.on('error', (error) => {
@@ -270,7 +282,7 @@ function startProgram(
     const onAbort = (): void => {
       if (child.pid === undefined) return;
       state.aborted = true;
-      terminate();
+      terminate(abortGraceSeconds);
     };
     const onTimeout = (): void => {
       state.timedOut = true;
@@ -325,16 +337,11 @@ async function readRest(closed: Promise<unknown>, bytesRead: () => number): Prom
   }
 }
 
-/** SIGTERM to a process group, SIGKILL when something of it is left after the grace. */
-async function endGroup(
-  leaderPid: number | undefined,
-  graceMilliseconds: number,
-  onUnkillable: () => void,
-): Promise<void> {
+/** SIGTERM to a process group, SIGKILL when something of it is left at the time that `killAt` then tells. */
+async function endGroup(leaderPid: number | undefined, killAt: () => number, onUnkillable: () => void): Promise<void> {
   if (leaderPid === undefined) return;
-  const deadline = performance.now() + graceMilliseconds;
   signalGroup(leaderPid, 'SIGTERM');
-  while (isGroupAlive(leaderPid) && performance.now() < deadline) await sleep(groupPollMilliseconds);
+  while (isGroupAlive(leaderPid) && performance.now() < killAt()) await sleep(groupPollMilliseconds);
   signalGroup(leaderPid, 'SIGKILL');
   setTimeout(onUnkillable, unkillableMilliseconds).unref();
 }
@@ -421,8 +428,11 @@ class HeadAndTail {
   }
 }
 
-/** Cuts bytes into lines of text. A character split between two chunks is put together again. */
-class LineReader {
+/**
+ * Cuts bytes into lines of text, without their line breaks. A character split between two chunks is put together again;
+ * lines above 64 KiB come in pieces.
+ */
+export class LineReader {
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
   #pending = '';

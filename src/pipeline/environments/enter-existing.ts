@@ -12,6 +12,7 @@ import { listApiKinds } from '../../kube/api-kinds.ts';
 import { connect, type KubeConnection } from '../../kube/connection.ts';
 import type { Job } from '../../kube/objects.ts';
 import { createOwnNamespace, findNamespace, listLeftovers, reapNamespace } from '../../kube/own-namespace.ts';
+import type { Ownership } from '../../kube/release-of.ts';
 import { listResources } from '../../kube/resources.ts';
 import { findRelease } from '../../platform/release.ts';
 import { RunRecord } from '../../state/run-record.ts';
@@ -202,7 +203,11 @@ const hour = 3600;
 const reapSeconds = { usual: 24 * hour, kept: 7 * 24 * hour };
 
 /** The namespace of a run: one of its own, noted before it is made, or the one that is there. */
-export async function enterNamespace(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
+export async function enterNamespace(
+  run: Run,
+  connection: KubeConnection,
+  ownership?: Ownership,
+): Promise<Result<undefined>> {
   if (run.isNamespaceGiven) return succeed(undefined);
   const { namespace, keep, platformTimeoutSeconds, startupTimeoutSeconds, timeoutSeconds, graceSeconds } = run.inputs;
   const longest = platformTimeoutSeconds + startupTimeoutSeconds + timeoutSeconds + graceSeconds + hour;
@@ -212,6 +217,7 @@ export async function enterNamespace(run: Run, connection: KubeConnection): Prom
     label: runLabel,
     runId: run.record.content.runId,
     signal: run.signal,
+    ownership,
     reapAfter: new Date(Date.now() + seconds * 1000),
   });
 }

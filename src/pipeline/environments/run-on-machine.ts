@@ -3,14 +3,17 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../../core/outcome.ts';
 import type { ReportedLog } from '../../core/report-model.ts';
+import type { MaskedStream, SecretMask } from '../../core/secret-mask.ts';
 import { chooseCommand } from '../../job/build-job.ts';
 import type { ResultsDir } from '../../results/results-dir.ts';
-import { describeEnd, runProgram } from '../../tools/run-program.ts';
+import { describeEnd, LineReader, runProgram } from '../../tools/run-program.ts';
 import type { Run } from '../run.ts';
 
 /** As lists of pods and containers name the log of a command that ran in none. */
 const logName = { pod: 'machine', container: 'tests' };
 const tailLines = 50;
+/** After a cancel, since GitHub leaves a step 10 s in all, and the results still have to be read. */
+const cancelGraceSeconds = 3;
 /** As the kernel numbers them, for exit codes as a shell would give them. */
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
@@ -21,10 +24,9 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGK
  */
 export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
   const isPlain = /^[\w./@+-]+$/.test(directory);
-  const inShell = new RegExp(`(^|[\\s"'=(>])${escapeRegExp(resultsPath)}(?=$|[/\\s"';)&|<>])`, 'g');
   return words.map((word) => {
     // A directory that a shell would take apart stays out of its lines: RESULTS_PATH names it there.
-    if (/\s/.test(word)) return isPlain ? word.replace(inShell, (_, before: string) => before + directory) : word;
+    if (isPlain && /\s/.test(word)) return placeInShell(word, resultsPath, directory);
     const from = word.lastIndexOf('=') + 1;
     const value = word.slice(from);
     return isInside(value, resultsPath) ? word.slice(0, from) + directory + value.slice(resultsPath.length) : word;
@@ -49,8 +51,13 @@ export function placeVariables(
   return Object.fromEntries([...moved, ...given.map(([name, value]) => [name, place(value)] as const)]);
 }
 
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** A line of a shell in which `directory` stands wherever a word of it is `resultsPath` or lies in it. */
+function placeInShell(line: string, resultsPath: string, directory: string): string {
+  return line.replaceAll(resultsPath, (found, at: number) => {
+    const before = line[at - 1] ?? ' ';
+    const after = line[at + found.length] ?? ' ';
+    return /[\s"'=(>]/.test(before) && /[/\s"';)&|<>]/.test(after) ? directory : found;
+  });
 }
 
 function isInside(value: string, directory: string): boolean {
@@ -78,7 +85,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   const [command, ...args] = words;
   if (command === undefined)
     return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
-  door.say(`on this machine: ${toOneLine(words.join(' '), 300)}`);
+  door.say(`on this machine: ${toOneLine(run.mask.maskText(words.join(' ')), 300)}`);
   const variables = placeVariables(inputs.env, process.env, inputs.resultsPath, dir.results);
   run.testsStartedAt = Date.now();
   run.keepDiary();
@@ -87,31 +94,35 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   const log = openSync(file, 'w');
   let logProblem = '';
   // Written at once: a program that prints faster than the disk takes it waits, and nothing piles up in memory.
-  const write = (line: string) => {
+  const write = (bytes: Buffer) => {
+    if (logProblem !== '') return;
     try {
-      if (logProblem === '') writeSync(log, `${line}\n`);
+      for (let at = 0; at < bytes.length; ) at += writeSync(log, bytes, at);
     } catch (error) {
       // A full disk must not end the tests.
       logProblem = messageOf(error);
     }
   };
   const tail: string[] = [];
+  const show = (line: string) => {
+    tail.push(line);
+    if (tail.length > tailLines) tail.shift();
+    door.quote(line);
+  };
+  // Masked before anything is cut into lines: a secret may lie across any cut.
+  const streams = { stdout: new MaskedOutput(run.mask, write, show), stderr: new MaskedOutput(run.mask, write, show) };
   const ended = await runProgram(command, args, {
     signal,
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
+    abortGraceSeconds: Math.min(cancelGraceSeconds, inputs.graceSeconds),
     // What is printed is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
     env: { ...variables, ...Object.fromEntries(inputs.secrets), RESULTS_PATH: dir.results },
     purpose: 'tests',
-    onLine: (said) => {
-      const line = run.mask.maskText(said);
-      write(line);
-      tail.push(line);
-      if (tail.length > tailLines) tail.shift();
-      door.quote(line);
-    },
+    onChunk: (chunk, name) => streams[name].push(chunk),
   });
+  for (const stream of Object.values(streams)) stream.end();
   closeSync(log);
   if (logProblem !== '') run.warn(`the log of the tests is not complete: ${logProblem}`);
   run.ownLog = tellMachineLog(dir, tail);
@@ -128,4 +139,32 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
       evidence: tail.slice(-20),
     });
   return succeed(undefined);
+}
+
+/** One stream of a program: what may be told of it goes to the file byte for byte, and to the reader in lines. */
+class MaskedOutput {
+  readonly #stream: MaskedStream;
+  readonly #write: (bytes: Buffer) => void;
+  readonly #lines: LineReader;
+
+  constructor(mask: SecretMask, write: (bytes: Buffer) => void, show: (line: string) => void) {
+    this.#stream = mask.openStream();
+    this.#write = write;
+    this.#lines = new LineReader(show);
+  }
+
+  push(chunk: Buffer): void {
+    this.#take(this.#stream.push(chunk));
+  }
+
+  end(): void {
+    this.#take(this.#stream.end());
+    this.#lines.end();
+  }
+
+  #take(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#write(bytes);
+    this.#lines.push(bytes);
+  }
 }

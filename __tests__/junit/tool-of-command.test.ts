@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { readCommand } from '../../src/reconstruct/tool-command.ts';
+
+test.each([
+  [['pytest', 'tests/e2e', '-v'], 'pytest', false],
+  [['uv', 'run', 'pytest'], 'pytest', false],
+  [['sh', '-c', 'cd /app && timeout 600 python -m pytest tests; cp a b'], 'pytest', true],
+  [['timeout', '-k', '10', '5m', 'npx', 'jest', '--ci'], 'jest', true],
+  [['timeout', '--signal=INT', '60', 'go', 'test', './...'], 'go test', true],
+  [['node', 'node_modules/mocha/bin/mocha.js', '--recursive'], 'mocha', false],
+  [['node', '--import', 'tsx', '--test', 'test'], 'node --test', false],
+  [['npx', 'playwright', 'test'], 'playwright', false],
+  [['./mvnw', '-B', 'verify'], 'Maven', false],
+  [['vendor/bin/phpunit'], 'PHPUnit', false],
+  [['pytest', '--timeout', '60'], 'pytest', false],
+  [['pytest', '-o', 'timeout=60'], 'pytest', false],
+  [['./run-my-pytest-wrapper.sh'], undefined, false],
+  [[], undefined, false],
+] as const)('%j is run by %s', (words, tool, hasTimeout) => {
+  expect(readCommand(words)).toEqual({ tool, hasTimeout });
+});
