@@ -17,6 +17,7 @@ const first = write('first', {
   clusters: [{ name: 'east', cluster: { server: 'https://east:6443', 'certificate-authority': 'pki/ca.crt' } }],
   users: [{ name: 'runner', user: { exec: { command: './login', apiVersion: 'v1' } } }],
 });
+write('pki/ca.crt', {});
 const second = write('second', {
   'current-context': 'production',
   contexts: [
@@ -86,4 +87,29 @@ test('the end of a token is read out of it', () => {
     users: [{ name: 'a', user: { token } }],
   });
   expect(read(undefined, {}, file).kubeconfig?.expiresAt).toBe('2026-01-01T00:00:00.000Z');
+});
+
+test('a certificate or token file that is not there is named before the run begins, and not by a timeout', () => {
+  const askWith = (cluster: object, user: object) =>
+    readUserKubeconfig({
+      file: write('with-files', {
+        'current-context': 'a',
+        contexts: [{ name: 'a', context: { cluster: 'c', user: 'u' } }],
+        clusters: [{ name: 'c', cluster: { server: 'https://c', ...cluster } }],
+        users: [{ name: 'u', user }],
+      }),
+      context: undefined,
+      env: {},
+    }).problem?.problem;
+  const gone = path.join(directory, 'gone');
+  expect(askWith({ 'certificate-authority': 'gone' }, {})).toBe(
+    `names the certificate-authority ${gone}, which does not exist (looked for ${gone})`,
+  );
+  for (const key of ['client-certificate', 'client-key', 'tokenFile'])
+    expect(askWith({}, { [key]: 'gone' })).toMatch(new RegExp(`^names the ${key} ${gone}, which does not exist`));
+  expect(askWith({}, { tokenFile: 'pki' })).toBe(
+    `names the tokenFile ${path.join(directory, 'pki')}, which is not a file`,
+  );
+  // As kubectl has it, what the entry holds itself wins.
+  expect(askWith({ 'certificate-authority': 'gone', 'certificate-authority-data': 'YQ==' }, {})).toBeUndefined();
 });

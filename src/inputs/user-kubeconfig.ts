@@ -1,7 +1,7 @@
 /** A user's kubeconfig, read as kubectl reads it: which files, how they are merged, which context. It is never written. */
 import path from 'node:path';
 import { homeDirectory } from '../core/user-directories.ts';
-import { inspectPath, readInputFile } from './inspect-path.ts';
+import { explainPath, inspectPath, readInputFile } from './inspect-path.ts';
 import { readYaml } from './read-yaml.ts';
 import { writeYaml } from './write-yaml.ts';
 
@@ -47,6 +47,9 @@ interface Merged {
   clusters: Map<string, Entry>;
   users: Map<string, Entry>;
 }
+
+/** What an entry names by its path. */
+const filesOfEntries = ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile'];
 
 /** Where Kubernetes gives a pod its ServiceAccount. */
 const podDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -104,7 +107,20 @@ export function readUserKubeconfig(
   });
   if (typeof cluster?.server !== 'string') return lacks(`the cluster "${clusterName}"`);
   if (user === undefined) return lacks(`the user "${userName}"`);
+  const unreadable = findUnreadable(cluster) ?? findUnreadable(user);
+  if (unreadable !== undefined) return { problem: { input: 'kubeconfig', value: origin, problem: unreadable } };
   return { kubeconfig: describeWay({ context: name, clusterName, cluster, userName, user, origin }) };
+}
+
+/** What is wrong with a file that an entry names; one whose content stands in the entry itself is not looked at. */
+function findUnreadable(entry: Entry): string | undefined {
+  for (const key of filesOfEntries) {
+    const file = entry[key];
+    if (typeof file !== 'string' || file === '' || entry[`${key}-data`] !== undefined) continue;
+    const problem = explainPath(file, 'file');
+    if (problem !== undefined) return `names the ${key} ${file}, which ${problem}`;
+  }
+  return undefined;
 }
 
 function describeWay(way: {
@@ -184,7 +200,7 @@ function mergeFile(merged: Merged, file: string): string | undefined {
 /** Files are named from where the kubeconfig lies; a plugin, where it is no bare name that PATH resolves. */
 function resolvePaths(entry: Entry, directory: string): Entry {
   const resolved = { ...entry };
-  for (const key of ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile'])
+  for (const key of filesOfEntries)
     if (typeof entry[key] === 'string' && entry[key] !== '') resolved[key] = path.resolve(directory, entry[key]);
   const exec = entry.exec as Entry | null | undefined;
   if (typeof exec?.command === 'string' && exec.command.includes('/'))
