@@ -23,6 +23,8 @@ import { decideVerdict } from '../src/verdict/decide-verdict.ts';
 
 const maxRatio = 1.5;
 const megabyte = 1_000_000;
+/** So large is each of many reports. */
+const manyMegabytes = 18;
 
 /** Ways in which a report grows: the next piece of each, as text. */
 const shapes: Record<string, (i: number) => string> = {
@@ -65,9 +67,6 @@ async function bundleThis(directory: string): Promise<string> {
   });
   return outfile;
 }
-
-/** So large is each of many reports. */
-const manyMegabytes = 18;
 
 async function compareAll(megabytes: number, reports: number): Promise<boolean> {
   const bundleDir = await mkdtemp(path.join(tmpdir(), 'bench-junit-'));

@@ -4,10 +4,11 @@
  * their own before it. What follows the part selects files of it: `attacks yaml`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type AttackTally, sumAttacks } from '../__tests__/attacks/attempts.ts';
+import { describeDocker } from '../__tests__/cluster/dockers.ts';
 import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
 import { messageOf } from '../src/core/outcome.ts';
 
@@ -54,6 +55,8 @@ if (runs('cluster'))
     isGreen = false;
   });
 
+const dockersFile = path.join(directory, 'dockers');
+const otherDockers = existsSync(dockersFile) ? readFileSync(dockersFile, 'utf8').trim().split('\n') : [];
 rmSync(directory, { recursive: true });
 const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
 for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${name}\n`);
@@ -64,9 +67,15 @@ if (runs('attacks')) {
   process.stdout.write(`\n${table}\n${problem === undefined ? '' : `The attacks: ${problem}.\n`}\n`);
   isGreen &&= problem === undefined;
 }
+for (const line of listDockers()) process.stdout.write(`ran on: ${line}\n`);
 const { passed, failed, skipped } = totals;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = isGreen ? 0 : 1;
+
+/** What the cluster tests ran on, a line for each docker. */
+function listDockers(): string[] {
+  return part === 'quick' ? [] : [`clusters: ${describeDocker(process.env)}`, ...otherDockers];
+}
 
 /**
  * On one shared cluster, whose tests mostly wait and so run two files at once; then, one after another, those that need the
@@ -84,7 +93,7 @@ async function runClusterTests(): Promise<void> {
       /(command-line|action-step)\.ts'|makeSharedCluster|\/\/ Needs the machine for itself/.test(
         readFileSync(file, 'utf8'),
       );
-    const env = { FLOE_TEST_CLUSTER: described };
+    const env = { FLOE_TEST_CLUSTER: described, FLOE_TEST_DOCKERS: path.join(directory, 'dockers') };
     await runVitest(
       'cluster',
       all.filter((file) => !needsMachine(file)),

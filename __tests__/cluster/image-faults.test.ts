@@ -122,7 +122,7 @@ describe('fault 4: an image that nobody can pull ends the run in seconds, with i
   test('a tag that differs from the one that the local docker has: that one is named', async () => {
     const run = await runOnSharedCluster({
       script: greenScript,
-      given: { image: testImage.replace(':dev', ':latest') },
+      given: { image: testImage.replace(':dev', ':nobody-has-this-tag') },
     });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.hint).toMatch(new RegExp(`^Did you mean .*${testImage}.*, which the local docker has`));

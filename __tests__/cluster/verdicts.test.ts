@@ -85,6 +85,7 @@ describe('fault 1: how tests can end', () => {
 });
 
 describe('several pytest sessions in one shell', () => {
+  const given = { 'test-helper': 'on' };
   const files = (script: string): string => `set -e
 mkdir -p /tmp/sessions/a /tmp/sessions/b; cd /tmp/sessions
 printf 'def test_a(): pass\\n' > a/test_a.py
@@ -95,6 +96,7 @@ ${script}`;
   test('fail the run when a test fails in a session whose exit code the shell swallows', async () => {
     const run = await runOnSharedCluster({
       script: files('pytest a --junitxml=/results/junit.xml; pytest b; echo uploading'),
+      given,
     });
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { total: 2, failed: 1 } });
     expect(run.onDisk.failure?.reason).toContain('1 test failed in session 2 of pytest, which no report shows: test_b');
@@ -106,6 +108,7 @@ ${script}`;
       script: files(
         'printf "import os\\nos.kill(os.getpid(), 11)\\n" > b/test_b.py; pytest a --junitxml=/results/junit.xml; pytest b; true',
       ),
+      given,
     });
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
     expect(run.onDisk.failure?.reason).toContain('session 2 of pytest never came to its end');
@@ -113,7 +116,7 @@ ${script}`;
 
   test('pass when pytest --lf passes what failed, which is a flaky test', async () => {
     const flags = '-o cache_dir=/tmp/cache --junitxml=/results/junit.xml';
-    const run = await runOnSharedCluster({ script: files(`pytest ${flags} || pytest --lf ${flags}`) });
+    const run = await runOnSharedCluster({ script: files(`pytest ${flags} || pytest --lf ${flags}`), given });
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 2, passed: 2, flaky: 1 } });
   });
 });

@@ -9,6 +9,7 @@ import { readJUnit } from '../../src/junit/read-junit.ts';
 import {
   addEndings,
   type RebuildOptions,
+  readHelperFault,
   readHelperNotes,
   rebuildRun,
   takeHelperFiles,
@@ -270,6 +271,15 @@ describe('the helper', () => {
     const run = runPytest('def test_ok(): pass', ['-q', ...flags], { env });
     expect(run.status, run.log).toBe(0);
     expect(run.log).not.toContain('rror');
+  });
+
+  test('tells of a fault of its own', async () => {
+    const run = runPytest('def test_ok(): pass', ['-q']);
+    writeFileSync(path.join(run.resultsDir, '.k8s-test/helper-error.txt'), 'OSError: no space left on device\nmore\n');
+    await readNotes(run);
+    const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
+    expect(await readHelperFault(helperFiles, signal)).toBe('OSError: no space left on device');
+    expect(await readHelperFault(run.resultsDir, signal)).toBe('');
   });
 
   test('does not take a pytest that the tests start for the run', async () => {

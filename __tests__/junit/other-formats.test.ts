@@ -246,3 +246,21 @@ describe('CTRF', () => {
     expect(cut).not.toHaveProperty('foreignRoot');
   });
 });
+
+test('Cypress, by the documented shape of mocha-junit-reporter: no browser of Cypress was at hand to record one', async () => {
+  const report = await read(
+    'cypress.xml',
+    `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="Mocha Tests" time="1.2" tests="3" failures="1" skipped="1">
+  <testsuite name="Root Suite" timestamp="2026-11-28T10:00:00" tests="0" file="cypress/e2e/shop.cy.js" time="0.0" failures="0"></testsuite>
+  <testsuite name="shop" timestamp="2026-11-28T10:00:00" tests="3" time="1.2" failures="1">
+    <testcase name="shop adds" time="0.4" classname="adds"></testcase>
+    <testcase name="shop pays" time="0.8" classname="pays"><failure message="Timed out retrying after 4000ms: Expected to find element: #cart" type="AssertionError"><![CDATA[AssertionError: Timed out]]></failure></testcase>
+    <testcase name="shop later" time="0" classname="later"><skipped/></testcase>
+  </testsuite>
+</testsuites>`,
+  );
+  expect(statusesOf(report)).toEqual(['shop adds: passed', 'shop pays: failed', 'shop later: skipped']);
+  expect(report.cases[1]!.message).toContain('Expected to find element: #cart');
+  expect(report.warnings).toEqual([]);
+});

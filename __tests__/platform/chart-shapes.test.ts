@@ -1,5 +1,8 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findRefusedConfig } from '../../src/cluster/create-cluster.ts';
+import { createCluster, findRefusedConfig } from '../../src/cluster/create-cluster.ts';
 import { emptyFacts, factsNear } from '../../src/diagnose/namespace-facts.ts';
 import { disablesNetwork, readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import type { Pod } from '../../src/kube/objects.ts';
@@ -95,6 +98,25 @@ describe('what kind 0.32 says', () => {
     ['of anything else is none of the config', 'ERROR: failed to create cluster: failed to pull image\n', undefined],
   ])('%s', (_, output, expected) => {
     expect(findRefusedConfig(output)).toBe(expected);
+  });
+});
+
+test('a kind-config with a field that kind does not know ends the run at once, as an input, and makes no second attempt', async () => {
+  const workDir = mkdtempSync(path.join(tmpdir(), 'refused-config-'));
+  const created = await createCluster(
+    {
+      name: 'k8s-test-refused-config',
+      kind: 'kind',
+      configYaml: 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{rolle: worker}]\n',
+      nodeImage: undefined,
+      kubeconfigPath: path.join(workDir, 'kubeconfig'),
+      workDir,
+    },
+    { signal: AbortSignal.timeout(60_000), waitingFor: () => undefined, quote: () => undefined },
+  );
+  expect(created).toMatchObject({
+    ok: false,
+    failure: { kind: 'input', reason: 'kind refuses kind-config: field rolle not found in type v1alpha4.Node' },
   });
 });
 

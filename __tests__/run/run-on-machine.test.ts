@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { bundledChart } from '../../src/pipeline/begin-run.ts';
 import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
 import { runTests } from '../../src/pipeline/pipeline.ts';
 import { RunRecord } from '../../src/state/run-record.ts';
+import { providePython } from '../python/python-packages.ts';
 
 const oneTest = '<testsuite name="s"><testcase name="adds" time="0.1"/></testsuite>';
 const oneFailure = '<testsuite name="s"><testcase name="adds"><failure message="3 is not 4"/></testcase></testsuite>';
@@ -63,6 +64,24 @@ describe('tier unit runs the command on the runner', () => {
     const { verdict } = await runUnit('0');
     expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
   });
+
+  test('a failed test of a pytest session whose exit code the shell swallows is red', async () => {
+    const { program, packagesDir } = providePython();
+    const tests = mkdtempSync(path.join(tmpdir(), 'unit-sessions-'));
+    for (const [name, body] of [
+      ['a', 'pass'],
+      ['b', 'assert 0'],
+    ] as const)
+      writeFileSync(path.join(tests, `test_${name}.py`), `def test_${name}(): ${body}\n`);
+    const pytest = `${program} -m pytest -q -p no:cacheprovider --rootdir=${tests} ${tests}`;
+    const script = `${pytest}/test_a.py --junitxml=$RESULTS_PATH/junit.xml; ${pytest}/test_b.py; echo uploading`;
+    const given = { command: JSON.stringify(['sh', '-c', script]), args: '[]', env: `PYTHONPATH=${packagesDir}` };
+    const { verdict } = await runUnit('', given);
+    expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { total: 2, failed: 1 } });
+    expect(verdict.failure?.reason).toContain('test_b');
+    const off = await runUnit('', { ...given, 'test-helper': 'off' });
+    expect(off.verdict).toMatchObject({ outcome: 'passed', tests: { total: 1 } });
+  }, 120_000);
 
   test('a program that is not there is said to be missing', async () => {
     const { verdict } = await runUnit('', { command: 'no-such-program' });

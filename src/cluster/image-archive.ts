@@ -2,7 +2,9 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { extract } from 'tar-stream';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
 
 /** How a file begins that was compressed, and what takes it apart. */
@@ -41,6 +43,44 @@ export async function openArchive(file: string): Promise<Result<() => Readable>>
     });
   // What breaks off one of the two ends the other; its reader hears of it.
   return succeed(() => pipeline(createReadStream(file), unpack(), () => {}));
+}
+
+/** More than the config of any image has. */
+const maxConfigBytes = 4 * 1024 * 1024;
+
+/**
+ * The platforms that the images of an archive are for, such as `linux/arm64`, by their configs: whatever is JSON and names an
+ * architecture and layers. Reads all of it; a damaged archive gives what was found so far.
+ */
+export async function listPlatforms(archive: Readable): Promise<string[]> {
+  const platforms = new Set<string>();
+  const unpack = extract();
+  pipeline(archive, unpack, () => {});
+  try {
+    for await (const entry of unpack) {
+      const { size = 0 } = entry.header;
+      const isConfig = entry.header.type === 'file' && size > 0 && size <= maxConfigBytes;
+      const platform = isConfig ? platformOf(await readText(entry)) : undefined;
+      if (platform !== undefined) platforms.add(platform);
+      entry.resume();
+    }
+  } catch {
+    // It has been refused already, and this only says more about it.
+  }
+  return platforms.size === 0 ? ['another platform'] : [...platforms].sort();
+}
+
+function platformOf(content: string): string | undefined {
+  if (!content.startsWith('{')) return undefined;
+  try {
+    const config = JSON.parse(content) as { os?: unknown; architecture?: unknown; rootfs?: unknown };
+    const isConfig = typeof config.architecture === 'string' && config.rootfs !== undefined;
+    return isConfig && config.architecture !== 'unknown'
+      ? `${String(config.os)}/${String(config.architecture)}`
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function readHead(file: string): Promise<Result<Buffer>> {

@@ -12,7 +12,7 @@ import {
   readDockerServer,
   saveImagesCall,
 } from './docker.ts';
-import { openArchive } from './image-archive.ts';
+import { listPlatforms, openArchive } from './image-archive.ts';
 import { registryOf } from './registry-credentials.ts';
 
 const importDeadlineSeconds = 10 * 60;
@@ -230,7 +230,13 @@ async function loadArchive(archive: string, nodes: string[], signal: AbortSignal
       signal.throwIfAborted();
       return run.exitCode === 0 ? undefined : run;
     });
-    return load === undefined ? succeed(undefined) : importFailure(archive, node, load);
+    if (load === undefined) return succeed(undefined);
+    if (!isForOtherPlatform(load.stderr)) return importFailure(archive, node, load);
+    const [{ platform }, platforms] = await Promise.all([readDockerServer(signal), listPlatforms(opened.value())]);
+    return fail('image', `the archive ${archive} is for ${platforms.join(', ')}, and the nodes are ${platform}`, {
+      hint: `Build it for the nodes: docker build --platform ${platform}`,
+      evidence: load.stderr.trim().split('\n').slice(-20),
+    });
   });
 }
 
@@ -352,11 +358,16 @@ function importFailure(what: string, node: string, run: ProgramRun): Result<unde
   });
 }
 
+/** Whether an import failed for want of a part for the node's platform: the words of containerd 1.6 and 2, and of docker. */
+function isForOtherPlatform(problem: string): boolean {
+  return /might be filtered out|no match for platform|no suitable export target|does not provide the specified platform/.test(
+    problem,
+  );
+}
+
 function hintForImport(problem: string): string {
   if (/no space left/.test(problem)) return 'The disk is full: free some, for example with docker system df.';
-  if (
-    /filtered out|no match for platform|no suitable export target|does not provide the specified platform/.test(problem)
-  )
+  if (isForOtherPlatform(problem))
     return 'It holds nothing for the platform of the nodes: build or pull it with --platform.';
   if (/content digest|unexpected EOF|not found/.test(problem))
     return 'A part of it is missing: pull or build the image again, with --platform for the platform of the nodes.';

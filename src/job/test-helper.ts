@@ -33,6 +33,33 @@ const mountPath = '/opt/k8s-test-helper';
 const moduleName = 'k8s_test_progress';
 const distribution = `${moduleName}-1.dist-info`;
 
+/** The files of the directory that stands at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
+export function listHelperFiles(source: string): { key: string; path: string; text: string }[] {
+  return [
+    { key: 'source', path: `${moduleName}.py`, text: source },
+    {
+      key: 'entry-points',
+      path: `${distribution}/entry_points.txt`,
+      text: `[pytest11]\n${moduleName} = ${moduleName}\n`,
+    },
+    {
+      key: 'metadata',
+      path: `${distribution}/METADATA`,
+      text: 'Metadata-Version: 2.1\nName: k8s-test-progress\nVersion: 1\n',
+    },
+  ];
+}
+
+/** The variables that lead pytest to the helper in a directory. @param own the PYTHONPATH that there is without us. */
+export function helperVariables(options: { directory: string; own: string; resultsPath: string; runId: string }) {
+  const { directory, own, resultsPath, runId } = options;
+  return {
+    PYTHONPATH: own === '' ? directory : `${own}:${directory}`,
+    K8S_TEST_PROGRESS_DIR: `${resultsPath}/${helperDirectory}`,
+    K8S_TEST_PROGRESS_RUN: runId,
+  };
+}
+
 /**
  * The helper reaches the container as a directory at the end of its PYTHONPATH, and pytest as an installed plugin would:
  * by the entry point in that directory. So nothing of the user's is replaced, neither PYTEST_ADDOPTS nor PYTEST_PLUGINS,
@@ -40,33 +67,24 @@ const distribution = `${moduleName}-1.dist-info`;
  */
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
   const name = `k8s-test-helper-${options.runId}`;
+  const files = listHelperFiles(options.source);
   const own = options.env.findLast(([key]) => key === 'PYTHONPATH')?.[1] ?? options.imagePythonPath ?? '';
   return {
     configMap: {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name, namespace: options.namespace, labels: options.labels },
-      data: {
-        source: options.source,
-        'entry-points': `[pytest11]\n${moduleName} = ${moduleName}\n`,
-        metadata: 'Metadata-Version: 2.1\nName: k8s-test-progress\nVersion: 1\n',
-      },
+      data: Object.fromEntries(files.map(({ key, text }) => [key, text])),
     },
     env: [
       ...options.env.filter(([key]) => key !== 'PYTHONPATH'),
-      ['PYTHONPATH', own === '' ? mountPath : `${own}:${mountPath}`],
-      ['K8S_TEST_PROGRESS_DIR', `${options.resultsPath}/${helperDirectory}`],
-      ['K8S_TEST_PROGRESS_RUN', options.runId],
+      ...Object.entries(helperVariables({ ...options, directory: mountPath, own })),
     ],
     volume: {
       name: 'test-helper',
       configMap: {
         name,
-        items: [
-          { key: 'source', path: `${moduleName}.py` },
-          { key: 'entry-points', path: `${distribution}/entry_points.txt` },
-          { key: 'metadata', path: `${distribution}/METADATA` },
-        ],
+        items: files.map(({ key, path }) => ({ key, path })),
       },
     },
     volumeMount: { name: 'test-helper', mountPath, readOnly: true },

@@ -12,6 +12,7 @@ import {
   addEndings,
   addFlakyRuns,
   helperDirectory,
+  readHelperFault,
   readHelperNotes,
   rebuildRun,
   takeHelperFiles,
@@ -333,6 +334,8 @@ async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal
   if (run.testsStartedAt === undefined) return;
   const { reports = [], unreadable = [] } = home.results ?? {};
   home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
+  const fault = await readHelperFault(helperFilesDir(run), signal);
+  if (fault !== '') run.warn(`the test helper could not note everything, so that tests may be missing: ${fault}`);
   if (home.notes !== undefined) {
     addEndings(reports, home.notes);
     addFlakyRuns(reports, home.notes);

@@ -1,8 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runLabel } from '../job/build-job.ts';
-import { buildTestHelper, type TestHelper, wantsTestHelper } from '../job/test-helper.ts';
+import {
+  buildTestHelper,
+  helperVariables,
+  listHelperFiles,
+  type TestHelper,
+  wantsTestHelper,
+} from '../job/test-helper.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { createConfigMap } from '../kube/resources.ts';
 import type { Run } from './run.ts';
@@ -34,4 +40,24 @@ export async function provideHelper(run: Run, connection: KubeConnection): Promi
   if (created.ok) return helper;
   run.warn(`the tests run without the test helper: ${created.failure.reason}`);
   return undefined;
+}
+
+/**
+ * Puts the helper where tests on this machine find it: sessions of pytest are judged there as in a container.
+ * @param variables what the tests are given.
+ * @returns the variables that lead to it; none where it is off.
+ */
+export async function placeHelper(
+  run: Run,
+  variables: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  if (run.inputs.testHelper === 'off') return {};
+  const directory = path.join(run.workDir, 'test-helper');
+  for (const file of listHelperFiles(await readFile(findHelperSource(), 'utf8'))) {
+    const target = path.join(directory, file.path);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, file.text);
+  }
+  const own = variables.PYTHONPATH ?? process.env.PYTHONPATH ?? '';
+  return helperVariables({ directory, own, resultsPath: run.dir.results, runId: run.record.content.runId });
 }

@@ -1,7 +1,7 @@
 /** Tells a run that left no report, or not all of it, from whatever else it left. */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { TestCase } from '../core/outcome.ts';
+import { type TestCase, toOneLine } from '../core/outcome.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { GoTestLog } from './go-test-log.ts';
 import { JavaScriptLog } from './javascript-log.ts';
@@ -49,6 +49,14 @@ export async function readHelperNotes(
   const file = path.join(directory, 'progress.jsonl');
   if ((await lstat(file).catch(() => undefined)) === undefined) return undefined;
   return readProgress(file, runId, signal);
+}
+
+/** What the helper says of a fault of its own, on one line; empty when there was none. What it could not note is missing. */
+export async function readHelperFault(directory: string, signal: AbortSignal): Promise<string> {
+  const file = path.join(directory, 'helper-error.txt');
+  if ((await lstat(file).catch(() => undefined)) === undefined) return '';
+  for await (const line of readLines(file, { maxChars: 1000, signal })) return toOneLine(toShownLine(line), 300);
+  return '';
 }
 
 export interface RebuildOptions {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -61,7 +62,8 @@ export function nameFormat(begin: string, extension: string): [string, boolean] 
 }
 
 async function readBegin(file: string): Promise<string> {
-  const handle = await open(file, 'r').catch(() => undefined);
+  // Whoever wrote it may have put a link in its place.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
   if (handle === undefined) return '';
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(sniffedBytes), 0, sniffedBytes, 0);

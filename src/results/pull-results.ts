@@ -358,10 +358,14 @@ export class ResultsPuller {
   async #makeWay(name: string): Promise<void> {
     const parts = name.split('/');
     for (let depth = 1; depth <= parts.length; depth++) {
-      const at = this.#pathOf(parts.slice(0, depth).join('/'));
+      const above = parts.slice(0, depth).join('/');
+      const at = this.#pathOf(above);
       const there = await lstat(at).catch(() => undefined);
       if (there === undefined) return;
-      if (depth < parts.length ? !there.isDirectory() : there.isDirectory()) await rm(at, { recursive: true });
+      if (depth < parts.length ? there.isDirectory() : !there.isDirectory()) continue;
+      await rm(at, { recursive: true });
+      // What is gone must come again when it is listed again, however alike it is.
+      for (const known of this.#here.keys()) if (`${known}/`.startsWith(`${above}/`)) this.#here.delete(known);
     }
   }
 

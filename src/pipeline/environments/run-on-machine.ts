@@ -7,6 +7,7 @@ import type { MaskedStream, SecretMask } from '../../core/secret-mask.ts';
 import { chooseCommand } from '../../job/build-job.ts';
 import type { ResultsDir } from '../../results/results-dir.ts';
 import { describeEnd, LineReader, runProgram } from '../../tools/run-program.ts';
+import { placeHelper } from '../provide-helper.ts';
 import type { Run } from '../run.ts';
 
 /** As lists of pods and containers name the log of a command that ran in none. */
@@ -118,7 +119,12 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     abortGraceSeconds: Math.min(cancelGraceSeconds, inputs.graceSeconds),
     // What is printed is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
-    env: { ...variables, ...Object.fromEntries(inputs.secrets), RESULTS_PATH: dir.results },
+    env: {
+      ...variables,
+      ...Object.fromEntries(inputs.secrets),
+      RESULTS_PATH: dir.results,
+      ...(await placeHelper(run, variables)),
+    },
     purpose: 'tests',
     onChunk: (chunk, name) => streams[name].push(chunk),
   });

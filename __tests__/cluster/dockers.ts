@@ -1,0 +1,80 @@
+/** The dockers on which images are tried: this machine's own, and on the lab's machines one of today with either image store. */
+import { execFileSync, type StdioOptions } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import path from 'node:path';
+
+export interface TestDocker {
+  name: string;
+  /** Images can be built with attestations, and for several platforms. */
+  hasAttestations: boolean;
+  /** Put before a command that must see this docker's network. */
+  prefix: string[];
+  /** What a process of this docker's user has in its environment. */
+  env: Record<string, string>;
+  start: () => void;
+  stop: () => void;
+}
+
+const lab = path.resolve('lab', 'docker28');
+/** Where lab/docker28 puts buildx for clients. */
+const buildx = '/run/floe-lab/cli-plugins/docker-buildx';
+
+function docker28(store: 'classic' | 'containerd'): TestDocker {
+  const config = mkdtempSync(path.join(tmpdir(), 'docker28-config-'));
+  mkdirSync(path.join(config, 'cli-plugins'));
+  symlinkSync(buildx, path.join(config, 'cli-plugins', 'docker-buildx'));
+  return {
+    name: `docker 28, ${store} store`,
+    hasAttestations: store === 'containerd',
+    prefix: [lab, 'run', store],
+    env: { DOCKER_HOST: `unix:///run/floe-lab/docker28-${store}.sock`, DOCKER_CONFIG: config },
+    start: () => {
+      execFileSync(lab, ['start', store], { stdio: ['ignore', 'ignore', 'inherit'] });
+    },
+    stop: () => {
+      execFileSync(lab, ['stop', store], { stdio: ['ignore', 'ignore', 'inherit'] });
+    },
+  };
+}
+
+const own: TestDocker = {
+  name: 'the docker of this machine',
+  hasAttestations: false,
+  prefix: [],
+  env: {},
+  start: () => {},
+  stop: () => {},
+};
+
+export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
+export const newDockers = isLab ? [docker28('classic'), docker28('containerd')] : [];
+export const dockers = [own, ...newDockers];
+
+/** One line: what this docker is, and who uses it. */
+export function describeDocker(env: NodeJS.ProcessEnv): string {
+  const format =
+    'docker {{.ServerVersion}}, store {{.Driver}}{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}} ({{index . 1}}){{end}}{{end}}, cgroup v{{.CgroupVersion}}';
+  const said = execFileSync('docker', ['info', '--format', format], { encoding: 'utf8', env }).trim();
+  return `${said}, as ${userInfo().username} (uid ${userInfo().uid})`;
+}
+
+/** Notes for the end of `make test` that tests ran on a docker beside this machine's own. */
+export function noteDocker(docker: TestDocker): void {
+  const file = process.env.FLOE_TEST_DOCKERS;
+  if (file !== undefined && docker.prefix.length > 0)
+    appendFileSync(file, `images: ${describeDocker({ ...process.env, ...docker.env })}\n`);
+}
+
+/** Runs docker, or another program, as a user of this docker; returns what it printed. */
+export function runWith(docker: TestDocker, command: string[], input?: Buffer): string {
+  const [program = '', ...args] = [...docker.prefix, ...command];
+  const stdio: StdioOptions = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
+  return execFileSync(program, args, {
+    env: { ...process.env, ...docker.env },
+    encoding: 'utf8',
+    stdio,
+    maxBuffer: 64 * 1024 * 1024,
+    ...(input === undefined ? {} : { input }),
+  });
+}
