@@ -9,6 +9,7 @@ const allowed: Record<string, string> = {
   'cluster/machine-facts.ts': 'asks for the room on the disk',
   'pipeline/adopt-run.ts': 'moves logs of its own',
   'pipeline/environments/run-on-machine.ts': 'writes a log of its own',
+  'pipeline/provide-helper.ts': 'reads the helper that comes with us',
   'pipeline/sees-results.ts': 'makes a mark of its own, before any test runs',
   'pipeline/write-verdict.ts': 'removes reports of its own',
   'reconstruct/rebuild-run.ts': 'reads what was taken',
