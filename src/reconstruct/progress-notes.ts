@@ -34,6 +34,9 @@ export function keyOfTest({ classname, name }: { classname: string; name: string
   return `${classname}\u0000${name.slice(0, 900)}`;
 }
 
+/** Notes of some hundred thousand tests; what lies behind them is not read, and leaves its session unfinished. */
+const maxNotesBytes = 256 * 1024 * 1024;
+
 /**
  * Reads the helper's `progress.jsonl`. Notes of another run are left out, and so is all that is no note: the file lay where
  * the tests could write.
@@ -41,7 +44,8 @@ export function keyOfTest({ classname, name }: { classname: string; name: string
  */
 export async function readProgress(file: string, runId: string, signal?: AbortSignal): Promise<ProgressNotes> {
   const notes = new NotesReader(runId);
-  for await (const line of readLines(file, { maxChars: maxLineChars, ...(signal ? { signal } : {}) })) {
+  const limits = { maxChars: maxLineChars, maxBytes: maxNotesBytes, ...(signal ? { signal } : {}) };
+  for await (const line of readLines(file, limits)) {
     const note = parseObject(line);
     if (note !== undefined) notes.push(note);
   }

@@ -17,6 +17,8 @@ export interface ReadLinesOptions {
   maxChars: number;
   /** Where in the file to begin, in bytes; its begin by default. */
   startByte?: number;
+  /** Where to stop, in bytes from the begin of the file; its end by default. A file of zeros can be a terabyte long. */
+  maxBytes?: number;
   signal?: AbortSignal;
 }
 
@@ -41,7 +43,8 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     tail = '';
     return line;
   };
-  for await (const chunk of createReadStream(file, { start: options.startByte ?? 0 })) {
+  const range = { start: options.startByte ?? 0, end: (options.maxBytes ?? Infinity) - 1 };
+  for await (const chunk of createReadStream(file, range)) {
     signal?.throwIfAborted();
     const parts = decoder.write(chunk as Buffer).split('\n');
     for (let i = 0; i < parts.length - 1; i++) {

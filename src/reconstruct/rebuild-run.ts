@@ -55,7 +55,8 @@ export async function readHelperNotes(
 export async function readHelperFault(directory: string, signal: AbortSignal): Promise<string> {
   const file = path.join(directory, 'helper-error.txt');
   if ((await lstat(file).catch(() => undefined)) === undefined) return '';
-  for await (const line of readLines(file, { maxChars: 1000, signal })) return toOneLine(toShownLine(line), 300);
+  for await (const line of readLines(file, { maxChars: 1000, maxBytes: 65_536, signal }))
+    return toOneLine(toShownLine(line), 300);
   return '';
 }
 
