@@ -2,6 +2,8 @@
  * Manifests as people have them at hand, turned into what can be created: exported from a cluster, rendered for another
  * namespace, named by the API server, or a Pod in place of a Job. Every change is said. Pure.
  */
+import { trimEndOf } from '../core/trim-end.ts';
+
 type Fields = Record<string, unknown>;
 
 /** What a document becomes, and what was changed, a line each. Another document than an object is handed back as it is. */
@@ -64,7 +66,7 @@ function giveName(metadata: Fields): string[] {
   if (typeof generateName !== 'string') return [];
   delete metadata.generateName;
   if (typeof name === 'string' && name !== '') return [];
-  const given = generateName.replace(/[-.]+$/, '');
+  const given = trimEndOf(generateName, '-.');
   if (given === '') return [];
   metadata.name = given;
   return [`metadata.name: ${given} (was generateName ${generateName})`];
