@@ -4,7 +4,7 @@
  * their own before it. What follows the part selects files of it: `attacks yaml`.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type AttackTally, sumAttacks } from '../__tests__/attacks/attempts.ts';
@@ -34,6 +34,8 @@ interface Counts {
 // Whatever tests leave among temporary files, those whose programs are killed on purpose above all, goes with it.
 const directory = mkdtempSync(path.join(tmpdir(), 'tests-'));
 const temporary = mkdtempSync(path.join(directory, 't-'));
+// Tests that run as a user who is not root make directories of that user's in it.
+for (const made of [directory, temporary]) chmodSync(made, 0o711);
 process.env.TMPDIR = temporary;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const files: { name: string; seconds: number }[] = [];

@@ -61,7 +61,7 @@ function isCommand(word: string): word is CommandName {
 
 function describeUnknown(word: string): string {
   const near = Object.keys(commandDocs).find((name) => leven(word, name) <= 2);
-  return `${JSON.stringify(word)} is not a command${near === undefined ? '' : `; did you mean ${near}?`}`;
+  return `${quoteValue(word)} is not a command${near === undefined ? '' : `; did you mean ${near}?`}`;
 }
 
 function show(text: string): number {

@@ -125,7 +125,7 @@ export async function releaseReserve(dir: ResultsDir): Promise<void> {
 
 /** Gives up half of that room, with which the results are put in order on a disk that is full. */
 export async function shrinkReserve(dir: ResultsDir): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
+  const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(path.join(dir.root, reserveName), flags).catch(() => undefined);
   if (file === undefined) return;
   try {

@@ -1,5 +1,5 @@
 /** Files by which one process at a time has something for itself. One that ended without giving it back holds nobody up. */
-import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { identifySelf, judgeLife, type ProcessIdentity } from './is-alive.ts';
 
 /** A writer that has not said by then who it is was ended before it could. */
@@ -65,18 +65,30 @@ function ownerOf(lock: string): ProcessIdentity | 'nobody' | 'dead' {
   return ageMilliseconds < writingMilliseconds ? { pid: 0, startTicks: '' } : 'dead';
 }
 
-/** Both of one and the same file, whatever has its name a moment later; undefined when there is none. */
+/** What a lock holds is shorter; what is longer was not written by `create`. */
+const maxLockBytes = 4096;
+
+/**
+ * Both of one and the same file, whatever has its name a moment later; undefined when there is none. A checkout can hold
+ * anything under this name: a link is not followed, a FIFO is not waited for, and a file of any size is not read whole.
+ */
 function read(lock: string): { writer: ProcessIdentity | undefined; ageMilliseconds: number } | undefined {
   let fd: number;
   try {
-    fd = openSync(lock, 'r');
+    fd = openSync(lock, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // A link or a socket: no process wrote it as its lock.
+    if (code === 'ELOOP' || code === 'ENXIO') return { writer: undefined, ageMilliseconds: Infinity };
     throw error;
   }
   try {
-    const ageMilliseconds = Date.now() - fstatSync(fd).mtimeMs;
-    return { writer: parse(readFileSync(fd, 'utf8')), ageMilliseconds };
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return { writer: undefined, ageMilliseconds: Infinity };
+    const bytes = Buffer.alloc(maxLockBytes);
+    const length = readSync(fd, bytes, 0, maxLockBytes, 0);
+    return { writer: parse(bytes.toString('utf8', 0, length)), ageMilliseconds: Date.now() - stat.mtimeMs };
   } finally {
     closeSync(fd);
   }
