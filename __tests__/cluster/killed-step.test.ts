@@ -183,14 +183,17 @@ describe('a step whose program is killed', () => {
       expect(place).not.toContain(canary);
   });
 
-  test('whose secrets the post step is not given, or others, is told, and nothing that may hold them is uploaded', async () => {
+  test('whose secrets the post step is not given, or others, is told, and its verdict and reports alone are uploaded', async () => {
     const before = service().listStored().length;
     const step = startUnit(hang);
     await step.untilPrinted(/ready to be killed/);
     step.process.kill('SIGKILL');
     await step.ended;
     const post = await step.runPost({ INPUT_SECRETS: 'TOKEN=another' });
-    expect(service().listStored()).toHaveLength(before);
+    const { text } = await download(step, before);
+    expect(text).not.toContain(canary);
+    expect(text).not.toContain('ready to be killed');
+    expect(step.readVerdict()).toMatchObject({ isMasked: false });
     expect(post.output).toContain('nobody can mask them');
     expect(shown(post) + post.summary).not.toContain(canary);
     expect(post.summary).toContain('the step was killed during tests');
