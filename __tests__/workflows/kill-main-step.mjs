@@ -17,7 +17,19 @@ while (!existsSync(begun)) {
 const directory = [process.env.RUNNER_TEMP, path.join(process.env.HOME, '.local/state')]
   .map((parent) => path.join(parent, 'k8s-test-action'))
   .find((one) => existsSync(one));
-const record = readdirSync(directory).find((name) => name.endsWith('.run.json'));
-const { pid, made } = JSON.parse(readFileSync(path.join(directory, record), 'utf8'));
-process.kill(pid, 'SIGKILL');
-process.stdout.write(made.find((thing) => thing.kind === 'cluster').name);
+// Other jobs of this user, beside this one, have their records there too.
+const ownWorkspace = `GITHUB_WORKSPACE=${process.env.GITHUB_WORKSPACE}`;
+const isOfThisJob = ({ pid }) => {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(ownWorkspace);
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
+};
+const record = readdirSync(directory)
+  .filter((name) => name.endsWith('.run.json'))
+  .map((name) => JSON.parse(readFileSync(path.join(directory, name), 'utf8')))
+  .find(isOfThisJob);
+process.kill(record.pid, 'SIGKILL');
+process.stdout.write(record.made.find((thing) => thing.kind === 'cluster').name);
