@@ -75,6 +75,20 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }
 
-function orderLeg({ job, attempt, matrix, legs, step }: NonNullable<Verdict['leg']>): NonNullable<Verdict['leg']> {
-  return { job, attempt, matrix, legs, ...(step === undefined ? {} : { step }) };
+function orderLeg({
+  job,
+  attempt,
+  matrix,
+  legs,
+  name,
+  step,
+}: NonNullable<Verdict['leg']>): NonNullable<Verdict['leg']> {
+  return {
+    job,
+    attempt,
+    matrix,
+    legs,
+    ...(name === undefined ? {} : { name }),
+    ...(step === undefined ? {} : { step }),
+  };
 }

@@ -47,7 +47,8 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     const there = new Set(own.map(({ matrix }) => matrix)).size;
     if (there < total)
       legs.push(missingLeg(job, job, `${total - there} of the ${total} legs of job ${job} left no results`));
-    if (there > total)
+    // One leg is also what results say whose runner does not tell how many there are.
+    if (total > 1 && there > total)
       legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, and it says that it has ${total}`));
   }
   for (const name of expected) {
