@@ -54,7 +54,9 @@ describe('fault 1: how tests can end', () => {
   test('a green report with exit 1 is red and names the contradiction', async () => {
     const run = await runOnSharedCluster({ script: pytestScript(passing, '', 'exit 1') });
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { passed: 2 } });
-    expect(run.onDisk.failure?.reason).toMatch(/exit code 1 \(pytest: tests failed\), yet its report holds no failure.*contradiction/);
+    expect(run.onDisk.failure?.reason).toMatch(
+      /exit code 1 \(pytest: tests failed\), yet its report holds no failure.*contradiction/,
+    );
   });
 
   test('a red report with exit 0 is red and names the contradiction', async () => {
