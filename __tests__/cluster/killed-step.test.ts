@@ -34,6 +34,20 @@ function startUnit(after: string, more: Record<string, string> = {}, env: Record
 
 const hang = 'setInterval(() => {}, 1000);';
 
+/** A results service that takes every request and never answers. */
+async function startSilentService(): Promise<{ url: string; asked: Promise<void>; stop: () => void }> {
+  const server = createServer(() => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    asked: new Promise<void>((resolve) => server.once('request', () => resolve())),
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 /** All files below a directory, as one text. */
 function readAll(directory: string): string {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
@@ -93,11 +107,18 @@ describe('a step whose program is killed', () => {
 
   test('after a cancel that took too long is cancelled, not broken', async () => {
     const before = service().listStored().length;
-    // Its tests do not heed SIGTERM, and its upload hangs: nothing is done in time.
-    const step = startUnit(`process.on('SIGTERM', () => {}); ${hang}`, { grace: '30s' });
+    // Its tests ignore SIGTERM, and its upload never ends: it is still at work when the runner kills it.
+    const silent = await startSilentService();
+    const given = service().admitJob();
+    const step = startUnit(
+      `process.on('SIGTERM', () => {}); ${hang}`,
+      { grace: '30s' },
+      { ...given, ACTIONS_RESULTS_URL: silent.url },
+    );
     await step.untilPrinted(/ready to be killed/);
     const end = await step.cancel();
-    const post = await step.runPost();
+    silent.stop();
+    const post = await step.runPost({ ...given });
     expect(post.status, post.output).toBe(0);
     const { verdict, text } = await download(step, before);
     expect(verdict, end.output).toMatchObject({
@@ -144,18 +165,13 @@ describe('a step whose program is killed', () => {
 
   test('while it tells its end, which was known, has that told in its place', async () => {
     const before = service().listStored().length;
-    // A service that takes the upload and never answers.
-    const server = createServer(() => {});
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const asked = new Promise<void>((resolve) => server.once('request', () => resolve()));
+    const silent = await startSilentService();
     const given = service().admitJob();
-    const step = startUnit('', {}, { ...given, ACTIONS_RESULTS_URL: url });
-    await asked;
+    const step = startUnit('', {}, { ...given, ACTIONS_RESULTS_URL: silent.url });
+    await silent.asked;
     step.process.kill('SIGKILL');
     expect((await step.ended).summary).toBe('');
-    server.closeAllConnections();
-    server.close();
+    silent.stop();
     const post = await step.runPost({ ...given });
     expect(post.status, post.output).toBe(0);
     const { verdict } = await download(step, before);
