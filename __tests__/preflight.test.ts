@@ -57,12 +57,14 @@ test('a machine that has all is well, and nothing is to be mended', () => {
 });
 
 describe('what cannot work is a problem, what may not is a warning, and each says how to mend it', () => {
-  const silent = (problem: string) => ({ docker: { answers: false as const, problem } });
+  const silent = (problem: string, why?: 'missing' | 'late') => ({
+    docker: { answers: false as const, problem, ...(why && { why }) },
+  });
   test.each<[string, Partial<MachineFacts>, string, string, RegExp]>([
     ['docker is down', silent('Cannot connect to the Docker daemon'), 'docker', 'problem', /systemctl start docker/],
-    ['docker is not installed', silent('docker is not on the PATH'), 'docker', 'problem', /Install docker/],
+    ['docker is not installed', silent('docker is not on the PATH', 'missing'), 'docker', 'problem', /Install docker/],
     ['docker is not for us', silent('permission denied while trying'), 'docker', 'problem', /usermod -aG docker/],
-    ['docker hangs', silent('docker info did not answer within 30 s'), 'docker', 'problem', /restart it/],
+    ['docker hangs', silent('docker info did not answer within 30 s', 'late'), 'docker', 'problem', /restart it/],
     ['docker is too old', { docker: { ...docker, serverVersion: '19.03.15' } }, 'docker', 'problem', /Update docker/],
     [
       'docker is rootless on cgroup v1',
@@ -228,7 +230,11 @@ describe('host ports', () => {
 describe('docker info', () => {
   test('of a program that is not there says so', async () => {
     const run = await runProgram('no-such-docker', [], { signal: never });
-    expect(readDockerInfo(run).docker).toEqual({ answers: false, problem: 'no-such-docker is not on the PATH' });
+    expect(readDockerInfo(run).docker).toEqual({
+      answers: false,
+      problem: 'no-such-docker is not on the PATH',
+      why: 'missing',
+    });
   });
 
   test('of an old client whose daemon is down exits 0, and is not believed', async () => {

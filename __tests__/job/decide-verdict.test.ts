@@ -42,6 +42,7 @@ const report = (some: Partial<TestCounts>, claimed?: number) => ({ reports: [rep
 const rebuilt = (some: Partial<RebuiltFacts> = {}): { rebuilt: RebuiltFacts } => ({
   rebuilt: {
     source: 'the notes of the test helper',
+    isFromLog: false,
     counts: counts({ passed: 12, errors: 1 }),
     inFlight: ['test_x'],
     collected: 40,
@@ -435,7 +436,7 @@ describe('red', () => {
   });
 
   test('warns that a log with gaps may not tell of all finished tests', () => {
-    const fromLog = rebuilt({ source: 'the verbose output of pytest' });
+    const fromLog = rebuilt({ source: 'the verbose output of pytest', isFromLog: true });
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
     expect(warnings).toEqual(['the log is not complete: more tests may have finished than it tells']);
   });

@@ -1,6 +1,6 @@
 /** What the facts of a machine mean for a run. Pure. */
 import { type FailureKind, fail, type Result, succeed } from '../core/outcome.ts';
-import type { DockerFacts, MachineFacts } from './machine-facts.ts';
+import type { DockerFacts, DockerSilence, MachineFacts } from './machine-facts.ts';
 
 const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;
@@ -136,7 +136,7 @@ export function preflightResult(
 function judgeDocker(docker: MachineFacts['docker']): Check {
   const needed = 'docker 20.10 or newer, and answering';
   if (!docker.answers)
-    return { name: 'docker', state: 'problem', found: docker.problem, needed, mend: mendDocker(docker.problem) };
+    return { name: 'docker', state: 'problem', found: docker.problem, needed, mend: mendDocker(docker) };
   const found = `docker ${docker.serverVersion}${docker.isRootless ? ', rootless' : ''}`;
   // Kind 0.20 and later make nodes with a private cgroup namespace, which older ones do not know.
   if (isOlder(docker.serverVersion, [20, 10]))
@@ -144,12 +144,11 @@ function judgeDocker(docker: MachineFacts['docker']): Check {
   return { name: 'docker', state: 'ok', found, needed, mend: '' };
 }
 
-function mendDocker(problem: string): string {
-  if (/is not on the PATH/.test(problem))
-    return 'Install docker (docs.docker.com/engine/install), or put it on the PATH.';
+function mendDocker({ problem, why }: DockerSilence): string {
+  if (why === 'missing') return 'Install docker (docs.docker.com/engine/install), or put it on the PATH.';
   if (/permission denied/i.test(problem))
     return 'Join the group docker (sudo usermod -aG docker $USER, then log in again), or run as root.';
-  if (/did not answer/.test(problem)) return 'Docker hangs: restart it (sudo systemctl restart docker).';
+  if (why === 'late') return 'Docker hangs: restart it (sudo systemctl restart docker).';
   return 'Start docker (sudo systemctl start docker, or Docker Desktop), and check DOCKER_HOST and docker context ls.';
 }
 

@@ -24,8 +24,17 @@ export interface DockerFacts {
   forwardsIPv4: boolean;
 }
 
+/** Docker, when it does not answer. */
+export interface DockerSilence {
+  answers: false;
+  /** What it said, or what we say in its place. */
+  problem: string;
+  /** Absent where docker itself said what is wrong. */
+  why?: 'missing' | 'late';
+}
+
 export interface MachineFacts {
-  docker: DockerFacts | { answers: false; problem: string };
+  docker: DockerFacts | DockerSilence;
   /** Where docker keeps images and nodes; undefined when that is not a directory of this machine. */
   dockerDisk: DiskFacts | undefined;
   resultsDisk: DiskFacts;
@@ -79,12 +88,13 @@ export function readDockerInfo(run: ProgramRun): {
   docker: MachineFacts['docker'];
   rootDir: string;
 } {
-  const silent = (problem: string) => ({
-    docker: { answers: false as const, problem: toOneLine(problem, 200) },
+  const silent = (problem: string, why?: DockerSilence['why']) => ({
+    docker: { answers: false as const, problem: toOneLine(problem, 200), ...(why === undefined ? {} : { why }) },
     rootDir: '',
   });
-  if (run.timedOut) return silent('docker info did not answer within 30 s');
-  if (run.exitCode !== 0) return silent(run.stderr.trim() || describeEnd(run));
+  if (run.timedOut) return silent('docker info did not answer within 30 s', 'late');
+  if (run.exitCode !== 0)
+    return silent(run.stderr.trim() || describeEnd(run), run.isMissing === true ? 'missing' : undefined);
   const info = JSON.parse(run.stdout) as {
     ServerVersion?: string;
     CgroupVersion?: string;

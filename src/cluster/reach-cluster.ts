@@ -5,6 +5,7 @@ import { readYaml } from '../inputs/read-yaml.ts';
 import type { UserKubeconfig } from '../inputs/user-kubeconfig.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import { credentialPluginCode } from '../kube/credentials.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
 
@@ -42,7 +43,7 @@ export async function reachCluster(
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) return refusal(kubeconfig, error);
-    if (error.message.startsWith('the credential plugin '))
+    if (error.code === credentialPluginCode)
       return fail('api', `no credentials for context ${context} (${server}): ${error.message}`, {
         hint: 'Run the plugin by hand, with the same variables; in a workflow, log in to the cloud in a step before.',
       });

@@ -39,15 +39,55 @@ export const failureKinds = [
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
+/**
+ * What a failure is, for code that must act on it: more exact than its kind, and in `result.json`. Its reason and its hint are
+ * made from the same facts and are for people alone; no code reads them.
+ */
+export type FailureCode =
+  // What keeps a node from having an image, as diagnose/classify-image.ts finds it.
+  | 'image-rate-limited'
+  | 'image-registry-failing'
+  | 'image-registry-unknown'
+  | 'image-registry-plain-http'
+  | 'image-registry-untrusted'
+  | 'image-registry-unreachable'
+  | 'image-node-disk-full'
+  | 'image-corrupt'
+  | 'image-platform-missing'
+  | 'image-name-invalid'
+  | 'image-not-in-node'
+  | 'image-denied'
+  | 'image-not-found'
+  | 'image-pull-failed'
+  | 'image-pull-queued'
+  | 'image-pull-stuck'
+  | 'image-foreign-program'
+  /** A container runs and is not ready yet; it may only be slow. */
+  | 'container-not-ready'
+  /** Something waits for a hook that helm holds back until all is ready. */
+  | 'hook-held-back';
+
 /** An expected failure, as a value. */
 export interface Failure {
   kind: FailureKind;
+  /** Absent where nothing acts on more than the kind. */
+  code?: FailureCode;
+  /** The image that the failure is about, as the pod or the input names it. */
+  image?: string;
   /** One line: what broke, where, and with which numbers. */
   reason: string;
   /** One line: what to do about it; empty when there is nothing useful to say. */
   hint: string;
   /** The proof: lines of logs, events, states; each element one line or a short block. */
   evidence: string[];
+}
+
+/** What code may know of a failure beside its kind. */
+export type FailureSubject = Pick<Failure, 'code' | 'image'>;
+
+/** Code and image of a failure, for another failure about the same thing. */
+export function subjectOf({ code, image }: FailureSubject): FailureSubject {
+  return { ...(code === undefined ? {} : { code }), ...(image === undefined ? {} : { image }) };
 }
 
 /** What a run came to, as its exit status tells it. */
@@ -63,11 +103,12 @@ export function succeed<T>(value: T): Result<T> {
 export function fail(
   kind: FailureKind,
   reason: string,
-  details: { hint?: string; evidence?: string[] } = {},
+  details: { hint?: string; evidence?: string[] } & FailureSubject = {},
 ): { ok: false; failure: Failure } {
+  const { hint = '', evidence = [] } = details;
   return {
     ok: false,
-    failure: { kind, reason: toOneLine(reason), hint: toOneLine(details.hint ?? ''), evidence: details.evidence ?? [] },
+    failure: { kind, ...subjectOf(details), reason: toOneLine(reason), hint: toOneLine(hint), evidence },
   };
 }
 

@@ -96,6 +96,7 @@ function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[])
   if (hook !== undefined)
     return objectTrouble(claim, {
       kind: 'schedule',
+      code: 'hook-held-back',
       reason: `PersistentVolumeClaim ${name} gets its volume only for the first pod that mounts it, that of the ${hook.title}, which helm makes only when all is ready, the claim too: they wait for each other`,
       hint: remedyForHook,
       evidence,

@@ -23,6 +23,7 @@ export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Trouble | und
   if (init === undefined || hook === undefined) return undefined;
   return podTrouble(pod, init.name, {
     kind: 'start',
+    code: 'hook-held-back',
     reason: `init container ${init.name} of pod ${pod.metadata.name} waits for the ${hook.title}, which helm makes only when all pods are ready: they wait for each other`,
     hint: remedyForHook,
     confidence: 'likely',

@@ -4,7 +4,7 @@
  * holds what a real cluster said.
  */
 
-import { type Failure, toOneLine } from '../core/outcome.ts';
+import { type Failure, type FailureCode, toOneLine } from '../core/outcome.ts';
 import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
 
 export interface PullTrouble {
@@ -19,9 +19,15 @@ const threeAttemptsSeconds = 60;
 /** Four attempts. */
 const fourAttemptsSeconds = 120;
 
+type ImageFailureCode = FailureCode & `image-${string}`;
+
+/** Of causes that no registry was asked for. */
+const codesWithoutPull: ReadonlySet<FailureCode> = new Set(['image-name-invalid', 'image-not-in-node']);
+
 interface Cause {
   /** Of the words of registry and runtime, with the names of images taken out. */
   words: RegExp;
+  code: ImageFailureCode;
   what: string;
   hint: (place: { registry: string; image: string }) => string;
   /** 0: certain. */
@@ -32,6 +38,7 @@ interface Cause {
 const causes: Cause[] = [
   {
     words: /\b429\b|too ?many ?requests|rate limit|increase-rate-limit/i,
+    code: 'image-rate-limited',
     what: 'cannot be pulled: the registry limits how often it is asked',
     hint: ({ registry }) =>
       `Log in before the run (docker login ${registry}): its limit is higher; or name a mirror with registry-mirrors, or load the image with load-images.`,
@@ -40,6 +47,7 @@ const causes: Cause[] = [
   {
     words:
       /\b5\d\d (internal|bad gateway|service|gateway|http version)|status(?: code)?[^:]{0,200}: 5\d\d\b|unexpected status.{0,200} 5\d\d\b/i,
+    code: 'image-registry-failing',
     what: 'cannot be pulled: the registry itself fails',
     hint: ({ registry }) =>
       `Look whether ${registry} is well; or name a mirror with registry-mirrors, or load the image with load-images.`,
@@ -48,6 +56,7 @@ const causes: Cause[] = [
   {
     // A resolver that is away says "server misbehaving" or times out; this is the answer of one that works.
     words: /no such host/i,
+    code: 'image-registry-unknown',
     what: 'cannot be pulled: there is no such registry',
     hint: ({ registry }) =>
       `Check the name of the registry, ${registry}; where only this machine can resolve it, load the image with load-images.`,
@@ -55,18 +64,21 @@ const causes: Cause[] = [
   },
   {
     words: /server gave HTTP response to HTTPS client/i,
+    code: 'image-registry-plain-http',
     what: 'cannot be pulled: the registry speaks http, and was asked by https',
     hint: ({ registry }) => `Say so with registry-mirrors: ${registry}=http://${registry}`,
     patienceSeconds: 0,
   },
   {
     words: /x509:|tls: failed to verify|certificate (signed by unknown|has expired|is not)/i,
+    code: 'image-registry-untrusted',
     what: 'cannot be pulled: the nodes do not trust the certificate of the registry',
     hint: () => 'Load the image with load-images, or name a mirror that the nodes trust with registry-mirrors.',
     patienceSeconds: 0,
   },
   {
     words: /no space left on device/i,
+    code: 'image-node-disk-full',
     what: "cannot be pulled: the node's disk is full",
     hint: () => 'Free some, for example with docker system df.',
     patienceSeconds: threeAttemptsSeconds,
@@ -74,6 +86,7 @@ const causes: Cause[] = [
   {
     words:
       /dial tcp|connection (refused|reset)|i\/o timeout|TLS handshake timeout|no route to host|network is unreachable|server misbehaving|broken pipe|\bEOF\b|deadline exceeded|context canceled|failed to do request/i,
+    code: 'image-registry-unreachable',
     what: 'cannot be pulled: the nodes do not reach the registry',
     hint: ({ registry }) =>
       `Check that ${registry} answers from this machine and that a proxy or firewall lets the nodes through; or name a mirror with registry-mirrors, or load the image with load-images.`,
@@ -81,12 +94,14 @@ const causes: Cause[] = [
   },
   {
     words: /unexpected commit digest|failed size validation|failed precondition|digest mismatch|invalid checksum/i,
+    code: 'image-corrupt',
     what: 'cannot be pulled: what the registry sends is not what it announced',
     hint: () => 'A proxy or a mirror on the way damages the layers, or the push was cut short: push the image again.',
     patienceSeconds: threeAttemptsSeconds,
   },
   {
     words: /no match for platform/i,
+    code: 'image-platform-missing',
     what: 'is not there for the platform of the nodes',
     hint: ({ image }) =>
       `Build it for the platform of this machine too (docker buildx build --platform …); docker manifest inspect ${image} shows what there is.`,
@@ -94,6 +109,7 @@ const causes: Cause[] = [
   },
   {
     words: /invalid reference format|couldn't parse image name|InvalidImageName/i,
+    code: 'image-name-invalid',
     what: 'has a name that is none',
     hint: () =>
       'Write it in small letters as registry/name:tag; an empty value in the chart often leaves ":" or "/" alone.',
@@ -101,6 +117,7 @@ const causes: Cause[] = [
   },
   {
     words: /pull policy of Never|ErrImageNeverPull/i,
+    code: 'image-not-in-node',
     what: 'is not in the node, and its pull policy is Never',
     hint: () => 'Load it with load-images, under exactly this name, or let it be pulled: imagePullPolicy IfNotPresent.',
     patienceSeconds: 0,
@@ -109,6 +126,7 @@ const causes: Cause[] = [
     // The same words for a name with a typo and for missing credentials: a registry tells strangers nothing of what is there.
     words:
       /unauthorized|authorization (failed|required)|require authorization|authentication required|no basic auth|access denied|\bdenied\b|forbidden|\b40[13]\b/i,
+    code: 'image-denied',
     what: 'is refused by the registry: there is none of this name, or it may not be read with these credentials',
     hint: ({ registry }) =>
       `Check the name; if it is right, log in before the run (docker login ${registry}), which is carried to the pods; or load the image with load-images.`,
@@ -116,6 +134,7 @@ const causes: Cause[] = [
   },
   {
     words: /not found|manifest unknown|name unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|\b404\b/i,
+    code: 'image-not-found',
     what: 'is not there: the registry knows no such name or tag',
     hint: () =>
       "Check the name and the tag; an image of this machine's docker is loaded when it has exactly this name, or by load-images.",
@@ -124,10 +143,20 @@ const causes: Cause[] = [
 ];
 
 const unknownCause: Omit<Cause, 'words'> = {
+  code: 'image-pull-failed',
   what: 'cannot be pulled',
   hint: () => 'Check the image name, or load the image with load-images.',
   patienceSeconds: fourAttemptsSeconds,
 };
+
+/** Whether the nodes asked a registry for the image, and did not get it. */
+export function isFailedPull({ code }: Failure): boolean {
+  return code !== undefined && codesOfFailedPulls.has(code);
+}
+
+const codesOfFailedPulls: ReadonlySet<FailureCode> = new Set(
+  [...causes, unknownCause].map(({ code }) => code).filter((code) => !codesWithoutPull.has(code)),
+);
 
 /** What a container says that waits for its image. */
 export function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PullTrouble {
@@ -137,7 +166,13 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
   // The kubelet's own limit on pulls, of which every pod in a crowd gets its turn.
   if (/pull QPS exceeded/i.test(words))
     return {
-      failure: imageFailure(`image ${image} waits for its turn to be pulled for ${where}`, '', [message]),
+      failure: imageFailure(
+        'image-pull-queued',
+        image,
+        `image ${image} waits for its turn to be pulled for ${where}`,
+        '',
+        [message],
+      ),
       confidence: 'transient',
       patienceSeconds: fourAttemptsSeconds,
     };
@@ -146,6 +181,8 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
   const quoted = said === '' ? '' : `: ${said}`;
   return {
     failure: imageFailure(
+      cause.code,
+      image,
       `image ${image} ${cause.what} (${where})${quoted}`,
       cause.hint({ image, registry: registryIn(image) }),
       message === '' ? [] : [message],
@@ -168,6 +205,8 @@ export function describeStuckPull(pods: Pod[], events: ClusterEvent[], seconds: 
     const image = /^Pulling image "(.+)"$/.exec(last?.message ?? '')?.[1];
     if (last?.reason !== 'Pulling' || image === undefined) continue;
     return imageFailure(
+      'image-pull-stuck',
+      image,
       `image ${image} is still being pulled for pod ${pod.metadata.name} after ${seconds} s: ${registryIn(image)} has neither sent it nor refused`,
       'If the registry is only slow, raise startup-timeout or load the image with load-images; else name a mirror with registry-mirrors.',
       own.map((event) => toOneLine(`${event.reason ?? ''}: ${event.message ?? ''}`)),
@@ -212,14 +251,22 @@ export function isForeignProgram(lastLines: string[]): boolean {
 /** The failure of an image that was built for another architecture. */
 export function foreignImageFailure(image: string, lastLines: string[]): Failure {
   return imageFailure(
+    'image-foreign-program',
+    image,
     `image ${image} cannot run on the nodes: its program is for another architecture (exec format error)`,
     "Build it for the nodes' platform (docker build --platform linux/amd64, or arm64); a script without a first line such as #!/bin/sh gives the same error.",
     lastLines,
   );
 }
 
-function imageFailure(reason: string, hint: string, evidence: string[]): Failure {
-  return { kind: 'image', reason: toOneLine(reason), hint: toOneLine(hint), evidence };
+function imageFailure(
+  code: ImageFailureCode,
+  image: string,
+  reason: string,
+  hint: string,
+  evidence: string[],
+): Failure {
+  return { kind: 'image', code, image, reason: toOneLine(reason), hint: toOneLine(hint), evidence };
 }
 
 /** Registries' own words: without what the kubelet and containerd say before them at each level. */

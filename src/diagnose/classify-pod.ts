@@ -251,6 +251,7 @@ export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | und
     const said = answer === undefined ? 'its probe has not answered yet' : answer.text;
     return podTrouble(pod, status.name, {
       kind: 'start',
+      code: 'container-not-ready',
       reason: `container ${status.name} of pod ${pod.metadata.name} runs but is not ready: ${said}`,
       hint: 'Look at its last lines; if it is only slow, raise platform-timeout.',
       confidence: 'transient',

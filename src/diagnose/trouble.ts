@@ -1,4 +1,4 @@
-import { type Failure, type FailureKind, toOneLine } from '../core/outcome.ts';
+import { type Failure, type FailureKind, type FailureSubject, subjectOf, toOneLine } from '../core/outcome.ts';
 import type { ObjectMeta, Pod } from '../kube/objects.ts';
 
 /**
@@ -53,7 +53,7 @@ export const othersPatienceSeconds = 180;
 /** A node, a provisioner or a container runtime that is away for a moment: as long as a restart of such a thing takes. */
 export const machineryPatienceSeconds = 60;
 
-export interface TroubleOptions {
+export interface TroubleOptions extends FailureSubject {
   kind: FailureKind;
   reason: string;
   hint?: string;
@@ -75,7 +75,7 @@ export function objectTrouble(
 ): Trouble {
   const { kind, reason, hint = '', evidence = [], confidence } = options;
   return {
-    failure: { kind, reason: toOneLine(reason), hint, evidence },
+    failure: { kind, ...subjectOf(options), reason: toOneLine(reason), hint, evidence },
     confidence,
     patienceSeconds: options.patienceSeconds ?? standstillPatienceSeconds,
     ...(options.patienceWhileOthersStartSeconds === undefined

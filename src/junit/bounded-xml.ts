@@ -5,14 +5,20 @@
  */
 import { TextDecoder } from 'node:util';
 
+type MalformedCode = 'empty' | 'cut-off';
+
 /** Why a file is no report we can trust. Thrown inside the reader, a `Failure` outside of it. */
 export class MalformedReport extends Error {
   readonly line: number | undefined;
   /** The root element, when the file is XML of another kind. */
   readonly foreignRoot: string | undefined;
 
-  constructor(problem: string, place: { line?: number; foreignRoot?: string } = {}) {
+  /** What it is, for code that must act on it: a writer that was killed leaves a file that is empty or cut off. */
+  readonly code: MalformedCode | undefined;
+
+  constructor(problem: string, place: { line?: number; foreignRoot?: string; code?: MalformedCode } = {}) {
     super(problem);
+    this.code = place.code;
     this.line = place.line;
     this.foreignRoot = place.foreignRoot;
   }
@@ -187,12 +193,12 @@ export class XmlSieve {
     this.#flush();
     if (this.#state !== 'text') {
       const where = { tag: 'a tag', value: 'a value', cdata: 'a CDATA section' } as Record<string, string>;
-      throw this.#malformed(`ends in the middle of ${where[this.#state] ?? `a ${this.#state}`}`);
+      throw this.#malformed(`ends in the middle of ${where[this.#state] ?? `a ${this.#state}`}`, { code: 'cut-off' });
     }
   }
 
-  #malformed(problem: string, foreignRoot?: string): MalformedReport {
-    return new MalformedReport(problem, { line: this.#line, ...(foreignRoot === undefined ? {} : { foreignRoot }) });
+  #malformed(problem: string, more: { foreignRoot?: string; code?: MalformedCode } = {}): MalformedReport {
+    return new MalformedReport(problem, { line: this.#line, ...more });
   }
 
   #read(raw: string, last: boolean): void {
@@ -366,7 +372,7 @@ export class XmlSieve {
       const foreign = root !== undefined && !this.#sawTag && root !== 'testsuite' && root !== 'testsuites';
       throw this.#malformed(
         root === undefined ? 'has a declaration that no report needs' : 'has a DOCTYPE, which is refused',
-        foreign ? root : undefined,
+        foreign ? { foreignRoot: root } : {},
       );
     }
     this.#state = 'tag';

@@ -39,12 +39,12 @@ const schema = v.object({
 export async function readCtrf(file: string, sink: ReportSink): Promise<void> {
   if ((await stat(file)).size > maxBytes) throw new MalformedReport(`is larger than ${maxBytes / 2 ** 20} MiB`);
   const content = await readFile(file, 'utf8');
-  if (content.trim() === '') throw new MalformedReport('is empty');
+  if (content.trim() === '') throw new MalformedReport('is empty', { code: 'empty' });
   let json: unknown;
   try {
     json = JSON.parse(content.replace(/^\ufeff/, ''));
   } catch {
-    throw new MalformedReport('is not well-formed JSON; its end may be cut off');
+    throw new MalformedReport('is not well-formed JSON; its end may be cut off', { code: 'cut-off' });
   }
   const parsed = v.safeParse(schema, json);
   if (!parsed.success) throw new MalformedReport('is no CTRF report', { foreignRoot: 'JSON' });

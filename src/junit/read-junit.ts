@@ -82,7 +82,7 @@ export async function readJUnit(
     if (error instanceof MalformedReport) {
       const at = error.line === undefined ? '' : ` (line ${error.line})`;
       const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
-      if (wasCutOff(error)) return { ...failed, partial: builder.tell() };
+      if (error.code === 'cut-off') return { ...failed, partial: builder.tell() };
       // What nobody gets takes no room.
       Object.assign(totals, before);
       return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
@@ -94,17 +94,11 @@ export async function readJUnit(
   }
 }
 
-function wasCutOff(error: MalformedReport): boolean {
-  return /is cut off|ends in the middle|may be cut off/.test(error.message);
-}
-
 function hintFor(error: MalformedReport): string {
-  return error.message === emptyReport || wasCutOff(error)
+  return error.code !== undefined
     ? 'The test process ended before it had written its report; see the end of its log for the reason'
     : '';
 }
-
-const emptyReport = 'is empty';
 
 async function parseXml(
   bytes: AsyncIterable<Uint8Array>,
@@ -123,7 +117,7 @@ async function parseXml(
     const unclosed = /^unclosed tag: (.{1,100})/.exec(problem)?.[1];
     throw new MalformedReport(
       unclosed === undefined ? `is not well-formed XML: ${problem}` : `is cut off: its <${unclosed}> never ends`,
-      { line: lineNow() },
+      { line: lineNow(), ...(unclosed === undefined ? {} : { code: 'cut-off' }) },
     );
   });
   let sink: ReportSink | undefined;
@@ -154,7 +148,7 @@ async function parseXml(
     sawCharacters ||= /\S/.test(chunk);
     sieve.write(chunk);
   }
-  if (!sawCharacters) throw new MalformedReport(emptyReport);
+  if (!sawCharacters) throw new MalformedReport('is empty', { code: 'empty' });
   sieve.end();
   parser.close();
   return builder.finish(sieve);

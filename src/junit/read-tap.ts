@@ -69,9 +69,10 @@ class TapReader {
 
   end(): void {
     this.#flush();
-    if (!this.#isAnything) throw new MalformedReport('is empty');
+    if (!this.#isAnything) throw new MalformedReport('is empty', { code: 'empty' });
     const top = this.#inner[0]?.tests ?? 0;
-    if (this.#planned === undefined) throw new MalformedReport('is cut off: it holds no plan', { line: this.#line });
+    if (this.#planned === undefined)
+      throw new MalformedReport('is cut off: it holds no plan', { line: this.#line, code: 'cut-off' });
     if (top < this.#planned) this.#fail(`${this.#planned} tests were planned, and ${top} ran`);
     this.#sink.close('testsuite');
     this.#sink.close('testsuites');

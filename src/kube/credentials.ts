@@ -51,6 +51,9 @@ const pluginMilliseconds = 60_000;
 /** What is about to expire may be refused when it arrives. */
 const slackMilliseconds = 10_000;
 
+/** The `code` of an `ApiError` for a call that had no credentials, since the plugin of the kubeconfig gave none. */
+export const credentialPluginCode = 'CREDENTIAL_PLUGIN';
+
 /**
  * A credential plugin, https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins:
  * asked once for all who wait, again when what it gave is about to expire, and when the API server refuses it. The one of
@@ -109,7 +112,7 @@ export class ExecPlugin implements CredentialSource {
     const output = await new Promise<string>((resolve, reject) => {
       execFile(command, args ?? [], options, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
-        else reject(new Error(this.#describe(error, stderr, installHint)));
+        else reject(new CredentialPluginError(this.#describe(error, stderr, installHint)));
       });
     });
     const status = this.#read(output);
@@ -133,7 +136,9 @@ export class ExecPlugin implements CredentialSource {
     }
     const status = (parsed as ExecCredential | null | undefined)?.status;
     if (status === undefined || (status.token === undefined && status.clientCertificateData === undefined))
-      throw new Error(`the credential plugin ${this.#config.command} gave neither a token nor a certificate`);
+      throw new CredentialPluginError(
+        `the credential plugin ${this.#config.command} gave neither a token nor a certificate`,
+      );
     return status;
   }
 
@@ -146,4 +151,10 @@ export class ExecPlugin implements CredentialSource {
     const how = error.killed === true ? `did not answer within ${pluginMilliseconds / 1000} s` : 'failed';
     return toOneLine(`the credential plugin ${command} ${how}: ${stderr.trim() || error.message}`);
   }
+}
+
+/** A credential plugin that gave no credentials. */
+class CredentialPluginError extends Error {
+  override readonly name = 'CredentialPluginError';
+  readonly code = credentialPluginCode;
 }

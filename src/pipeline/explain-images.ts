@@ -4,7 +4,12 @@ import path from 'node:path';
 import { listLocalNames } from '../cluster/docker.ts';
 import { findSimilar } from '../cluster/similar-images.ts';
 import type { Failure, Result } from '../core/outcome.ts';
-import { describeHealedPulls, foreignImageFailure, isForeignProgram } from '../diagnose/classify-image.ts';
+import {
+  describeHealedPulls,
+  foreignImageFailure,
+  isFailedPull,
+  isForeignProgram,
+} from '../diagnose/classify-image.ts';
 import type { ClusterEvent } from '../kube/objects.ts';
 import type { Run } from './run.ts';
 
@@ -32,19 +37,20 @@ export async function explainEnd(
  * Adds to the hint of a failure what the local docker has instead of an image that the failure names; of one that the nodes
  * were given and that was asked for all the same, why.
  */
-export async function nameSimilarImages<T>(run: Run, result: Result<T>): Promise<Result<T>> {
+export async function nameSimilarImages<T>(
+  run: Pick<Run, 'loadedImages' | 'pulledImages' | 'signal'>,
+  result: Result<T>,
+): Promise<Result<T>> {
   if (result.ok) return result;
   const { failure } = result;
-  const loaded = / (cannot be pulled|is refused|is not there)/.test(failure.reason)
-    ? [...run.loadedImages].find((image) => failure.reason.includes(`image ${image} `))
-    : undefined;
-  if (loaded !== undefined) {
-    const hint = `The nodes were given ${loaded}, but a pull policy of Always, which is that of the tag latest, asks the registry all the same: set imagePullPolicy: IfNotPresent, or take another tag.`;
+  const { image } = failure;
+  if (image === undefined) return result;
+  if (run.loadedImages.has(image) && isFailedPull(failure)) {
+    const hint = `The nodes were given ${image}, but a pull policy of Always, which is that of the tag latest, asks the registry all the same: set imagePullPolicy: IfNotPresent, or take another tag.`;
     return { ok: false, failure: { ...failure, hint } satisfies Failure };
   }
-  const missing = run.pulledImages.find((image) => failure.reason.includes(`image ${image} `));
-  if (missing === undefined || run.signal.aborted) return result;
-  const similar = findSimilar(missing, await listLocalNames(run.signal));
+  if (!run.pulledImages.includes(image) || run.signal.aborted) return result;
+  const similar = findSimilar(image, await listLocalNames(run.signal));
   if (similar.length === 0) return result;
   const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
   return { ok: false, failure: { ...failure, hint } satisfies Failure };

@@ -1,4 +1,4 @@
-import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
+import { type Failure, fail, type Result, subjectOf, succeed } from '../core/outcome.ts';
 import { hasStayedUp } from '../diagnose/classify-crash.ts';
 import { remedyForHook } from '../diagnose/classify-held-hook.ts';
 import { classifyNotReady } from '../diagnose/classify-pod.ts';
@@ -272,8 +272,10 @@ class Installation {
           });
         }
         const failure = await this.#explain(worst);
-        const hint = failure.hint.includes('platform-timeout') ? failure.hint : `${failure.hint} ${patience}`.trim();
-        return fail(failure.kind, `${late}: ${failure.reason}`, { hint, evidence: failure.evidence });
+        // Its own hint says so.
+        const isSaid = failure.code === 'container-not-ready';
+        const hint = isSaid ? failure.hint : `${failure.hint} ${patience}`.trim();
+        return fail(failure.kind, `${late}: ${failure.reason}`, { ...failure, hint });
       }
     }
   }
@@ -321,20 +323,21 @@ class Installation {
     const isElsewhere = namespace !== this.#chart.namespace;
     return {
       kind: kind === 'cluster' || kind === 'api' ? kind : 'chart',
+      ...subjectOf(trouble.failure),
       reason: isElsewhere ? `in namespace ${namespace}: ${reason}` : reason,
-      hint: [hint, ...this.#remarks(standing, hint)].join(' ').trim(),
+      hint: [hint, ...this.#remarks(trouble)].join(' ').trim(),
       evidence: [...evidence, ...lines, ...this.#others(trouble.pod), ...this.#events(trouble.pod)],
     };
   }
 
   /** What may be behind the trouble of a pod, beside what it says itself. */
-  #remarks(trouble: Trouble, hint: string): string[] {
+  #remarks(trouble: Trouble): string[] {
     const { facts } = this.#options.watch;
     const pod = facts.pods.find((one) => one.metadata.uid === trouble.uid);
     if (pod === undefined) return [];
     const remarks = this.#olderClaims([pod]).map((claim) => this.#describeOlder(claim));
     const [hook] = facts.heldHooks ?? [];
-    if (hook !== undefined && !hint.includes(remedyForHook))
+    if (hook !== undefined && trouble.failure.code !== 'hook-held-back')
       remarks.push(`helm makes the ${hook.title} only when all pods are ready; if it waits for that: ${remedyForHook}`);
     return remarks;
   }

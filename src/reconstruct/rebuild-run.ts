@@ -137,7 +137,9 @@ async function tellFromLog(
 ): Promise<RebuiltRun | undefined> {
   const { tool, tests, isUnfinished } = await readTestLog(file, signal);
   const isTold = tool === 'pytest' ? !hasWholeReports || isUnfinished : tool !== undefined && !hasWholeReports;
-  return isTold && !tests.isEmpty ? tests.finish(`the verbose output of ${tool}`, isKnown) : undefined;
+  return isTold && !tests.isEmpty
+    ? { ...tests.finish(`the verbose output of ${tool}`, isKnown), isFromLog: true }
+    : undefined;
 }
 
 /** Whether the helper's notes tell of all tests of a report log, and so of its sessions. */

@@ -12,6 +12,8 @@ export type TestInFlight = Pick<TestCase, 'suite' | 'name' | 'classname' | 'file
 export interface RebuiltRun {
   /** Where it comes from, in words that follow "rebuilt from". */
   source: string;
+  /** Whether the log of the tests tells of some of them: then it is as complete as the log is. */
+  isFromLog: boolean;
   /** Finished tests, in the order in which they ended; of very many, the first, and `counts` tells of all. */
   cases: TestCase[];
   casesLeftOut: number;
@@ -221,7 +223,17 @@ export class RebuiltTests {
           ? undefined
           : Math.max(collected - reached, 0);
     const notRunNames = this.#leftOut === 0 ? (waiting ?? []).slice(0, namesNotRun) : [];
-    return { source, cases, casesLeftOut: this.#leftOut, counts, inFlight, collected, notRun, notRunNames };
+    return {
+      source,
+      isFromLog: false,
+      cases,
+      casesLeftOut: this.#leftOut,
+      counts,
+      inFlight,
+      collected,
+      notRun,
+      notRunNames,
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 /** The content of `result.json`. */
-import type { Verdict } from '../core/outcome.ts';
+import { subjectOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
 
 /** What schema 1 tells beside the verdict. */
@@ -31,7 +31,13 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     failure:
       failure === null
         ? null
-        : { kind: failure.kind, reason: failure.reason, hint: failure.hint, evidence: failure.evidence },
+        : {
+            kind: failure.kind,
+            ...subjectOf(failure),
+            reason: failure.reason,
+            hint: failure.hint,
+            evidence: failure.evidence,
+          },
     tier,
     tests: {
       total: tests.total,

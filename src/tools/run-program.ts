@@ -63,6 +63,8 @@ export interface ProgramRun {
   aborted: boolean;
   /** Why the program could not be started or not be fed; null when it could. */
   error: string | null;
+  /** Whether there is no such program. */
+  isMissing?: boolean;
 }
 
 /** A program and its arguments, for {@link pipePrograms}. */
@@ -177,7 +179,7 @@ function startProgram(
   const startedAt = performance.now();
   const maxBytes = options.maxCapturedBytes ?? defaultCapturedBytes;
   const captured = { stdout: new HeadAndTail(maxBytes), stderr: new HeadAndTail(maxBytes) };
-  const state = { timedOut: false, aborted: false, error: null as string | null };
+  const state = { timedOut: false, aborted: false, error: null as string | null, isMissing: false };
   const finish = (exitCode: number | null, signal: NodeJS.Signals | null): ProgramRun => ({
     // Whoever was told to end has not done its work, whatever it says itself.
     exitCode: exitCode === 0 && (state.timedOut || state.aborted || state.error !== null) ? null : exitCode,
@@ -230,6 +232,7 @@ function startProgram(
       // With a pid it runs, and only a signal could not be delivered, which `endGroup` sees by itself.
       if (child.pid !== undefined) return;
       state.error = describeStartError(command, options.cwd, error);
+      state.isMissing = isMissingProgram(options.cwd, error);
       exit.resolve([null, null]);
     });
 
@@ -377,10 +380,14 @@ function signalGroup(leaderPid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+/** Node reports a missing working directory as if the program were missing. */
+function isMissingProgram(cwd: string | undefined, error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ENOENT' && (cwd === undefined || existsSync(cwd));
+}
+
 function describeStartError(command: string, cwd: string | undefined, error: NodeJS.ErrnoException): string {
   if (error.code !== 'ENOENT') return `${command} cannot be started: ${messageOf(error)}`;
-  // Node reports a missing working directory as if the program were missing.
-  if (cwd !== undefined && !existsSync(cwd)) return `${command} cannot be started: there is no directory ${cwd}`;
+  if (!isMissingProgram(cwd, error)) return `${command} cannot be started: there is no directory ${cwd}`;
   return command.includes('/') ? `there is no program ${command}` : `${command} is not on the PATH`;
 }
 

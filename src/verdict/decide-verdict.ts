@@ -95,6 +95,8 @@ export interface MemoryFacts {
 export interface RebuiltFacts {
   /** Where it comes from, in words that follow "rebuilt from". */
   source: string;
+  /** Whether the log of the tests tells of some of them. */
+  isFromLog: boolean;
   /** Of finished tests and of those in flight, which are errors. */
   counts: TestCounts;
   /** Names of the tests that had begun when the run ended. */
@@ -126,7 +128,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
   const shown = sumReports(facts.reports);
   const judged: JudgedFacts = { ...facts, counts, shown, subject: `the ${nameSubject(facts)}` };
   const warnings = facts.stale.map((file) => `${file} was written before this run and is ignored`);
-  if (facts.rebuilt !== undefined && facts.logGaps.length > 0 && facts.rebuilt.source.includes('verbose output'))
+  if (facts.rebuilt?.isFromLog === true && facts.logGaps.length > 0)
     warnings.push('the log is not complete: more tests may have finished than it tells');
   for (const { judge } of verdictRules) {
     const found = judge(judged);
