@@ -1,12 +1,17 @@
-/** Builds dist/: one entry for each door, ESM with shared chunks, so that the post step starts without the rest. */
-import { rm } from 'node:fs/promises';
+/**
+ * Builds dist/: one entry for each entry point, ESM with shared chunks, so that the post step starts without the rest.
+ * Chunks that the command line does not load are named `action-…`: its package leaves them out.
+ */
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: { action: 'src/action/main.ts', cleanup: 'src/action/post.ts', cli: 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
+  metafile: true,
   splitting: true,
   format: 'esm',
   platform: 'node',
@@ -21,3 +26,28 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+
+/** The outputs that an entry loads, itself included. */
+function reach(entry, reached = new Set()) {
+  if (reached.has(entry)) return reached;
+  reached.add(entry);
+  for (const { path: output, external } of metafile.outputs[entry].imports) if (!external) reach(output, reached);
+  return reached;
+}
+
+const ofCommandLine = reach('dist/cli.js');
+const ofActionOnly = Object.keys(metafile.outputs).filter(
+  (output) => path.dirname(output) === 'dist/chunks' && !ofCommandLine.has(output),
+);
+// Chunks are referred to by file names, which hold a hash and stand for nothing else.
+const names = new Map(
+  ofActionOnly.map((output) => [path.basename(output), path.basename(output).replace(/^(chunk-)?/, 'action-')]),
+);
+for (const output of Object.keys(metafile.outputs)) {
+  const text = await readFile(output, 'utf8');
+  let renamed = text;
+  for (const [from, to] of names) renamed = renamed.replaceAll(from, to);
+  if (renamed !== text) await writeFile(output, renamed);
+  const to = names.get(path.basename(output));
+  if (to !== undefined) await rename(output, path.join('dist/chunks', to));
+}

@@ -44,6 +44,8 @@ function checkCommand(words: string[]): string[] {
     return args.filter((word) => !/^-|=/.test(word) && !targets.has(word)).map((word) => `make has no target ${word}`);
   if (program === 'k8s-test' || (program === 'node' && args[0]?.endsWith('dist/cli.js')))
     return checkCli(program === 'node' ? args.slice(1) : args);
+  if (program === 'npx' && args[0] === 'k8s-test') return checkCli(args.slice(1));
+  if (program === 'npm' && args[0] === 'install') return [];
   if (program === 'npm' && args[0] === 'run') {
     const script = args.find((word, i) => i > 0 && !word.startsWith('-'));
     return script !== undefined && script in scripts ? [] : [`package.json has no script ${script}`];

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The door of the command line. An older Node would fail somewhere in a dependency, with a page of minified code. */
 const neededMajor = 24;
 

@@ -6,6 +6,8 @@ import path from 'node:path';
  */
 export function nameCommand(words: string, entry = process.argv[1] ?? '', directory = process.cwd()): string {
   const program = path.join(path.dirname(entry), 'cli.js');
+  // Started by npx, or from the packages of a project: the name is not on the PATH.
+  if (entry.endsWith('/node_modules/.bin/k8s-test')) return `npx k8s-test ${words}`;
   // Run by anything but our own entry points, as unit tests do: the name that the README gives it.
   if (!['cli.js', 'action.js', 'cleanup.js'].includes(path.basename(entry))) return `k8s-test ${words}`;
   const relative = path.relative(directory, program);
