@@ -1,4 +1,4 @@
-/** Reports that are no JUnit. Those of NUnit, xUnit.net and TRX follow the documented formats; no .NET was at hand to record one. */
+/** Reports that are no JUnit, by their documented formats; what real tools wrote of them is in recorded-reports.test.ts. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -153,6 +153,20 @@ describe('TRX', () => {
       '<Counters total="1" passed="1" failed="0"/><RunInfos><RunInfo outcome="Error"><Text>The active test run was aborted.</Text></RunInfo></RunInfos>',
     );
     expect((await read('b.trx', aborted)).counts).toMatchObject({ total: 2, passed: 1, errors: 1 });
+  });
+
+  test('counts that come before the tests, as other writers have them, are held against all tests', async () => {
+    const counts = '<ResultSummary outcome="Failed"><Counters total="2" failed="1"/></ResultSummary>';
+    const report = await read(
+      'early.trx',
+      `<TestRun>${counts}<Results>${one('Pays', 'Failed', said('no cart'))}</Results></TestRun>`,
+    );
+    expect(statusesOf(report)).toEqual(['Pays: failed']);
+    const early = await read(
+      'early-too.trx',
+      `<TestRun>${counts}<Results>${one('Adds', 'Passed')}</Results></TestRun>`,
+    );
+    expect(early.counts).toMatchObject({ total: 2, passed: 1, errors: 1 });
   });
 
   test('failures that only its counters tell are red', async () => {

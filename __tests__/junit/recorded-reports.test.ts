@@ -150,6 +150,37 @@ test('where Robot Framework writes its own format beside JUnit, its tests count 
   expect(recording('robot-output').verdict.counts).toEqual(recording('robot-xunit').verdict.counts);
 });
 
+describe('a format of .NET is read as its writers mean it', () => {
+  test('NUnit 2: a set-up that fails, a test that is left out, and each row of a test', () => {
+    expect(statusesOf('nunit-console')).toEqual([
+      'Hooks.NeverRuns: failed',
+      'Shop.Adds: passed',
+      'Shop.Later: skipped',
+      'Shop.LeftOut: skipped',
+      'Shop.Pays: failed',
+      'Shop.Rows(1): passed',
+      'Shop.Rows(2): failed',
+      'Shop.Stores: error',
+    ]);
+  });
+
+  test('NUnit 3 of pytest-nunit, which writes a failure into tests that passed too', () => {
+    expect(statusesOf('pytest-nunit').map((one) => one.replace(/^.*::/, ''))).toEqual([
+      'test_adds: passed',
+      'test_pays: failed',
+      'test_stores: failed',
+      'test_skipped: skipped',
+      'test_known: passed',
+      'test_adds: passed',
+    ]);
+  });
+
+  test.each(['mocha-trx-reporter', 'jest-trx'])('TRX of %s, whose counts come before its tests', (id) => {
+    expect(recording(id).verdict.counts).toMatchObject({ total: 5, errors: 0 });
+    expect(statusesOf(id).filter((one) => one.startsWith('(suite)'))).toEqual([]);
+  });
+});
+
 test('the name, the class and the words of a failure are those of each tool', () => {
   const failedOf = (id: string) => recording(id).cases.find(({ status }) => status === 'failed');
   expect(failedOf('behave')).toMatchObject({ classname: 'cart.cart', name: 'full', message: 'the cart is empty' });

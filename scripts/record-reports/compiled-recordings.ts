@@ -197,6 +197,34 @@ var _ = Describe("cart", func() {
     command: 'cargo nextest run --profile ci; code=$?; cp target/nextest/ci/junit.xml $R/; exit $code',
   },
   {
+    id: 'nunit-console',
+    tool: 'NUnit (NUnit 2)',
+    packages: debian('nunit-console', 'libnunit-cil-dev', 'mono-mcs'),
+    version:
+      "nunit-console -help | sed -n 's/^NUnit-Console version /NUnit-Console /p'; mono --version | head -1 | cut -d' ' -f1-5",
+    files: {
+      'Shop.cs': `using System;
+using NUnit.Framework;
+[TestFixture]
+public class Shop {
+  [Test] public void Adds() {}
+  [Test] public void Pays() { Assert.AreEqual(1, 2, "no cart"); }
+  [Test] public void Stores() { throw new InvalidOperationException("no database"); }
+  [Test, Ignore("no polaris")] public void LeftOut() {}
+  [Test] public void Later() { Assert.Inconclusive("not yet"); }
+  [TestCase(1)] [TestCase(2)] public void Rows(int row) { Assert.AreEqual(1, row); }
+}
+[TestFixture]
+public class Hooks {
+  [TestFixtureSetUp] public void SetUp() { throw new Exception("no cluster"); }
+  [Test] public void NeverRuns() {}
+}
+`,
+    },
+    prepare: 'mcs -target:library -pkg:nunit Shop.cs',
+    command: 'nunit-console -nologo -xml=$R/TestResult.xml Shop.dll',
+  },
+  {
     id: 'rspec',
     tool: 'RSpec',
     packages: debian('ruby-rspec', 'ruby-rspec-junit-formatter'),

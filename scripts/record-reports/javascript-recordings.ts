@@ -5,19 +5,20 @@ const packages = {
     'jest@30.5.2',
     'jest-junit@17.0.0',
     'jest-ctrf-json-reporter@0.0.11',
+    'jest-trx-results-processor@3.0.2',
     'vitest@5.1.2',
     'mocha@12.0.3',
-    // mocha-junit-reporter 2.2.1 does not start with mocha 12.
-    'mocha11@npm:mocha@11.8.0',
     'mocha-junit-reporter@2.2.1',
     '@playwright/test@1.65.1',
   ],
 };
+/** Reporters extend whatever is installed as `mocha`, so each major version has a directory of packages of its own. */
+const withMocha = (version: string) => ({
+  npm: [`mocha@${version}`, 'mocha-junit-reporter@2.2.1', 'mocha-trx-reporter@3.3.1', 'mocha-xunit-reporter@2.3.0'],
+});
 /** A shell line that prints names and versions of packages. */
 const versionOf = (...names: string[]) =>
-  names
-    .map((name) => `node -p "'${name.replace('11', '')} ' + require('./node_modules/${name}/package.json').version"`)
-    .join(' && ');
+  names.map((name) => `node -p "'${name} ' + require('./node_modules/${name}/package.json').version"`).join(' && ');
 const esm = { 'package.json': '{ "name": "shop", "type": "module", "private": true }\n' };
 const commonJs = { 'package.json': '{ "name": "shop", "private": true }\n' };
 const jest = { tool: 'jest, jest-junit', version: versionOf('jest', 'jest-junit'), packages };
@@ -117,6 +118,19 @@ export const javascriptRecordings: Recording[] = [
     command: 'jest',
   },
   {
+    id: 'jest-trx',
+    tool: 'jest, jest-trx-results-processor (TRX)',
+    packages,
+    version: versionOf('jest', 'jest-trx-results-processor'),
+    files: {
+      ...commonJs,
+      't/shop.test.js': jestShop,
+      'jest.config.js':
+        "module.exports = { reporters: ['default', ['jest-trx-results-processor', { outputFile: process.env.R + '/results.trx' }]] };\n",
+    },
+    command: 'jest',
+  },
+  {
     id: 'vitest',
     tool: 'vitest',
     version: versionOf('vitest'),
@@ -154,11 +168,38 @@ export const javascriptRecordings: Recording[] = [
   {
     id: 'mocha-junit-reporter',
     tool: 'mocha, mocha-junit-reporter',
-    packages,
-    version: versionOf('mocha11', 'mocha-junit-reporter'),
+    packages: withMocha('11.8.0'),
+    version: versionOf('mocha', 'mocha-junit-reporter'),
     files: { ...commonJs, 'test/shop.js': mochaShop },
     command:
-      'node node_modules/mocha11/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
+      'node node_modules/mocha/bin/mocha.js --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
+  },
+  {
+    id: 'mocha-7-junit-reporter',
+    tool: 'mocha, mocha-junit-reporter',
+    packages: withMocha('7.2.0'),
+    version: versionOf('mocha', 'mocha-junit-reporter'),
+    files: { ...commonJs, 'test/shop.js': mochaShop },
+    command:
+      'node node_modules/mocha/bin/_mocha --reporter mocha-junit-reporter --reporter-options mochaFile=$R/junit.xml',
+  },
+  {
+    id: 'mocha-trx-reporter',
+    tool: 'mocha, mocha-trx-reporter (TRX)',
+    packages: withMocha('11.8.0'),
+    version: versionOf('mocha', 'mocha-trx-reporter'),
+    files: { ...commonJs, 'test/shop.js': mochaShop },
+    command:
+      'node node_modules/mocha/bin/mocha.js --reporter mocha-trx-reporter --reporter-options output=$R/results.trx',
+  },
+  {
+    id: 'mocha-xunit-reporter',
+    tool: 'mocha, mocha-xunit-reporter (xUnit.net 2)',
+    packages: withMocha('11.8.0'),
+    version: versionOf('mocha', 'mocha-xunit-reporter'),
+    files: { ...commonJs, 'test/shop.js': mochaShop },
+    command:
+      'node node_modules/mocha/bin/mocha.js --reporter mocha-xunit-reporter --reporter-options mochaFile=$R/xunit.xml',
   },
   {
     id: 'mocha-cannot-report',

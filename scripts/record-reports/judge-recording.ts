@@ -27,6 +27,8 @@ export interface JudgedRecording {
   cases: TestCase[];
   /** The globs of the input `junit` that it needs. */
   junitGlobs: string[];
+  /** What its tests were read from: names of formats, or `log`. */
+  readFrom: string[];
 }
 
 const signal = new AbortController().signal;
@@ -48,7 +50,9 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
     const files = existsSync(writtenDir) ? readdirSync(writtenDir) : [];
     const junitGlobs = [
       '**/*.xml',
-      ...['json', 'tap'].filter((one) => files.some((file) => file.endsWith(`.${one}`))).map((one) => `**/*.${one}`),
+      ...['json', 'tap', 'trx']
+        .filter((one) => files.some((file) => file.endsWith(`.${one}`)))
+        .map((one) => `**/*.${one}`),
     ];
     const limits = { totalBytes: 2 ** 30, files: 1000 };
     const mask = new SecretMask([]);
@@ -78,6 +82,13 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
     };
     const closed = rebuilt === undefined ? undefined : closeRebuilt(rebuilt, causeOfEnd(ending));
     const cases = reports.flatMap((report) => report.cases);
+    const found = await findNearMisses(path.join(from, 'results'), signal);
+    const names = found
+      .filter((one) => one.isReadable)
+      .map(({ what }) => what.replace(/^(an?|the output of) | report.*$/g, ''));
+    // JUnit beside another format is the one that is read.
+    const formats = names.includes('JUnit') ? ['JUnit'] : names;
+    const readFrom = [...(cases.length > 0 ? formats : []), ...(rebuilt === undefined ? [] : ['log'])];
     const verdict = decideVerdict({
       ...ending,
       reports,
@@ -99,7 +110,8 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
       junitGlobs,
       resultsPath: '/results',
     });
-    return { id, tool: said.tool ?? '', version: said.version ?? '', exitCode, verdict, cases, junitGlobs };
+    const { tool = '', version = '' } = said;
+    return { id, tool, version, exitCode, verdict, cases, junitGlobs, readFrom: [...new Set(readFrom)] };
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

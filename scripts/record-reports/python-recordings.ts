@@ -6,6 +6,7 @@ const packages = {
     'pytest-xdist==3.8.0',
     'pytest-rerunfailures==16.7',
     'pytest-json-ctrf==0.6.1',
+    'pytest-nunit==1.0.7',
     'unittest-xml-reporting==4.0.0',
     'behave==1.3.3',
     'robotframework==7.5',
@@ -159,6 +160,14 @@ export const pythonRecordings: Recording[] = [
     packages,
     files: { 'test_shop.py': shop },
     command: 'pytest --ctrf $R/ctrf.json',
+  },
+  {
+    id: 'pytest-nunit',
+    tool: 'pytest, pytest-nunit (NUnit 3)',
+    version: `${versionOf('pytest')}; ${versionOf('pytest-nunit')}`,
+    packages,
+    files: { 'test_shop.py': shop },
+    command: 'pytest -v --nunit-xml=$R/nunit.xml',
   },
   {
     id: 'unittest-xml-reporting',

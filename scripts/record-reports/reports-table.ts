@@ -5,13 +5,13 @@ import type { JudgedRecording } from './judge-recording.ts';
 export function renderReportsTable(recordings: readonly JudgedRecording[]): string {
   const rows = recordings
     .toSorted((a, b) => a.tool.localeCompare(b.tool, 'en') || a.id.localeCompare(b.id, 'en'))
-    .map(({ id, tool, version, exitCode, verdict, junitGlobs }) => {
+    .map(({ id, tool, version, exitCode, verdict, junitGlobs, readFrom }) => {
       const junit = junitGlobs.length > 1 ? ` (with \`junit: '${junitGlobs.at(-1)}'\`)` : '';
-      return `| ${tool} | ${version} | ${exitCode} | ${formatCounts(verdict.counts)}${junit} | ${cell(tellFirstLine(verdict.failure))} | \`${id}\` |`;
+      return `| ${tool} | ${version} | ${readFrom.join(', ') || 'nothing'} | ${exitCode} | ${formatCounts(verdict.counts)}${junit} | ${cell(tellFirstLine(verdict.failure))} | \`${id}\` |`;
     });
   return [
-    '| tool | version | exit code | tests | the first line | recording |',
-    '|---|---|--:|---|---|---|',
+    '| tool | version | read from | exit code | tests | the first line | recording |',
+    '|---|---|---|--:|---|---|---|',
     ...rows,
   ].join('\n');
 }

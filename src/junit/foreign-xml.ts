@@ -15,11 +15,13 @@ interface ForeignFormat {
   detailsElement: string;
   /** Attributes of a test that an element directly in it says. */
   inCase?: (element: string, attributes: Attributes) => Attributes | undefined;
-  /** What is wrong with the whole run beside its tests, from an element outside of them. */
-  ofRun?: (element: string, attributes: Attributes, failedCases: number) => string | undefined;
+  /** What an element outside of the tests claims of the whole run: asked once all its tests are known. */
+  ofRun?: (element: string, attributes: Attributes) => RunClaim | undefined;
 }
 
 type Attributes = Record<string, string>;
+/** What is wrong with the whole run beside so many failed tests. */
+type RunClaim = (failedCases: number) => string | undefined;
 interface OpenElement {
   name: string;
   attributes: Attributes;
@@ -51,11 +53,11 @@ const nunit: ForeignFormat = {
         })
       : undefined,
   problem: (element, { result, label }) => {
-    if (element === 'failure')
-      return { element: label === 'Error' || result === 'Error' ? 'error' : 'failure', type: '' };
-    return element === 'reason' && /^(Skipped|Ignored|Inconclusive)$/.test(result ?? '')
-      ? { element: 'skipped', type: label ?? '' }
-      : undefined;
+    const isSkipped = /^(Skipped|Ignored|Inconclusive)$/.test(result ?? '');
+    if (isSkipped && (element === 'failure' || element === 'reason')) return { element: 'skipped', type: label ?? '' };
+    // The result decides: pytest-nunit writes a failure into every case, those that passed too.
+    if (element !== 'failure' || /^(Passed|Success)$/.test(result ?? '')) return undefined;
+    return { element: label === 'Error' || result === 'Error' ? 'error' : 'failure', type: '' };
   },
   // Of a suite in which a test failed, NUnit says so as well, with the site Child or Test.
   isOfSuite: (path) => /^(SetUp|TearDown)$/.test(path.at(-1)?.attributes.site ?? ''),
@@ -100,14 +102,15 @@ const trx: ForeignFormat = {
   isOfSuite: () => false,
   messageElement: 'Message',
   detailsElement: 'StackTrace',
-  ofRun: (element, { outcome, failed, error, timeout, aborted }, failedCases) => {
+  ofRun: (element, { outcome, failed, error, timeout, aborted }) => {
     if (element === 'Counters') {
       const claimed = [failed, error, timeout, aborted].reduce((sum, count) => sum + (Number(count) || 0), 0);
-      return claimed > failedCases ? `the run counts ${claimed} failed tests, and names ${failedCases}` : undefined;
+      return (failedCases) =>
+        claimed > failedCases ? `the run counts ${claimed} failed tests, and names ${failedCases}` : undefined;
     }
     // adapters note each failed test as an error of the run, too
-    return element === 'RunInfo' && outcome === 'Error' && failedCases === 0
-      ? 'the run ended with an error'
+    return element === 'RunInfo' && outcome === 'Error'
+      ? (failedCases) => (failedCases === 0 ? 'the run ended with an error' : undefined)
       : undefined;
   },
 };
@@ -150,6 +153,8 @@ export class ForeignXml implements ReportSink {
   #problem: ForeignProblem | undefined;
   #problemDepth = 0;
   #failedCases = 0;
+  /** By element. Visual Studio writes them behind the tests, and mocha-trx-reporter before them. */
+  readonly #claims = new Map<string, { claim: RunClaim; line: number }>();
   #line = 1;
 
   constructor(root: string, sink: ReportSink) {
@@ -183,7 +188,14 @@ export class ForeignXml implements ReportSink {
     if (this.#problem !== undefined && this.#path.length < this.#problemDepth) this.#endProblem(this.#problem);
     if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
     else if (closed.isSuite) this.#sink.close('testsuite');
-    if (this.#path.length === 0) this.#sink.close('testsuites');
+    if (this.#path.length > 0) return;
+    for (const { claim, line } of this.#claims.values()) {
+      const message = claim(this.#failedCases);
+      if (message === undefined) continue;
+      this.#failedCases++;
+      sendProblem(this.#sink, { element: 'error', type: '', message, details: '' }, line);
+    }
+    this.#sink.close('testsuites');
   }
 
   #openOutside(name: string, attributes: Attributes): void {
@@ -193,11 +205,11 @@ export class ForeignXml implements ReportSink {
       this.#caseDepth = this.#path.length + 1;
       return;
     }
-    const ofRun = this.#format.ofRun?.(name, attributes, this.#failedCases);
-    if (ofRun !== undefined) this.#begin({ element: 'error', type: '' }, ofRun);
+    const claim = this.#format.ofRun?.(name, attributes);
+    if (claim !== undefined) this.#claims.set(name, { claim, line: this.#line });
     else if (this.#format.isOfSuite(this.#path)) {
       const problem = this.#format.problem(name, attributes);
-      if (problem !== undefined && this.#problem === undefined) this.#begin({ ...problem, element: 'error' }, '');
+      if (problem !== undefined && this.#problem === undefined) this.#begin({ ...problem, element: 'error' });
     }
   }
 
@@ -209,11 +221,11 @@ export class ForeignXml implements ReportSink {
     const isOwn = isDirect || (this.#path.length === this.#caseDepth + 1 && this.#path.at(-1)?.name === 'Output');
     const inCase = this.#path[this.#caseDepth - 1]?.attributes;
     const problem = isOwn ? this.#format.problem(name, { ...inCase, ...attributes }) : undefined;
-    if (problem !== undefined) this.#begin(problem, '');
+    if (problem !== undefined) this.#begin(problem);
   }
 
-  #begin(problem: Pick<ForeignProblem, 'element' | 'type'>, message: string): void {
-    this.#problem = { ...problem, message, details: '' };
+  #begin(problem: Pick<ForeignProblem, 'element' | 'type'>): void {
+    this.#problem = { ...problem, message: '', details: '' };
     this.#problemDepth = this.#path.length + 1;
   }
 
