@@ -170,3 +170,33 @@ describe('a project file in the checkout of a stranger', () => {
     expect(secretsOf('none')).toEqual([]);
   });
 });
+
+describe('a project file whose tiers share inputs', () => {
+  const file = `unit: &shared
+  command: pytest -v
+  env: [LOG=debug]
+integration:
+  <<: *shared
+  keep: always
+e2e:
+  <<: [{keep: never, timeout: 9m}, *shared]
+  env: [LOG=info]
+`;
+
+  test('by a merge key gives each tier what the anchor holds, and the own inputs of a tier win', () => {
+    expect(read(file).inputs).toMatchObject({ keep: 'always', command: ['pytest', '-v'], env: [['LOG', 'debug']] });
+    expect(read(file, { tier: 'e2e' }).inputs).toMatchObject({
+      keep: 'never',
+      timeoutSeconds: 540,
+      env: [['LOG', 'info']],
+    });
+  });
+
+  test('by a merge key is named with the wrong input that the anchor holds, in each tier', () => {
+    const wrong = 'unit: &shared {comand: pytest}\nintegration: {<<: *shared}\n';
+    expect(errorsOf(wrong)).toEqual([
+      'unit.comand: "" is not an input; did you mean command?',
+      'integration.comand: "" is not an input; did you mean command?',
+    ]);
+  });
+});

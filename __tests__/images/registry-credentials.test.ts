@@ -40,8 +40,22 @@ describe('credentials', () => {
   ])('under %s are found', async (_, key, registry) => {
     writeConfig({ auths: { [key]: { auth }, 'other.example': { auth } } });
     expect(await read([registry])).toEqual({
-      credentials: [{ registry, username: 'me', password: canary }],
+      credentials: [{ registry, path: '', username: 'me', password: canary }],
       troubles: [],
+    });
+  });
+
+  test('of one host by path are all found, and given to the kubelet, which takes the longest path', async () => {
+    const other = Buffer.from('acme:theirs').toString('base64');
+    writeConfig({ auths: { 'ghcr.io/acme': { auth: other }, 'https://ghcr.io/v2/': { auth } } });
+    const { credentials } = await read(['ghcr.io']);
+    expect(credentials).toEqual([
+      { registry: 'ghcr.io', path: '/acme', username: 'acme', password: 'theirs' },
+      { registry: 'ghcr.io', path: '', username: 'me', password: canary },
+    ]);
+    const secret = renderPullSecret(credentials, { namespace: 'n', labels: {} }) as { data: Record<string, string> };
+    expect(JSON.parse(Buffer.from(secret.data['.dockerconfigjson']!, 'base64').toString())).toEqual({
+      auths: { 'ghcr.io/acme': { auth: other }, 'ghcr.io': { auth } },
     });
   });
 
@@ -61,7 +75,7 @@ describe('credentials', () => {
       `[ "$1" = get ] && printf '{"ServerURL":"%s","Username":"h","Secret":"s-%s"}' "$server" "$server"`,
     );
     expect(await read(['ghcr.io'])).toEqual({
-      credentials: [{ registry: 'ghcr.io', username: 'h', password: 's-ghcr.io' }],
+      credentials: [{ registry: 'ghcr.io', path: '', username: 'h', password: 's-ghcr.io' }],
       troubles: [],
     });
   });
@@ -70,7 +84,9 @@ describe('credentials', () => {
     writeConfig({ auths: { 'https://index.docker.io/v1/': {} }, credsStore: 'all' });
     placeHelper('all', `printf '{"Username":"h","Secret":"%s"}' "$server"`);
     const { credentials } = await read(['docker.io']);
-    expect(credentials).toEqual([{ registry: 'docker.io', username: 'h', password: 'https://index.docker.io/v1/' }]);
+    expect(credentials).toEqual([
+      { registry: 'docker.io', path: '', username: 'h', password: 'https://index.docker.io/v1/' },
+    ]);
   });
 
   test('that a helper does not have are none, and no trouble', async () => {
@@ -99,7 +115,7 @@ describe('credentials', () => {
 });
 
 test('the Secret is what the kubelet reads, and all spellings of the password are masked', () => {
-  const credentials = { registry: 'docker.io', username: 'me', password: canary };
+  const credentials = { registry: 'docker.io', path: '', username: 'me', password: canary };
   const secret = renderPullSecret([credentials], { namespace: 'n', labels: {} }) as {
     type: string;
     data: Record<string, string>;

@@ -18,8 +18,8 @@ export function renderPullSecret(
   metadata: { namespace: string; labels: Record<string, string> },
 ): object {
   const auths = Object.fromEntries(
-    credentials.map(({ registry, username, password }) => [
-      registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry,
+    credentials.map(({ registry, path, username, password }) => [
+      registry === 'docker.io' && path === '' ? 'https://index.docker.io/v1/' : `${registry}${path}`,
       { auth: Buffer.from(`${username}:${password}`).toString('base64') },
     ]),
   );

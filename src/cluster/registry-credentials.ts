@@ -15,6 +15,8 @@ import { runProgram } from '../tools/run-program.ts';
 export interface RegistryCredentials {
   /** As image names begin; `docker.io` for Docker Hub. */
   registry: string;
+  /** Begins of the names of images in it that these are for: `/acme`; empty for all. The kubelet takes the longest. */
+  path: string;
   username: string;
   password: string;
 }
@@ -46,9 +48,15 @@ type DockerConfig = v.InferOutput<typeof configSchema>;
 /** Where a docker config keeps what it has for a registry. */
 type Place =
   | { kind: 'helper'; program: string; server: string }
-  | { kind: 'inline'; username: string; password: string }
+  | { kind: 'inline'; path: string; username: string; password: string }
   /** A token that docker trades for others; Kubernetes cannot. */
   | { kind: 'identity-token' };
+
+/** What one place gave. */
+interface Found {
+  credentials?: RegistryCredentials;
+  trouble?: string;
+}
 
 /** The registry that an image's name begins with; Docker Hub where it names none. */
 export function registryOf(image: string): string {
@@ -79,46 +87,57 @@ export async function readCredentials(
     return none(`${file} cannot be read: ${toOneLine(error instanceof Error ? error.message : String(error), 200)}`);
   }
   const found = await Promise.all(
-    registries.map(async (registry) => {
-      const place = findPlace(config, registry);
-      if (place === undefined) return {};
-      if (place.kind === 'inline') return { credentials: { registry, ...withoutKind(place) } };
-      if (place.kind === 'identity-token') return { trouble: tokenTrouble(registry) };
-      return askHelper(place, registry, options.signal);
-    }),
+    registries
+      .flatMap((registry) => findPlaces(config, registry).map((place) => ({ registry, place })))
+      .map(async ({ registry, place }): Promise<Found> => {
+        if (place.kind === 'identity-token') return { trouble: tokenTrouble(registry) };
+        if (place.kind === 'helper') return askHelper(place, registry, options.signal);
+        const { path, username, password } = place;
+        return { credentials: { registry, path, username, password } };
+      }),
   );
   return {
-    credentials: found.flatMap((one) =>
-      'credentials' in one && one.credentials !== undefined ? [one.credentials] : [],
-    ),
-    troubles: found.flatMap((one) => ('trouble' in one && one.trouble !== undefined ? [one.trouble] : [])),
+    credentials: found.flatMap(({ credentials }) => credentials ?? []),
+    troubles: found.flatMap(({ trouble }) => trouble ?? []),
   };
 }
 
-/** As docker itself decides: a helper for this registry, the store for all, the file. Pure. */
-function findPlace(config: DockerConfig, registry: string): Place | undefined {
+/**
+ * As docker itself decides: a helper for this registry, the store for all, the file. In the file there may be several, by path:
+ * docker takes none of those, but the kubelet and podman do. Pure.
+ */
+function findPlaces(config: DockerConfig, registry: string): Place[] {
   const server = registry === 'docker.io' ? dockerHubKey : registry;
-  const helper = Object.entries(config.credHelpers).find(([key]) => hostOf(key) === registry)?.[1];
-  if (helper !== undefined) return { kind: 'helper', program: `docker-credential-${helper}`, server };
-  if (config.credsStore !== '') return { kind: 'helper', program: `docker-credential-${config.credsStore}`, server };
-  const entry = Object.entries(config.auths).find(([key]) => hostOf(key) === registry)?.[1];
-  if (entry === undefined) return undefined;
+  const helper = Object.entries(config.credHelpers).find(([key]) => splitKey(key).host === registry)?.[1];
+  if (helper !== undefined) return [{ kind: 'helper', program: `docker-credential-${helper}`, server }];
+  if (config.credsStore !== '') return [{ kind: 'helper', program: `docker-credential-${config.credsStore}`, server }];
+  const places = new Map<string, Place>();
+  for (const [key, entry] of Object.entries(config.auths)) {
+    const { host, path } = splitKey(key);
+    const place = host === registry && !places.has(path) ? readEntry(entry, path) : undefined;
+    if (place !== undefined) places.set(path, place);
+  }
+  return [...places.values()];
+}
+
+function readEntry(entry: DockerConfig['auths'][string], path: string): Place | undefined {
   if (entry.identitytoken) return { kind: 'identity-token' };
-  if (entry.username && entry.password) return { kind: 'inline', username: entry.username, password: entry.password };
+  if (entry.username && entry.password)
+    return { kind: 'inline', path, username: entry.username, password: entry.password };
   const pair = trimEndOf(Buffer.from(entry.auth ?? '', 'base64').toString('utf8'), '\0');
   const colon = pair.indexOf(':');
   if (colon <= 0) return undefined;
-  return { kind: 'inline', username: pair.slice(0, colon), password: pair.slice(colon + 1) };
+  return { kind: 'inline', path, username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
-function withoutKind({ username, password }: { username: string; password: string }) {
-  return { username, password };
-}
-
-/** A key of a docker config (a host, or an address of old) as image names begin. */
-function hostOf(key: string): string {
-  const host = key.replace(/^https?:\/\//, '').split('/')[0]!;
-  return host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
+/** A key of a docker config (a host, a path on it, or an address of old) as image names begin. */
+function splitKey(key: string): { host: string; path: string } {
+  const [host = '', ...rest] = key.replace(/^https?:\/\//, '').split('/');
+  const path = rest.filter((part) => part !== '').join('/');
+  return {
+    host: host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host,
+    path: path === '' || /^v[12]$/.test(path) ? '' : `/${path}`,
+  };
 }
 
 /** The protocol of https://github.com/docker/docker-credential-helpers: the server on stdin, JSON on stdout. */
@@ -126,7 +145,7 @@ async function askHelper(
   place: { program: string; server: string },
   registry: string,
   signal: AbortSignal,
-): Promise<{ credentials?: RegistryCredentials; trouble?: string }> {
+): Promise<Found> {
   const run = await runProgram(place.program, ['get'], {
     signal,
     timeoutSeconds: helperSeconds,
@@ -148,7 +167,7 @@ async function askHelper(
   const { Username: username, Secret: password } = answer;
   if (typeof username !== 'string' || typeof password !== 'string' || password === '') return {};
   if (username === '<token>') return { trouble: tokenTrouble(registry) };
-  return { credentials: { registry, username, password } };
+  return { credentials: { registry, path: '', username, password } };
 }
 
 function tokenTrouble(registry: string): string {

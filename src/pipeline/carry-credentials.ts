@@ -21,11 +21,15 @@ export async function carryCredentials(run: Run, connection: KubeConnection): Pr
   for (const trouble of troubles) run.warn(trouble);
   for (const text of credentials.flatMap(spellingsOf)) door.mask(text);
   const carried = [...wanted].flatMap(([registry, hosts]) => {
-    const found = credentials.find((one) => hosts.includes(one.registry));
-    return found === undefined ? [] : [{ ...found, registry }];
+    const host = hosts.find((one) => credentials.some((found) => found.registry === one));
+    const ofHost = credentials.filter((one) => one.registry === host);
+    // Paths of a mirror are not those of the registry that it stands for.
+    return host === registry ? ofHost : ofHost.slice(0, 1).map((one) => ({ ...one, registry, path: '' }));
   });
   if (carried.length === 0) return succeed(undefined);
-  door.say(`pods pull with the docker config's credentials for ${carried.map((one) => one.registry).join(', ')}`);
+  door.say(
+    `pods pull with the docker config's credentials for ${carried.map((one) => `${one.registry}${one.path}`).join(', ')}`,
+  );
   run.hasPullSecret = true;
   const labels = { [runLabel]: run.record.content.runId };
   return placePullSecret(connection, carried, { namespace: inputs.namespace, labels, signal });
