@@ -37,6 +37,36 @@ describe('with nothing given', () => {
 });
 
 describe('wrong inputs', () => {
+  test('quote no value of those that may be passwords', () => {
+    const password = 'hunter2-x';
+    const errors = errorsOf({
+      set: `auth.password=${password},rest`,
+      'job-set': `auth.users={${password}`,
+      env: `9TOKEN=${password}`,
+      secret: `TOKEN=${password}`,
+    });
+    expect(errors).toEqual([
+      'secret: "TOKEN=***" is not an input; did you mean secrets?',
+      expect.stringMatching(
+        /^set: "auth.password=\*\*\*" holds something that is not key=value; .*\(auth.password=…\)$/,
+      ),
+      'env: "9TOKEN=***" is not NAME=value, one a line',
+      expect.stringMatching(/^job-set: "auth.users=\*\*\*" holds a list that does not end with }/),
+      expect.stringMatching(/^job-set: "auth.users=\*\*\*" only counts for a Job of your own/),
+    ]);
+    const inReport = errorsOf({ mode: 'report', secrets: `TOKEN<<END\n${password}\nEND`, set: `a=${password}` });
+    expect(inReport.join()).toContain('secrets: "TOKEN=***" has no meaning in mode report');
+    expect(inReport.join()).not.toContain(password);
+  });
+
+  test('name a secret number that helm could only read from its command line', () => {
+    const given = { secrets: 'PIN=4711471\nTOKEN=text-of-it', set: 'auth.pin=4711471\nauth.token=text-of-it\nport=80' };
+    expect(errorsOf(given)).toEqual([
+      expect.stringMatching(/^set: "\*\*\*" gives auth\.pin the number that is the secret PIN, .*a file of values$/),
+    ]);
+    expect(errorsOf({ ...given, set: 'auth.token=text-of-it' })).toEqual([]);
+  });
+
   test('are all named at once, each with its value and what would be right', () => {
     const errors = errorsOf({ tier: 'integrations', timeout: '20x', nodes: 'two', image: 'a b', 'no-such-input': '1' });
     expect(errors).toEqual([
@@ -309,7 +339,7 @@ describe('a Job of the user’s own', () => {
   test('is what container and job-set are for', () => {
     expect(errorsOf({ container: 'one', 'job-set': 'a=b' })).toEqual([
       expect.stringMatching(/^container: "one" only counts for a Job of your own/),
-      expect.stringMatching(/^job-set: "a=b" only counts for a Job of your own/),
+      expect.stringMatching(/^job-set: "a=\*\*\*" only counts for a Job of your own/),
     ]);
   });
 });

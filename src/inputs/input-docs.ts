@@ -67,7 +67,7 @@ export const inputDocs: Record<InputName, InputDoc> = {
     group: 'platform',
     default: '',
     description:
-      'Values for the chart as `key=value`, one per line, with the syntax of `helm --set`. Do not put passwords here',
+      'Values for the chart as `key=value`, one per line, with the syntax of `helm --set`. A password also belongs into `secrets`, so that it is masked',
     example: 'replicaCount=1',
   },
   release: { group: 'platform', default: 'floe-test', description: 'Name of the Helm release', example: 'shop' },

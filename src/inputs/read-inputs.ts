@@ -19,6 +19,7 @@ import {
   schema,
   unknownInput,
 } from './schema.ts';
+import { isWholeNumber, readSetLine, scalarsOf } from './set-lines.ts';
 import { type TierName, type TierPreset, tiers } from './tiers.ts';
 import { disablesNetwork, findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
@@ -251,6 +252,8 @@ export function readInputs(
   for (const name of new Set(secrets.map(([one]) => one)))
     if (value.env.some(([other]) => other === name))
       errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
+  for (const input of ['set', 'job-set'] as const)
+    for (const problem of findVisibleSecrets(value[input], secrets)) errors.push({ input, value: '***', problem });
   const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
   if (errors.length > 0) return { errors };
 
@@ -319,6 +322,26 @@ export function readInputs(
       keep: value.keep,
     },
   };
+}
+
+/**
+ * Values of `set` that helm can only read from its command line, where every user of the machine sees them, and that are
+ * secret: a number from a file would be text.
+ */
+function findVisibleSecrets(set: readonly string[], secrets: Inputs['secrets']): string[] {
+  const secret = new Map(secrets.map(([name, value]) => [value, name]));
+  return set.flatMap((line) => {
+    const read = readSetLine(line);
+    const assignments = 'problem' in read ? [] : read.assignments;
+    return assignments.flatMap((assignment) =>
+      scalarsOf(assignment)
+        .filter(({ text }) => isWholeNumber(text) && secret.has(text))
+        .map(
+          ({ text }) =>
+            `gives ${assignment.key} the number that is the secret ${secret.get(text)}, and helm reads numbers of set from its command line, which all users of the machine see; put it into a file of values`,
+        ),
+    );
+  });
 }
 
 /** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */

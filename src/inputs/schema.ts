@@ -16,11 +16,11 @@ import {
   jobResults,
   legOfMatrix,
   lines,
-  linesMatching,
   matching,
   mirrorLines,
   oneOf,
   quantity,
+  setLines,
   version,
   volumeLines,
   words,
@@ -50,7 +50,7 @@ export const schema = v.object({
     matching(/^[.+^~<>=, |-]*[\w*][\w.+^~<>=*, |-]*$/, 'is not a version; write it as 1.2.3, or a range as ^1.2'),
   ),
   values: v.optional(lines, ''),
-  set: v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
+  set: v.optional(setLines, ''),
   release: v.optional(
     matching(
       /^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$/,
@@ -82,7 +82,7 @@ export const schema = v.object({
   volumes: v.optional(volumeLines, ''),
   job: v.optional(v.string()),
   'job-templates': v.optional(lines, ''),
-  'job-set': v.optional(linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'), ''),
+  'job-set': v.optional(setLines, ''),
   container: v.optional(dnsLabel),
   'collector-image': v.optional(imageName, 'busybox:1.37.0'),
   'results-path': v.optional(absolutePath, '/results'),
@@ -133,7 +133,20 @@ export function unknownInput(name: string, value: string): InputError {
 
 /** All errors as one text, a line each: the input, its value, and what would be right. */
 export function renderInputErrors(errors: InputError[]): string[] {
-  return errors.map(({ input, value, problem }) => `${quoteName(input)}: ${quoteValue(value)} ${problem}`);
+  return errors.map(
+    ({ input, value, problem }) => `${quoteName(input)}: ${quoteValue(withoutAssigned(input, value))} ${problem}`,
+  );
+}
+
+/** Inputs whose lines give values to names; a value may be a password. */
+const assigning: ReadonlySet<string> = new Set<InputName>(['set', 'job-set', 'env', 'secrets']);
+
+/** A value as an error may quote it: a name that no input has may be a mistyped one of those that hold passwords. */
+function withoutAssigned(input: string, value: string): string {
+  if (inputNames.includes(input as InputName) && !assigning.has(input)) return value;
+  const at = value.search(/=|<</);
+  if (at !== -1) return `${value.slice(0, at)}=***`;
+  return input === 'secrets' ? '***' : value;
 }
 
 /** A name as it is, or quoted where it is one that no input has: it may come from a file of somebody else. */

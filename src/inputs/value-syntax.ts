@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { shortestSecret } from '../core/secret-mask.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from './read-yaml.ts';
+import { readSetLine } from './set-lines.ts';
 import { WrittenScalar } from './yaml-values.ts';
 
 /** A PersistentVolumeClaim of the namespace, mounted into the built-in Job. */
@@ -129,6 +130,17 @@ export const assignments = (name: RegExp, problem: string) =>
       all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
     ),
   );
+/** Lines as `helm --set` takes them. */
+export const setLines = v.pipe(
+  linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const line of dataset.value) {
+      const read = readSetLine(line);
+      if ('problem' in read) addIssue({ message: `${read.problem} (${line.slice(0, line.indexOf('='))}=…)` });
+    }
+  }),
+);
 /** A memory quantity of Kubernetes in bytes. */
 export const bytes = v.pipe(
   v.string(),

@@ -28,13 +28,13 @@ export async function prepareChart(
   if (!provided.ok) return provided;
   const { name, version, digest, path } = provided.value;
   run.chart = { name, version, source: describeSource(inputs.chart), digest };
-  return succeed(describeChart(inputs, { helm, path, title: `${name} ${version}`, kubernetes }));
+  return succeed(describeChart(inputs, { helm, path, title: `${name} ${version}`, kubernetes, workDir: run.workDir }));
 }
 
 /** A chart of this machine as the inputs want it installed. */
 export function describeChart(
   inputs: Inputs,
-  { path, ...known }: { helm: string; path: string; title: string; kubernetes: string | undefined },
+  { path, ...known }: { helm: string; path: string; title: string; kubernetes: string | undefined; workDir?: string },
 ): Chart {
   const { release, namespace, valuesFiles, set } = inputs;
   const kubernetes = known.kubernetes ?? versionOf(nodeImageOf(inputs));

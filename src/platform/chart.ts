@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Result, succeed } from '../core/outcome.ts';
 import { readYamlDocuments } from '../inputs/read-yaml.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { withValues } from './chart-values.ts';
 import { explainHelm } from './explain-helm.ts';
 
 export interface Chart {
@@ -15,16 +16,28 @@ export interface Chart {
   title: string;
   /** In helm's order: later ones win. */
   valuesFiles: string[];
+  /** As `--set` takes them, in their order. */
   set: string[];
+  /** Of this run alone: files that hold what is set lie there while helm runs. Without it, in a temporary directory. */
+  workDir?: string | undefined;
   /** Version of the cluster that it will be installed on; where nobody knows it yet, helm takes what it was compiled for. */
   kubernetes: string | undefined;
 }
 
-/** The arguments by which helm is told of the chart, the same for rendering and for installing it. */
-export function chartArguments(chart: Chart): string[] {
-  const values = chart.valuesFiles.flatMap((file) => ['--values', file]);
-  const set = chart.set.flatMap((assignment) => ['--set', assignment]);
-  return [chart.release, chart.chart, '--namespace', chart.namespace, ...values, ...set];
+/**
+ * Calls `use` with the arguments by which helm is told of the chart, the same for rendering and for installing it. They
+ * hold as long as that runs.
+ * @param set what is set beside the chart's own, and after it.
+ */
+export function withChartArguments<T>(
+  chart: Chart,
+  set: readonly string[],
+  use: (args: string[]) => Promise<T>,
+): Promise<T> {
+  const files = chart.valuesFiles.flatMap((file) => ['--values', file]);
+  return withValues([...chart.set, ...set], chart.workDir, (values) =>
+    use([chart.release, chart.chart, '--namespace', chart.namespace, ...files, ...values]),
+  );
 }
 
 /** What a chart makes, as far as we can read it. */
@@ -40,8 +53,13 @@ export interface RenderedChart {
  */
 export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<RenderedChart>> {
   const version = chart.kubernetes === undefined ? [] : ['--kube-version', chart.kubernetes];
-  const args = ['template', ...chartArguments(chart), ...version, '--skip-tests'];
-  const run = await runProgram(chart.helm, args, { signal, timeoutSeconds: 120, env: helmEnvironment });
+  const run = await withChartArguments(chart, [], (args) =>
+    runProgram(chart.helm, ['template', ...args, ...version, '--skip-tests'], {
+      signal,
+      timeoutSeconds: 120,
+      env: helmEnvironment,
+    }),
+  );
   signal.throwIfAborted();
   if (run.exitCode !== 0)
     return { ok: false, failure: explainHelm('the chart does not render', run.stderr, describeEnd(run)) };

@@ -24,7 +24,7 @@ import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
 import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
-import { type Chart, chartArguments, helmEnvironmentFor } from './chart.ts';
+import { type Chart, helmEnvironmentFor, withChartArguments } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 import { findHeldHooks } from './find-held-hooks.ts';
 import { findUnreadyResources, remedyForResources } from './find-unready-resources.ts';
@@ -120,10 +120,12 @@ class Installation {
     const signal = AbortSignal.any([this.#options.signal, over.signal]);
     const timeout = [...(helmWaits ? ['--wait'] : []), '--timeout', `${timeoutSeconds + helmSlackSeconds}s`];
     const marks = Object.entries(labels).flatMap(([label, value]) => ['--labels', `${label}=${value}`]);
-    const args = [verb, ...chartArguments(this.#chart), '--kubeconfig', kubeconfigPath, ...marks, ...timeout];
+    const asked = ['--kubeconfig', kubeconfigPath, ...marks, ...timeout];
     if (helmWaits) this.#options.watch.holdHooks(findHeldHooks(manifests, this.#chart.release, verb));
     const env = helmEnvironmentFor(kubeconfigPath);
-    const helm = runProgram(this.#chart.helm, args, { signal, env, onLine: quote });
+    const helm = withChartArguments(this.#chart, [], (args) =>
+      runProgram(this.#chart.helm, [verb, ...args, ...asked], { signal, env, onLine: quote }),
+    );
     const verdict = this.#until(() => this.#look(), deadline, signal);
     const first = await Promise.race([
       helm.then((run) => ({ run })),

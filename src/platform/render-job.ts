@@ -1,7 +1,7 @@
 import { type Result, succeed } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { describeEnd, runProgram } from '../tools/run-program.ts';
-import { type Chart, chartArguments, helmEnvironment } from './chart.ts';
+import { type Chart, helmEnvironment, withChartArguments } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 
 /** What a chart may ask of the cluster that it is rendered for. */
@@ -28,20 +28,19 @@ export interface RenderJobOptions {
 export async function renderJobTemplates(chart: Chart, options: RenderJobOptions): Promise<Result<string>> {
   const { templates, set, versions, signal } = options;
   const kubernetes = versions?.kubernetes ?? chart.kubernetes;
-  const args = [
-    'template',
-    ...chartArguments(chart),
-    ...set.flatMap((assignment) => ['--set', assignment]),
+  const asked = [
     ...templates.flatMap((template) => ['--show-only', template]),
     ...(kubernetes === undefined ? [] : ['--kube-version', kubernetes]),
     ...(versions === undefined ? [] : ['--api-versions', versions.apis.join(',')]),
   ];
-  const run = await runProgram(chart.helm, args, {
-    signal,
-    timeoutSeconds: 120,
-    env: helmEnvironment,
-    maxCapturedBytes: maxRenderedBytes,
-  });
+  const run = await withChartArguments(chart, set, (args) =>
+    runProgram(chart.helm, ['template', ...args, ...asked], {
+      signal,
+      timeoutSeconds: 120,
+      env: helmEnvironment,
+      maxCapturedBytes: maxRenderedBytes,
+    }),
+  );
   signal.throwIfAborted();
   if (run.exitCode !== 0) {
     const failure = explainHelm(
