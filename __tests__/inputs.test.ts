@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -151,6 +151,42 @@ describe('kind-config', () => {
 });
 
 describe('results-dir', () => {
+  test('is refused where it is a link, or a link of the checkout leads to it, and nothing is touched', () => {
+    const elsewhere = mkdtempSync(path.join(tmpdir(), 'elsewhere-'));
+    try {
+      symlinkSync(elsewhere, path.join(directory, 'k8s-test-results'));
+      symlinkSync('k8s-test-results', path.join(directory, 'again'));
+      symlinkSync(path.join(elsewhere, 'not-there'), path.join(directory, 'dangling'));
+      symlinkSync('..', path.join(directory, 'up'));
+      mkdirSync(path.join(directory, 'real'));
+      symlinkSync(elsewhere, path.join(directory, 'real', 'link'));
+      symlinkSync(directory, path.join(elsewhere, 'of-the-machine'));
+      for (const [given, link] of [
+        [undefined, 'k8s-test-results'],
+        ['k8s-test-results/new', 'k8s-test-results'],
+        ['again', 'again'],
+        ['again/deep/er', 'again'],
+        ['dangling', 'dangling'],
+        ['up/out', 'up'],
+        ['real/link/x', 'real/link'],
+        [path.join(directory, 'dangling'), 'dangling'],
+      ])
+        expect(errorsOf(given === undefined ? {} : { 'results-dir': given })).toEqual([
+          expect.stringContaining(` leads through the symbolic link ${path.join(directory, link!)}; `),
+        ]);
+      // The machine's own links are no business of ours, unless they lead to the user's files.
+      const machines = path.join(elsewhere, 'of-the-machine');
+      expect(errorsOf({ 'results-dir': machines })).toEqual([expect.stringContaining('leads through')]);
+      expect(errorsOf({ 'results-dir': path.join(machines, 'out') })).toEqual([]);
+      symlinkSync(path.dirname(directory), path.join(elsewhere, 'above'));
+      const workspace = path.join(elsewhere, 'above', path.basename(directory));
+      expect(errorsOf({ 'results-dir': workspace })).toEqual([expect.stringContaining('holds your files')]);
+      expect(readdirSync(elsewhere).sort()).toEqual(['above', 'of-the-machine']);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  });
+
   test('a directory with files of the user is refused, so that nothing of theirs is lost', () => {
     mkdirSync(path.join(directory, 'out'));
     writeFileSync(path.join(directory, 'out/thesis.tex'), '');

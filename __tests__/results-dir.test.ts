@@ -36,6 +36,20 @@ test('a directory that another run uses is refused, and its files stay', async (
   expect(await takeResultsDir(dir, 'integration')).toMatchObject({ ok: true });
 });
 
+test('a directory that became a link after the inputs were read is refused, and what it leads to stays', async () => {
+  const there = mkdtempSync(path.join(tmpdir(), 'there-'));
+  writeFileSync(path.join(there, 'result.json'), 'mine');
+  const link = path.join(root, 'link');
+  symlinkSync(there, link);
+  expect(await takeResultsDir(layoutResults(link), 'integration')).toMatchObject({
+    ok: false,
+    failure: { kind: 'input', reason: expect.stringContaining('symbolic link') },
+  });
+  expect(readdirSync(there)).toEqual(['result.json']);
+  expect(readFileSync(path.join(there, 'result.json'), 'utf8')).toBe('mine');
+  rmSync(there, { recursive: true });
+});
+
 test('a run that was killed leaves a red verdict, and a lock that holds nobody up', async () => {
   const dir = layoutResults(root);
   await takeResultsDir(dir, 'integration');

@@ -1,5 +1,14 @@
 /** What lies at a path that an input names, whatever the file system says of it: nothing here throws. */
-import { accessSync, constants, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import { explainFileError } from '../core/disk-trouble.ts';
 
@@ -93,6 +102,27 @@ export function followLinks(full: string): string | undefined {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || here === path.dirname(here)) return undefined;
       missing.unshift(path.basename(here));
     }
+  }
+}
+
+/**
+ * The link on the way to a directory that somebody else may have planted: the directory itself, or a part of its path below
+ * the workspace, which holds what others commit. Links above are the machine's own.
+ */
+export function findForeignLink(full: string, workspace: string): string | undefined {
+  for (let here = full; here !== path.dirname(here); here = path.dirname(here)) {
+    if (here === workspace || (here !== full && !`${here}/`.startsWith(`${workspace}/`))) return undefined;
+    if (isLink(here)) return here;
+  }
+  return undefined;
+}
+
+/** What cannot be looked at is no link that anything of ours would follow. */
+function isLink(full: string): boolean {
+  try {
+    return lstatSync(full).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 

@@ -7,7 +7,15 @@ import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
 import { homeDirectory } from '../core/user-directories.ts';
 import { type ChartSource, readRemoteChart } from './chart-source.ts';
-import { explainPath, explainUnwritable, inspectPath, listInputDirectory, readInputFile } from './inspect-path.ts';
+import {
+  explainPath,
+  explainUnwritable,
+  findForeignLink,
+  followLinks,
+  inspectPath,
+  listInputDirectory,
+  readInputFile,
+} from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
 import {
@@ -515,8 +523,11 @@ function listProfiles(chart: string): string[] {
 /** Why a directory may not be emptied and used for results; undefined when it may. */
 function whyNotOurs(directory: string, workspace: string): string | undefined {
   const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
-  for (const precious of [workspace, homeDirectory()])
-    if (precious !== undefined && inside(precious, directory))
+  const link = findForeignLink(directory, workspace);
+  if (link !== undefined) return `leads through the symbolic link ${link}; name a directory that no link leads to`;
+  const precious = [workspace, homeDirectory()].filter((one) => one !== undefined);
+  for (const target of [directory, followLinks(directory) ?? directory])
+    if (precious.some((one) => inside(one, target) || inside(followLinks(one) ?? one, target)))
       return 'holds your files; name a directory that is for results alone';
   const found = inspectPath(directory);
   if (found === 'absent') return explainUnwritable(directory);

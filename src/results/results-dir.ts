@@ -66,6 +66,11 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
 
 async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>> {
   await mkdir(dir.root, { recursive: true });
+  // Inputs with a link were refused: this one has come since.
+  if (!(await lstat(dir.root)).isDirectory())
+    return fail('input', `results-dir: ${dir.root} has become a symbolic link`, {
+      hint: 'Name a directory that nobody else writes to.',
+    });
   const lock = path.join(dir.root, lockName);
   // A checkout may hold links by these names: what they lead to is not ours.
   for (const file of [lock, `${lock}.dead`]) await removeUnlessFile(file);
