@@ -18,6 +18,7 @@ function leg(tier: string, outcome: 'passed' | 'failed', over: Partial<Leg> = {}
     attempt: 1,
     siblings: 1,
     tests: [],
+    testsLeftOut: 0,
     suites: [],
     directory: `${number}/k8s-test-${tier}`,
     artifact: {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { noTests, type TestCase, type Verdict } from '../../src/core/outcome.ts';
+import { defaultJUnitLimits } from '../../src/junit/junit-report.ts';
 import { writeJUnit } from '../../src/junit/write-junit.ts';
 import { readLegs } from '../../src/roll-up/read-legs.ts';
 import { makeTest } from '../report/sample-runs.ts';
@@ -55,6 +56,46 @@ describe('the legs of a directory', () => {
         { name: 'other', counts: { total: 1, passed: 1 }, seconds: 2 },
       ],
     });
+  });
+
+  test('keep no more in memory together than one run does, and lose no count', async () => {
+    const legCount = 5;
+    const perLeg = 6000;
+    const cases = (leg: number) =>
+      Array.from({ length: perLeg }, (_, i) => makeTest({ suite: 'many', name: `test_${leg}_${i}`, seconds: 1 }));
+    for (let leg = 0; leg < legCount; leg++)
+      await leaveLeg(`leg-${leg}`, { tests: { ...noTests, total: perLeg, passed: perLeg } }, cases(leg));
+    const legs = await readLegs(root, signal);
+    expect(legs.map(({ verdict }) => verdict.outcome)).toEqual(Array(legCount).fill('passed'));
+    expect(legs.reduce((sum, { tests }) => sum + tests.length, 0)).toBe(defaultJUnitLimits.keptCases);
+    for (const { tests, testsLeftOut, suites } of legs) {
+      expect(tests.length + testsLeftOut).toBe(perLeg);
+      expect(suites.reduce((sum, { counts }) => sum + counts.passed, 0)).toBe(perLeg);
+    }
+    expect(legs.at(-1)).toMatchObject({
+      tests: [],
+      suites: [{ name: 'tests that are only counted', counts: { total: perLeg, passed: perLeg, failed: 0 } }],
+    });
+  });
+
+  test('share the room for details and for verdicts too, and none of them passes for want of it', async () => {
+    const details = 'x'.repeat(60_000);
+    const failed = (leg: number) =>
+      Array.from({ length: 30 }, (_, i) =>
+        makeTest({ suite: 's', name: `t_${leg}_${i}`, status: 'failed', message: 'm', details }),
+      );
+    const warnings = ['w'.repeat(3_500_000)];
+    for (let leg = 0; leg < 12; leg++)
+      await leaveLeg(
+        `leg-${String(leg).padStart(2, '0')}`,
+        { outcome: 'passed', warnings, tests: { ...noTests, total: 30, failed: 30 } },
+        failed(leg),
+      );
+    const legs = await readLegs(root, signal);
+    const kept = legs.flatMap(({ tests }) => tests).reduce((sum, test) => sum + (test.details ?? '').length, 0);
+    expect(kept).toBeLessThan(1.1 * defaultJUnitLimits.totalDetailsChars);
+    expect(legs.map(({ verdict }) => verdict.outcome)).not.toContain('passed');
+    expect(legs.at(-1)?.verdict.failure?.reason).toContain('too large beside those of the other legs');
   });
 
   test('are none where there is no such directory', async () => {

@@ -25,6 +25,8 @@ export interface Leg {
   siblings: number;
   verdict: Verdict;
   tests: TestCase[];
+  /** Of its report, counted and not kept: all legs together keep no more than one run does. */
+  testsLeftOut: number;
   suites: LegSuite[];
   /** Where its files lie, relative to the directory of all legs; empty for a leg that left none. */
   directory: string;

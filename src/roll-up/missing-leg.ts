@@ -30,6 +30,7 @@ export function missingLeg(name: string, job: string, reason: string): Leg {
     siblings: 1,
     verdict,
     tests: [],
+    testsLeftOut: 0,
     suites: [],
     directory: '',
   };

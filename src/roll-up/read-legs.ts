@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { failureKinds, noTests, type TestCase, type TestCounts, type Verdict } from '../core/outcome.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
+import { type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { phasesSuiteName } from '../junit/write-junit.ts';
 import type { Leg, LegArtifact, LegSuite } from '../report/leg.ts';
@@ -12,6 +13,7 @@ import { missingLeg } from './missing-leg.ts';
 const maxDepth = 4;
 /** A verdict is some kilobytes; what is larger is none of ours. */
 const maxVerdictBytes = 4 * 1024 * 1024;
+const maxVerdictBytesOfAll = 32 * 1024 * 1024;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 /** `result.json`, schema 1. It comes from another job, and whoever can write there can write anything. */
@@ -69,10 +71,12 @@ export async function readLegs(
   artifacts: readonly LegArtifact[] = [],
 ): Promise<Leg[]> {
   const legs: Leg[] = [];
+  // One for all: a matrix of 256 jobs must not take the memory of 256 runs.
+  const budget: ReadBudget = { totals: startTotals(), verdictBytes: maxVerdictBytesOfAll };
   for (const found of await findVerdicts(directory)) {
     signal.throwIfAborted();
     const artifact = artifacts.find((one) => found === one.directory || found.startsWith(`${one.directory}/`));
-    const leg = await readLeg(directory, found, signal);
+    const leg = await readLeg(directory, found, budget, signal);
     legs.push(artifact === undefined ? leg : { ...leg, artifact });
   }
   return legs;
@@ -94,13 +98,19 @@ async function findVerdicts(root: string): Promise<string[]> {
   return found.sort();
 }
 
-async function readLeg(root: string, directory: string, signal: AbortSignal): Promise<Leg> {
+/** What all legs together may keep in memory, and still can. */
+interface ReadBudget {
+  totals: KeptTotals;
+  verdictBytes: number;
+}
+
+async function readLeg(root: string, directory: string, budget: ReadBudget, signal: AbortSignal): Promise<Leg> {
   const at = path.join(root, directory);
   const shownName = directory === '' ? path.basename(root) : directory;
-  const read = await readVerdict(path.join(at, resultsMarker));
+  const read = await readVerdict(path.join(at, resultsMarker), budget);
   if (typeof read === 'string') return { ...missingLeg(shownName, '', `${resultsMarker} ${read}`), directory };
   const { verdict, leg } = read;
-  const { tests, suites, counts, problem } = await readTests(path.join(at, 'junit.xml'), signal);
+  const { tests, testsLeftOut, suites, counts, problem } = await readTests(path.join(at, 'junit.xml'), budget, signal);
   const against = verdict.outcome === 'passed' ? problem || findContradiction(verdict, counts) : '';
   return {
     name: nameLeg(verdict.tier, leg?.matrix ?? ''),
@@ -112,6 +122,7 @@ async function readLeg(root: string, directory: string, signal: AbortSignal): Pr
     siblings: leg?.legs ?? 1,
     verdict: against === '' ? verdict : contradict(verdict, against),
     tests,
+    testsLeftOut,
     suites,
     directory,
   };
@@ -120,8 +131,12 @@ async function readLeg(root: string, directory: string, signal: AbortSignal): Pr
 /** The verdict, or what is wrong with it. */
 async function readVerdict(
   file: string,
+  budget: ReadBudget,
 ): Promise<{ verdict: Verdict; leg: v.InferOutput<typeof verdictSchema>['leg'] } | string> {
-  if ((await stat(file)).size > maxVerdictBytes) return 'is too large to be a verdict';
+  const { size } = await stat(file);
+  if (size > maxVerdictBytes) return 'is too large to be a verdict';
+  if (size > budget.verdictBytes) return 'is too large beside those of the other legs';
+  budget.verdictBytes -= size;
   let content: unknown;
   try {
     content = JSON.parse(await readFile(file, 'utf8'));
@@ -142,13 +157,14 @@ async function readVerdict(
 /** The tests of a leg, by suite; what its phases have to say is in its verdict. */
 async function readTests(
   file: string,
+  { totals }: ReadBudget,
   signal: AbortSignal,
-): Promise<{ tests: TestCase[]; suites: LegSuite[]; counts: TestCounts; problem: string }> {
-  const nothing = { tests: [], suites: [], counts: noTests };
+): Promise<{ tests: TestCase[]; testsLeftOut: number; suites: LegSuite[]; counts: TestCounts; problem: string }> {
+  const nothing = { tests: [], testsLeftOut: 0, suites: [], counts: noTests };
   if (!existsSync(file)) return { ...nothing, problem: 'its junit.xml is missing' };
-  const reading = await readJUnit(file, { file: 'junit.xml', signal });
+  const reading = await readJUnit(file, { file: 'junit.xml', totals, signal });
   if (!reading.ok) return { ...nothing, problem: reading.failure.reason };
-  const { cases, counts } = reading.value;
+  const { cases, counts, casesLeftOut } = reading.value;
   const tests = cases.filter(({ suite }) => suite !== phasesSuiteName);
   const suites = new Map<string, LegSuite>();
   for (const test of tests) {
@@ -160,7 +176,20 @@ async function readTests(
     if (test.status === 'passed' && (test.flakyRuns ?? 0) > 0) suite.counts.flaky++;
     suite.seconds += test.seconds;
   }
-  return { tests, suites: [...suites.values()], counts, problem: '' };
+  const rest = casesLeftOut === 0 ? [] : [countRest(cases, counts)];
+  return { tests, testsLeftOut: casesLeftOut, suites: [...suites.values(), ...rest], counts, problem: '' };
+}
+
+/** The tests that are counted and not kept, in a row of their own. */
+function countRest(kept: readonly TestCase[], counts: TestCounts): LegSuite {
+  const { total, passed, failed, errors, skipped, flaky } = counts;
+  const rest = { total, passed, failed, errors, skipped, flaky };
+  for (const test of kept) {
+    rest.total--;
+    rest[test.status === 'error' ? 'errors' : test.status]--;
+    if (test.status === 'passed' && (test.flakyRuns ?? 0) > 0) rest.flaky--;
+  }
+  return { name: 'tests that are only counted', counts: rest, seconds: 0 };
 }
 
 /** So many cases the reader of a run keeps at least, before it leaves any out. */

@@ -48,6 +48,8 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
     for (const result of [found, taken])
       if (!result.ok)
         judged.verdict = { ...judged.verdict, outcome: outcomeOf(result.failure), failure: result.failure };
+    const casesLeftOut = judged.legs.reduce((sum, leg) => sum + leg.testsLeftOut + (leg.verdict.casesLeftOut ?? 0), 0);
+    if (casesLeftOut > 0) judged.verdict = { ...judged.verdict, casesLeftOut };
     const { verdict } = judged;
     const report: ReportInput = {
       verdict,
@@ -60,7 +62,7 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
         reports: judged.legs.map((leg) => ({
           file: path.join(leg.directory, 'junit.xml'),
           cases: ofLeg(leg, [...leg.tests, ...silentFailureOf(leg)]),
-          casesLeftOut: 0,
+          casesLeftOut: leg.testsLeftOut,
         })),
         phases: [],
         failure: verdict.failure,
