@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
@@ -38,6 +38,11 @@ test('the legs come with the job run that uploaded each, as GitHub knows it and 
   if (!legs.ok) throw new Error(legs.failure.reason);
   const { artifacts } = legs.value;
   expect(artifacts.map(({ name }) => name).sort()).toEqual(['k8s-test-a', 'k8s-test-b', 'k8s-test-c']);
+  for (const { name, directory } of artifacts) {
+    const at = path.join(legs.value.directory, directory);
+    expect(readdirSync(at)).toEqual(['result.json']);
+    expect(JSON.parse(readFileSync(path.join(at, 'result.json'), 'utf8'))).toEqual({ name });
+  }
   const jobRunOf = (name: string) => artifacts.find((artifact) => artifact.name === name)?.jobRun;
   expect(jobRunOf('k8s-test-a')).toBe(jobRunOf('k8s-test-b'));
   expect(jobRunOf('k8s-test-c')).not.toBe(jobRunOf('k8s-test-a'));

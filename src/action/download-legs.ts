@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import picomatch from 'picomatch';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import type { LegArtifact } from '../report/leg.ts';
+import { takeResultsOfZip } from '../roll-up/read-zip.ts';
 import { listArtifacts } from './list-artifacts.ts';
 import { lendRunnerVariables } from './runner-variables.ts';
 
@@ -45,14 +46,23 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
       // Attempts of one workflow run may have artifacts of one name.
       const relative = path.join(String(id), name);
       const target = path.join(options.directory, relative);
-      await mkdir(target, { recursive: true });
+      const packed = path.join(options.directory, `${id}.packed`);
+      for (const one of [target, packed]) await mkdir(one, { recursive: true });
       const expected = digest === undefined ? {} : { expectedHash: digest };
       const { digestMismatch } = await lendRunnerVariables(() =>
-        client.downloadArtifact(id, { path: target, ...expected }),
+        client.downloadArtifact(id, { path: packed, skipDecompress: true, ...expected }),
       );
       if (digestMismatch === true)
         return fail('results', `the artifact ${name} came down with another digest than it was uploaded with`, {
           hint: 'Run this job again.',
+        });
+      // The client unpacks whatever an archive holds, without a limit. It is called as the service calls it.
+      const [file = ''] = await readdir(packed);
+      const taken = await takeResultsOfZip(path.join(packed, file), target);
+      await rm(packed, { recursive: true });
+      if (!taken.ok)
+        return fail('results', `artifact ${toOneLine(name, 200)}: ${taken.failure.reason}`, {
+          hint: taken.failure.hint,
         });
       const own = known.find((one) => one.id === id);
       const jobRun = areJobsKnown ? own?.jobRun : undefined;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import { isDiskFull } from '../core/disk-trouble.ts';
-import { fail, type Result, succeed } from '../core/outcome.ts';
+import { type Result, succeed } from '../core/outcome.ts';
 import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collect-evidence.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
@@ -30,6 +30,7 @@ import { endOrphans } from '../tools/end-orphans.ts';
 import type { ToolFacts } from '../verdict/explain-exit.ts';
 import { earliestWrite } from './earliest-write.ts';
 import { gatherToolFacts } from './gather-tool-facts.ts';
+import { ResultSteps } from './result-steps.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
@@ -52,19 +53,6 @@ export interface BroughtHome {
   tool?: ToolFacts;
 }
 
-/**
- * What each step may take, in seconds: of a run that ended by itself, and after a cancel, when GitHub kills after 10 s in
- * all. No step can spend the time of another. Steps of the cluster end together, 4 s after a cancel.
- */
-const stepSeconds = {
-  logs: { usual: 60, cancelled: 4 },
-  fence: { usual: 60, cancelled: 2 },
-  collection: { usual: 90, cancelled: 2.5 },
-  disk: { usual: 600, cancelled: 4 },
-  reading: { usual: 120, cancelled: 3 },
-  evidence: { usual: 120, cancelled: 4 },
-};
-type Step = keyof typeof stepSeconds;
 /** Of the logs of a run that was cancelled, for what is still on its way. */
 const logRescueMilliseconds = 1500;
 /** So long processes of pods that have the results mounted may take to end. */
@@ -111,69 +99,6 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
   }
   return steps.result();
 }
-
-/** Runs one step after another, each within its own time, and keeps what went wrong until all have been. */
-class ResultSteps {
-  readonly #hurry = new AbortController();
-  readonly #cancel: AbortSignal;
-  readonly #late: string[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #bug: { error: unknown } | undefined;
-  isCancelled: boolean;
-
-  constructor(cancel: AbortSignal, isCancelled: boolean) {
-    this.#cancel = cancel;
-    this.isCancelled = isCancelled || cancel.aborted;
-    // A cancel may also come while this goes on.
-    if (this.isCancelled) this.#startHurry();
-    else cancel.addEventListener('abort', this.#startHurry, { once: true });
-  }
-
-  /** @returns undefined when the step came to no end within its time, or failed. */
-  async run<T>(step: Step, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    const limit = stepSeconds[step];
-    const seconds = this.isCancelled ? limit.cancelled : limit.usual;
-    const late = AbortSignal.timeout(seconds * 1000);
-    // What lies on the disk does not wait for the cluster, so a late cluster takes nothing of its time.
-    const isOfDisk = step === 'disk' || step === 'reading';
-    const signal = isOfDisk ? late : AbortSignal.any([late, this.#hurry.signal]);
-    try {
-      return await work(signal);
-    } catch (error) {
-      if (signal.aborted) this.#late.push(`${stepNames[step]} within ${seconds} s`);
-      else this.#bug ??= { error };
-      return undefined;
-    }
-  }
-
-  /** What the steps came to. @throws the first exception of a step that did not come from its time. */
-  result(): Result<undefined> {
-    if (this.#bug !== undefined) throw this.#bug.error;
-    if (this.#late.length === 0) return succeed(undefined);
-    return fail('results', `not all results could be collected: ${this.#late.join('; ')} did not end`, {
-      hint: 'What there was by then lies in the results directory.',
-    });
-  }
-
-  close(): void {
-    this.#cancel.removeEventListener('abort', this.#startHurry);
-    clearTimeout(this.#timer);
-  }
-
-  readonly #startHurry = (): void => {
-    this.isCancelled = true;
-    this.#timer = setTimeout(() => this.#hurry.abort(), stepSeconds.evidence.cancelled * 1000);
-  };
-}
-
-const stepNames: Record<Step, string> = {
-  logs: 'the end of the logs',
-  fence: 'the change of the owner of the results',
-  collection: 'the last of the results',
-  disk: 'masking and sorting',
-  reading: 'reading notes and logs',
-  evidence: 'objects and logs of the cluster',
-};
 
 /** For a run whose process was killed: what only its cluster can still tell, and give. */
 export async function salvageCluster(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,109 @@
+/** Hostile text in every field of report.html, opened in a real browser, with its content security policy and without. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { ReportInput } from '../../src/core/report-model.ts';
+import { renderReportHtml } from '../../src/report/report-html.ts';
+import { launchBrowser, openFile } from '../report/browser.ts';
+import { hostileTexts } from '../report/hostile.ts';
+import { makeTest, restlessRun } from '../report/sample-runs.ts';
+import { testAttack } from './attempts.ts';
+
+let browser: Browser;
+let directory: string;
+beforeAll(async () => {
+  directory = mkdtempSync(path.join(tmpdir(), 'report-page-'));
+  browser = await launchBrowser();
+}, 60_000);
+afterAll(async () => {
+  await browser.close();
+  rmSync(directory, { recursive: true });
+});
+
+const payloads = [
+  ...hostileTexts,
+  '"><script>alert(1)</script>',
+  "'><script>alert(1)</script>",
+  '"onmouseover="alert(1)" autofocus onfocus="alert(1)" x="',
+  '<svg onload=alert(1)>',
+  '<svg><script>alert(1)</script></svg>',
+  '<iframe srcdoc="<script>alert(1)</script>"></iframe>',
+  '<a href="javascript:alert(1)">x</a>',
+  '<base href="https://evil.example/">',
+  '<meta http-equiv="refresh" content="0;url=https://evil.example/">',
+  '<link rel="stylesheet" href="https://evil.example/x.css">',
+  '<style>body{display:none}</style>',
+  '<object data="https://evil.example/"></object>',
+  '<form action="https://evil.example/"><input autofocus onfocus=alert(1)></form>',
+  '<details open ontoggle=alert(1)>',
+  '<video><source onerror=alert(1)></video>',
+  '</title><script>alert(1)</script>',
+  '</textarea><script>alert(1)</script>',
+  '</style><script>alert(1)</script>',
+  '--><script>alert(1)</script>',
+  ']]><script>alert(1)</script>',
+  '\u2028alert(1)\u2029',
+  '</script\n><script>alert(1)//',
+  '<\u0000script>alert(1)</script>',
+  '\\u003cscript\\u003ealert(1)\\u003c/script\\u003e',
+  '&lt;img src=x onerror=alert(1)&gt;',
+  '`+alert(1)+`',
+  '__proto__',
+  'constructor',
+];
+
+/** A copy of a value in which every text is `payload`, but those that a schema of ours allows few words for. */
+function poison<T>(value: T, payload: string, key = ''): T {
+  if (fixed.has(key)) return value;
+  if (typeof value === 'string') return payload as T;
+  if (Array.isArray(value)) return value.map((item: unknown) => poison(item, payload, key)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, poison(item as unknown, payload, name)]),
+  ) as T;
+}
+const fixed = new Set(['outcome', 'kind', 'status', 'startedAt', 'at', 'time', 'severity', 'phases']);
+
+const policy = /<meta http-equiv="Content-Security-Policy"[^>]*>/i;
+
+testAttack(
+  'report page',
+  'no text in any field of report.html becomes more than text',
+  async (attempt) => {
+    for (const [index, payload] of payloads.entries())
+      for (const hasPolicy of [true, false])
+        await attempt(
+          `${JSON.stringify(payload.slice(0, 60))}, ${hasPolicy ? 'with' : 'without'} the policy`,
+          async () => {
+            const failing = makeTest({ status: 'failed', message: payload, details: payload, file: payload, line: 1 });
+            const input: ReportInput = poison(
+              { ...restlessRun, tests: [failing, ...restlessRun.tests.slice(0, 5)] },
+              payload,
+            );
+            const html = [...renderReportHtml(input)].join('');
+            expect(html).toMatch(policy);
+            const file = path.join(directory, `${index}-${hasPolicy}.html`);
+            writeFileSync(file, hasPolicy ? html : html.replace(policy, ''));
+            const { page, troubles } = await openFile(browser, file);
+            try {
+              for (const button of await page.locator('#tests .test').all()) await button.click();
+              // By script: whatever would listen to it hears it.
+              await page.evaluate(
+                `for (const one of document.querySelectorAll('*')) { if (one.tagName === 'DETAILS') one.open = true; one.dispatchEvent(new MouseEvent('mouseover', { bubbles: true })); }`,
+              );
+              const planted =
+                'img, iframe, object, embed, form, base, video, audio, link[href^=http], meta[http-equiv=refresh], a[href^="javascript"], a[href*="evil"], [onmouseover], [onerror], [onload], [onfocus], [ontoggle]';
+              expect(await page.locator(planted).count()).toBe(0);
+              expect(troubles).toEqual([]);
+              expect(await page.locator('#tests > li').count()).toBeGreaterThan(0);
+              expect(page.url()).toBe(`file://${file}`);
+            } finally {
+              await page.context().close();
+            }
+          },
+        );
+  },
+  300_000,
+);

@@ -1,0 +1,238 @@
+/** Hostile zips: whoever can upload an artifact of the workflow run decides what the archive holds. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { crc32, deflateRawSync } from 'node:zlib';
+import { expect } from 'vitest';
+import { takeResultsOfZip, type ZipLimits } from '../../src/roll-up/read-zip.ts';
+import { testAttack } from './attempts.ts';
+
+interface Packed {
+  name: string | Buffer;
+  content?: string | Buffer;
+  /** Unix mode, with the kind of the file. */
+  mode?: number;
+  flags?: number;
+  method?: number;
+  /** What the list says instead of the truth. */
+  says?: { unpacked?: number; packed?: number; crc?: number; offset?: number };
+  /** What stands before the file itself, in place of its name. */
+  localName?: string;
+}
+
+const limits: ZipLimits = { fileBytes: 1024 * 1024, listBytes: 1024 * 1024, results: 20 };
+
+function makeZip(entries: Packed[], over: { count?: number; listBytes?: number; tail?: Buffer } = {}): Buffer {
+  const files: Buffer[] = [];
+  const list: Buffer[] = [];
+  let offset = 0;
+  for (const { name, content = '', mode = 0o100644, flags = 0, method = 8, says = {}, localName } of entries) {
+    const bytes = Buffer.from(content);
+    const data = method === 8 ? deflateRawSync(bytes) : bytes;
+    const [inList, inFile] = [Buffer.from(name), Buffer.from(localName ?? name)];
+    const local = Buffer.alloc(30);
+    local.writeUInt32LE(0x04034b50, 0);
+    local.writeUInt16LE(inFile.length, 26);
+    const head = Buffer.alloc(46);
+    head.writeUInt32LE(0x02014b50, 0);
+    head.writeUInt16LE(3 << 8, 4);
+    head.writeUInt16LE(flags, 8);
+    head.writeUInt16LE(method, 10);
+    head.writeUInt32LE(says.crc ?? crc32(bytes), 16);
+    head.writeUInt32LE(says.packed ?? data.length, 20);
+    head.writeUInt32LE(says.unpacked ?? bytes.length, 24);
+    head.writeUInt16LE(inList.length, 28);
+    head.writeUInt32LE(mode * 0x10000, 38);
+    head.writeUInt32LE(says.offset ?? offset, 42);
+    files.push(local, inFile, data);
+    list.push(head, inList);
+    offset += local.length + inFile.length + data.length;
+  }
+  const listed = Buffer.concat(list);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(over.count ?? entries.length, 8);
+  end.writeUInt16LE(over.count ?? entries.length, 10);
+  end.writeUInt32LE(over.listBytes ?? listed.length, 12);
+  end.writeUInt32LE(offset, 16);
+  return Buffer.concat([...files, listed, end, over.tail ?? Buffer.alloc(0)]);
+}
+
+const verdict = '{"schema":1}';
+const good: Packed[] = [
+  { name: 'result.json', content: verdict },
+  { name: 'junit.xml', content: '<testsuites/>' },
+];
+const victimContent = 'a file of the runner';
+
+/** Takes what a zip holds into a directory beside a file of the runner, which must stay as it is. */
+async function take(zip: Buffer): Promise<{ ok: boolean; reason: string; files: Record<string, string> }> {
+  const base = mkdtempSync(path.join(tmpdir(), 'zip-'));
+  try {
+    const target = path.join(base, 'legs', '1', 'k8s-test-x');
+    mkdirSync(target, { recursive: true });
+    for (const name of ['victim', 'legs/result.json', 'legs/1/junit.xml'])
+      writeFileSync(path.join(base, name), victimContent);
+    const file = path.join(base, 'artifact');
+    writeFileSync(file, zip);
+    const before = listAll(base, target);
+    const taken = await takeResultsOfZip(file, target, limits);
+    expect(listAll(base, target)).toEqual(before);
+    for (const name of ['victim', 'legs/result.json', 'legs/1/junit.xml'])
+      expect(readFileSync(path.join(base, name), 'utf8')).toBe(victimContent);
+    const files = Object.fromEntries(
+      listAll(target, '').flatMap((name) => {
+        const at = path.join(target, name);
+        const entry = readdirSync(path.dirname(at), { withFileTypes: true }).find(
+          (one) => one.name === path.basename(at),
+        );
+        expect(entry?.isSymbolicLink()).toBe(false);
+        return entry?.isFile() === true ? [[name, readFileSync(at, 'utf8')]] : [];
+      }),
+    );
+    return { ok: taken.ok, reason: taken.ok ? '' : taken.failure.reason, files };
+  } finally {
+    rmSync(base, { recursive: true });
+  }
+}
+
+function listAll(root: string, without: string): string[] {
+  return (readdirSync(root, { recursive: true }) as string[])
+    .filter((name) => without === '' || !path.join(root, name).startsWith(`${without}/`))
+    .sort();
+}
+
+const escapes = [
+  '../',
+  '../../',
+  '../../../',
+  '/',
+  '//',
+  './',
+  'a/../',
+  'a/../../',
+  'a//',
+  '..\\',
+  'a\\..\\..\\',
+  'C:\\',
+  '\\\\host\\share\\',
+  '~/',
+  'a/./',
+  'legs/../../',
+  '%2e%2e/',
+  '..%2f',
+  '\u2025/',
+  `${'a/'.repeat(4)}b/`,
+  `${'a/'.repeat(3000)}`,
+  `${'n'.repeat(256)}/`,
+  `${'ü'.repeat(200)}/`,
+  'nul\0/',
+];
+
+testAttack('zip', 'no name of a zip leads out of its directory, and no verdict beside it is lost', async (attempt) => {
+  for (const prefix of escapes)
+    for (const base of ['result.json', 'junit.xml', 'victim', '.bashrc'])
+      for (const kind of [0o100644, 0o120777, 0o104755])
+        await attempt(`${JSON.stringify(prefix.slice(0, 40))}${base} ${kind.toString(8)}`, async () => {
+          const taken = await take(makeZip([...good, { name: prefix + base, content: 'planted', mode: kind }]));
+          expect(taken).toMatchObject({ ok: true, files: { 'result.json': verdict, 'junit.xml': '<testsuites/>' } });
+        });
+  for (const name of [Buffer.from([0xff, 0xfe, 0x2f]), Buffer.from('caf\xe9/', 'latin1'), Buffer.alloc(0)])
+    for (const base of ['result.json', 'junit.xml'])
+      await attempt(`a name that is not UTF-8 before ${base}`, async () => {
+        const planted = {
+          name: Buffer.concat([name, Buffer.from(name.length === 0 ? `x/${base}` : base)]),
+          content: 'p',
+        };
+        expect(await take(makeZip([...good, planted]))).toMatchObject({ ok: true, files: { 'result.json': verdict } });
+      });
+  await attempt('a name before the file that differs from the list', async () => {
+    const taken = await take(makeZip([{ ...good[0]!, localName: '../../../victim' }, good[1]!]));
+    expect(taken).toMatchObject({ ok: true, files: { 'result.json': verdict } });
+  });
+});
+
+testAttack('zip', 'no link, special file or odd packing is taken for a verdict or a report', async (attempt) => {
+  for (const name of ['result.json', 'junit.xml'])
+    for (const mode of [0o120777, 0o010644, 0o020644, 0o040755, 0o060644, 0o140755])
+      await attempt(`${name} of kind ${mode.toString(8)}`, async () => {
+        const entries = good.map((one) => (one.name === name ? { ...one, content: '../../../victim', mode } : one));
+        expect(await take(makeZip(entries))).toMatchObject({
+          ok: false,
+          reason: expect.stringContaining('no regular'),
+        });
+      });
+  for (const [what, over] of Object.entries({
+    encrypted: { flags: 1 },
+    bzip2: { method: 12 },
+    zstd: { method: 93 },
+    'stored as if deflated': { method: 0, says: { packed: 3 } },
+    'a wrong sum': { says: { crc: 1 } },
+    'another offset': { says: { offset: 5 } },
+    'an offset behind the end': { says: { offset: 0x7fffffff } },
+    'fewer packed bytes': { says: { packed: 2 } },
+    'more packed bytes than there are': { says: { packed: 0x7fffffff } },
+  } satisfies Record<string, Partial<Packed>>))
+    for (const index of [0, 1])
+      await attempt(`${String(good[index]!.name)}, ${what}`, async () => {
+        const entries = good.map((one, i) => (i === index ? { ...one, ...over } : one));
+        expect((await take(makeZip(entries))).ok).toBe(false);
+      });
+  for (const twice of good)
+    for (const content of ['', verdict, '{"schema":1,"outcome":"passed"}'])
+      await attempt(`${String(twice.name)} twice`, async () => {
+        const taken = await take(makeZip([...good, { name: twice.name, content }]));
+        expect(taken).toMatchObject({ ok: false, files: {}, reason: expect.stringContaining('twice') });
+      });
+});
+
+testAttack('zip', 'no bomb is unpacked, and no cut or forged archive ends in more than a failure', async (attempt) => {
+  const zeros = Buffer.alloc(64 * 1024 * 1024);
+  for (const name of ['result.json', 'junit.xml'])
+    for (const unpacked of [zeros.length, 10, 1024 * 1024])
+      await attempt(`64 MiB of zeros as ${name} that say ${unpacked}`, async () => {
+        const entries = good.map((one) => (one.name === name ? { ...one, content: zeros, says: { unpacked } } : one));
+        const taken = await take(makeZip(entries));
+        expect(taken.ok).toBe(false);
+        expect(Object.values(taken.files).join('').length).toBeLessThanOrEqual(2 * limits.fileBytes);
+      });
+  await attempt('a bomb beside the results is never unpacked', async () => {
+    const taken = await take(makeZip([...good, { name: 'results/zeros', content: zeros }]));
+    expect(taken).toMatchObject({ ok: true });
+    expect(Object.keys(taken.files)).toEqual(['junit.xml', 'result.json']);
+  });
+  await attempt('results in thousands of directories', async () => {
+    const many = Array.from({ length: 2000 }, (_, i) => ({ name: `d${i}/result.json`, content: verdict }));
+    expect(await take(makeZip(many))).toMatchObject({ ok: false, files: {}, reason: expect.stringContaining('2000') });
+  });
+  await attempt('results within results are the tests’ own', async () => {
+    const taken = await take(makeZip([...good, { name: 'results/a/result.json', content: '{"outcome":"passed"}' }]));
+    expect(Object.keys(taken.files)).toEqual(['junit.xml', 'result.json']);
+  });
+  for (const [what, over] of Object.entries({
+    'a count that is too high': { count: 3 },
+    'a count that is too low': { count: 1 },
+    'a list that is longer than the file': { listBytes: 1000 },
+    'a list of 4 GiB': { listBytes: 0xfffffffe },
+    'a list that is cut': { listBytes: 50 },
+    'words behind its end': { tail: Buffer.from('more') },
+  }))
+    await attempt(what, async () => {
+      expect(await take(makeZip(good, over))).toMatchObject({ ok: false, files: {} });
+    });
+  const whole = makeZip(good);
+  for (let length = 0; length < whole.length; length++)
+    await attempt(`cut after ${length} bytes`, async () => {
+      expect((await take(whole.subarray(0, length))).ok).toBe(false);
+    });
+  // One byte at a time: whatever comes of it, nothing is written elsewhere and nothing is thrown.
+  for (let at = 0; at < whole.length; at++)
+    for (const bits of [0xff, 0x01])
+      await attempt(`byte ${at} turned by ${bits}`, async () => {
+        const turned = Buffer.from(whole);
+        turned[at]! ^= bits;
+        const { ok, files } = await take(turned);
+        expect(ok ? (files['result.json'] ?? verdict) : verdict).toBe(verdict);
+      });
+  expect(existsSync(path.join(tmpdir(), 'victim'))).toBe(false);
+});

@@ -1,0 +1,91 @@
+/** The time that each step of the phase `results` has. */
+import { fail, type Result, succeed } from '../core/outcome.ts';
+
+/**
+ * What each step may take, in seconds: of a run that ended by itself, and after a cancel, when GitHub kills after 10 s in
+ * all. No step can spend the time of another. Steps of the cluster end together, 4 s after a cancel.
+ */
+const usualLimits = {
+  logs: { usual: 60, cancelled: 4 },
+  fence: { usual: 60, cancelled: 2 },
+  collection: { usual: 90, cancelled: 2.5 },
+  disk: { usual: 600, cancelled: 4 },
+  reading: { usual: 120, cancelled: 3 },
+  evidence: { usual: 120, cancelled: 4 },
+};
+type Step = keyof typeof usualLimits;
+export type StepLimits = Record<Step, { usual: number; cancelled: number }>;
+/** Runs one step after another, each within its own time, and keeps what went wrong until all have been. */
+export class ResultSteps {
+  readonly #limits: StepLimits;
+  readonly #hurry = new AbortController();
+  readonly #cancel: AbortSignal;
+  readonly #late: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #bug: { error: unknown } | undefined;
+  isCancelled: boolean;
+
+  constructor(cancel: AbortSignal, isCancelled: boolean, limits: StepLimits = usualLimits) {
+    this.#limits = limits;
+    this.#cancel = cancel;
+    this.isCancelled = isCancelled || cancel.aborted;
+    // A cancel may also come while this goes on.
+    if (this.isCancelled) this.#startHurry();
+    else cancel.addEventListener('abort', this.#startHurry, { once: true });
+  }
+
+  /** @returns undefined when the step came to no end within its time, or failed. */
+  async run<T>(step: Step, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const limit = this.#limits[step];
+    const seconds = this.isCancelled ? limit.cancelled : limit.usual;
+    const late = AbortSignal.timeout(seconds * 1000);
+    // What lies on the disk does not wait for the cluster, so a late cluster takes nothing of its time.
+    const isOfDisk = step === 'disk' || step === 'reading';
+    const signal = isOfDisk ? late : AbortSignal.any([late, this.#hurry.signal]);
+    const over = Promise.withResolvers<never>();
+    const giveUp = () => over.reject(signal.reason);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    over.promise.catch(() => undefined);
+    try {
+      // Work that does not listen to its signal is not waited for.
+      const working = work(signal);
+      working.catch(() => undefined);
+      return await Promise.race([working, over.promise]);
+    } catch (error) {
+      if (signal.aborted) this.#late.push(`${stepNames[step]} within ${seconds} s`);
+      else this.#bug ??= { error };
+      return undefined;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** What the steps came to. @throws the first exception of a step that did not come from its time. */
+  result(): Result<undefined> {
+    if (this.#bug !== undefined) throw this.#bug.error;
+    if (this.#late.length === 0) return succeed(undefined);
+    return fail('results', `not all results could be collected: ${this.#late.join('; ')} did not end`, {
+      hint: 'What there was by then lies in the results directory.',
+    });
+  }
+
+  close(): void {
+    this.#cancel.removeEventListener('abort', this.#startHurry);
+    clearTimeout(this.#timer);
+  }
+
+  readonly #startHurry = (): void => {
+    this.isCancelled = true;
+    this.#timer = setTimeout(() => this.#hurry.abort(), this.#limits.evidence.cancelled * 1000);
+  };
+}
+
+const stepNames: Record<Step, string> = {
+  logs: 'the end of the logs',
+  fence: 'the change of the owner of the results',
+  collection: 'the last of the results',
+  disk: 'masking and sorting',
+  reading: 'reading notes and logs',
+  evidence: 'objects and logs of the cluster',
+};

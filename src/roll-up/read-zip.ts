@@ -1,0 +1,221 @@
+/**
+ * Takes verdict and report out of the zip of an artifact, and nothing else. Whoever can upload an artifact decides what its
+ * zip holds, so no name of it becomes a path before it was looked at, and no more is unpacked than a report may take.
+ */
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { constants, crc32, createInflateRaw } from 'node:zlib';
+import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import { resultsMarker } from '../inputs/read-inputs.ts';
+
+const reportName = 'junit.xml';
+/** Directories of an artifact in which results may lie. */
+const maxDepth = 4;
+const mebibyte = 1024 * 1024;
+
+/** What is taken of one artifact, at most. */
+export interface ZipLimits {
+  /** Of each file, when it is unpacked. */
+  fileBytes: number;
+  /** Of the list of all files, which is read into memory. */
+  listBytes: number;
+  /** Directories with results. */
+  results: number;
+}
+
+const defaultZipLimits: Readonly<ZipLimits> = { fileBytes: 256 * mebibyte, listBytes: 64 * mebibyte, results: 1000 };
+
+interface Entry {
+  name: string;
+  method: number;
+  flags: number;
+  crc: number;
+  packed: number;
+  unpacked: number;
+  offset: number;
+  /** Permissions and kind of the file, where the archive was made by Unix. */
+  mode: number;
+}
+
+/** What makes a zip one that nothing is taken of. */
+class BadZip extends Error {}
+
+/**
+ * Unpacks each `result.json` of an artifact, and the `junit.xml` beside it, into a directory, under the paths that they have.
+ * @returns a failure of kind `results` for an archive that is damaged, or that no run of ours can have uploaded.
+ */
+export async function takeResultsOfZip(
+  file: string,
+  directory: string,
+  limits: ZipLimits = defaultZipLimits,
+): Promise<Result<undefined>> {
+  let zip: FileHandle | undefined;
+  try {
+    zip = await open(file, 'r');
+    const entries = await listEntries(zip, limits);
+    for (const entry of chooseEntries(entries, limits)) await unpack(zip, entry, directory, limits);
+    return succeed(undefined);
+  } catch (error) {
+    const isOurs = error instanceof BadZip || (error instanceof Error && 'code' in error);
+    if (!isOurs) throw error;
+    return fail('results', `the archive of the artifact cannot be used: ${toOneLine(messageOf(error), 200)}`, {
+      hint: 'Run the job that uploaded it again.',
+    });
+  } finally {
+    await zip?.close();
+  }
+}
+
+async function read(zip: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await zip.read(buffer, 0, length, offset);
+  if (bytesRead !== length) throw new BadZip('it is cut off');
+  return buffer;
+}
+
+/** The central directory, which counts: what stands before each file may say something else. */
+async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]> {
+  const { size } = await zip.stat();
+  const tailBytes = Math.min(size, 22 + 0xffff);
+  const tail = await read(zip, size - tailBytes, tailBytes);
+  let end = tailBytes - 22;
+  while (end >= 0 && !(tail.readUInt32LE(end) === 0x06054b50 && end + 22 + tail.readUInt16LE(end + 20) === tailBytes))
+    end--;
+  if (end < 0) throw new BadZip('it is no zip');
+  let count = tail.readUInt16LE(end + 10);
+  let bytes = tail.readUInt32LE(end + 12);
+  let offset = tail.readUInt32LE(end + 16);
+  if (end >= 20 && tail.readUInt32LE(end - 20) === 0x07064b50) {
+    const large = await read(zip, toNumber(tail.readBigUInt64LE(end - 12)), 56);
+    if (large.readUInt32LE(0) !== 0x06064b50) throw new BadZip('its zip64 record is none');
+    count = toNumber(large.readBigUInt64LE(32));
+    bytes = toNumber(large.readBigUInt64LE(40));
+    offset = toNumber(large.readBigUInt64LE(48));
+  }
+  if (bytes > limits.listBytes) throw new BadZip(`its list of files has ${bytes} bytes`);
+  const list = await read(zip, offset, bytes);
+  const entries: Entry[] = [];
+  for (let at = 0; at < bytes; ) {
+    if (at + 46 > bytes || list.readUInt32LE(at) !== 0x02014b50) throw new BadZip('its list of files is damaged');
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => list.readUInt16LE(at + field)) as [
+      number,
+      number,
+      number,
+    ];
+    const next = at + 46 + nameBytes + extraBytes + commentBytes;
+    if (next > bytes) throw new BadZip('its list of files is damaged');
+    const extra = list.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes);
+    const sizes = [24, 20, 42].map((field) => list.readUInt32LE(at + field));
+    const [unpacked, packed, where] = readLarge(sizes, extra);
+    entries.push({
+      name: list.subarray(at + 46, at + 46 + nameBytes).toString(),
+      flags: list.readUInt16LE(at + 8),
+      method: list.readUInt16LE(at + 10),
+      crc: list.readUInt32LE(at + 16),
+      unpacked: unpacked!,
+      packed: packed!,
+      offset: where!,
+      mode: list[at + 5] === 3 ? list.readUInt16LE(at + 40) : 0,
+    });
+    at = next;
+  }
+  if (entries.length !== count) throw new BadZip('its list of files is not as long as it says');
+  return entries;
+}
+
+/** Numbers that need 64 bits stand in the extra field, in their order; in their place are 32 bits of ones. */
+function readLarge(fields: number[], extra: Buffer): number[] {
+  let large = Buffer.alloc(0);
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2))
+    if (extra.readUInt16LE(at) === 1) large = Buffer.from(extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2)));
+  let at = 0;
+  return fields.map((field) => {
+    if (field !== 0xffffffff) return field;
+    if (at + 8 > large.length) throw new BadZip('it lacks a number of 64 bits');
+    at += 8;
+    return toNumber(large.readBigUInt64LE(at - 8));
+  });
+}
+
+function toNumber(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadZip('it holds a number that no file has');
+  return Number(value);
+}
+
+/** The results that lie under no other's directory, each with its report. */
+function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
+  const byName = new Map<string, Entry>();
+  for (const entry of entries) {
+    const base = entry.name.slice(entry.name.lastIndexOf('/') + 1);
+    if ((base !== resultsMarker && base !== reportName) || !isPlain(entry.name)) continue;
+    if (byName.has(entry.name)) throw new BadZip(`it holds ${toOneLine(entry.name, 100)} twice`);
+    byName.set(entry.name, entry);
+  }
+  const directories = new Set(
+    [...byName.keys()].filter((name) => path.posix.basename(name) === resultsMarker).map(path.posix.dirname),
+  );
+  const isWithinOther = (directory: string) => {
+    for (let here = directory; here !== '.'; ) {
+      here = path.posix.dirname(here);
+      if (directories.has(here)) return true;
+    }
+    return false;
+  };
+  const own = [...directories].filter((directory) => !isWithinOther(directory));
+  if (own.length > limits.results) throw new BadZip(`it holds ${own.length} results`);
+  return own.flatMap((directory) =>
+    [resultsMarker, reportName].flatMap((name) => byName.get(path.posix.join(directory, name)) ?? []),
+  );
+}
+
+/** Whether a name is a path of few plain parts, which leads nowhere else and which any disk takes. */
+function isPlain(name: string): boolean {
+  const parts = name.split('/');
+  return (
+    parts.length <= maxDepth + 1 &&
+    !/[\\\0\ufffd]/.test(name) &&
+    parts.every((part) => part !== '' && part !== '.' && part !== '..' && Buffer.byteLength(part) <= 255)
+  );
+}
+
+async function unpack(zip: FileHandle, entry: Entry, directory: string, limits: ZipLimits): Promise<void> {
+  const { name, flags, method, mode, packed, unpacked, offset } = entry;
+  const shown = toOneLine(name, 100);
+  const kind = mode & 0o170000;
+  if (kind !== 0 && kind !== 0o100000) throw new BadZip(`its ${shown} is no regular file`);
+  if ((flags & 1) === 1 || (method !== 0 && method !== 8)) throw new BadZip(`its ${shown} is packed in an odd way`);
+  if (unpacked > limits.fileBytes) throw new BadZip(`its ${shown} has ${unpacked} bytes`);
+  const head = await read(zip, offset, 30);
+  if (head.readUInt32LE(0) !== 0x04034b50) throw new BadZip(`its ${shown} is not where it should be`);
+  const start = offset + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
+  const target = path.join(directory, name);
+  await mkdir(path.dirname(target), { recursive: true });
+  const output = await open(target, 'wx', 0o600);
+  try {
+    let written = 0;
+    let crc = 0;
+    const write = async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) {
+        written += chunk.length;
+        if (written > unpacked) throw new BadZip(`its ${shown} is larger than it says`);
+        crc = crc32(chunk, crc);
+        await output.write(chunk);
+      }
+    };
+    const bytes = readBytes(zip, start, packed);
+    if (method === 0) await write(bytes);
+    else await pipeline(bytes, createInflateRaw({ finishFlush: constants.Z_FINISH }), write);
+    if (written !== unpacked || crc !== entry.crc) throw new BadZip(`its ${shown} is damaged`);
+  } finally {
+    await output.close();
+  }
+}
+
+async function* readBytes(zip: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < length; ) {
+    const chunk = await read(zip, start + at, Math.min(64 * 1024, length - at));
+    at += chunk.length;
+    yield chunk;
+  }
+}
