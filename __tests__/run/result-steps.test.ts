@@ -23,20 +23,23 @@ const untilAborted = (signal: AbortSignal) => sleep(60_000, undefined, { signal 
 const deaf = () => sleep(5000, undefined, { ref: false });
 
 describe('a step of the results phase', () => {
-  test.each(['fence', 'collection', 'evidence'] as const)('%s has its whole time, whatever the steps before it took', async (late) => {
-    const run = new ResultSteps(never, false, limits);
-    for (const step of steps) {
-      const seconds = await secondsOf(() => run.run(step, step === late ? untilAborted : () => sleep(300)));
-      // Together they take far more than one of them may.
-      expect(seconds).toBeGreaterThan(0.29);
-      expect(seconds).toBeLessThan(step === late ? 3 : 0.95);
-    }
-    run.close();
-    expect(run.result()).toMatchObject({
-      ok: false,
-      failure: { kind: 'results', reason: expect.stringMatching(/: [^;]+ within 1 s did not end$/) },
-    });
-  });
+  test.each(['fence', 'collection', 'evidence'] as const)(
+    '%s has its whole time, whatever the steps before it took',
+    async (late) => {
+      const run = new ResultSteps(never, false, limits);
+      for (const step of steps) {
+        const seconds = await secondsOf(() => run.run(step, step === late ? untilAborted : () => sleep(300)));
+        // Together they take far more than one of them may.
+        expect(seconds).toBeGreaterThan(0.29);
+        expect(seconds).toBeLessThan(step === late ? 3 : 0.95);
+      }
+      run.close();
+      expect(run.result()).toMatchObject({
+        ok: false,
+        failure: { kind: 'results', reason: expect.stringMatching(/: [^;]+ within 1 s did not end$/) },
+      });
+    },
+  );
 
   test.each(steps)('%s that is deaf to its signal is left behind, and those after it still run', async (step) => {
     const run = new ResultSteps(never, false, limits);
