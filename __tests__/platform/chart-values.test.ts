@@ -152,11 +152,11 @@ describe('what is set of a chart', () => {
     );
     const canary = `canary-${process.pid}-hunter2`;
     const set = [`auth.password=${canary},replicas=3`, `users={admin:${canary},guest}`];
-    let isOver = false;
+    const over = new AbortController();
     const seen = new Set<string>();
     const modes = new Set<number>();
     const look = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         for (const line of commandLinesOf('template r')) seen.add(line);
         for (const name of readdirSync(chart.workDir!))
           for (const file of listFiles(path.join(chart.workDir!, name))) modes.add(statSync(file).mode & 0o777);
@@ -164,9 +164,9 @@ describe('what is set of a chart', () => {
       }
     };
     const looking = look();
-    const rendered = await renderChart({ ...chart, chart: slow, set }, AbortSignal.timeout(60_000)).finally(() => {
-      isOver = true;
-    });
+    const rendered = await renderChart({ ...chart, chart: slow, set }, AbortSignal.timeout(60_000)).finally(() =>
+      over.abort(),
+    );
     await looking;
     expect(rendered).toMatchObject({ ok: true, value: { manifests: [{ password: canary }] } });
     expect([...seen].filter((line) => line.includes('auth.password=')).length).toBeGreaterThan(0);

@@ -92,7 +92,7 @@ describe('the legs of a directory', () => {
         failed(leg),
       );
     const legs = await readLegs(root, signal);
-    const kept = legs.flatMap(({ tests }) => tests).reduce((sum, test) => sum + (test.details ?? '').length, 0);
+    const kept = legs.flatMap(({ tests }) => tests).reduce((sum, one) => sum + (one.details ?? '').length, 0);
     expect(kept).toBeLessThan(1.1 * defaultJUnitLimits.totalDetailsChars);
     expect(legs.map(({ verdict }) => verdict.outcome)).not.toContain('passed');
     expect(legs.at(-1)?.verdict.failure?.reason).toContain('too large beside those of the other legs');

@@ -8,6 +8,7 @@ import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { bundledChart } from '../../src/pipeline/begin-run.ts';
 import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
 import { runTests } from '../../src/pipeline/pipeline.ts';
+import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { RunRecord } from '../../src/state/run-record.ts';
 import { providePython } from '../python/python-packages.ts';
 
@@ -137,6 +138,9 @@ describe('tier unit runs the command on the runner', () => {
     const { dir, report: told } = await runUnit(script, { secrets: "TOKEN=it's a-secret" });
     expect(told.tests[0]).toMatchObject({ name: 'a ***', message: '***' });
     expect(JSON.stringify(told)).not.toContain('a-secret');
+    // Where summary.md cannot be read, the step summary is rendered anew from what is in memory.
+    expect(renderSummary(told)).toContain('***');
+    expect(renderSummary(told)).not.toMatch(/a-s(?:ecret|&#101;cret)/);
     for (const file of [dir.junitXml, dir.resultJson, dir.reportHtml, dir.summary])
       expect(readFileSync(file, 'utf8').replaceAll(/&#0?39;|&apos;/g, "'")).not.toMatch(/a-secret|a-sec\]/);
   });
