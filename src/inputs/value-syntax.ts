@@ -112,7 +112,7 @@ export const lines = v.pipe(
       .filter((line) => line !== ''),
   ),
 );
-export const linesMatching = (pattern: RegExp, problem: string) =>
+const linesMatching = (pattern: RegExp, problem: string) =>
   v.pipe(
     lines,
     v.check((all) => all.every((line) => pattern.test(line)), problem),
