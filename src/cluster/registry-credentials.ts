@@ -92,8 +92,8 @@ export async function readCredentials(
       .map(async ({ registry, place }): Promise<Found> => {
         if (place.kind === 'identity-token') return { trouble: tokenTrouble(registry) };
         if (place.kind === 'helper') return askHelper(place, registry, options.signal);
-        const { path, username, password } = place;
-        return { credentials: { registry, path, username, password } };
+        const { path: repository, username, password } = place;
+        return { credentials: { registry, path: repository, username, password } };
       }),
   );
   return {
@@ -113,30 +113,30 @@ function findPlaces(config: DockerConfig, registry: string): Place[] {
   if (config.credsStore !== '') return [{ kind: 'helper', program: `docker-credential-${config.credsStore}`, server }];
   const places = new Map<string, Place>();
   for (const [key, entry] of Object.entries(config.auths)) {
-    const { host, path } = splitKey(key);
-    const place = host === registry && !places.has(path) ? readEntry(entry, path) : undefined;
-    if (place !== undefined) places.set(path, place);
+    const { host, path: repository } = splitKey(key);
+    const place = host === registry && !places.has(repository) ? readEntry(entry, repository) : undefined;
+    if (place !== undefined) places.set(repository, place);
   }
   return [...places.values()];
 }
 
-function readEntry(entry: DockerConfig['auths'][string], path: string): Place | undefined {
+function readEntry(entry: DockerConfig['auths'][string], repository: string): Place | undefined {
   if (entry.identitytoken) return { kind: 'identity-token' };
   if (entry.username && entry.password)
-    return { kind: 'inline', path, username: entry.username, password: entry.password };
+    return { kind: 'inline', path: repository, username: entry.username, password: entry.password };
   const pair = trimEndOf(Buffer.from(entry.auth ?? '', 'base64').toString('utf8'), '\0');
   const colon = pair.indexOf(':');
   if (colon <= 0) return undefined;
-  return { kind: 'inline', path, username: pair.slice(0, colon), password: pair.slice(colon + 1) };
+  return { kind: 'inline', path: repository, username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
 /** A key of a docker config (a host, a path on it, or an address of old) as image names begin. */
 function splitKey(key: string): { host: string; path: string } {
   const [host = '', ...rest] = key.replace(/^https?:\/\//, '').split('/');
-  const path = rest.filter((part) => part !== '').join('/');
+  const repository = rest.filter((part) => part !== '').join('/');
   return {
     host: host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host,
-    path: path === '' || /^v[12]$/.test(path) ? '' : `/${path}`,
+    path: repository === '' || /^v[12]$/.test(repository) ? '' : `/${repository}`,
   };
 }
 
