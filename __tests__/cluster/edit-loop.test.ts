@@ -104,7 +104,7 @@ const edited = 'tests/integration/test_edited.py';
 
 test('a cluster that is brought up says how to get at it', () => {
   expect(told).toContain('port-forward service/web 8000:8000');
-  expect(told).toContain(`node ${path.resolve('dist/cli.js')} again`);
+  expect(told).toContain(`node ${path.resolve('dist/cli.js')} rerun`);
 });
 
 describe('an edit in a kept cluster', () => {
@@ -151,7 +151,7 @@ describe('an edit in a kept cluster', () => {
     rmSync(resultsDir, { recursive: true });
     const end = await call(['again', edited, '--set', 'colour=blue', '--collector-image', names.web]);
     expect(end.status, end.output).toBe(0);
-    expect(end.output).toContain('results come home by a collector');
+    expect(end.output).toContain('results come out of the test pod by a collector');
     expect(end.verdict?.tests).toMatchObject({ total: 1, passed: 1 });
   });
 
