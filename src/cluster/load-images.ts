@@ -200,7 +200,9 @@ async function streamImages(images: LocalImage[], stream: Stream): Promise<Resul
   const { node, platform, importing, signal } = stream;
   const names = images.map(({ name }) => name);
   const [digested, tagged] = [names.filter(hasDigest), names.filter((name) => !hasDigest(name))];
-  const streams = tagged.length === 0 ? [] : [{ names: tagged, naming: [] as string[] }];
+  // A second name by digest, as kind has it: where a name leads to another image than before, the kubelet's part of containerd
+  // notes the new ID from that one alone, and isInNode needs the ID.
+  const streams = tagged.length === 0 ? [] : [{ names: tagged, naming: ['--digests'] }];
   // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
   for (const name of digested) streams.push({ names: [name], naming: ['--index-name', nameInNode(name)] });
   for (const { names: saved, naming } of streams) {
