@@ -56,12 +56,7 @@ describe.each(dockers)('$name', (docker) => {
       if (value !== undefined) process.env[name] = value;
       else if (docker.prefix.length > 0) delete process.env[name];
     }
-    if (docker.prefix.length > 0) {
-      const [, , store = ''] = docker.prefix;
-      const images = ['load', store, nodeImage, base, foreignTestImage];
-      // The images come from this machine's own docker.
-      execFileSync(docker.prefix[0]!, images, { env: ownEnvironment(), stdio: ['ignore', 'ignore', 'inherit'] });
-    }
+    giveImages(docker, [nodeImage, base, foreignTestImage]);
     // A node as far as images are concerned: kind's labels, and the containerd of the node image without a Kubernetes.
     const labels = ['--label', `io.x-k8s.kind.cluster=${cluster}`, '--label', 'io.x-k8s.kind.role=control-plane'];
     const flags = ['--privileged', '--network', 'none', '--volume', '/var/lib/containerd', '--entrypoint', 'sh'];
@@ -163,6 +158,8 @@ describe.each(dockers)('$name', (docker) => {
       if (existsSync(at('oci.tar'))) return;
       const builder = newDockers.find(({ hasAttestations }) => hasAttestations)!;
       builder.start();
+      // Its own tests may come later, and nothing of theirs need be there.
+      giveImages(builder, [base]);
       const output = (file: string) => ['--output', `type=oci,dest=${at(file)}`];
       buildAttested(builder, ['--tag', 'k8s-test-kinds-oci:1', ...output('oci.tar')]);
       buildForeign(builder, ['--tag', 'k8s-test-kinds-oci:2', ...output('foreign-oci.tar')]);
@@ -205,6 +202,16 @@ function buildAttested(docker: TestDocker, flags: string[]): void {
   runWith(docker, [...build, '--load', '--tag', scanner, '--file', at('scanner.Dockerfile'), directory]);
   const attest = ['--provenance=mode=max', `--sbom=generator=${scanner}`];
   runWith(docker, [...build, ...attest, ...flags, directory]);
+}
+
+/** Copies images of this machine's own docker into another one. */
+function giveImages({ prefix }: TestDocker, images: string[]): void {
+  const [program, , store] = prefix;
+  if (program === undefined || store === undefined) return;
+  execFileSync(program, ['load', store, ...images], {
+    env: ownEnvironment(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 function buildForeign(docker: TestDocker, flags: string[]): void {
