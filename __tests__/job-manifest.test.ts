@@ -81,16 +81,16 @@ describe('a file', () => {
     expect(readJobManifest(`---\n---\n${list}`, options).testJob?.job.metadata.name).toBe('it');
   });
 
-  test('has its companions made in an order in which each finds what it needs', () => {
-    const companion = (kind: string, weight?: string) =>
+  test('has its supporting resources made in an order in which each finds what it needs', () => {
+    const resource = (kind: string, weight?: string) =>
       JSON.stringify({
         apiVersion: 'v1',
         kind,
         metadata: { name: kind, ...(weight === undefined ? {} : { annotations: { 'helm.sh/hook-weight': weight } }) },
       });
-    const text = [companion('RoleBinding'), companion('Widget', '-5'), companion('Role'), job(), companion('Widget')];
-    const read = readJobManifest([...text, companion('ServiceAccount')].join('\n---\n'), options);
-    expect(read.testJob?.companions.map((one) => one.kind)).toEqual([
+    const text = [resource('RoleBinding'), resource('Widget', '-5'), resource('Role'), job(), resource('Widget')];
+    const read = readJobManifest([...text, resource('ServiceAccount')].join('\n---\n'), options);
+    expect(read.testJob?.supportingResources.map((one) => one.kind)).toEqual([
       'Widget',
       'ServiceAccount',
       'Role',

@@ -36,7 +36,7 @@ const needs = { nodes: 3, memoryBytes: 10 * gibibyte, nodeImage: undefined };
 const judge = (facts: Partial<MachineFacts>) => judgeMachine({ ...well, ...facts }, needs);
 const never = new AbortController().signal;
 
-test('a machine that has all is well, and nothing is to be mended', () => {
+test('a machine that has all is well, and nothing is to be fixed', () => {
   const checks = judge({});
   expect(checks.map(({ name, state }) => [name, state])).toEqual(
     [
@@ -52,11 +52,11 @@ test('a machine that has all is well, and nothing is to be mended', () => {
       'architecture',
     ].map((name) => [name, 'ok']),
   );
-  expect(checks.every((check) => check.mend === '')).toBe(true);
+  expect(checks.every((check) => check.fix === '')).toBe(true);
   expect(preflightResult(checks).ok).toBe(true);
 });
 
-describe('what cannot work is a problem, what may not is a warning, and each says how to mend it', () => {
+describe('what cannot work is a problem, what may not is a warning, and each says how to fix it', () => {
   const silent = (problem: string, why?: 'missing' | 'late') => ({
     docker: { answers: false as const, problem, ...(why && { why }) },
   });
@@ -140,9 +140,9 @@ describe('what cannot work is a problem, what may not is a warning, and each say
       'warning',
       /--platform linux\/amd64/,
     ],
-  ])('%s', (_, facts, name, state, mend) => {
+  ])('%s', (_, facts, name, state, fix) => {
     const check = judge(facts).find((one) => one.name === name);
-    expect(check).toMatchObject({ state, mend: expect.stringMatching(mend) });
+    expect(check).toMatchObject({ state, fix: expect.stringMatching(fix) });
   });
 
   test('cgroup v1 is well up to Kubernetes 1.34, and refused from 1.35 on', () => {
@@ -154,7 +154,7 @@ describe('what cannot work is a problem, what may not is a warning, and each say
   });
 });
 
-test('the failure names every problem with its numbers, and how to mend each', () => {
+test('the failure names every problem with its numbers, and how to fix each', () => {
   const result = preflightResult(
     judge({ docker: { answers: false, problem: 'connection refused' }, resultsDisk: { ...disk, freeBytes: 1 } }),
   );
@@ -268,5 +268,5 @@ test('the table stays within 80 columns, and each thing that is not well has its
   expect(lines[0]).toMatch(/^✗ docker /);
   expect(at('→ Start docker')).toBeGreaterThan(0);
   expect(at('→ sudo sysctl')).toBeGreaterThan(at('inotify instances'));
-  expect(lines.at(-1)).toBe('tier e2e cannot run here: 1 to mend, with 1 warning');
+  expect(lines.at(-1)).toBe('tier e2e cannot run here: 1 to fix, with 1 warning');
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Door } from '../src/core/door.ts';
+import type { Reporter } from '../src/core/reporter.ts';
 import { runTeardown, tearDown } from '../src/pipeline/teardown.ts';
 import { RunRecord } from '../src/state/run-record.ts';
 
@@ -55,7 +55,7 @@ test('a teardown that leaves something behind is a failed phase of the run, and 
   // Below a file there is no directory to remove.
   record.note({ kind: 'directory', path: path.join(file, 'below') });
   const told: string[] = [];
-  const door: Door = {
+  const reporter: Reporter = {
     phaseStarted: (name) => told.push(`begin ${name}`),
     phaseEnded: ({ name, outcome }) => told.push(`end ${name} ${outcome}`),
     say: () => {},
@@ -64,7 +64,7 @@ test('a teardown that leaves something behind is a failed phase of the run, and 
     quote: () => {},
     mask: () => {},
   };
-  const { troubles, phase } = await runTeardown(record, door, { seconds: 5, advice: '; try: down' });
+  const { troubles, phase } = await runTeardown(record, reporter, { seconds: 5, advice: '; try: down' });
   expect(troubles).toHaveLength(1);
   expect(told).toEqual(['begin teardown', `not removed: ${troubles[0]}; try: down`, 'end teardown failed']);
   expect(phase).toMatchObject({ name: 'teardown', outcome: 'failed' });

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ActionDoor } from '../src/action/action-door.ts';
+import { ActionReporter } from '../src/action/action-reporter.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 import { readInputs } from '../src/inputs/read-inputs.ts';
 import { renderInputErrors } from '../src/inputs/schema.ts';
@@ -29,7 +29,7 @@ const read = readInputs({ given, directory: root, bundledChart: 'charts/floe-pla
 if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
 const record = RunRecord.begin(path.join(root, 'records'), path.basename(root));
 const { signal } = new AbortController();
-const end = await runTests({ inputs: read.inputs, door: new ActionDoor(), signal, record, workDir, cluster });
+const end = await runTests({ inputs: read.inputs, reporter: new ActionReporter(), signal, record, workDir, cluster });
 const decidedAt = Date.now();
 writeFileSync(
   numbersFile,

@@ -1,9 +1,9 @@
 /**
- * Workflow commands of others through every method of the door of the action, read by what the runner's two parsers do:
+ * Workflow commands of others through every method of the reporter of the action, read by what the runner's two parsers do:
  * https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs (`TryParseV2`, `TryParse`).
  */
 import { expect } from 'vitest';
-import { ActionDoor } from '../../src/action/action-door.ts';
+import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { type Attempt, testAttack } from './attempts.ts';
 
 const commands = [
@@ -39,13 +39,13 @@ function obeyed(written: string[]): string[] {
   return found;
 }
 
-const methods: Record<string, { act: (door: ActionDoor, text: string) => void; own: string[] }> = {
-  say: { act: (door, text) => door.say(text), own: [] },
-  warn: { act: (door, text) => door.warn(text), own: ['warning'] },
-  error: { act: (door, text) => door.error(text), own: ['error'] },
-  waitingFor: { act: (door, text) => door.waitingFor(text), own: [] },
-  fail: { act: (door, text) => door.fail({ kind: 'test', reason: text, hint: text, evidence: [] }), own: ['error'] },
-  quote: { act: (door, text) => { door.quote(text); door.close(); }, own: ['stop-commands'] },
+const methods: Record<string, { act: (reporter: ActionReporter, text: string) => void; own: string[] }> = {
+  say: { act: (reporter, text) => reporter.say(text), own: [] },
+  warn: { act: (reporter, text) => reporter.warn(text), own: ['warning'] },
+  error: { act: (reporter, text) => reporter.error(text), own: ['error'] },
+  waitingFor: { act: (reporter, text) => reporter.waitingFor(text), own: [] },
+  fail: { act: (reporter, text) => reporter.fail({ kind: 'test', reason: text, hint: text, evidence: [] }), own: ['error'] },
+  quote: { act: (reporter, text) => { reporter.quote(text); reporter.close(); }, own: ['stop-commands'] },
 }; // biome-ignore format: a table
 
 async function attemptCommands(attempt: Attempt): Promise<void> {
@@ -55,7 +55,7 @@ async function attemptCommands(attempt: Attempt): Promise<void> {
         for (const text of [`${prefix}::${command} name=x::y`, `${prefix}##[${command}]y`])
           await attempt(`${method}(${JSON.stringify(text)})`, () => {
             const written: string[] = [];
-            act(new ActionDoor((line) => written.push(line)), text);
+            act(new ActionReporter((line) => written.push(line)), text);
             expect(obeyed(written)).toEqual(own);
             // Where commands are off, the page that shows the log paints the old form all the same.
             expect(written.join('\n')).not.toContain(`##[${command}]`);

@@ -230,7 +230,7 @@ describe('the action', () => {
     for (const leg of [
       'silent: results: job silent ended as failure',
       'integration (killed): internal: the step was killed during tests',
-      'integration (mended): test: 1 of 1 tests failed: test_integration_mended',
+      'integration (fixed): test: 1 of 1 tests failed: test_integration_fixed',
     ])
       expect(first.outputs['failure-reason']).toContain(leg);
     const { name, files } = await readArtifact(first);
@@ -240,7 +240,7 @@ describe('the action', () => {
     for (const leg of ['unit (green)', 'e2e (green)']) expect(summary).toContain(`✅ **${leg}**`);
     expect(first.summary).toContain(summary);
     const junit = files.get('junit.xml') ?? '';
-    for (const one of ['unit_green', 'e2e_green', 'integration_mended']) expect(junit).toContain(`test_${one}`);
+    for (const one of ['unit_green', 'e2e_green', 'integration_fixed']) expect(junit).toContain(`test_${one}`);
     // What was killed left a cluster, which its post step removed.
     const cluster = readFileSync(first.told('killed.txt'), 'utf8');
     expect(cluster).toMatch(/^k8s-test-integration-[0-9a-f]+$/);
@@ -251,7 +251,7 @@ describe('the action', () => {
     const second = await runWorkflow('matrix', { as: 'attempt-2', flags, env: { GITHUB_RUN_ATTEMPT: '2' } });
     expect(second.status, second.output).toBe(0);
     expect(second.outputs).toMatchObject({ outcome: 'passed', tests: '4', passed: '4' });
-    for (const leg of ['integration (killed)', 'integration (mended)'])
+    for (const leg of ['integration (killed)', 'integration (fixed)'])
       expect(second.summary).toContain(`**${leg}** · attempt 2`);
     for (const leg of ['unit (green)', 'e2e (green)']) expect(second.summary).toContain(`**${leg}** |`);
 
@@ -265,9 +265,9 @@ describe('the action', () => {
     expect(told.sort((a, b) => a.leg.localeCompare(b.leg, 'en'))).toEqual([
       { leg: leg('e2e', 'green', 1), nodes: 3 },
       { leg: leg('integration', 'killed', 1), ...once },
-      { leg: leg('integration', 'mended', 1), ...once },
+      { leg: leg('integration', 'fixed', 1), ...once },
       { leg: leg('integration', 'killed', 2), ...once },
-      { leg: leg('integration', 'mended', 2), ...once },
+      { leg: leg('integration', 'fixed', 2), ...once },
       { leg: leg('unit', 'green', 1), nodes: 0 },
     ]);
     expect(new Set(legs.map((one) => one.name)).size).toBe(legs.length);

@@ -136,7 +136,7 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 10Mi } }
 const junit = '<testsuite><testcase name="one"/></testsuite>';
 const shell = (script: string) => JSON.stringify(['sh', '-c', script]);
 
-function manifestOf(podSpec: string, companion = ''): string {
+function manifestOf(podSpec: string, resource = ''): string {
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'collector-')), 'job.yaml');
   const job = `apiVersion: batch/v1
 kind: Job
@@ -146,6 +146,6 @@ spec:
     spec:
       restartPolicy: Never${podSpec}
 `;
-  writeFileSync(file, `${job}---${companion}\n`);
+  writeFileSync(file, `${job}---${resource}\n`);
   return file;
 }

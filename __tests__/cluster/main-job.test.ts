@@ -80,7 +80,7 @@ describe('doctor', () => {
     expect(end.status).toBe(0);
   });
 
-  test('says what is missing and how to mend it when docker is down', async () => {
+  test('says what is missing and how to fix it when docker is down', async () => {
     const end = await startCommand(['doctor'], { env: { DOCKER_HOST: 'unix:///no/such/docker.sock' } }).ended;
     expect(end.status).toBe(2);
     expect(end.output).toMatch(/✗ docker/);

@@ -19,7 +19,7 @@ function writeManifest(text: string): string {
 const shell = (script: string) => JSON.stringify(['sh', '-c', script]);
 
 describe('a Job of the user’s own', () => {
-  test('runs with its companions, keeps what it has, and tells what was changed', async () => {
+  test('runs with its supporting resources, keeps what it has, and tells what was changed', async () => {
     const job = writeManifest(`
 apiVersion: batch/v1
 kind: Job
@@ -40,7 +40,7 @@ spec:
           imagePullPolicy: Never
           command: ${shell(
             pytestScript(`${passing}
-def test_companions():
+def test_supporting_resources():
   import os, urllib.request, ssl
   assert os.environ["GREETING"] == "hello"
   assert os.environ["FROM_INPUT"] == "yes"
@@ -85,7 +85,7 @@ metadata: { name: reader }
     expect(run.printed).toContainEqual(expect.stringMatching(/restartPolicy: Never \(was OnFailure\)/));
     expect(run.printed).toContainEqual(expect.stringMatching(/in place of emptyDir out/));
     expect(readFileSync(path.join(run.dir.cluster, 'jobs.yaml'), 'utf8')).toContain('team: data');
-    expect(run.printed.join('\n')).toContain('test_it.py::test_companions PASSED');
+    expect(run.printed.join('\n')).toContain('test_it.py::test_supporting_resources PASSED');
   });
 
   test('writes to a claim, which is left as it is and read from the node', async () => {

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Door } from '../../src/core/door.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
+import type { Reporter } from '../../src/core/reporter.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { bundledChart } from '../../src/pipeline/begin-run.ts';
@@ -67,7 +67,7 @@ export async function runOnExisting(options: {
     printed.push(line);
     options.onPrinted?.(line, record);
   };
-  const door: Door = {
+  const reporter: Reporter = {
     phaseStarted: (name) => print(`phase ${name}`),
     phaseEnded: () => {},
     say: print,
@@ -77,7 +77,7 @@ export async function runOnExisting(options: {
     mask: () => {},
   };
   const signal = options.signal ?? new AbortController().signal;
-  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir });
+  const end = await runTests({ inputs: read.inputs, reporter, signal, record, workDir });
   const troubles = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(300_000), print);
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   return { ...end, printed, onDisk, record, troubles, namespace: onDisk.cluster?.namespace ?? '' };

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inject, onTestFinished } from 'vitest';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
-import type { Door } from '../../src/core/door.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
+import type { Reporter } from '../../src/core/reporter.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
@@ -17,7 +17,7 @@ import { sharedImage } from './global-setup.ts';
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
   printed: string[];
-  /** What must never be printed, as the door was told. */
+  /** What must never be printed, as the reporter was told. */
   masked: string[];
   /** result.json, as it lies on the disk. */
   onDisk: Verdict;
@@ -66,7 +66,7 @@ export async function runOnSharedCluster(options: {
     printed.push(line);
     options.onPrinted?.(line);
   };
-  const door: Door = {
+  const reporter: Reporter = {
     phaseStarted: (name) => print(`phase ${name}`),
     phaseEnded: () => {},
     say: (line) => print(line),
@@ -79,7 +79,7 @@ export async function runOnSharedCluster(options: {
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({
     inputs: read.inputs,
-    door,
+    reporter,
     signal,
     record,
     workDir,

@@ -70,7 +70,7 @@ async function runToEnd(script: string, add: (spec: PodSpec) => void) {
     logsDir,
     mask: new SecretMask([]),
     quote: (line) => shown.push(line),
-    onTrouble: () => {},
+    onOutage: () => {},
     nodeLogs,
   });
   const end = await runJob({

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ActionDoor } from '../../src/action/action-door.ts';
+import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { publish } from '../../src/action/publish.ts';
 import type { ReportInput } from '../../src/core/report-model.ts';
 import { hostileTexts } from '../report/hostile.ts';
@@ -49,7 +49,7 @@ async function annotationsAfter(report: ReportInput): Promise<string[]> {
       { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true, isMasked: true },
       inputs,
       'abcd',
-      new ActionDoor(),
+      new ActionReporter(),
     );
   } finally {
     spy.mockRestore();

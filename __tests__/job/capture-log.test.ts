@@ -34,7 +34,7 @@ async function capture(log: NodeLog, onQuoted: (line: string) => void = () => un
       shown.push(line);
       onQuoted(line);
     },
-    onTrouble: () => undefined,
+    onOutage: () => undefined,
     signal: new AbortController().signal,
     ended: () => log.hasEnded,
     giveUpSeconds: 5,

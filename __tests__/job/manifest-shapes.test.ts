@@ -96,9 +96,9 @@ describe('a Pod', () => {
   });
 
   test('beside a Job is what the Job needs, and no test', () => {
-    const { job, companions } = adapt(`${exported}\n${testConnection}`);
+    const { job, supportingResources } = adapt(`${exported}\n${testConnection}`);
     expect(job.metadata.name).toBe('e2e');
-    expect(companions.map(({ kind }) => kind)).toEqual(['Pod']);
+    expect(supportingResources.map(({ kind }) => kind)).toEqual(['Pod']);
   });
 
   test('is refused when there are two of them, since nobody says which is the test', () => {
@@ -143,16 +143,16 @@ describe('a Job', () => {
     expect(changes).toContain('metadata.name: e2e (was generateName e2e-)');
   });
 
-  test('in namespace default, which helm template writes, runs in the namespace of the run, with its companions', () => {
+  test('in namespace default, which helm template writes, runs in the namespace of the run, with its supporting resources', () => {
     const binding = `---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: reader, namespace: default}
 subjects: [{kind: ServiceAccount, name: e2e, namespace: default}, {kind: ServiceAccount, name: other, namespace: ops}]
 `;
-    const { job, companions, changes } = adapt(exported + binding);
+    const { job, supportingResources, changes } = adapt(exported + binding);
     expect(job.metadata.namespace).toBe('shop');
-    expect(companions[0]).toMatchObject({
+    expect(supportingResources[0]).toMatchObject({
       metadata: { namespace: 'shop' },
       subjects: [{ namespace: 'shop' }, { namespace: 'ops' }],
     });
@@ -164,12 +164,12 @@ subjects: [{kind: ServiceAccount, name: e2e, namespace: default}, {kind: Service
     expect(read.problems?.[0]?.problem).toContain('puts Job/e2e into namespace "prod"');
   });
 
-  test('of a List with its companions is read item by item', () => {
+  test('of a List with its supporting resources is read item by item', () => {
     const items = [exported, 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\n'].map((one) =>
       one.trim().replaceAll('\n', '\n  ').replace(/^/, '- '),
     );
-    const { job, companions } = adapt(`apiVersion: v1\nkind: List\nitems:\n${items.join('\n')}\n`);
-    expect([job.metadata.name, ...companions.map(({ metadata }) => metadata.name)]).toEqual(['e2e', 'words']);
+    const { job, supportingResources } = adapt(`apiVersion: v1\nkind: List\nitems:\n${items.join('\n')}\n`);
+    expect([job.metadata.name, ...supportingResources.map(({ metadata }) => metadata.name)]).toEqual(['e2e', 'words']);
   });
 
   test('that another controller manages is started all the same, and a retry of one index is none', () => {
@@ -199,7 +199,7 @@ subjects: [{kind: ServiceAccount, name: e2e, namespace: default}, {kind: Service
 });
 
 test('an exported Service and claim are created anew, without the address and the volume of their cluster', () => {
-  const { companions } = adapt(`${exported}---
+  const { supportingResources } = adapt(`${exported}---
 apiVersion: v1
 kind: Service
 metadata: {name: db, uid: a1}
@@ -216,7 +216,7 @@ kind: Service
 metadata: {name: headless}
 spec: {clusterIP: None}
 `);
-  expect(companions.map(({ spec }) => spec)).toEqual([
+  expect(supportingResources.map(({ spec }) => spec)).toEqual([
     { accessModes: ['ReadWriteOnce'] },
     { ports: [{ port: 5432 }] },
     { clusterIP: 'None' },

@@ -78,7 +78,7 @@ test('a volume that is neither on the runner’s disk nor a node’s needs a col
   const needs = (volume: object) => {
     const job = jobOf({ containers: [{ name: 'test', volumeMounts: [sharedMount] }], volumes: [volume] });
     const before = structuredClone(job);
-    const isNeeded = needsCollector({ job, companions: [], container: 'test' }, '/results');
+    const isNeeded = needsCollector({ job, supportingResources: [], container: 'test' }, '/results');
     expect(job).toEqual(before);
     return isNeeded;
   };
@@ -121,7 +121,7 @@ describe('on any other cluster', () => {
 describe('a Job of the user’s own', () => {
   const options = { runId: 'abc', namespace: 'floe-test', env: [], loadedImages: new Set<string>(), netSeconds: 1000 };
   const adapt = (job: JobManifest, some: Partial<Parameters<typeof adaptJob>[1]> = {}) =>
-    adaptJob({ job, companions: [], container: 'test' }, { ...options, ...some });
+    adaptJob({ job, supportingResources: [], container: 'test' }, { ...options, ...some });
 
   test('that promises what we promise is not changed in anything that matters', () => {
     const job = jobOf({ restartPolicy: 'Never', containers: [{ name: 'test', image: 'tests:1' }] });

@@ -327,8 +327,8 @@ describe('followLog', () => {
     log.end();
     const troubles: string[] = [];
     const { received, gaps } = await follow(connection, log, {
-      onTrouble: (text) => troubles.push(text),
-      timing: { ...timing, giveUpMilliseconds: 1000, troubleGraceSeconds: 0.02 },
+      onOutage: (text) => troubles.push(text),
+      timing: { ...timing, giveUpMilliseconds: 1000, outageGraceSeconds: 0.02 },
     });
     expect(received.length).toBe(0);
     expect(gaps[0]?.note).toContain('no such file or directory');

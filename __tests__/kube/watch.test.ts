@@ -130,7 +130,7 @@ const timing = {
   headMilliseconds: 2000,
   firstRetryMilliseconds: 2,
   maxRetryMilliseconds: 10,
-  troubleGraceSeconds: 0.05,
+  outageGraceSeconds: 0.05,
 };
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -234,7 +234,7 @@ describe('watchResources', () => {
     const troubles: string[] = [];
     const healed: string[] = [];
     const { handle } = watch(connection, {
-      onTrouble: (text) => troubles.push(text),
+      onOutage: (text) => troubles.push(text),
       onHealed: (text) => healed.push(text),
     });
     await handle.synced;

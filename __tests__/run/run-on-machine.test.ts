@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Door } from '../../src/core/door.ts';
+import type { Reporter } from '../../src/core/reporter.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { bundledChart } from '../../src/pipeline/begin-run.ts';
@@ -29,7 +29,7 @@ async function runUnit(script: string, given: RawInputs = {}, signal = new Abort
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const quoted: string[] = [];
   const nothing = () => {};
-  const door: Door = {
+  const reporter: Reporter = {
     phaseStarted: nothing,
     phaseEnded: nothing,
     say: nothing,
@@ -39,7 +39,7 @@ async function runUnit(script: string, given: RawInputs = {}, signal = new Abort
     mask: nothing,
   };
   const record = RunRecord.begin(path.join(root, 'records'), 'unit');
-  const end = await runTests({ inputs: read.inputs, door, signal, record, workDir: root });
+  const end = await runTests({ inputs: read.inputs, reporter, signal, record, workDir: root });
   return { ...end, quoted };
 }
 

@@ -1,23 +1,23 @@
-/** The door of the action's main step. */
+/** the entry point of the main step. */
 import path from 'node:path';
 import * as core from '@actions/core';
 import { exitStatusOf, succeed } from '../core/outcome.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { abortOnSignals, type BegunRun, beginRun, bundledChart, keepIfAsked } from '../pipeline/begin-run.ts';
-import { closeDiary } from '../pipeline/diary.ts';
+import { clearCheckpoint } from '../pipeline/checkpoint.ts';
 import { runTests } from '../pipeline/pipeline.ts';
 import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
-import { ActionDoor } from './action-door.ts';
 import { describeLeg, readActionInputs, readRunAttempt } from './action-inputs.ts';
+import { ActionReporter } from './action-reporter.ts';
 import { downloadLegs } from './download-legs.ts';
 import { publish, publishInputErrors, publishNoRun } from './publish.ts';
 import { withholdRunnerVariables } from './runner-variables.ts';
 
 const env = withholdRunnerVariables();
 const given = readActionInputs(env);
-const door = new ActionDoor();
+const reporter = new ActionReporter();
 const signal = abortOnSignals();
 const read = readInputs({
   given,
@@ -25,20 +25,20 @@ const read = readInputs({
   bundledChart: bundledChart(),
 });
 if (read.inputs === undefined) {
-  await publishInputErrors(read.errors, given.tier ?? '', door);
+  await publishInputErrors(read.errors, given.tier ?? '', reporter);
   process.exitCode = 3;
 } else {
   const begun = beginRun(process.env);
   if (begun.ok) await run(read.inputs, begun.value);
   else {
-    await publishNoRun(begun.failure, read.inputs.tier, door);
+    await publishNoRun(begun.failure, read.inputs.tier, reporter);
     process.exitCode = 2;
   }
 }
 
 async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void> {
   core.saveState('record', record.file);
-  const say = (line: string) => door.say(line);
+  const say = (line: string) => reporter.say(line);
   await removeLeftovers(path.dirname(record.file), { signal, say });
   let end: RunEnd;
   if (inputs.mode === 'report') {
@@ -51,7 +51,7 @@ async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void>
   } else {
     end = await runTests({
       inputs,
-      door,
+      reporter,
       signal,
       record,
       workDir,
@@ -59,7 +59,7 @@ async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void>
     });
     await keepIfAsked(inputs.keep, end, record, say);
   }
-  await publish(end, inputs, record.content.runId, door);
-  closeDiary(workDir);
+  await publish(end, inputs, record.content.runId, reporter);
+  clearCheckpoint(workDir);
   process.exitCode = exitStatusOf(end.verdict);
 }

@@ -1,7 +1,7 @@
 import * as core from '@actions/core';
 import type { Verdict } from '../core/outcome.ts';
 import type { Annotation } from '../report/annotations.ts';
-import { breakCommands } from './action-door.ts';
+import { breakCommands } from './action-reporter.ts';
 
 /** What the outputs say beside the verdict. */
 export interface OutputFacts {

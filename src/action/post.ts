@@ -1,18 +1,18 @@
 /**
- * The door of the action's post step: removes what the main step's record names, however that step ended. If it was killed
+ * The entry point of the action's post step: removes what the main step's record names, however that step ended. If it was killed
  * before it could say how, this says so in its place, with all that there was.
  */
 import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
 import { messageOf } from '../core/outcome.ts';
 import { readOnlySecrets } from '../inputs/read-inputs.ts';
-import { adoptRun } from '../pipeline/adopt-run.ts';
 import { findWorkDir } from '../pipeline/begin-run.ts';
-import { readDiary } from '../pipeline/diary.ts';
+import { readCheckpoint } from '../pipeline/checkpoint.ts';
+import { recoverRun } from '../pipeline/recover-run.ts';
 import { runTeardown } from '../pipeline/teardown.ts';
 import { RunRecord } from '../state/run-record.ts';
-import { ActionDoor } from './action-door.ts';
 import { readActionInputs } from './action-inputs.ts';
+import { ActionReporter } from './action-reporter.ts';
 import { publish } from './publish.ts';
 import { lendRunnerVariables, withholdRunnerVariables } from './runner-variables.ts';
 
@@ -20,32 +20,32 @@ import { lendRunnerVariables, withholdRunnerVariables } from './runner-variables
 const teardownSeconds = 150;
 
 const env = withholdRunnerVariables();
-const door = new ActionDoor();
+const reporter = new ActionReporter();
 // Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => door.say(`${name}: the removal goes on`));
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => reporter.say(`${name}: the removal goes on`));
 const file = await lendRunnerVariables(() => core.getState('record'));
-if (file === '' || !existsSync(file)) door.say('nothing to remove');
+if (file === '' || !existsSync(file)) reporter.say('nothing to remove');
 else {
   const record = RunRecord.open(file);
   const workDir = findWorkDir(record);
-  const diary = workDir === undefined ? undefined : readDiary(workDir);
-  if (workDir === undefined || diary === undefined) await removeAll(record);
+  const checkpoint = workDir === undefined ? undefined : readCheckpoint(workDir);
+  if (workDir === undefined || checkpoint === undefined) await removeAll(record);
   else {
     // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
     // kept on the disk.
     const secrets = readOnlySecrets({ given: readActionInputs(env), directory: process.cwd() });
-    const { inputs } = diary;
+    const { inputs } = checkpoint;
     let removal: Promise<boolean> | undefined;
     const removeOnce = () => {
       removal ??= removeAll(record);
       return removal;
     };
     try {
-      const end = await adoptRun({ record, workDir, diary, secrets, door, tearDown: removeOnce });
-      await publish(end, inputs, record.content.runId, door);
-      if (end.ownsResultsDir) door.say(`the files lie in ${end.dir.root}`);
+      const end = await recoverRun({ record, workDir, checkpoint, secrets, reporter, tearDown: removeOnce });
+      await publish(end, inputs, record.content.runId, reporter);
+      if (end.ownsResultsDir) reporter.say(`the files lie in ${end.dir.root}`);
     } catch (error) {
-      door.error(
+      reporter.error(
         `the end of the run could not be told: ${messageOf(error)}; what there was lies in ${inputs.resultsDir}`,
       );
       process.exitCode = 1;
@@ -58,10 +58,10 @@ else {
 async function removeAll(record: RunRecord): Promise<boolean> {
   if (record.content.kept !== undefined) {
     record.endJob();
-    door.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
+    reporter.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return false;
   }
-  const { troubles } = await runTeardown(record, door, { seconds: teardownSeconds, advice: '' });
+  const { troubles } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice: '' });
   if (troubles.length > 0) process.exitCode = 1;
   return troubles.length === 0;
 }

@@ -8,7 +8,7 @@ import { codeBlock } from '../report/inert-text.ts';
 import { renderSummary } from '../report/summary-markdown.ts';
 import { failedTests } from '../report/tell-tests.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import type { ActionDoor } from './action-door.ts';
+import type { ActionReporter } from './action-reporter.ts';
 import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
 import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
 import { annotate, setOutputs } from './outputs.ts';
@@ -36,18 +36,18 @@ export async function publish(
   end: Published,
   inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
   runId: string,
-  door: ActionDoor,
+  reporter: ActionReporter,
 ): Promise<void> {
   const { verdict, dir } = end;
   const isWanted =
     end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
-  const artifact = isWanted ? await upload(end, inputs, runId, door) : undefined;
+  const artifact = isWanted ? await upload(end, inputs, runId, reporter) : undefined;
   // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is told twice.
-  await writeStepSummary(await summaryOf(end), door);
-  for (const line of renderTerminal(end.report)) door.quote(line);
-  door.close();
+  await writeStepSummary(await summaryOf(end), reporter);
+  for (const line of renderTerminal(end.report)) reporter.quote(line);
+  reporter.close();
   // The cause comes first: of more than ten errors GitHub drops the last ones.
-  if (verdict.failure !== null) door.fail(verdict.failure);
+  if (verdict.failure !== null) reporter.fail(verdict.failure);
   annotate(annotationsOf(end.report.tests, await findInCheckout(end.report), failedTestAnnotations));
   setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
 }
@@ -67,20 +67,20 @@ async function findInCheckout({ tests }: ReportInput): Promise<(file: string) =>
 }
 
 /** Tells GitHub of inputs that are wrong: all of them, and nothing else, since nothing has begun. */
-export async function publishInputErrors(errors: InputError[], tier: string, door: ActionDoor): Promise<void> {
+export async function publishInputErrors(errors: InputError[], tier: string, reporter: ActionReporter): Promise<void> {
   const lines = renderInputErrors(errors);
-  for (const line of lines) door.error(line);
+  for (const line of lines) reporter.error(line);
   await writeStepSummary(
     ['**✗ wrong input**', '', codeBlock(lines.join('\n'), maxErrorCharacters), ''].join('\n'),
-    door,
+    reporter,
   );
   setOutputsOfNoRun(fail('input', lines.join('; ')).failure, tier);
 }
 
 /** Tells GitHub of a run that could not begin. */
-export async function publishNoRun(failure: Failure, tier: string, door: ActionDoor): Promise<void> {
-  door.fail(failure);
-  await writeStepSummary(`**✗ the run could not begin**\n\n    ${failure.reason}\n    ${failure.hint}\n`, door);
+export async function publishNoRun(failure: Failure, tier: string, reporter: ActionReporter): Promise<void> {
+  reporter.fail(failure);
+  await writeStepSummary(`**✗ the run could not begin**\n\n    ${failure.reason}\n    ${failure.hint}\n`, reporter);
   setOutputsOfNoRun(failure, tier);
 }
 
@@ -104,7 +104,7 @@ async function upload(
   end: Published,
   inputs: Pick<Inputs, 'tier' | 'mode' | 'artifactName' | 'retentionDays'>,
   runId: string,
-  door: ActionDoor,
+  reporter: ActionReporter,
 ): Promise<{ id: string; url: string } | undefined> {
   const unique = uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
   const wanted = inputs.artifactName ?? unique;
@@ -113,7 +113,7 @@ async function upload(
   const { root: directory } = end.dir;
   const { isMasked } = end;
   if (!isMasked)
-    door.warn(
+    reporter.warn(
       `not all files of the results could be masked: the artifact holds verdict and reports alone, and the rest stays in ${directory}`,
     );
   const uploaded = await uploadArtifact({
@@ -124,26 +124,26 @@ async function upload(
     retentionDays: inputs.retentionDays,
   });
   if (!uploaded.ok) {
-    door.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
+    reporter.warn(`${uploaded.failure.reason}. ${uploaded.failure.hint}`);
     return undefined;
   }
   const { name, id, url } = uploaded.value;
-  if (name !== wanted) door.warn(`this workflow run has an artifact ${wanted} already: this one is ${name}`);
-  door.say(`artifact ${name}: id ${id} ${url}`);
+  if (name !== wanted) reporter.warn(`this workflow run has an artifact ${wanted} already: this one is ${name}`);
+  reporter.say(`artifact ${name}: id ${id} ${url}`);
   const { leftOut, unreadable } = uploaded.value;
   if (unreadable.length > 0)
-    door.warn(
+    reporter.warn(
       `${unreadable.length} files could not be read, and the artifact lacks them: ${unreadable.slice(0, 5).join(', ')}`,
     );
   if (leftOut.length > 0)
-    door.warn(
+    reporter.warn(
       `GitHub refuses the names of ${leftOut.length} files, which the artifact lacks: ${leftOut.slice(0, 5).join(', ')}`,
     );
   return uploaded.value;
 }
 
-async function writeStepSummary(markdown: string, door: ActionDoor): Promise<void> {
+async function writeStepSummary(markdown: string, reporter: ActionReporter): Promise<void> {
   const file = process.env.GITHUB_STEP_SUMMARY;
-  if (file === undefined || file === '') door.say('no step summary here: GITHUB_STEP_SUMMARY is not set');
+  if (file === undefined || file === '') reporter.say('no step summary here: GITHUB_STEP_SUMMARY is not set');
   else await appendFile(file, markdown);
 }

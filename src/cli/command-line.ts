@@ -18,7 +18,7 @@ import {
   recordDirectory,
   sayKept,
 } from '../pipeline/begin-run.ts';
-import { closeDiary, readDiary } from '../pipeline/diary.ts';
+import { clearCheckpoint, readCheckpoint } from '../pipeline/checkpoint.ts';
 import { addTeardown, runTests } from '../pipeline/pipeline.ts';
 import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunOptions, RunRequest } from '../pipeline/run.ts';
@@ -32,11 +32,11 @@ import { RunRecord } from '../state/run-record.ts';
 import { examine } from './doctor.ts';
 import { type CommandName, commandDocs, renderCommandHelp, renderHelp } from './help.ts';
 import { renderChecks } from './render-checks.ts';
-import { TerminalDoor, wantsColour } from './terminal-door.ts';
+import { TerminalReporter, wantsColour } from './terminal-reporter.ts';
 
 /** Exit status. */
 const wrongInput = 3;
-const machineTrouble = 2;
+const machineFault = 2;
 
 /** Runs one command and returns its exit status. */
 export async function runCommand(args: string[]): Promise<number> {
@@ -75,12 +75,13 @@ async function run(args: string[]): Promise<number> {
   if (inputs.mode === 'report') return report(args);
   const begun = beginRun(process.env);
   if (!begun.ok) return refuseToBegin(begun.failure);
-  const { end, record, door } = await runHere(inputs, begun.value, { request: describeRequest(args) });
-  if (!(await keepIfAsked(inputs.keep, end, record, (line) => door.say(line)))) await addTeardown(end, record, door);
+  const { end, record, reporter } = await runHere(inputs, begun.value, { request: describeRequest(args) });
+  if (!(await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line))))
+    await addTeardown(end, record, reporter);
   return showEnd(end);
 }
 
-/** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be mended. */
+/** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be fixed. */
 async function up(args: string[]): Promise<number> {
   const inputs = readArguments(args);
   if (inputs === undefined) return wrongInput;
@@ -90,13 +91,13 @@ async function up(args: string[]): Promise<number> {
   const begun = beginRun(process.env);
   if (!begun.ok) return refuseToBegin(begun.failure);
   const how = { request: describeRequest(args), isOnlyPlatform: true };
-  const { end, record, door } = await runHere(inputs, begun.value, how);
+  const { end, record, reporter } = await runHere(inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
-    await addTeardown(end, record, door);
+    await addTeardown(end, record, reporter);
     return showEnd(end);
   }
   record.keep('up');
-  return tellUp(end, record, door);
+  return tellUp(end, record, reporter);
 }
 
 /** Runs the tests in the kept cluster. */
@@ -143,12 +144,12 @@ async function enter(
   try {
     const begun = beginRun(process.env);
     if (!begun.ok) return refuseToBegin(begun.failure);
-    const { end, record, door } = await runHere(inputs, begun.value, { ...how, kept });
+    const { end, record, reporter } = await runHere(inputs, begun.value, { ...how, kept });
     if (how.request !== undefined && end.verdict.cluster !== null)
       kept.stand({ ...kept.content.standing!, ...how.request });
-    await addTeardown(end, record, door);
-    if (how.isOnlyPlatform === true) return tellUp(end, kept, door);
-    if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => door.say(line));
+    await addTeardown(end, record, reporter);
+    if (how.isOnlyPlatform === true) return tellUp(end, kept, reporter);
+    if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => reporter.say(line));
     return showEnd(end);
   } finally {
     kept.release();
@@ -156,8 +157,8 @@ async function enter(
 }
 
 /** The end of `up`: how to get at it, or what is wrong with it. */
-async function tellUp(end: RunEnd, record: RunRecord, door: TerminalDoor): Promise<number> {
-  await sayKept(end, 'up', record, (line) => door.say(line));
+async function tellUp(end: RunEnd, record: RunRecord, reporter: TerminalReporter): Promise<number> {
+  await sayKept(end, 'up', record, (line) => reporter.say(line));
   return end.verdict.failure?.kind === 'no-tests' ? 0 : showEnd(end);
 }
 
@@ -166,23 +167,23 @@ async function runHere(
   inputs: Inputs,
   { record, workDir }: BegunRun,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
-): Promise<{ end: RunEnd; record: RunRecord; door: TerminalDoor }> {
-  const door = new TerminalDoor(process.stdout, process.env);
+): Promise<{ end: RunEnd; record: RunRecord; reporter: TerminalReporter }> {
+  const reporter = new TerminalReporter(process.stdout, process.env);
   const signal = abortOnSignals(() => {
     process.stderr.write(`\nended at once; what is left behind is removed by: ${nameCommand('down')}\n`);
     process.exit(130);
   });
   const then = how.kept === undefined ? ', then removing the cluster' : '';
   signal.addEventListener('abort', () =>
-    door.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
+    reporter.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
   );
-  await removeLeftovers(path.dirname(record.file), { signal, say: (line) => door.say(line) });
-  const end = await runTests({ ...how, inputs, door, signal, record, workDir }).catch(async (bug: unknown) => {
-    await tearDown(record, AbortSignal.timeout(240_000), (line) => door.say(line));
+  await removeLeftovers(path.dirname(record.file), { signal, say: (line) => reporter.say(line) });
+  const end = await runTests({ ...how, inputs, reporter, signal, record, workDir }).catch(async (bug: unknown) => {
+    await tearDown(record, AbortSignal.timeout(240_000), (line) => reporter.say(line));
     throw bug;
   });
-  closeDiary(workDir);
-  return { end, record, door };
+  clearCheckpoint(workDir);
+  return { end, record, reporter };
 }
 
 function whichKept(tier: string): { tier: string; directory: string } {
@@ -204,7 +205,7 @@ function definedOnly(given: RawInputs): Record<string, string> {
 /** The machine has no place for a run. */
 function refuseToBegin({ reason, hint }: Failure): number {
   process.stderr.write(`${reason}. Fix: ${hint}\n`);
-  return machineTrouble;
+  return machineFault;
 }
 
 function refuse(why: string): number {
@@ -258,13 +259,13 @@ async function down(): Promise<number> {
   let status = 0;
   for (const record of over) {
     const workDir = findWorkDir(record);
-    const diary = workDir === undefined ? undefined : readDiary(workDir);
+    const checkpoint = workDir === undefined ? undefined : readCheckpoint(workDir);
     const troubles = await tearDown(record, signal, say);
     for (const trouble of troubles) process.stderr.write(`not removed: ${trouble}\n`);
     if (troubles.length > 0) status = 2;
     else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
-    if (diary !== undefined && record.content.kept === undefined)
-      say(`  it was killed before it could say how it ended; what there was lies in ${diary.inputs.resultsDir}`);
+    if (checkpoint !== undefined && record.content.kept === undefined)
+      say(`  it was killed before it could say how it ended; what there was lies in ${checkpoint.inputs.resultsDir}`);
   }
   if (over.length === 0) say('nothing to remove');
   return status;

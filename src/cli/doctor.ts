@@ -45,14 +45,14 @@ async function examineToolsAndChart(
   // A run downloads them, so that this is no problem; only the chart cannot be looked at without.
   if (!tools.ok) return [...checks, tellFailure('tools', 'warning', tools.failure)];
   const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';
-  checks.push({ name: 'tools', state: 'ok', found, needed: '', mend: '' });
+  checks.push({ name: 'tools', state: 'ok', found, needed: '', fix: '' });
   const { helm } = tools.value;
   if (inputs.chart === undefined || helm === undefined)
     return [...checks, ...judgeDemand(facts, planDemand(inputs, []), inputs.nodes)];
   const manifests = await renderWhatIsHere(inputs, inputs.chart, helm, signal);
   if (!manifests.ok) return [...checks, tellFailure('chart', 'problem', manifests.failure)];
   if (typeof manifests.value === 'string')
-    return [...checks, { name: 'chart', state: 'ok', found: manifests.value, needed: '', mend: '' }];
+    return [...checks, { name: 'chart', state: 'ok', found: manifests.value, needed: '', fix: '' }];
   return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests.value), inputs.nodes)];
 }
 
@@ -85,12 +85,12 @@ async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): 
     if (!reached.ok) return tellFailure('cluster', 'problem', reached.failure);
     const { kubernetes, user } = reached.value;
     const found = `${kubeconfig.context} (${kubeconfig.server}) runs Kubernetes ${kubernetes} and knows us as ${user}`;
-    return { name: 'cluster', state: 'ok', found, needed: '', mend: '' };
+    return { name: 'cluster', state: 'ok', found, needed: '', fix: '' };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
 function tellFailure(name: string, state: 'warning' | 'problem', { reason, hint }: Failure): Check {
-  return { name, state, found: reason, needed: '', mend: hint };
+  return { name, state, found: reason, needed: '', fix: hint };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The door of the command line. An older Node would fail somewhere in a dependency, with a page of minified code. */
+/** The entry point of the command line. An older Node would fail somewhere in a dependency, with a page of minified code. */
 const neededMajor = 24;
 
 if (Number.parseInt(process.versions.node, 10) < neededMajor) {

@@ -3,7 +3,7 @@ import type { Check } from '../cluster/judge-machine.ts';
 const defaultColumns = 80;
 
 /**
- * The table that `doctor` shows: a line for each check that is well; what is not well has what was needed and how to mend it
+ * The table that `doctor` shows: a line for each check that is well; what is not well has what was needed and how to fix it
  * below it. No line is longer than `columns`, but for a word that is.
  */
 export function renderChecks(checks: Check[], tier: string, columns = defaultColumns): string[] {
@@ -14,7 +14,7 @@ export function renderChecks(checks: Check[], tier: string, columns = defaultCol
     const cells =
       check.state === 'ok'
         ? [check.found]
-        : [check.found, check.needed && `needed: ${check.needed}`, check.mend && `→ ${check.mend}`];
+        : [check.found, check.needed && `needed: ${check.needed}`, check.fix && `→ ${check.fix}`];
     const wrapped = cells.filter(Boolean).flatMap((cell) => wrap(cell, columns - indent.length));
     return wrapped.map((line, i) =>
       i === 0 ? `${sign[check.state]} ${check.name.padEnd(width)}  ${line}` : `${indent}${line}`,
@@ -24,7 +24,7 @@ export function renderChecks(checks: Check[], tier: string, columns = defaultCol
   const warnings = checks.filter((check) => check.state === 'warning').length;
   const told = warnings === 0 ? '' : `, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
   const last =
-    problems > 0 ? `tier ${tier} cannot run here: ${problems} to mend${told}` : `tier ${tier} can run here${told}`;
+    problems > 0 ? `tier ${tier} cannot run here: ${problems} to fix${told}` : `tier ${tier} can run here${told}`;
   return [...lines, '', last];
 }
 

@@ -15,7 +15,7 @@ function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questio
 }
 
 /** Why docker did not do what it was asked for, in one line: its own words, else how it ended. */
-export function describeDockerTrouble(run: ProgramRun): string {
+export function describeDockerError(run: ProgramRun): string {
   return toOneLine(run.stderr.trim() || describeEnd(run), 300);
 }
 
@@ -43,7 +43,7 @@ export async function readDockerServer(signal: AbortSignal): Promise<DockerServe
   const run = await askDocker(['version', '--format', format], signal);
   signal.throwIfAborted();
   const [, major, minor, platform] = /^(\d+)\.(\d+) (\S+)/.exec(run.stdout) ?? [];
-  if (run.exitCode !== 0 || platform === undefined) throw new Error(`docker version: ${describeDockerTrouble(run)}`);
+  if (run.exitCode !== 0 || platform === undefined) throw new Error(`docker version: ${describeDockerError(run)}`);
   return { api: { major: Number(major), minor: Number(minor) }, platform };
 }
 
@@ -143,14 +143,14 @@ export async function listLocalNames(signal: AbortSignal): Promise<string[]> {
 /** Gives an image one more name. */
 export async function nameImage(image: string, name: string, signal: AbortSignal): Promise<void> {
   const run = await askDocker(['image', 'tag', image, name], signal);
-  if (run.exitCode !== 0) throw new Error(`docker image tag: ${describeDockerTrouble(run)}`);
+  if (run.exitCode !== 0) throw new Error(`docker image tag: ${describeDockerError(run)}`);
 }
 
 /** Takes an image's name away, and the image with it when that was its last; layers stay in docker's cache. */
 export async function removeImage(name: string, signal: AbortSignal): Promise<void> {
   const run = await askDocker(['image', 'rm', '--no-prune', name], signal);
   if (run.exitCode !== 0 && !/no such image/i.test(run.stderr))
-    throw new Error(`docker image rm: ${describeDockerTrouble(run)}`);
+    throw new Error(`docker image rm: ${describeDockerError(run)}`);
 }
 
 /** Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks some. */
@@ -189,7 +189,7 @@ export async function listNodeContainers(cluster: string, signal: AbortSignal): 
   const filter = `label=io.x-k8s.kind.cluster=${cluster}`;
   const format = '{{.ID}} {{.Names}} {{.Label "io.x-k8s.kind.role"}}';
   const run = await askDocker(['ps', '-a', '--filter', filter, '--format', format], signal);
-  if (run.exitCode !== 0) throw new Error(`docker ps failed: ${describeDockerTrouble(run)}`);
+  if (run.exitCode !== 0) throw new Error(`docker ps failed: ${describeDockerError(run)}`);
   return run.stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -217,7 +217,7 @@ export function inspectContainers(names: string[], format: string, signal: Abort
 /** Ends containers and removes them, with their anonymous volumes; an empty text, or why it could not be done. */
 export async function removeContainers(ids: string[], signal: AbortSignal): Promise<string> {
   const run = await askDocker(['rm', '--force', '--volumes', ...ids], signal, removeSeconds);
-  return run.exitCode === 0 ? '' : describeDockerTrouble(run);
+  return run.exitCode === 0 ? '' : describeDockerError(run);
 }
 
 /** What `docker exec` needs beside the command. */

@@ -20,7 +20,7 @@ export interface Check {
   found: string;
   needed: string;
   /** What to do; empty when all is well. */
-  mend: string;
+  fix: string;
 }
 
 /** All checks for a run with these needs, in the order in which they are shown. What cannot be known is left out. */
@@ -35,7 +35,7 @@ export function judgeMachine(facts: MachineFacts, needs: MachineNeeds): Check[] 
       where: facts.resultsDisk.directory,
       wanted: gibibyte,
       least: 100 * mebibyte,
-      mend: 'Free some, or name another results-dir.',
+      fix: 'Free some, or name another results-dir.',
     }),
   );
   if (facts.inotifyInstances !== undefined)
@@ -62,7 +62,7 @@ export function judgeMachine(facts: MachineFacts, needs: MachineNeeds): Check[] 
       state: 'problem',
       found: 'off',
       needed: 'on: pods reach nothing without it',
-      mend: 'sudo sysctl net.ipv4.ip_forward=1, and restart docker.',
+      fix: 'sudo sysctl net.ipv4.ip_forward=1, and restart docker.',
     });
   return checks;
 }
@@ -93,7 +93,7 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
   const isMemoryShort = memory > docker.memoryBytes * workers || demand.largestMemory.memoryBytes > docker.memoryBytes;
   const usableBytes = Math.min(facts.memoryFreeBytes, docker.memoryBytes);
   const onEach = workers > 1 ? ` on each of ${workers} workers` : '';
-  const mend = (input: string) =>
+  const fix = (input: string) =>
     `Take a larger machine, or lower the requests: values of the chart, ${input} of the tests.`;
   const memoryState = isMemoryShort ? 'problem' : memory > usableBytes ? 'warning' : 'ok';
   return [
@@ -102,7 +102,7 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
       state: isCpuShort ? 'problem' : 'ok',
       found: `${formatCores(cpu)} asked for (most by ${demand.largestCpu.pod}: ${formatCores(demand.largestCpu.cpuCores)})`,
       needed: `at most ${formatCores(docker.cpus)}${onEach}`,
-      mend: isCpuShort ? mend('cpu') : '',
+      fix: isCpuShort ? fix('cpu') : '',
     },
     {
       name: 'memory requests',
@@ -112,12 +112,12 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
         memoryState === 'warning'
           ? `at most the ${formatBytes(usableBytes)} that are free`
           : `at most ${formatBytes(docker.memoryBytes)}${onEach}`,
-      mend: memoryState === 'ok' ? '' : mend('memory'),
+      fix: memoryState === 'ok' ? '' : fix('memory'),
     },
   ];
 }
 
-/** The failure that checks amount to, naming each problem with how to mend it; success when there is none. */
+/** The failure that checks amount to, naming each problem with how to fix it; success when there is none. */
 export function preflightResult(
   checks: Check[],
   kind: FailureKind = 'cluster',
@@ -128,23 +128,23 @@ export function preflightResult(
   if (first === undefined) return succeed(undefined);
   const describe = (check: Check) => `${check.name}: ${check.found} (needed: ${check.needed})`;
   return fail(kind, `${what}: ${problems.map(describe).join('; ')}`, {
-    hint: first.mend,
-    evidence: problems.flatMap((check) => [describe(check), `  → ${check.mend}`]),
+    hint: first.fix,
+    evidence: problems.flatMap((check) => [describe(check), `  → ${check.fix}`]),
   });
 }
 
 function judgeDocker(docker: MachineFacts['docker']): Check {
   const needed = 'docker 20.10 or newer, and answering';
   if (!docker.answers)
-    return { name: 'docker', state: 'problem', found: docker.problem, needed, mend: mendDocker(docker) };
+    return { name: 'docker', state: 'problem', found: docker.problem, needed, fix: fixDocker(docker) };
   const found = `docker ${docker.serverVersion}${docker.isRootless ? ', rootless' : ''}`;
   // Kind 0.20 and later make nodes with a private cgroup namespace, which older ones do not know.
   if (isOlder(docker.serverVersion, [20, 10]))
-    return { name: 'docker', state: 'problem', found, needed, mend: 'Update docker: docs.docker.com/engine/install.' };
-  return { name: 'docker', state: 'ok', found, needed, mend: '' };
+    return { name: 'docker', state: 'problem', found, needed, fix: 'Update docker: docs.docker.com/engine/install.' };
+  return { name: 'docker', state: 'ok', found, needed, fix: '' };
 }
 
-function mendDocker({ problem, why }: DockerSilence): string {
+function fixDocker({ problem, why }: DockerSilence): string {
   if (why === 'missing') return 'Install docker (docs.docker.com/engine/install), or put it on the PATH.';
   if (/permission denied/i.test(problem))
     return 'Join the group docker (sudo usermod -aG docker $USER, then log in again), or run as root.';
@@ -154,13 +154,13 @@ function mendDocker({ problem, why }: DockerSilence): string {
 
 function judgeCgroup(docker: DockerFacts, needs: MachineNeeds): Check {
   const check = { name: 'cgroup', found: `v${docker.cgroupVersion}`, needed: 'v2 (v1 up to Kubernetes 1.34)' };
-  if (docker.cgroupVersion !== '1') return { ...check, state: 'ok', mend: '' };
+  if (docker.cgroupVersion !== '1') return { ...check, state: 'ok', fix: '' };
   if (docker.isRootless)
     return {
       ...check,
       state: 'problem',
       needed: 'v2 for rootless docker',
-      mend: 'Boot with systemd.unified_cgroup_hierarchy=1.',
+      fix: 'Boot with systemd.unified_cgroup_hierarchy=1.',
     };
   // Its kubelet refuses cgroup v1 by default (failCgroupV1, KEP-5573).
   const isRefused = isNewerKubernetes(needs.nodeImage ?? '', 35);
@@ -168,9 +168,9 @@ function judgeCgroup(docker: DockerFacts, needs: MachineNeeds): Check {
     ? {
         ...check,
         state: 'problem',
-        mend: 'Boot with systemd.unified_cgroup_hierarchy=1, or take a node-image of 1.34.',
+        fix: 'Boot with systemd.unified_cgroup_hierarchy=1, or take a node-image of 1.34.',
       }
-    : { ...check, state: 'ok', mend: '' };
+    : { ...check, state: 'ok', fix: '' };
 }
 
 /** Whether the tag of a node image, as `kindest/node:v1.35.0`, names this minor version of Kubernetes or a newer one. */
@@ -182,8 +182,8 @@ function isNewerKubernetes(image: string, minor: number): boolean {
 function judgeCpus({ cpus }: DockerFacts): Check {
   const check = { name: 'CPUs', found: String(cpus), needed: '2' };
   return cpus >= 2
-    ? { ...check, state: 'ok', mend: '' }
-    : { ...check, state: 'warning', mend: 'Give docker more CPUs; with one, everything takes minutes longer.' };
+    ? { ...check, state: 'ok', fix: '' }
+    : { ...check, state: 'warning', fix: 'Give docker more CPUs; with one, everything takes minutes longer.' };
 }
 
 function judgeMemory(facts: MachineFacts, needs: MachineNeeds): Check {
@@ -194,7 +194,7 @@ function judgeMemory(facts: MachineFacts, needs: MachineNeeds): Check {
     where: isInside ? "docker's machine" : '',
     wanted: needs.memoryBytes,
     least: gibibyte,
-    mend: isInside ? "Give docker's machine more memory." : 'End other programs, or take a larger machine.',
+    fix: isInside ? "Give docker's machine more memory." : 'End other programs, or take a larger machine.',
   });
 }
 
@@ -205,13 +205,13 @@ function judgeDockerDisk(disk: NonNullable<MachineFacts['dockerDisk']>, needs: M
       state: 'problem',
       found: `${disk.directory} lies on overlayfs (docker in docker)`,
       needed: 'a disk or volume: nodes cannot stack overlayfs on it',
-      mend: `Mount a volume at ${disk.directory} in the container that docker runs in.`,
+      fix: `Mount a volume at ${disk.directory} in the container that docker runs in.`,
     };
   return judgeAmount('disk for docker', disk.freeBytes, {
     where: disk.directory,
     wanted: (3 + 2 * needs.nodes) * gibibyte,
     least: 2 * gibibyte,
-    mend: 'Free some: docker system df shows what takes it.',
+    fix: 'Free some: docker system df shows what takes it.',
   });
 }
 
@@ -219,12 +219,12 @@ function judgeDockerDisk(disk: NonNullable<MachineFacts['dockerDisk']>, needs: M
 function judgeAmount(
   name: string,
   bytes: number,
-  marks: { where: string; wanted: number; least: number; mend: string },
+  marks: { where: string; wanted: number; least: number; fix: string },
 ): Check {
   const state = bytes < marks.least ? 'problem' : bytes < marks.wanted ? 'warning' : 'ok';
   const needed = formatBytes(state === 'problem' ? marks.least : marks.wanted);
   const found = marks.where === '' ? formatBytes(bytes) : `${formatBytes(bytes)} in ${marks.where}`;
-  return { name, state, found, needed, mend: state === 'ok' ? '' : marks.mend };
+  return { name, state, found, needed, fix: state === 'ok' ? '' : marks.fix };
 }
 
 function judgeKernelLimit(
@@ -239,19 +239,19 @@ function judgeKernelLimit(
     state: isShort ? 'warning' : 'ok',
     found: String(found),
     needed: String(limits.needed),
-    mend: isShort ? `sudo sysctl ${setting}=${limits.better}` : '',
+    fix: isShort ? `sudo sysctl ${setting}=${limits.better}` : '',
   };
 }
 
 function judgePorts({ takenPorts, wantedPorts }: MachineFacts): Check {
   const needed = 'the host ports of kind-config, free';
-  if (takenPorts.length === 0) return { name: 'ports', state: 'ok', found: `${wantedPorts} free`, needed, mend: '' };
+  if (takenPorts.length === 0) return { name: 'ports', state: 'ok', found: `${wantedPorts} free`, needed, fix: '' };
   return {
     name: 'ports',
     state: 'problem',
     found: takenPorts.map(({ port, protocol, holder }) => `${port}/${protocol} is taken by ${holder}`).join(', '),
     needed,
-    mend: 'End what holds them, or name other hostPorts in kind-config.',
+    fix: 'End what holds them, or name other hostPorts in kind-config.',
   };
 }
 
@@ -263,9 +263,7 @@ function judgeArchitecture(docker: DockerFacts, image: string): Check {
     state: isSame ? 'ok' : 'warning',
     found: isSame ? image : `the test image is for ${image}, the machine is ${docker.architecture}`,
     needed: docker.architecture,
-    mend: isSame
-      ? ''
-      : `Build the image with --platform linux/${docker.architecture}; else expect "exec format error".`,
+    fix: isSame ? '' : `Build the image with --platform linux/${docker.architecture}; else expect "exec format error".`,
   };
 }
 

@@ -58,7 +58,7 @@ export function checkDemand(
 /** A line for each check that is well, a warning for each that may not be; problems are for the failure to tell. */
 function tellChecks(checks: Check[], options: { say: (line: string) => void; warn: (text: string) => void }): void {
   for (const check of checks) {
-    if (check.state === 'warning') options.warn(`${check.name}: ${check.found}, ${check.needed} wanted. ${check.mend}`);
+    if (check.state === 'warning') options.warn(`${check.name}: ${check.found}, ${check.needed} wanted. ${check.fix}`);
     else if (check.state === 'ok') options.say(`${check.name}: ${check.found}`);
   }
 }

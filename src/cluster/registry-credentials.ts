@@ -90,7 +90,7 @@ export async function readCredentials(
     registries
       .flatMap((registry) => findPlaces(config, registry).map((place) => ({ registry, place })))
       .map(async ({ registry, place }): Promise<Found> => {
-        if (place.kind === 'identity-token') return { trouble: tokenTrouble(registry) };
+        if (place.kind === 'identity-token') return { trouble: tokenProblem(registry) };
         if (place.kind === 'helper') return askHelper(place, registry, options.signal);
         const { path: repository, username, password } = place;
         return { credentials: { registry, path: repository, username, password } };
@@ -166,10 +166,10 @@ async function askHelper(
   }
   const { Username: username, Secret: password } = answer;
   if (typeof username !== 'string' || typeof password !== 'string' || password === '') return {};
-  if (username === '<token>') return { trouble: tokenTrouble(registry) };
+  if (username === '<token>') return { trouble: tokenProblem(registry) };
   return { credentials: { registry, path: '', username, password } };
 }
 
-function tokenTrouble(registry: string): string {
+function tokenProblem(registry: string): string {
   return `the docker config holds an identity token for ${registry}, which Kubernetes cannot use: log in with a user and an access token`;
 }

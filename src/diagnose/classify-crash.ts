@@ -59,7 +59,7 @@ function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTe
     return {
       kind: 'start' as const,
       reason: `${where} is restarted again and again by its ${probe.text} (${restarts})`,
-      hint: 'Give the probe more time (initialDelaySeconds, failureThreshold, a startupProbe), or mend what it finds.',
+      hint: 'Give the probe more time (initialDelaySeconds, failureThreshold, a startupProbe), or fix what it finds.',
     };
   if (last.exitCode === 0)
     return {

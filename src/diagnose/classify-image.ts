@@ -7,7 +7,7 @@
 import { type Failure, type FailureCode, toOneLine } from '../core/outcome.ts';
 import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
 
-export interface PullTrouble {
+export interface PullProblem {
   failure: Failure;
   /** `certain`: no further attempt can change it. `likely`: it may heal within `patienceSeconds`. `transient`: it will. */
   confidence: 'certain' | 'likely' | 'transient';
@@ -159,7 +159,7 @@ const codesOfFailedPulls: ReadonlySet<FailureCode> = new Set(
 );
 
 /** What a container says that waits for its image. */
-export function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PullTrouble {
+export function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PullProblem {
   const image = imageOf(pod, status.name) || status.image;
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
   const words = withoutNames(message, image);

@@ -292,8 +292,8 @@ function missingIn(pod: Pod, message: string): Cause | undefined {
 function hintForMissing(message: string): string {
   const name = /(secret|configmap) "([^"]+)" not found/i.exec(message);
   if (name !== null)
-    return `Create the ${name[1]?.toLowerCase() === 'secret' ? 'Secret' : 'ConfigMap'} ${name[2]}, for example in the chart, or mend its name.`;
-  return 'The Secret, ConfigMap or key that the pod names is not there: create it, or mend the name.';
+    return `Create the ${name[1]?.toLowerCase() === 'secret' ? 'Secret' : 'ConfigMap'} ${name[2]}, for example in the chart, or fix its name.`;
+  return 'The Secret, ConfigMap or key that the pod names is not there: create it, or fix the name.';
 }
 
 function hintForMount(message: string): string {

@@ -44,7 +44,7 @@ export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: Nod
     return podTrouble(pod, '', {
       kind: 'schedule',
       reason: `pod ${pod.metadata.name} cannot be placed: the PersistentVolumeClaim ${missing.join(', ')} that it mounts does not exist`,
-      hint: 'Create it, for example in the chart, or mend the name.',
+      hint: 'Create it, for example in the chart, or fix the name.',
       evidence: [words],
       confidence: 'likely',
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
@@ -257,7 +257,7 @@ function hintFor(words: string): string {
   if (/Insufficient/.test(words))
     return 'Ask for less (requests in the values; memory and cpu of the tests), take a larger machine, or more nodes.';
   if (/affinity\/selector/.test(words))
-    return 'Mend the node selector or affinity, or give a node the label (kind-config).';
+    return 'Fix the node selector or affinity, or give a node the label (kind-config).';
   if (/taint/.test(words)) return 'Give the pod a toleration, or take the taint from the node.';
   if (/free ports/.test(words)) return 'Another pod has the same hostPort: leave hostPort out.';
   return 'cluster/nodes.yaml has what the nodes offer.';

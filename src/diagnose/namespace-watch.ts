@@ -64,7 +64,7 @@ export class NamespaceWatch {
     connection: KubeConnection,
     namespace: string,
     signal: AbortSignal,
-    onTrouble: (text: string) => void,
+    onOutage: (text: string) => void,
     onHealed: (text: string) => void = () => undefined,
     others: { namespaces: readonly string[]; onUnseen: (text: string) => void } | undefined = undefined,
   ) {
@@ -84,7 +84,7 @@ export class NamespaceWatch {
       path: podsPath,
       signal,
       onChange: onPodChange,
-      onTrouble,
+      onOutage,
       onHealed,
     });
     this.#stores.set('pods', [this.#pods.store]);

@@ -10,7 +10,7 @@ import {
   statSync,
 } from 'node:fs';
 import path from 'node:path';
-import { explainFileError } from '../core/disk-trouble.ts';
+import { explainFileError } from '../core/disk-error.ts';
 
 /** What a path leads to, links followed. `problem` says in plain words why nobody can tell, or why it is of no use. */
 export type Inspected = 'file' | 'directory' | 'absent' | { problem: string };

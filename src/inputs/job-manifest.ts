@@ -4,7 +4,7 @@
  */
 
 import { trimEndOf } from '../core/trim-end.ts';
-import { adoptDocument } from './adopt-manifests.ts';
+import { normalizeDocument } from './normalize-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
 
 /** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
@@ -86,7 +86,7 @@ export interface JobManifest extends Manifest {
 export interface TestJob {
   job: JobManifest;
   /** In the order in which they are to be made. */
-  companions: Manifest[];
+  supportingResources: Manifest[];
   /** Name of the container whose end is the end of the tests. */
   container: string;
   /** What was changed of the manifests while they were read, a line each. */
@@ -140,7 +140,7 @@ const creationOrder = [
 ];
 
 /**
- * Reads the documents of a Job and its companions.
+ * Reads the documents of a Job and its supporting resources.
  * @returns the Job, or every single thing that is wrong.
  */
 export function readJobManifest(
@@ -158,7 +158,7 @@ export function readJobManifest(
   const changes: string[] = [];
   const all: Manifest[] = [];
   for (const [i, document] of documents.flatMap(itemsOf).entries()) {
-    const adopted = adoptDocument(document, options.namespace);
+    const adopted = normalizeDocument(document, options.namespace);
     changes.push(...adopted.changes);
     if (isManifest(adopted.document)) all.push(adopted.document);
     else wrong(`holds a document (the ${ordinal(i + 1)}) without apiVersion, kind and metadata.name`);
@@ -181,8 +181,10 @@ export function readJobManifest(
   const job = jobs[0];
   const container = job === undefined || jobs.length > 1 ? undefined : checkJob(job, options, problems);
   if (problems.length > 0 || container === undefined) return { problems };
-  const companions = manifests.filter((one) => one.kind !== 'Job').sort((a, b) => orderOf(a) - orderOf(b));
-  return { testJob: { job: job as JobManifest, companions, container, ...(changes.length === 0 ? {} : { changes }) } };
+  const supportingResources = manifests.filter((one) => one.kind !== 'Job').sort((a, b) => orderOf(a) - orderOf(b));
+  return {
+    testJob: { job: job as JobManifest, supportingResources, container, ...(changes.length === 0 ? {} : { changes }) },
+  };
 }
 
 /** Without a Job, Pods are the tests; beside one, they are what it needs. */

@@ -22,7 +22,7 @@ export interface UserKubeconfig {
   expiresAt?: string;
 }
 
-/** What is wrong with it, in terms of the input that can mend it. */
+/** What is wrong with it, in terms of the input that can fix it. */
 export interface KubeconfigProblem {
   input: 'kubeconfig' | 'context' | 'cluster';
   value: string;

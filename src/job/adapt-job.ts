@@ -18,7 +18,7 @@ export interface AdaptOptions {
   netSeconds: number;
 }
 
-/** The Job and its companions as they are to be created, and what was changed, a line each. */
+/** The Job and its supporting resources as they are to be created, and what was changed, a line each. */
 export interface AdaptedJob extends TestJob {
   changes: string[];
 }
@@ -70,13 +70,13 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
     preferLoadedImage(container, options.loadedImages, changes);
   const container = containerOf(job, own.container);
   for (const [name, value] of options.env) changes.push(...setVariable(container, { name, value }, 'env'));
-  const companions = own.companions.map(
+  const supportingResources = own.supportingResources.map(
     (one): Manifest => ({
       ...one,
       metadata: { ...one.metadata, namespace: options.namespace, labels: { ...one.metadata.labels, ...label } },
     }),
   );
-  return { job, companions, container: own.container, changes };
+  return { job, supportingResources, container: own.container, changes };
 }
 
 /**

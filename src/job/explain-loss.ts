@@ -103,13 +103,13 @@ export function failureOf({ why, words }: Interruption, evidence: string[]): Fai
 const patienceSeconds = { Unknown: 10, False: 60 };
 
 /** A node that is not ready, since when it was seen so. */
-export interface NodeTrouble {
+export interface NodeProblem {
   status: 'Unknown' | 'False' | 'gone';
   words: string;
 }
 
 /** What is wrong with a node; undefined when it is well, or nothing is known of it. */
-export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeTrouble | undefined {
+export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeProblem | undefined {
   if (node === undefined) return wasSeen ? { status: 'gone', words: 'it was deleted from the cluster' } : undefined;
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
   if (ready === undefined || (ready.status !== 'Unknown' && ready.status !== 'False')) return undefined;
@@ -117,6 +117,6 @@ export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeTrouble
 }
 
 /** Whether a node's trouble has stood for so long that it counts as lost. */
-export function isNodeLost(trouble: NodeTrouble, stoodSeconds: number): boolean {
+export function isNodeLost(trouble: NodeProblem, stoodSeconds: number): boolean {
   return stoodSeconds >= (trouble.status === 'gone' ? 0 : patienceSeconds[trouble.status]);
 }

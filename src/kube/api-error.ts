@@ -12,7 +12,7 @@ export class ApiError extends Error {
   readonly reason: string;
   /** Code of the failure below HTTP, e.g. `ECONNREFUSED`, or `DEADLINE` for our own; empty when there was an answer. */
   readonly code: string;
-  /** Whether the same call may succeed later without anybody having mended anything. */
+  /** Whether the same call may succeed later without anybody having fixed anything. */
   readonly retryable: boolean;
 
   constructor(

@@ -3,8 +3,8 @@ import { type ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { LogLineParser, type LogTimestamp } from './log-lines.ts';
 import { type LogGap, LogPosition } from './log-position.ts';
+import { OutageReport } from './outage-report.ts';
 import { logPath } from './read-log.ts';
-import { TroubleReport } from './trouble.ts';
 import { late, waitBriefly } from './wait-briefly.ts';
 
 export interface FollowLogOptions {
@@ -26,7 +26,7 @@ export interface FollowLogOptions {
   /** Told of each gap where it is: after all chunks before it, before the first one after it. */
   onGap?: (gap: LogGap) => void | Promise<void>;
   /** Told that the log cannot be read, since when and why; first after some seconds, then more and more rarely. */
-  onTrouble?: (text: string) => void;
+  onOutage?: (text: string) => void;
   timing?: Partial<FollowTiming>;
 }
 
@@ -42,7 +42,7 @@ export interface FollowTiming {
   /** How long after the container's end the rest of its log is tried for. */
   giveUpMilliseconds: number;
   /** How long a trouble must last before it is told. */
-  troubleGraceSeconds: number;
+  outageGraceSeconds: number;
   /** So long a stream that brings little at a time is left to gather more. */
   gatherMilliseconds: number;
 }
@@ -70,7 +70,7 @@ const defaultTiming: FollowTiming = {
   firstRetryMilliseconds: 100,
   maxRetryMilliseconds: 1000,
   giveUpMilliseconds: 30_000,
-  troubleGraceSeconds: 3,
+  outageGraceSeconds: 3,
   gatherMilliseconds: 5,
 };
 
@@ -85,7 +85,7 @@ const defaultTiming: FollowTiming = {
 export async function followLog(options: FollowLogOptions): Promise<FollowedLog> {
   const timing = { ...defaultTiming, ...options.timing };
   const position = new LogPosition();
-  const trouble = new TroubleReport(options.onTrouble, timing.troubleGraceSeconds);
+  const trouble = new OutageReport(options.onOutage, timing.outageGraceSeconds);
   const gaps = new GapTeller(position, options.onGap);
   let attempts = 0;
   let endedAt: number | undefined;

@@ -4,7 +4,7 @@ import { ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { JsonLines } from './json-lines.ts';
 import type { ObjectMeta } from './objects.ts';
-import { TroubleReport } from './trouble.ts';
+import { OutageReport } from './outage-report.ts';
 import { late, waitBriefly } from './wait-briefly.ts';
 
 export interface WatchedObject {
@@ -27,7 +27,7 @@ export interface WatchOptions<T> {
   /** Called once for each change, in order, after the store has it. What it throws ends the watch and rejects `done`. */
   onChange?: (change: Change<T>, store: ReadonlyMap<string, T>) => void | Promise<void>;
   /** Told that the API server does not answer, since when and why; first after some seconds, then more and more rarely. */
-  onTrouble?: (text: string) => void;
+  onOutage?: (text: string) => void;
   /** Told once a trouble that was told is over. */
   onHealed?: (text: string) => void;
   timing?: Partial<WatchTiming>;
@@ -46,7 +46,7 @@ export interface WatchTiming {
   firstRetryMilliseconds: number;
   maxRetryMilliseconds: number;
   /** How long a trouble must last before it is told. */
-  troubleGraceSeconds: number;
+  outageGraceSeconds: number;
 }
 
 export interface ResourceWatch<T> {
@@ -69,7 +69,7 @@ const defaultTiming: WatchTiming = {
   headMilliseconds: 10_000,
   firstRetryMilliseconds: 100,
   maxRetryMilliseconds: 3000,
-  troubleGraceSeconds: 3,
+  outageGraceSeconds: 3,
 };
 
 /** etcd refuses objects beyond 1.5 MiB; JSON and managedFields may double that. */
@@ -116,7 +116,7 @@ class Watch<T extends WatchedObject> {
   lastContactAt = performance.now();
   readonly #options: WatchOptions<T>;
   readonly #timing: WatchTiming;
-  readonly #trouble: TroubleReport;
+  readonly #trouble: OutageReport;
   #isSynced = false;
   #version: string | undefined;
   #failures = 0;
@@ -124,7 +124,7 @@ class Watch<T extends WatchedObject> {
   constructor(options: WatchOptions<T>) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
-    this.#trouble = new TroubleReport(options.onTrouble, this.#timing.troubleGraceSeconds, (seconds, why) =>
+    this.#trouble = new OutageReport(options.onOutage, this.#timing.outageGraceSeconds, (seconds, why) =>
       options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and does again: ${why}`),
     );
     // Whoever does not wait for the first list still hears of its failure through `done`.

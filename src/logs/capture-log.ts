@@ -19,7 +19,7 @@ export interface CaptureOptions {
   /** Shown to the reader, a line at a time, until `shownBytes` are shown. */
   quote: (line: string) => void;
   /** Told when the log cannot be read for a while. */
-  onTrouble: (text: string) => void;
+  onOutage: (text: string) => void;
   signal: AbortSignal;
   ended: FollowLogOptions['ended'];
   instance?: FollowLogOptions['instance'];
@@ -71,7 +71,7 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
       signal: options.signal,
       ended: options.ended,
       ...(options.instance === undefined ? {} : { instance: options.instance }),
-      onTrouble: options.onTrouble,
+      onOutage: options.onOutage,
       timing: { giveUpMilliseconds: options.giveUpSeconds * 1000 },
       onChunk: async (chunk) => {
         digest.update(chunk);

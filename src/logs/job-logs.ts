@@ -32,7 +32,7 @@ export interface JobLogsOptions<L extends NodeLog> {
   mask: SecretMask;
   quote: (line: string) => void;
   /** Told when a log cannot be read for a while. */
-  onTrouble: (text: string) => void;
+  onOutage: (text: string) => void;
   /** Absent where nodes are out of reach: what a log lacks then stays declared. */
   nodeLogs?: NodeLogSource<L>;
 }
@@ -147,7 +147,7 @@ export class JobLogs<L extends NodeLog> {
   }
 
   #follow(pod: Pod, container: string, run: number): Followed {
-    const { connection, namespace, shownContainer, logsDir, mask, quote, onTrouble, watch, nodeLogs } = this.#options;
+    const { connection, namespace, shownContainer, logsDir, mask, quote, onOutage, watch, nodeLogs } = this.#options;
     const { name, uid } = pod.metadata;
     const file = path.join(logsDir, name, logFileName(container, run));
     const currentStatus = () => {
@@ -162,7 +162,7 @@ export class JobLogs<L extends NodeLog> {
       file,
       mask,
       quote: container === shownContainer ? quote : () => undefined,
-      onTrouble,
+      onOutage,
       signal: this.#stopping.signal,
       giveUpSeconds: nodeLogs === undefined ? giveUpSeconds.alone : giveUpSeconds.besideNode,
       ended: () => {

@@ -1,9 +1,9 @@
-/** What every door does around its call of the pipeline. */
+/** What every entry point does around its call of the pipeline. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { explainFileError } from '../core/disk-trouble.ts';
+import { explainFileError } from '../core/disk-error.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
 import { stateDirectory } from '../core/user-directories.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
-import { isDiskFull } from '../core/disk-trouble.ts';
+import { isDiskFull } from '../core/disk-error.ts';
 import { type Result, succeed } from '../core/outcome.ts';
 import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collect-evidence.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -168,7 +168,7 @@ async function maskOwnFiles(run: Run, home: BroughtHome, signal: AbortSignal): P
 }
 
 function sayMasked(run: Run, masked: readonly string[]): void {
-  if (masked.length > 0) run.door.say(`secrets were masked in ${masked.length} files: ${listNames(masked)}`);
+  if (masked.length > 0) run.reporter.say(`secrets were masked in ${masked.length} files: ${listNames(masked)}`);
 }
 
 /** The log of the test container, as far as it came. */
@@ -184,7 +184,7 @@ function testLog(run: Run): KeptLog | undefined {
 async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<boolean> {
   if (run.inputs.tier === 'unit') {
     const ended = endOrphans(run.record.content.runId);
-    if (ended > 0) run.door.say(`${ended} programs that the tests had left running were ended`);
+    if (ended > 0) run.reporter.say(`${ended} programs that the tests had left running were ended`);
     return true;
   }
   const route = run.job?.route?.kind ?? 'host';
@@ -198,7 +198,8 @@ async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<bo
     fenceSeconds: seconds,
     signal,
   });
-  if (ended > 0) run.door.say(`${ended} processes beside the tests could still write to the results, and were ended`);
+  if (ended > 0)
+    run.reporter.say(`${ended} processes beside the tests could still write to the results, and were ended`);
   if (!isFenced) run.warn(`the results could not be taken over from their containers, and are copied: ${trouble}`);
   return isFenced;
 }

@@ -11,7 +11,7 @@ import type { Run } from './run.ts';
  * the namespace of the run. They are masked before they go anywhere.
  */
 export async function carryCredentials(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
-  const { inputs, signal, door } = run;
+  const { inputs, signal, reporter } = run;
   // Whoever keeps a namespace keeps its credentials, too.
   if (run.isNamespaceGiven) return succeed(undefined);
   const wanted = whoIsAsked(run.pulledImages, inputs.registryMirrors);
@@ -19,7 +19,7 @@ export async function carryCredentials(run: Run, connection: KubeConnection): Pr
   if (asked.length === 0) return succeed(undefined);
   const { credentials, troubles } = await readCredentials(asked, { env: process.env, signal });
   for (const trouble of troubles) run.warn(trouble);
-  for (const text of credentials.flatMap(spellingsOf)) door.mask(text);
+  for (const text of credentials.flatMap(spellingsOf)) reporter.mask(text);
   const carried = [...wanted].flatMap(([registry, hosts]) => {
     const host = hosts.find((one) => credentials.some((found) => found.registry === one));
     const ofHost = credentials.filter((one) => one.registry === host);
@@ -27,7 +27,7 @@ export async function carryCredentials(run: Run, connection: KubeConnection): Pr
     return host === registry ? ofHost : ofHost.slice(0, 1).map((one) => ({ ...one, registry, path: '' }));
   });
   if (carried.length === 0) return succeed(undefined);
-  door.say(
+  reporter.say(
     `pods pull with the docker config's credentials for ${carried.map((one) => `${one.registry}${one.path}`).join(', ')}`,
   );
   run.hasPullSecret = true;

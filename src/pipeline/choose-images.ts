@@ -48,7 +48,7 @@ export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Res
   const { build, image } = run.inputs;
   if (build === undefined || run.image !== undefined) return succeed(undefined);
   const former = isNamedByUs(image) ? await prepareName(run, image, signal) : undefined;
-  run.door.say(`docker build of ${build.context}: ${image}`);
+  run.reporter.say(`docker build of ${build.context}: ${image}`);
   const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
   if (built.ok) run.image = await inspectLocalImage(image, signal);
   if (former !== undefined)

@@ -15,7 +15,11 @@ export function openCollection(
 ): ResultsCollection | undefined {
   const { route } = job;
   const { namespace } = run.inputs;
-  const common = { directory: run.dir.results, limits: run.resultsLimits, say: (line: string) => run.door.say(line) };
+  const common = {
+    directory: run.dir.results,
+    limits: run.resultsLimits,
+    say: (line: string) => run.reporter.say(line),
+  };
   const rescue = (claim: { claimName: string; subPath: string }) => (signal: AbortSignal) => {
     const name = `k8s-test-rescue-${run.record.content.runId}`;
     run.noteObjects([{ apiVersion: 'v1', kind: 'Pod', metadata: { name } }]);

@@ -1,6 +1,6 @@
-import type { Door } from '../core/door.ts';
 import type { PhaseName, PhaseRecord, Result } from '../core/outcome.ts';
 import type { TimedPhase } from '../core/report-model.ts';
+import type { Reporter } from '../core/reporter.ts';
 
 /** The time of a run that is over: what its clock showed when it stopped. */
 export interface StoppedClock {
@@ -9,11 +9,11 @@ export interface StoppedClock {
   seconds: number;
 }
 
-/** The clock of a run: keeps the time of its phases, which may overlap, and tells the door of them. */
+/** The clock of a run: keeps the time of its phases, which may overlap, and tells the reporter of them. */
 export class PhaseClock {
   readonly startedAt: Date;
   readonly #start = performance.now();
-  readonly #door: Door;
+  readonly #reporter: Reporter;
   readonly #onChange: () => void;
   readonly #phases: TimedPhase[];
   readonly #running: { name: PhaseName; startSeconds: number }[] = [];
@@ -25,8 +25,8 @@ export class PhaseClock {
    * @param onChange called whenever a phase has begun or ended.
    * @param stopped of a run that another process began; this clock then stands still.
    */
-  constructor(door: Door, onChange: () => void = () => {}, stopped?: StoppedClock) {
-    this.#door = door;
+  constructor(reporter: Reporter, onChange: () => void = () => {}, stopped?: StoppedClock) {
+    this.#reporter = reporter;
     this.#onChange = onChange;
     this.startedAt = stopped?.startedAt ?? new Date();
     this.#phases = [...(stopped?.phases ?? [])];
@@ -92,11 +92,11 @@ export class PhaseClock {
       if (earlier !== -1) this.#phases.splice(earlier, 1);
       this.#phases.push({ ...record, startSeconds });
       this.#onChange();
-      this.#door.phaseEnded(record);
+      this.#reporter.phaseEnded(record);
     };
     this.#running.push(begun);
     this.#onChange();
-    this.#door.phaseStarted(name);
+    this.#reporter.phaseStarted(name);
     try {
       const value = await work();
       end(hasPassed(value) ? 'passed' : 'failed');

@@ -1,5 +1,5 @@
 /**
- * The one pipeline behind every door, and the only file that knows the order of the phases and what overlaps with what:
+ * The one pipeline behind every entry point, and the only file that knows the order of the phases and what overlaps with what:
  *
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
@@ -12,10 +12,10 @@ import { attemptTwice, makeCluster, type ReadyCluster } from '../cluster/make-cl
 import { checkDemand, checkMachine } from '../cluster/preflight.ts';
 import { chooseNetwork, remoteHostOf } from '../cluster/reach-api.ts';
 import { mountMirrors } from '../cluster/registry-mirrors.ts';
-import { describeDiskTrouble } from '../core/disk-trouble.ts';
-import type { Door } from '../core/door.ts';
+import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
 import { UsageMeter } from '../diagnose/measure-usage.ts';
 import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
@@ -190,15 +190,15 @@ async function keepNodeLogs(run: Run): Promise<void> {
 }
 
 /** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
-export async function addTeardown(end: RunEnd, record: RunRecord, door: Door): Promise<void> {
+export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Reporter): Promise<void> {
   const advice = `; try: ${nameCommand('down')}`;
-  const { troubles, phase } = await runTeardown(record, door, { seconds: teardownSeconds, advice });
+  const { troubles, phase } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice });
   end.verdict.phases.push(phase);
   end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + phase.seconds) * 100) / 100;
   end.verdict.warnings.push(...troubles.map((trouble) => `not removed: ${trouble}`));
   if (!end.ownsResultsDir) return;
   const trouble = await saveReport(end.report, end.dir);
-  if (trouble !== undefined) door.warn(trouble.reason);
+  if (trouble !== undefined) reporter.warn(trouble.reason);
 }
 
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,7 +293,7 @@ async function enterCluster(
     if (!loaded.ok) return loaded;
     run.changedImages = new Set(loaded.value);
     if (run.kept !== undefined)
-      run.door.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
+      run.reporter.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
     return succeed(undefined);
   });
 }
@@ -330,7 +330,7 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: un
     connection,
     inputs.namespace,
     run.closing.signal,
-    (text) => run.door.say(text),
+    (text) => run.reporter.say(text),
     (text) => run.warn(text),
     { namespaces: run.otherNamespaces, onUnseen: (text) => run.warn(text) },
   );
@@ -341,7 +341,7 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: un
     signal: run.closing.signal,
   });
   void run.usage.run();
-  if (chart === undefined) run.door.say('no chart: profile none');
+  if (chart === undefined) run.reporter.say('no chart: profile none');
   const installed =
     chart === undefined
       ? succeed(undefined)
@@ -383,7 +383,7 @@ function installPlatform(
   run.release = chart;
   if (update !== undefined && update.act !== 'install' && update.act !== 'renew')
     return finishUpdate(run, chart, update, options);
-  run.door.say(`helm install ${chart.release}: ${chart.title}, profile ${inputs.profile}`);
+  run.reporter.say(`helm install ${chart.release}: ${chart.title}, profile ${inputs.profile}`);
   return installChart(chart, options);
 }
 
@@ -410,7 +410,7 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
   } catch (error) {
     if (signal.aborted) return cancelled();
     const phase = clock.phaseOfError(error);
-    const ofDisk = describeDiskTrouble(error, `${phase} could not go on`);
+    const ofDisk = describeDiskError(error, `${phase} could not go on`);
     if (ofDisk !== undefined) return ofDisk;
     if (error instanceof ApiError) {
       const reason = toOneLine(`the Kubernetes API failed during ${phase}: ${error.message}`);

@@ -8,7 +8,7 @@ export interface PermissionPlan {
   isGiven: boolean;
   /** The chart's manifests; undefined without a chart. */
   chart: unknown[] | undefined;
-  /** A Job of the user's own with its companions. */
+  /** A Job of the user's own with its supporting resources. */
   ownJob: unknown[];
   /** Whether the run gives secrets, or the credentials of registries. */
   secrets: { tests: boolean; registries: boolean };
@@ -37,7 +37,7 @@ export function planPermissions(plan: PermissionPlan): Permission[] {
       namespace: '',
       purpose: 'the namespace of the run',
     }));
-  const companions = ownJob.length === 0 ? [] : ['get', 'create', 'delete'];
+  const supportingResources = ownJob.length === 0 ? [] : ['get', 'create', 'delete'];
   // What is in a namespace of ours goes with it.
   const clearing = isGiven ? ['get', 'delete'] : [];
   return [
@@ -64,7 +64,7 @@ export function planPermissions(plan: PermissionPlan): Permission[] {
           ...of('credentials for registries', '', 'serviceaccounts', ['get', 'create', 'update']),
         ]
       : []),
-    ...permissionsOfObjects(ownJob, kinds, { namespace, verbs: companions, of: 'your Job' }),
+    ...permissionsOfObjects(ownJob, kinds, { namespace, verbs: supportingResources, of: 'your Job' }),
     ...(chart === undefined ? [] : permissionsOfChart(chart, kinds, namespace)),
   ];
 }

@@ -22,8 +22,8 @@ export async function prepareChart(
     helm,
     workDir: run.workDir,
     signal: run.signal,
-    say: (line) => run.door.say(line),
-    mask: (secret) => run.door.mask(secret),
+    say: (line) => run.reporter.say(line),
+    mask: (secret) => run.reporter.mask(secret),
   });
   if (!provided.ok) return provided;
   const { name, version, digest, path } = provided.value;

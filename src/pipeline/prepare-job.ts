@@ -3,7 +3,11 @@ import { fail, type Result, succeed } from '../core/outcome.ts';
 import { containerOf, type JobManifest, type Manifest, readJobManifest, type TestJob } from '../inputs/job-manifest.ts';
 import { adaptJob, buildSecret, giveSecrets } from '../job/adapt-job.ts';
 import { buildJob, netSecondsOf, runLabel, testContainerName } from '../job/build-job.ts';
-import { type CompanionOptions, clearFormerJob, createCompanions } from '../job/create-companions.ts';
+import {
+  clearFormerJob,
+  createSupportingResources,
+  type SupportingResourceOptions,
+} from '../job/create-supporting-resources.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Chart } from '../platform/chart.ts';
 import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
@@ -39,7 +43,7 @@ export async function readOwnJob(
 }
 
 /**
- * Decides the Job of this run and creates all that it needs before it: its companions and the Secret.
+ * Decides the Job of this run and creates all that it needs before it: its supporting resources and the Secret.
  * @returns a failure of kind `chart`, `input`, `start` or `api`.
  */
 export async function prepareJob(run: Run, connection: KubeConnection): Promise<Result<PreparedJob>> {
@@ -49,9 +53,9 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   const versions = needsVersions ? await readClusterVersions(connection, signal) : undefined;
   const own = await readOwnJob(run, run.release, versions);
   if (!own.ok) return own;
-  const { job, companions, container, changes } =
+  const { job, supportingResources, container, changes } =
     own.value === undefined
-      ? { job: await buildBuiltIn(run, connection), companions: [], container: testContainerName, changes: [] }
+      ? { job: await buildBuiltIn(run, connection), supportingResources: [], container: testContainerName, changes: [] }
       : adaptJob(own.value, { ...inputs, runId, loadedImages: run.loadedImages, netSeconds: netSecondsOf(inputs) });
   const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(run.image?.user) };
   const { route, changes: routing } = routeResults(job, container, {
@@ -64,15 +68,15 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   changes.push(...routing, ...giveSecrets(job, container, secretName, names));
   if (own.value !== undefined && run.hasPullSecret) addPullSecret(job);
   // Of the built-in Job nobody wrote a line that could have been changed.
-  if (own.value !== undefined) for (const change of changes) run.door.say(`Job/${job.metadata.name}: ${change}`);
-  const needed: Manifest[] = [...companions];
+  if (own.value !== undefined) for (const change of changes) run.reporter.say(`Job/${job.metadata.name}: ${change}`);
+  const needed: Manifest[] = [...supportingResources];
   if (names.length > 0)
     needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
-  const how: CompanionOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
+  const how: SupportingResourceOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
   run.noteObjects([...needed, job]);
   const cleared = own.value === undefined ? succeed(undefined) : await clearFormerJob(job, how);
   if (!cleared.ok) return cleared;
-  const created = await createCompanions(needed, how);
+  const created = await createSupportingResources(needed, how);
   if (!created.ok) return created;
   const test = containerOf(job, container);
   return succeed({

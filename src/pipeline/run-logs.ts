@@ -6,7 +6,7 @@ import type { Platform, PreparedJob, Run, RunLogs } from './run.ts';
 
 /** Begins to follow the logs of the Job; that of its test container is shown to the reader as well. */
 export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLogs {
-  const { inputs, door } = run;
+  const { inputs, reporter } = run;
   const nodeLogs =
     run.existing === undefined
       ? new NodeLogs(run.cluster!.nodes, {
@@ -23,8 +23,8 @@ export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLo
     shownContainer: job.container,
     mask: run.mask,
     logsDir: run.dir.logs,
-    quote: (line) => door.quote(line),
-    onTrouble: (text) => door.say(text),
+    quote: (line) => reporter.quote(line),
+    onOutage: (text) => reporter.say(text),
     ...(nodeLogs === undefined ? {} : { nodeLogs }),
   });
   let kept: KeptLog[] | undefined;

@@ -30,13 +30,13 @@ export async function runSuite(run: Run, platform: Platform): Promise<Result<und
 }
 
 async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<Result<JobEnd>> {
-  const { inputs, door } = run;
+  const { inputs, reporter } = run;
   const prepared = await prepareJob(run, connection);
   if (!prepared.ok) return prepared;
   const job = prepared.value;
   run.job = job;
   run.testsStartedAt = Date.now();
-  run.keepDiary();
+  run.saveCheckpoint();
   const size = watchSize(run);
   run.logs = beginLogs(run, { connection, watch }, job);
   return runJob({
@@ -52,7 +52,7 @@ async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<R
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
     onStarted: (pod) => {
-      door.waitingFor('the test container to end');
+      reporter.waitingFor('the test container to end');
       run.collection = openCollection(run, connection, job, pod);
       run.collection?.start(run.closing.signal);
     },

@@ -5,9 +5,9 @@ import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
-import type { Door } from '../core/door.ts';
 import { messageOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedLog } from '../core/report-model.ts';
+import type { Reporter } from '../core/reporter.ts';
 import { SecretMask } from '../core/secret-mask.ts';
 import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
@@ -22,13 +22,13 @@ import { layoutResults, type ResultsDir } from '../results/results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results/results-limits.ts';
 import type { CollectorOptions, ResultsRoute } from '../results/route-results.ts';
 import type { RunRecord, Standing } from '../state/run-record.ts';
-import { proveSecrets, writeDiary } from './diary.ts';
-import { MaskedDoor } from './masked-door.ts';
+import { proveSecrets, writeCheckpoint } from './checkpoint.ts';
+import { MaskedReporter } from './masked-reporter.ts';
 import { PhaseClock, type StoppedClock } from './phase-clock.ts';
 
 export interface RunOptions {
   inputs: Inputs;
-  door: Door;
+  reporter: Reporter;
   /** Cancels the run; its results and report are still written, in bounded time. */
   signal: AbortSignal;
   /** Where everything is noted that teardown must remove. */
@@ -101,7 +101,7 @@ export interface RunLogs {
 /** What phases hand on to later ones; each field is there once its phase is done. Only phases of this run write here. */
 export class Run {
   readonly inputs: Inputs;
-  readonly door: Door;
+  readonly reporter: Reporter;
   readonly signal: AbortSignal;
   readonly record: RunRecord;
   readonly workDir: string;
@@ -135,7 +135,7 @@ export class Run {
   hasPullSecret = false;
   /** The Job, once it is decided. */
   job: KnownJob | undefined;
-  #isDiaryLost = false;
+  #isCheckpointLost = false;
   /** Brings home results that are not written to the runner's disk. */
   collection: ResultsCollection | undefined;
   /** Whether results come by a collector in the test pod, since the nodes do not see the results directory. */
@@ -170,7 +170,7 @@ export class Run {
   constructor(options: RunOptions) {
     const { inputs, record } = options;
     const { runId } = record.content;
-    // A diary has the name that the run gave it.
+    // A checkpoint has the name that the run gave it.
     const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && options.stopped === undefined;
     this.inputs = {
       ...inputs,
@@ -179,7 +179,7 @@ export class Run {
       namespace: isOwnNamespace ? `${inputs.namespace}-${runId}` : inputs.namespace,
     };
     this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));
-    this.door = this.mask.isEmpty ? options.door : new MaskedDoor(options.door, this.mask);
+    this.reporter = this.mask.isEmpty ? options.reporter : new MaskedReporter(options.reporter, this.mask);
     this.forceCollector = options.forceCollector ?? inputs.cluster === 'existing';
     this.request = options.request;
     this.kept = options.kept;
@@ -189,18 +189,18 @@ export class Run {
     this.workDir = options.workDir;
     this.leg = options.leg;
     this.dir = layoutResults(options.inputs.resultsDir);
-    this.clock = new PhaseClock(this.door, () => this.keepDiary(), options.stopped);
+    this.clock = new PhaseClock(this.reporter, () => this.saveCheckpoint(), options.stopped);
     if (options.stopped !== undefined) return;
-    this.keepDiary();
-    this.signal.addEventListener('abort', () => this.keepDiary(), { once: true });
+    this.saveCheckpoint();
+    this.signal.addEventListener('abort', () => this.saveCheckpoint(), { once: true });
   }
 
   /** Writes down how far the run has come, for whoever must tell its end when this process is killed. */
-  keepDiary(): void {
+  saveCheckpoint(): void {
     const { inputs, record, clock, job, cluster, testsStartedAt } = this;
-    if (this.#isDiaryLost) return;
+    if (this.#isCheckpointLost) return;
     try {
-      writeDiary(this.workDir, {
+      writeCheckpoint(this.workDir, {
         inputs: { ...inputs, secrets: [], env: [], ownJob: undefined, kubeconfig: undefined },
         secretsProof: proveSecrets(inputs.secrets, record.content.runId),
         leg: this.leg ?? null,
@@ -217,8 +217,8 @@ export class Run {
       });
     } catch (error) {
       // A full disk; the run itself goes on, and tells its own end.
-      this.#isDiaryLost = true;
-      this.door.say(`the diary of this run cannot be written: ${messageOf(error)}`);
+      this.#isCheckpointLost = true;
+      this.reporter.say(`the checkpoint of this run cannot be written: ${messageOf(error)}`);
     }
   }
 
@@ -226,10 +226,10 @@ export class Run {
   get voice(): Voice {
     return {
       signal: this.signal,
-      say: (line) => this.door.say(line),
+      say: (line) => this.reporter.say(line),
       warn: (text) => this.warn(text),
-      waitingFor: (what) => this.door.waitingFor(what),
-      quote: (line) => this.door.quote(line),
+      waitingFor: (what) => this.reporter.waitingFor(what),
+      quote: (line) => this.reporter.quote(line),
     };
   }
 
@@ -259,6 +259,6 @@ export class Run {
   /** Says it now and in the verdict. */
   warn(text: string): void {
     this.warnings.push(this.mask.maskText(text));
-    this.door.warn(text);
+    this.reporter.warn(text);
   }
 }

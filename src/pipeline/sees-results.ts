@@ -27,7 +27,7 @@ export async function checkMounts(run: Run): Promise<Result<undefined>> {
 
 /** Says once that results do not come by a mount of the nodes, and has them come by a collector. */
 export function useCollector(run: Run): void {
-  run.door.say(
+  run.reporter.say(
     `docker does not see ${run.dir.results} of this machine: results come out of the test pod by a collector (${run.inputs.collectorImage})`,
   );
   run.forceCollector = true;

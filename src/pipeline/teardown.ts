@@ -3,8 +3,8 @@ import { deleteCluster } from '../cluster/create-cluster.ts';
 import { removeImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import { listMachines } from '../cluster/load-images.ts';
-import type { Door } from '../core/door.ts';
 import { messageOf, type PhaseRecord } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
 import { runLabel } from '../job/build-job.ts';
 import { connect, type KubeConnection } from '../kube/connection.ts';
 import { deleteMarkedObject } from '../kube/create-object.ts';
@@ -44,7 +44,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
 
 /** Without the nodes nobody but root of this machine could read or delete what their containers wrote to the results. */
 async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: string) => void): Promise<void> {
-  const over = AbortSignal.any([signal, AbortSignal.timeout(adoptSeconds * 1000)]);
+  const over = AbortSignal.any([signal, AbortSignal.timeout(recoverSeconds * 1000)]);
   try {
     const nodes = (await listMachines(cluster, over)).map(({ name }) => name);
     if (nodes.length === 0) return;
@@ -56,23 +56,23 @@ async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: 
 }
 
 /** A node that is paused answers nobody; the removal does not wait for it. */
-const adoptSeconds = 30;
+const recoverSeconds = 30;
 
 /**
- * Tears down as the phase `teardown` of a run, told to its door.
+ * Tears down as the phase `teardown` of a run, reported to its reporter.
  * @param options.advice - stands behind each thing that could not be removed.
  */
 export async function runTeardown(
   record: RunRecord,
-  door: Door,
+  reporter: Reporter,
   options: { seconds: number; advice: string },
 ): Promise<{ troubles: string[]; phase: PhaseRecord }> {
-  const clock = new PhaseClock(door);
+  const clock = new PhaseClock(reporter);
   const troubles = await clock.phaseOf(
     'teardown',
     async () => {
-      const left = await tearDown(record, AbortSignal.timeout(options.seconds * 1000), (line) => door.say(line));
-      for (const trouble of left) door.warn(`not removed: ${trouble}${options.advice}`);
+      const left = await tearDown(record, AbortSignal.timeout(options.seconds * 1000), (line) => reporter.say(line));
+      for (const trouble of left) reporter.warn(`not removed: ${trouble}${options.advice}`);
       return left;
     },
     (left) => left.length === 0,

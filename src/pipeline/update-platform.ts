@@ -66,7 +66,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
   });
   if (update.act !== 'none') kept?.notePlatform(undefined);
   if (update.act !== 'renew') return succeed(update);
-  run.door.say(`release ${chart.release} is removed, with all data, and installed anew: ${update.why}`);
+  run.reporter.say(`release ${chart.release} is removed, with all data, and installed anew: ${update.why}`);
   const removed = await removePlatform(run, chart, connection);
   return removed.ok ? succeed(update) : removed;
 }
@@ -80,20 +80,20 @@ export async function finishUpdate(
 ): Promise<Result<undefined>> {
   const { act, why, restart } = update;
   const { connection, watch } = options;
-  run.door.say(
+  run.reporter.say(
     act === 'none' ? `no helm upgrade of ${chart.release}: ${why}` : `helm upgrade ${chart.release}: ${why}`,
   );
   const upgraded = act === 'none' ? succeed(undefined) : await installChart(chart, { ...options, verb: 'upgrade' });
   if (!upgraded.ok) return upgraded;
   if (restart.length > 0)
-    run.door.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
+    run.reporter.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
   for (const pod of restart)
     await connection.deletePod(chart.namespace, pod.metadata.name, {
       graceSeconds: restartGraceSeconds,
       signal: run.signal,
     });
   const back = await awaitChart(chart, () => areBack(restart, watch.pods), options);
-  // What broke since it was ready is not mended by waiting for it once more.
+  // What broke since it was ready is not fixed by waiting for it once more.
   if (!back.ok) run.kept?.notePlatform(undefined);
   return back;
 }
@@ -127,7 +127,7 @@ async function removePlatform(run: Run, chart: Chart, connection: KubeConnection
     const release = { name, namespace, helm, kubeconfigPath: run.cluster!.kubeconfigPath };
     await uninstallRelease(release, { isOrderly: false, signal });
     const found = await findNamespace(connection, namespace, signal);
-    run.door.waitingFor(`namespace ${namespace} to go`);
+    run.reporter.waitingFor(`namespace ${namespace} to go`);
     if (found !== undefined) await deleteNamespace(connection, found, { signal, waitSeconds: removalSeconds });
     return succeed(undefined);
   } catch (error) {

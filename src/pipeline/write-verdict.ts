@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
@@ -70,7 +70,7 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
-  if (run.usage !== undefined && run.usage.trouble !== '') run.door.say(run.usage.trouble);
+  if (run.usage !== undefined && run.usage.trouble !== '') run.reporter.say(run.usage.trouble);
   if (rebuilt !== undefined) reports.push(rebuilt);
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
@@ -118,7 +118,7 @@ async function orNothing(file: string, write: () => Promise<unknown>): Promise<F
     await write();
     return undefined;
   } catch (error) {
-    const trouble = describeDiskTrouble(error, 'the report could not be written');
+    const trouble = describeDiskError(error, 'the report could not be written');
     if (trouble === undefined) throw error;
     await rm(file, { force: true });
     return trouble;

@@ -247,14 +247,14 @@ function findAddress(home: HelmHome, dependency: string, repository: string): Re
 }
 
 function explainBuild(what: string, output: string, place: Place): Failure {
-  const known = buildTroubles.find(({ words }) => words.test(output));
+  const known = buildProblems.find(({ words }) => words.test(output));
   const named = /(?:https?|oci):\/\/([^/\s"]+)/.exec(/^Error: .*/m.exec(output)?.[0] ?? '')?.[1];
   const failure = explainPull(what, output, named ?? place.ociHosts[0] ?? 'the repository');
   if (known === undefined) return failure;
   return { ...failure, reason: toOneLine(`${what}: ${known.say(output)}`), hint: known.hint };
 }
 
-const buildTroubles: { words: RegExp; say: (output: string) => string; hint: string }[] = [
+const buildProblems: { words: RegExp; say: (output: string) => string; hint: string }[] = [
   {
     words: /lock file .{0,300} is out of sync/,
     say: () => 'Chart.lock does not fit Chart.yaml',

@@ -77,7 +77,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
     const state = judgeService(service, { ...facts, pods, workloads });
     if (state.kind === 'ready') ready.push({ service, targets: state.targets });
     else if (state.kind === 'no-pods') look.warnings.push(state.words);
-    else look.troubles.push(troubleOf(state));
+    else look.troubles.push(problemOf(state));
   }
   const dnsAddress = facts.dns?.spec?.clusterIP;
   if (node === undefined || dnsAddress === undefined) return look;
@@ -102,7 +102,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
     const judgement = judgeReached(reached);
     if (judgement === 'broken')
       look.troubles.push(
-        troubleOf({
+        problemOf({
           kind: 'broken',
           words: `Service ${service.metadata.name} refuses connections (${where}): its pods are ready, but nothing listens there`,
           hint: 'Check targetPort of the Service and the port that the program listens on; it must listen on all addresses, not on localhost alone.',
@@ -118,7 +118,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
   return look;
 }
 
-function troubleOf(
+function problemOf(
   state: Exclude<ServiceState, { kind: 'ready' | 'no-pods' }> & { patienceSeconds?: number },
 ): Look['troubles'][number] {
   const isUnready = state.kind === 'unready';

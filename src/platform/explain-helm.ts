@@ -47,7 +47,7 @@ const explanations: Explanation[] = [
   },
   {
     words: /values don't meet the specifications of the schema|additional properties .{0,500} not allowed/i,
-    hint: "Mend the value that is named (values, set), or the chart's values.schema.json.",
+    hint: "Fix the value that is named (values, set), or the chart's values.schema.json.",
   },
   {
     words: /cannot re-use a name that is still in use|cannot reuse a name that is still in use/i,
@@ -56,7 +56,7 @@ const explanations: Explanation[] = [
   },
   {
     words: /failed to create typed patch object/i,
-    hint: 'Helm 4 applies objects by the API server, which refuses what Helm 3 let through, such as two entries of one name in env or ports, or an unknown field: mend the template, or give helm-version 3.',
+    hint: 'Helm 4 applies objects by the API server, which refuses what Helm 3 let through, such as two entries of one name in env or ports, or an unknown field: fix the template, or give helm-version 3.',
     say: describeTypedPatch,
   },
   {
@@ -91,11 +91,11 @@ const explanations: Explanation[] = [
   },
   {
     words: /execution error|parse error|YAML parse error|nil pointer|function .{0,200} not defined|render/i,
-    hint: 'Mend the template at the file and line named; "helm template" shows the same by hand.',
+    hint: 'Fix the template at the file and line named; "helm template" shows the same by hand.',
   },
   {
     words: /is invalid:|unknown field|strict decoding/i,
-    hint: "Mend the field that is named in the chart's template or values.",
+    hint: "Fix the field that is named in the chart's template or values.",
   },
   {
     words: /Chart\.yaml|chart not found|path .{0,300} not found/i,

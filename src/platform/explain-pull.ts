@@ -2,7 +2,7 @@
 import leven from 'leven';
 import { type Failure, toOneLine } from '../core/outcome.ts';
 
-type PullTrouble =
+type PullProblem =
   | 'plain-http'
   | 'no-chart'
   | 'denied'
@@ -12,7 +12,7 @@ type PullTrouble =
   | 'broken'
   | 'other';
 
-const words: [PullTrouble, RegExp][] = [
+const words: [PullProblem, RegExp][] = [
   ['plain-http', /server gave HTTP response to HTTPS client/],
   ['no-chart', /media ?type|is not a valid chart repository.*unmarshal|error unmarshaling/i],
   ['certificate', /x509:|tls: failed to verify/],
@@ -23,7 +23,7 @@ const words: [PullTrouble, RegExp][] = [
 ];
 
 /** What kind of trouble helm's words tell of. */
-export function classifyPull(said: string): PullTrouble {
+export function classifyPull(said: string): PullProblem {
   return words.find(([, pattern]) => pattern.test(said))?.[0] ?? 'other';
 }
 
@@ -64,7 +64,7 @@ export function explainNoVersion(who: string, chart: string, wanted: string, ver
   return { kind: 'chart', reason: toOneLine(reason), hint: 'Give one of these as chart-version.', evidence: [] };
 }
 
-function hintOf(trouble: PullTrouble, host: string): string {
+function hintOf(trouble: PullProblem, host: string): string {
   switch (trouble) {
     case 'plain-http':
       return `${host} speaks HTTP without TLS, which is taken from a registry on this machine (localhost) alone.`;

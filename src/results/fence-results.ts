@@ -73,7 +73,7 @@ fi
 exit \${status:-0}`;
 
 /** Longer than any tree of results takes. */
-const adoptSeconds = 60;
+const recoverSeconds = 60;
 
 /**
  * Fences what test containers wrote: ends whoever could still write there, and makes it ours, by the root of one running
@@ -135,7 +135,7 @@ async function runInNode(
   const args = [nodePath, encodeMountPath(nodePath), String(fenceSeconds), mode, owner];
   const run = await execInContainer(node, ['bash', '-c', script, 'fence-results', ...args], {
     signal,
-    timeoutSeconds: fenceSeconds + adoptSeconds,
+    timeoutSeconds: fenceSeconds + recoverSeconds,
   });
   const ended = Number(run.stdout.split(endedMark)[1]?.split('\n')[0] ?? 0);
   if (run.exitCode === 0) return { ended, trouble: '' };

@@ -36,7 +36,7 @@ export class ResultsCollection {
   #source: ResultsSource | undefined;
   #rounds: Promise<void> | undefined;
   #lastRoundAt: number | undefined;
-  #lastTrouble = '';
+  #lastProblem = '';
 
   constructor(options: CollectionOptions) {
     this.#options = options;
@@ -93,7 +93,7 @@ export class ResultsCollection {
         } catch (error) {
           signal.throwIfAborted();
           // A source that is away may come back; the last look tells what it came to.
-          this.#lastTrouble = toOneLine(messageOf(error), 300);
+          this.#lastProblem = toOneLine(messageOf(error), 300);
         }
         await delay(intervalMilliseconds, undefined, { signal });
       }
@@ -111,7 +111,7 @@ export class ResultsCollection {
         return { pulled: await this.#puller.finish(signal), trouble: '' };
       } catch (error) {
         const trouble =
-          signal.aborted && this.#lastTrouble !== '' ? this.#lastTrouble : toOneLine(messageOf(error), 300);
+          signal.aborted && this.#lastProblem !== '' ? this.#lastProblem : toOneLine(messageOf(error), 300);
         const mayPass = error instanceof ApiError ? error.retryable && !isGone(error) : error instanceof CutOutput;
         const isPassing = mayPass && performance.now() < deadline;
         if (signal.aborted || (!isPassing && rescue === undefined)) return { pulled: this.#puller.describe(), trouble };

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import { describeDiskError } from '../core/disk-error.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from '../core/outcome.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
@@ -57,7 +57,7 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
   try {
     return await takeOver(dir, tier);
   } catch (error) {
-    const failure = describeDiskTrouble(error, `results-dir ${dir.root} cannot be used`);
+    const failure = describeDiskError(error, `results-dir ${dir.root} cannot be used`);
     if (failure === undefined) throw error;
     await releaseResultsDir(dir).catch(() => undefined);
     return { ok: false, failure };

@@ -1,7 +1,7 @@
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeDiskTrouble } from '../core/disk-trouble.ts';
+import { describeDiskError } from '../core/disk-error.ts';
 import { type Failure, fail, messageOf } from '../core/outcome.ts';
 import { formatBytes, listNames, type ResultsLimits } from './results-limits.ts';
 
@@ -55,7 +55,7 @@ export class ResultsSizeWatch {
 /** What the tests write cannot be looked at any more: the directory was removed, or its disk does not answer. */
 function describeLoss(error: unknown, directory: string): Failure {
   const what = `the results directory ${directory} cannot be looked at while the tests run`;
-  const known = describeDiskTrouble(error, what);
+  const known = describeDiskError(error, what);
   if (known !== undefined) return known;
   const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
   return fail('results', `${what}: ${isGone ? 'somebody has removed it' : messageOf(error)}`, {

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { explainFileError } from '../core/disk-trouble.ts';
+import { explainFileError } from '../core/disk-error.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
 import { type DownloadLimits, downloadFile, printableUrl } from './download-file.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';

@@ -10,7 +10,7 @@ import { access, lstat, open, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explainFileError } from '../core/disk-trouble.ts';
+import { explainFileError } from '../core/disk-error.ts';
 import { cacheDirectory } from '../core/user-directories.ts';
 import { takeLock } from '../state/take-lock.ts';
 import { type Platform, type ToolName, toolFileName } from './versions.ts';

@@ -28,7 +28,7 @@ import type { Run } from '../run.ts';
 export async function reachExisting(run: Run): Promise<Result<undefined>> {
   const { kubeconfig } = run.inputs;
   if (kubeconfig === undefined) throw new Error('an existing cluster without a kubeconfig was not refused');
-  for (const secret of kubeconfig.secrets) run.door.mask(secret);
+  for (const secret of kubeconfig.secrets) run.reporter.mask(secret);
   const kubeconfigPath = path.join(run.workDir, 'kubeconfig');
   await writeFile(kubeconfigPath, kubeconfig.yaml, { mode: 0o600 });
   const connection = connect({ kubeconfigPath });
@@ -38,8 +38,10 @@ export async function reachExisting(run: Run): Promise<Result<undefined>> {
   run.connection = connection;
   run.existing = { user, nodeCount };
   run.cluster = { name: kubeconfig.context, kubeconfigPath, nodes: [], kubernetes, mountedHostPath: '' };
-  run.door.say(`context ${kubeconfig.context} of ${kubeconfig.origin}: ${kubeconfig.server}, Kubernetes ${kubernetes}`);
-  run.door.say(`known there as ${user}`);
+  run.reporter.say(
+    `context ${kubeconfig.context} of ${kubeconfig.origin}: ${kubeconfig.server}, Kubernetes ${kubernetes}`,
+  );
+  run.reporter.say(`known there as ${user}`);
   return succeed(undefined);
 }
 
@@ -84,7 +86,7 @@ async function findGivenNamespace(run: Run, connection: KubeConnection): Promise
     return fail('input', `namespace ${namespace} is being deleted`, {
       hint: 'Wait until it is gone, or name another.',
     });
-  run.door.say(`namespace ${namespace} is there already: it stays, and only what this run makes in it is removed`);
+  run.reporter.say(`namespace ${namespace} is there already: it stays, and only what this run makes in it is removed`);
   return succeed(undefined);
 }
 
@@ -95,7 +97,7 @@ async function checkPermissions(
   own: TestJob | undefined,
 ): Promise<Result<undefined>> {
   const { namespace, secrets, ownJob } = run.inputs;
-  const ofOwnJob: Manifest[] = own === undefined ? [] : [own.job, ...own.companions];
+  const ofOwnJob: Manifest[] = own === undefined ? [] : [own.job, ...own.supportingResources];
   const kinds = await listApiKinds(connection, apiVersionsOf([...(chart ?? []), ...ofOwnJob]), run.signal);
   const needed = planPermissions({
     namespace,
@@ -107,7 +109,7 @@ async function checkPermissions(
   });
   const missing = await findForbidden(connection, needed, run.signal);
   if (missing.length === 0) {
-    run.door.say(`${needed.length} permissions asked for, all granted`);
+    run.reporter.say(`${needed.length} permissions asked for, all granted`);
     return succeed(undefined);
   }
   const isOfBoth = ownJob !== undefined || chart !== undefined;
@@ -190,11 +192,11 @@ async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void
     const leftovers = await listLeftovers(connection, runLabel, run.signal);
     for (const leftover of leftovers.filter(({ runId }) => !alive.has(runId))) {
       await reapNamespace(connection, leftover, runLabel, run.signal);
-      run.door.say(`namespace ${leftover.name} of a run that died (since ${leftover.since}) is being deleted`);
+      run.reporter.say(`namespace ${leftover.name} of a run that died (since ${leftover.since}) is being deleted`);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    run.door.say(`leftovers of runs that died were not looked for: ${error.message}`);
+    run.reporter.say(`leftovers of runs that died were not looked for: ${error.message}`);
   }
 }
 

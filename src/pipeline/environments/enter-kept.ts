@@ -1,5 +1,5 @@
 /** What a run does with a cluster that an earlier one has kept, before it uses it: sees that it is there, and clears it. */
-import { describeDockerTrouble, inspectContainers } from '../../cluster/docker.ts';
+import { describeDockerError, inspectContainers } from '../../cluster/docker.ts';
 import type { ReadyCluster } from '../../cluster/make-cluster.ts';
 import { pullSecretName } from '../../cluster/pull-secret.ts';
 import { listNotReady } from '../../cluster/wait-for-nodes.ts';
@@ -30,7 +30,7 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
   if (/no such container/i.test(seen.stderr))
     return fail('cluster', `the kept cluster ${cluster.name} is gone: ${toOneLine(seen.stderr, 200)}`, { hint: anew });
   if (seen.exitCode !== 0)
-    return fail('cluster', `docker does not answer: ${describeDockerTrouble(seen)}`, {
+    return fail('cluster', `docker does not answer: ${describeDockerError(seen)}`, {
       hint: `Start docker; what else it lacks is said by: ${nameCommand('doctor')}`,
     });
   const stopped = cluster.nodes.filter((node) => seen.stdout.includes(`/${node} false`));

@@ -80,16 +80,16 @@ export function tellMachineLog(dir: ResultsDir, lastLines: string[]): ReportedLo
  * @returns a failure of kind `start` when the command cannot be run, or of kind `timeout`.
  */
 export async function runOnMachine(run: Run): Promise<Result<undefined>> {
-  const { inputs, door, dir, signal } = run;
+  const { inputs, reporter, dir, signal } = run;
   const chosen = chooseCommand({ ...inputs, entrypoint: undefined });
   const words = placeResults([...(chosen.command ?? []), ...(chosen.args ?? [])], inputs.resultsPath, dir.results);
   const [command, ...args] = words;
   if (command === undefined)
     return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
-  door.say(`on this machine: ${toOneLine(run.mask.maskText(words.join(' ')), 300)}`);
+  reporter.say(`on this machine: ${toOneLine(run.mask.maskText(words.join(' ')), 300)}`);
   const variables = placeVariables(inputs.env, process.env, inputs.resultsPath, dir.results);
   run.testsStartedAt = Date.now();
-  run.keepDiary();
+  run.saveCheckpoint();
   const file = machineLog(dir);
   await mkdir(path.dirname(file), { recursive: true });
   const log = openSync(file, 'w');
@@ -108,7 +108,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   const show = (line: string) => {
     tail.push(line);
     if (tail.length > tailLines) tail.shift();
-    door.quote(line);
+    reporter.quote(line);
   };
   // Masked before anything is cut into lines: a secret may lie across any cut.
   const streams = { stdout: new MaskedOutput(run.mask, write, show), stderr: new MaskedOutput(run.mask, write, show) };

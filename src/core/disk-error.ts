@@ -23,7 +23,7 @@ export function explainFileError(error: unknown): string {
 }
 
 /** The failure of kind `results` that an exception of the file system amounts to; undefined when it is another. */
-export function describeDiskTrouble(error: unknown, what: string): Failure | undefined {
+export function describeDiskError(error: unknown, what: string): Failure | undefined {
   const known = words[codeOf(error)];
   if (known === undefined) return undefined;
   return fail('results', `${what}: ${known.said} (${messageOf(error)})`, { hint: known.hint }).failure;

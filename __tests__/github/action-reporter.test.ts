@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { ActionDoor } from '../../src/action/action-door.ts';
 import { readActionInputs } from '../../src/action/action-inputs.ts';
+import { ActionReporter } from '../../src/action/action-reporter.ts';
 
-function open(): { door: ActionDoor; lines: string[] } {
+function open(): { reporter: ActionReporter; lines: string[] } {
   const lines: string[] = [];
-  return { door: new ActionDoor((line) => lines.push(line)), lines };
+  return { reporter: new ActionReporter((line) => lines.push(line)), lines };
 }
 
 describe('lines that others wrote', () => {
   test.each(['::error::boo', '  ::add-mask::a', '##[group]x', '::stop-commands::x'])(
     '%s stands between stop-commands',
     (line) => {
-      const { door, lines } = open();
-      door.quote(line);
-      door.say('after');
+      const { reporter, lines } = open();
+      reporter.quote(line);
+      reporter.say('after');
       const [begin, quoted, end, after] = lines;
       const token = /^::stop-commands::([0-9a-f]{32})$/.exec(begin!)?.[1];
       expect(token).toBeDefined();
@@ -23,38 +23,38 @@ describe('lines that others wrote', () => {
 
   test('have a token that no other run has', () => {
     const [a, b] = [open(), open()];
-    a.door.quote('x');
-    b.door.quote('x');
+    a.reporter.quote('x');
+    b.reporter.quote('x');
     expect(a.lines[0]).not.toBe(b.lines[0]);
   });
 
   test('that our own words carry cannot begin a command', () => {
-    const { door, lines } = open();
-    door.say('::error::from a name');
-    door.say('image ##[error]x\n::warning::y');
+    const { reporter, lines } = open();
+    reporter.say('::error::from a name');
+    reporter.say('image ##[error]x\n::warning::y');
     expect(lines).toHaveLength(2);
     for (const line of lines) expect(line).not.toMatch(/^\s*::|##\[/);
   });
 });
 
 test('phases that overlap share the group of the first', () => {
-  const { door, lines } = open();
-  door.phaseStarted('cluster');
-  door.phaseStarted('images');
-  door.phaseEnded({ name: 'images', outcome: 'passed', seconds: 1 });
-  door.phaseEnded({ name: 'cluster', outcome: 'passed', seconds: 2 });
+  const { reporter, lines } = open();
+  reporter.phaseStarted('cluster');
+  reporter.phaseStarted('images');
+  reporter.phaseEnded({ name: 'images', outcome: 'passed', seconds: 1 });
+  reporter.phaseEnded({ name: 'cluster', outcome: 'passed', seconds: 2 });
   expect(lines.filter((line) => /group/.test(line))).toEqual(['::group::cluster', '::endgroup::']);
 });
 
 test('the failure is one annotation, with all that could end it escaped', () => {
-  const { door, lines } = open();
-  door.fail({ kind: 'chart', reason: 'a\nb % c', hint: 'do', evidence: [] });
+  const { reporter, lines } = open();
+  reporter.fail({ kind: 'chart', reason: 'a\nb % c', hint: 'do', evidence: [] });
   expect(lines).toEqual(['::error title=k8s-test%3A chart::a%0Ab %25 c do']);
 });
 
 test('of many warnings nine and a pointer are annotations, the rest is in the log', () => {
-  const { door, lines } = open();
-  for (let i = 1; i <= 30; i++) door.warn(`warning ${i}`);
+  const { reporter, lines } = open();
+  for (let i = 1; i <= 30; i++) reporter.warn(`warning ${i}`);
   expect(lines.filter((line) => line.startsWith('::warning::'))).toHaveLength(10);
   expect(lines[9]).toBe('::warning::warning 10 (further warnings are in the log and in result.json)');
   expect(lines.at(-1)).toBe('warning: warning 30');

@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Door } from '../core/door.ts';
 import { type Failure, fail, messageOf } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { connect } from '../kube/connection.ts';
 import { podNamePrefix } from '../kube/job-pods.ts';
@@ -18,7 +18,7 @@ import type { RunEnd } from '../results/run-end.ts';
 import { readLegs } from '../roll-up/read-legs.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { type BroughtHome, salvageCluster, salvageDisk } from './bring-home.ts';
-import { type Diary, proveSecrets } from './diary.ts';
+import { type Checkpoint, proveSecrets } from './checkpoint.ts';
 import { tellMachineLog } from './environments/run-on-machine.ts';
 import type { StoppedClock } from './phase-clock.ts';
 import { Run } from './run.ts';
@@ -27,10 +27,10 @@ import { refuseRun, writeVerdict } from './write-verdict.ts';
 export interface AdoptOptions {
   record: RunRecord;
   workDir: string;
-  diary: Diary;
+  checkpoint: Checkpoint;
   /** As they are known now; the files are only touched if they are those of the run. */
   secrets: Inputs['secrets'];
-  door: Door;
+  reporter: Reporter;
   /** Called once nothing more is wanted of the cluster. Tells whether nothing of the run is left that could go on. */
   tearDown: () => Promise<boolean>;
 }
@@ -44,20 +44,20 @@ const diskSeconds = 60;
 const rotatedBytes = 10 * 1024 * 1024;
 
 /** @throws on I/O errors and bugs; `tearDown` has been called then, unless it threw itself. */
-export async function adoptRun(options: AdoptOptions): Promise<RunEnd> {
-  const { record, diary, secrets, tearDown } = options;
-  const dir = layoutResults(diary.inputs.resultsDir);
+export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
+  const { record, checkpoint, secrets, tearDown } = options;
+  const dir = layoutResults(checkpoint.inputs.resultsDir);
   const run = new Run({
-    inputs: { ...diary.inputs, secrets },
-    door: options.door,
+    inputs: { ...checkpoint.inputs, secrets },
+    reporter: options.reporter,
     signal: AbortSignal.timeout((clusterSeconds + diskSeconds) * 1000),
     record,
     workDir: options.workDir,
-    ...(diary.leg === null ? {} : { leg: diary.leg }),
-    stopped: await stopClock(diary, path.join(dir.root, 'logs'), record.file),
+    ...(checkpoint.leg === null ? {} : { leg: checkpoint.leg }),
+    stopped: await stopClock(checkpoint, path.join(dir.root, 'logs'), record.file),
   });
-  run.warnings.push(...diary.warnings);
-  const failure = describeKill(diary);
+  run.warnings.push(...checkpoint.warnings);
+  const failure = describeKill(checkpoint);
   const told = await readEnd(run);
   if (told !== undefined) {
     await tearDown();
@@ -68,13 +68,13 @@ export async function adoptRun(options: AdoptOptions): Promise<RunEnd> {
     return refuseRun(run, failure);
   }
   try {
-    const areKnown = proveSecrets(secrets, record.content.runId) === diary.secretsProof;
+    const areKnown = proveSecrets(secrets, record.content.runId) === checkpoint.secretsProof;
     if (!areKnown)
       run.warn(
         `the secrets of this run are not the same any more, so that nobody can mask them: the files in ${dir.root} stay on the runner as they are`,
       );
     const home: BroughtHome = {};
-    const isMasked = areKnown && (await salvage(run, diary, home, tearDown));
+    const isMasked = areKnown && (await salvage(run, checkpoint, home, tearDown));
     if (!areKnown) await tearDown();
     run.isMasked &&= isMasked;
     // What could not be masked whole is told by its verdict alone.
@@ -87,11 +87,11 @@ export async function adoptRun(options: AdoptOptions): Promise<RunEnd> {
 /** @returns whether all that is on the disk was masked and sorted. */
 async function salvage(
   run: Run,
-  diary: Diary,
+  checkpoint: Checkpoint,
   home: BroughtHome,
   tearDown: AdoptOptions['tearDown'],
 ): Promise<boolean> {
-  const { cluster, job, testsStartedAt } = diary;
+  const { cluster, job, testsStartedAt } = checkpoint;
   run.testsStartedAt = testsStartedAt;
   run.job = job;
   const logs = job === undefined ? [] : await findLogs(run.dir.logs, job.name);
@@ -166,7 +166,7 @@ async function takeLonger({ log, file }: LogAside): Promise<void> {
   }
 }
 
-function describeKill({ cancelledBy, running, phases }: Diary): Failure {
+function describeKill({ cancelledBy, running, phases }: Checkpoint): Failure {
   const last = phases.at(-1);
   const named = running.map(({ name }) => name).join(' and ');
   const when = named !== '' ? `during ${named}` : last === undefined ? 'at its very start' : `after ${last.name}`;
@@ -179,22 +179,22 @@ function describeKill({ cancelledBy, running, phases }: Diary): Failure {
 }
 
 /** The clock of the run, stopped at the last sign of life that its process left. */
-async function stopClock(diary: Diary, logsDir: string, recordFile: string): Promise<StoppedClock> {
-  const startedAt = new Date(diary.startedAt);
+async function stopClock(checkpoint: Checkpoint, logsDir: string, recordFile: string): Promise<StoppedClock> {
+  const startedAt = new Date(checkpoint.startedAt);
   const logs = await readdir(logsDir, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = logs.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  const begun = [...diary.phases, ...diary.running].map(({ startSeconds }) => startSeconds);
-  const ended = diary.phases.map(({ startSeconds, seconds }) => startSeconds + seconds);
+  const begun = [...checkpoint.phases, ...checkpoint.running].map(({ startSeconds }) => startSeconds);
+  const ended = checkpoint.phases.map(({ startSeconds, seconds }) => startSeconds + seconds);
   const written = await Promise.all([recordFile, ...files].map(async (file) => (await stat(file)).mtimeMs));
   const seen = written.map((milliseconds) => (milliseconds - startedAt.getTime()) / 1000);
   const seconds = Math.round(Math.max(0, ...begun, ...ended, ...seen) * 100) / 100;
-  const running = diary.running.map(({ name, startSeconds }) => ({
+  const running = checkpoint.running.map(({ name, startSeconds }) => ({
     name,
     startSeconds,
     outcome: 'failed' as const,
     seconds: Math.round((seconds - startSeconds) * 100) / 100,
   }));
-  return { startedAt, phases: [...diary.phases, ...running], seconds };
+  return { startedAt, phases: [...checkpoint.phases, ...running], seconds };
 }
 
 /**

@@ -7,7 +7,7 @@ import { trimEndOf } from '../core/trim-end.ts';
 type Fields = Record<string, unknown>;
 
 /** What a document becomes, and what was changed, a line each. Another document than an object is handed back as it is. */
-export interface AdoptedDocument {
+export interface NormalizedDocument {
   document: unknown;
   changes: string[];
 }
@@ -43,7 +43,7 @@ const serverAnnotations = [
  * An object of a user's as it can be created in `namespace`: without what only the cluster that it was exported from knew, with
  * a name, and out of namespace `default`, which `kubectl` and `helm template` write where nobody said another one.
  */
-export function adoptDocument(document: unknown, namespace: string): AdoptedDocument {
+export function normalizeDocument(document: unknown, namespace: string): NormalizedDocument {
   if (!isFields(document) || !isFields(document.metadata)) return { document, changes: [] };
   const object: Fields = { ...document, metadata: { ...document.metadata } };
   const metadata = object.metadata as Fields;

@@ -7,7 +7,7 @@ import type { ObjectMeta } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { runLabel } from './build-job.ts';
 
-export interface CompanionOptions {
+export interface SupportingResourceOptions {
   connection: KubeConnection;
   namespace: string;
   runId: string;
@@ -24,22 +24,25 @@ const keptKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim']);
  * run of ours left is made anew; anything else of the same name is somebody's, and ends the run.
  * @returns a failure of kind `start` or `api`.
  */
-export async function createCompanions(companions: Manifest[], options: CompanionOptions): Promise<Result<undefined>> {
+export async function createSupportingResources(
+  supportingResources: Manifest[],
+  options: SupportingResourceOptions,
+): Promise<Result<undefined>> {
   const { connection, namespace, runId, signal, say } = options;
-  for (const companion of companions) {
-    const what = `${companion.kind}/${companion.metadata.name}`;
+  for (const resource of supportingResources) {
+    const what = `${resource.kind}/${resource.metadata.name}`;
     try {
-      const creation = await createObject(connection, companion, { namespace, signal });
+      const creation = await createObject(connection, resource, { namespace, signal });
       if (creation.kind === 'created') continue;
       const { metadata } = creation.object;
       if (metadata.labels?.[runLabel] === runId) continue;
       const release = releaseOf(creation.object);
       if (release !== undefined) say(`${what} is part of release ${release}, and is taken as it is`);
       else if (!isOurs(metadata)) return { ok: false, failure: notOurs(what) };
-      else if (keptKinds.has(companion.kind)) say(`${what} is there from a former run, and is kept with what is in it`);
+      else if (keptKinds.has(resource.kind)) say(`${what} is there from a former run, and is kept with what is in it`);
       else {
-        await deleteObject(connection, companion, { namespace, signal });
-        await createObject(connection, companion, { namespace, signal });
+        await deleteObject(connection, resource, { namespace, signal });
+        await createObject(connection, resource, { namespace, signal });
       }
     } catch (error) {
       if (error instanceof ApiError) return { ok: false, failure: refusal(what, error) };
@@ -53,7 +56,7 @@ export async function createCompanions(companions: Manifest[], options: Companio
  * Makes room for the Job itself: one of its name that a former run of ours left, or that `helm install` has started as a
  * part of the release, is deleted with its pods.
  */
-export async function clearFormerJob(job: Manifest, options: CompanionOptions): Promise<Result<undefined>> {
+export async function clearFormerJob(job: Manifest, options: SupportingResourceOptions): Promise<Result<undefined>> {
   const { connection, namespace, signal, say, warn } = options;
   const what = `Job/${job.metadata.name}`;
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs/${job.metadata.name}`;

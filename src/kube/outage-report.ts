@@ -2,8 +2,8 @@
  * Tells of a trouble that lasts, in words that grow rarer the longer it lasts: the first time after `graceSeconds`, since
  * a connection that drops and is back at once is nobody's business, then whenever its age has doubled.
  */
-export class TroubleReport {
-  readonly #onTrouble: (text: string) => void;
+export class OutageReport {
+  readonly #onOutage: (text: string) => void;
   readonly #onHealed: (seconds: number, why: string) => void;
   readonly #graceSeconds: number;
   #since: number | undefined;
@@ -12,11 +12,11 @@ export class TroubleReport {
 
   /** @param onHealed told once a trouble that was told is over, how long it lasted and what its last error was. */
   constructor(
-    onTrouble: ((text: string) => void) | undefined,
+    onOutage: ((text: string) => void) | undefined,
     graceSeconds: number,
     onHealed?: (seconds: number, why: string) => void,
   ) {
-    this.#onTrouble = onTrouble ?? (() => undefined);
+    this.#onOutage = onOutage ?? (() => undefined);
     this.#onHealed = onHealed ?? (() => undefined);
     this.#graceSeconds = graceSeconds;
     this.#nextSeconds = graceSeconds;
@@ -30,7 +30,7 @@ export class TroubleReport {
     if (seconds < this.#nextSeconds) return;
     this.#nextSeconds = Math.max(seconds * 2, 1);
     this.#toldWhy = why;
-    this.#onTrouble(`${what} since ${Math.round(seconds)} s: ${why}`);
+    this.#onOutage(`${what} since ${Math.round(seconds)} s: ${why}`);
   }
 
   healed(): void {

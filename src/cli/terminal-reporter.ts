@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { Door } from '../core/door.ts';
 import { type PhaseName, type PhaseRecord, toOneLine } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 
 /** Where the words go; a part of `process.stdout`. */
@@ -25,7 +25,7 @@ const eraseLine = '\r\u001b[K';
  * The words of a run on a terminal: finished phases above, and below them one live line with the running phases, their
  * clock, and the last thing seen. Without a terminal, plain lines.
  */
-export class TerminalDoor implements Door {
+export class TerminalReporter implements Reporter {
   readonly #out: Terminal;
   readonly #isLive: boolean;
   readonly #hasColour: boolean;

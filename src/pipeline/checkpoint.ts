@@ -1,5 +1,5 @@
 /**
- * The diary of a run: as much as another process needs to tell how the run ended, should its own be killed before it can
+ * The checkpoint of a run: as much as another process needs to tell how the run ended, should its own be killed before it can
  * (the action's post step, after a cancel that took too long or a machine out of memory). It lies in the run's own
  * directory, which teardown removes, and holds no secret: of them only a proof, by which whoever brings the values again
  * can show that they are the same.
@@ -12,7 +12,7 @@ import type { PhaseName, Verdict } from '../core/outcome.ts';
 import type { TimedPhase } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 
-export interface Diary {
+export interface Checkpoint {
   /** Without what a stranger should not read: no secret, no credentials of a cluster, no variable of the tests, no manifest of a Job. */
   inputs: Inputs;
   /** See {@link proveSecrets}. */
@@ -33,21 +33,21 @@ export interface Diary {
   warnings: readonly string[];
 }
 
-const fileName = 'diary.json';
+const fileName = 'checkpoint.json';
 
-/** Puts the diary in the place of the last one. A reader finds one of them whole. @throws on I/O errors. */
-export function writeDiary(workDir: string, diary: Diary): void {
+/** Puts the checkpoint in the place of the last one. A reader finds one of them whole. @throws on I/O errors. */
+export function writeCheckpoint(workDir: string, checkpoint: Checkpoint): void {
   const file = path.join(workDir, fileName);
   const draft = `${file}.draft`;
   // Not synced: it outlives a process that is killed, and with the machine whoever would read it is gone too.
-  writeFileSync(draft, JSON.stringify(diary), { mode: 0o600 });
+  writeFileSync(draft, JSON.stringify(checkpoint), { mode: 0o600 });
   renameSync(draft, file);
 }
 
-/** The diary of a run whose end nobody told; undefined when it was told, or never began. */
-export function readDiary(workDir: string): Diary | undefined {
+/** The checkpoint of a run whose end nobody told; undefined when it was told, or never began. */
+export function readCheckpoint(workDir: string): Checkpoint | undefined {
   try {
-    return JSON.parse(readFileSync(path.join(workDir, fileName), 'utf8')) as Diary;
+    return JSON.parse(readFileSync(path.join(workDir, fileName), 'utf8')) as Checkpoint;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -55,7 +55,7 @@ export function readDiary(workDir: string): Diary | undefined {
 }
 
 /** The end of the run has been told: nobody else need do it. */
-export function closeDiary(workDir: string): void {
+export function clearCheckpoint(workDir: string): void {
   rmSync(path.join(workDir, fileName), { force: true });
 }
 

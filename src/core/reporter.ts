@@ -1,16 +1,16 @@
 /**
- * What the pipeline asks of the door it was entered by: somewhere to put words. The action and the command line each
+ * Where the pipeline sends its messages. The action and the command line each
  * bring their own; nothing below them knows which it is.
  */
 import type { PhaseName, PhaseRecord } from './outcome.ts';
 
-export interface Door {
+export interface Reporter {
   /** A phase begins. Phases may overlap. */
   phaseStarted(name: PhaseName): void;
   phaseEnded(record: PhaseRecord): void;
   /** One line of our own words, for the reader of the log. */
   say(line: string): void;
-  /** Something the user should mend although the run goes on. */
+  /** Something the user should fix although the run goes on. */
   warn(line: string): void;
   /** The last thing seen by whatever is being waited for; replaces what was said before on a live terminal. */
   waitingFor(what: string): void;

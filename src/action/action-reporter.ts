@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
-import type { Door } from '../core/door.ts';
 import type { Failure, PhaseName, PhaseRecord } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
 
 /** So often at most is it said what is being waited for: enough for a reader, too little to bury the log. */
 const waitingSeconds = 15;
@@ -12,7 +12,7 @@ const maxWarnings = 10;
  * The log of a GitHub step: a group for each phase; what overlaps with it is told inside. Lines of others are wrapped in
  * stop-commands with a random token, since the runner obeys workflow commands anywhere in a line.
  */
-export class ActionDoor implements Door {
+export class ActionReporter implements Reporter {
   readonly #write: (line: string) => void;
   readonly #token = randomBytes(16).toString('hex');
   #openGroup: PhaseName | undefined;

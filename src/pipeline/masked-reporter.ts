@@ -1,0 +1,44 @@
+import type { PhaseName, PhaseRecord } from '../core/outcome.ts';
+import type { Reporter } from '../core/reporter.ts';
+import type { SecretMask } from '../core/secret-mask.ts';
+
+/** A reporter that masks every secret, in none of its forms. */
+export class MaskedReporter implements Reporter {
+  readonly #reporter: Reporter;
+  readonly #mask: SecretMask;
+
+  constructor(reporter: Reporter, mask: SecretMask) {
+    this.#reporter = reporter;
+    this.#mask = mask;
+    // What others print beside us (the runner of GitHub, a step that quotes our outputs) is masked there.
+    for (const form of mask.forms) if (!form.includes('\n')) reporter.mask(form);
+  }
+
+  phaseStarted(name: PhaseName): void {
+    this.#reporter.phaseStarted(name);
+  }
+
+  phaseEnded(record: PhaseRecord): void {
+    this.#reporter.phaseEnded(record);
+  }
+
+  say(line: string): void {
+    this.#reporter.say(this.#mask.maskText(line));
+  }
+
+  warn(line: string): void {
+    this.#reporter.warn(this.#mask.maskText(line));
+  }
+
+  waitingFor(what: string): void {
+    this.#reporter.waitingFor(this.#mask.maskText(what));
+  }
+
+  quote(line: string): void {
+    this.#reporter.quote(this.#mask.maskText(line));
+  }
+
+  mask(secret: string): void {
+    this.#reporter.mask(secret);
+  }
+}
