@@ -7,7 +7,7 @@ const allowed: Record<string, string> = {
   'action/post.ts': 'opens its own record',
   'action/publish.ts': 'reads its own summary',
   'cluster/machine-facts.ts': 'asks for the room on the disk',
-  'pipeline/adopt-run.ts': 'moves logs of its own',
+  'pipeline/recover-run.ts': 'moves logs of its own',
   'pipeline/environments/run-on-machine.ts': 'writes a log of its own',
   'pipeline/provide-helper.ts': 'reads the helper that comes with us',
   'pipeline/sees-results.ts': 'makes a mark of its own, before any test runs',
