@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -152,6 +153,16 @@ describe('the place of records', () => {
     );
     expect(recordDirectory({ HOME: home, XDG_STATE_HOME: '/state' })).toBe('/state/k8s-test-action');
   });
+});
+
+test('a process that has ended is dead although its parent never asks how, as the first process of a job container does not', async () => {
+  // The shell starts one that ends, and becomes a program that awaits nobody.
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  children.push(parent);
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(line.toString());
+  await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+  expect(judgeLife({ ...identifySelf(), pid, startTicks: '' })).toBe('dead');
 });
 
 describe('a process of which this machine cannot know', () => {

@@ -47,7 +47,10 @@ export function judgeLife({ pid, startTicks, space }: ProcessIdentity): Life {
     // Not ours to signal, but there.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'dead';
   }
-  const now = readStat(pid)?.startTicks;
+  const found = readStat(pid);
+  // It has ended, and its parent does not ask how: the first process of many a container never does.
+  if (found?.state === 'Z' || found?.state === 'X') return 'dead';
+  const now = found?.startTicks;
   return startTicks === '' || now === undefined || now === startTicks ? 'alive' : 'dead';
 }
 
@@ -71,8 +74,8 @@ export function findJobProcess(): ProcessIdentity | undefined {
   return undefined;
 }
 
-/** Name, parent and start of a process, from /proc/<pid>/stat (proc(5)); undefined where there is none to read. */
-function readStat(pid: number): { name: string; parent: number; startTicks: string } | undefined {
+/** Name, state, parent and start of a process, from /proc/<pid>/stat (proc(5)); undefined where there is none to read. */
+function readStat(pid: number): { name: string; state: string; parent: number; startTicks: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the name in parentheses, which may itself hold blanks and parentheses.
@@ -80,6 +83,7 @@ function readStat(pid: number): { name: string; parent: number; startTicks: stri
     const fields = stat.slice(end + 2).split(' ');
     return {
       name: stat.slice(stat.indexOf('(') + 1, end),
+      state: fields[0] ?? '',
       parent: Number(fields[1]),
       startTicks: fields[19] ?? '',
     };
