@@ -55,9 +55,9 @@ test('a node that lacks anything else is waited for all the same, and so is ever
 });
 
 test('a node without a network is not given up while pods start that may bring it, and the hint says who has to', () => {
-  const trouble = classifyNode(nodeThatSays(words));
-  expect(trouble?.patienceWhileOthersStartSeconds).toBe(180);
-  expect(trouble?.failure.hint).toContain('disableDefaultCNI');
+  const problem = classifyNode(nodeThatSays(words));
+  expect(problem?.patienceWhileOthersStartSeconds).toBe(180);
+  expect(problem?.failure.hint).toContain('disableDefaultCNI');
   const other = classifyNode(nodeThatSays('container runtime is down'));
   expect(other).not.toHaveProperty('patienceWhileOthersStartSeconds');
   expect(other?.failure.hint).toContain('docker ps');

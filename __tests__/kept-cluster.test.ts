@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readInputs } from '../src/inputs/read-inputs.ts';
-import { tellKept } from '../src/pipeline/tell-kept.ts';
+import { describeKept } from '../src/pipeline/describe-kept.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from '../src/state/kept-cluster.ts';
-import { RunRecord, type Standing } from '../src/state/run-record.ts';
+import { type ReusableCluster, RunRecord } from '../src/state/run-record.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const standing: Standing = {
+const reusable: ReusableCluster = {
   cluster: {
     name: 'k8s-test-integration-a',
     kubeconfigPath: '/k',
@@ -28,9 +28,9 @@ const standing: Standing = {
   shape: {},
 };
 
-function begin(runId: string, parts: Partial<Standing> = {}, isKept = true): RunRecord {
+function begin(runId: string, parts: Partial<ReusableCluster> = {}, isKept = true): RunRecord {
   const record = RunRecord.begin(directory, runId);
-  record.stand({ ...standing, ...parts });
+  record.setReusable({ ...reusable, ...parts });
   if (isKept) record.keep('up');
   return record;
 }
@@ -71,9 +71,9 @@ describe('the kept cluster that a call means', () => {
     const record = begin('a');
     const platform = { digest: 'd', revision: '1' };
     record.notePlatform(platform);
-    expect(RunRecord.open(record.file).content).toMatchObject({ kept: 'up', standing: { platform } });
+    expect(RunRecord.open(record.file).content).toMatchObject({ kept: 'up', reusable: { platform } });
     record.notePlatform(undefined);
-    expect(RunRecord.open(record.file).content.standing?.platform).toBeUndefined();
+    expect(RunRecord.open(record.file).content.reusable?.platform).toBeUndefined();
   });
 });
 
@@ -100,7 +100,7 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     { name: 'web', port: 80 },
     { name: 'db', port: 5432 },
   ];
-  expect(tellKept({ ...view, pod, services })).toEqual([
+  expect(describeKept({ ...view, pod, services })).toEqual([
     'cluster c is kept (keep: failure). To look at it:',
     '  export KUBECONFIG=/w/kubeconfig',
     '  kubectl --namespace floe-test get pods,jobs,events',
@@ -113,5 +113,5 @@ test('how to get at a kept cluster is told in commands that can be copied', () =
     'To remove it:',
     '  k8s-test down',
   ]);
-  expect(tellKept({ ...view, pod: undefined, services: [], againTier: undefined })).toHaveLength(5);
+  expect(describeKept({ ...view, pod: undefined, services: [], againTier: undefined })).toHaveLength(5);
 });

@@ -64,8 +64,8 @@ test('a teardown that leaves something behind is a failed phase of the run, and 
     quote: () => {},
     mask: () => {},
   };
-  const { troubles, phase } = await runTeardown(record, reporter, { seconds: 5, advice: '; try: down' });
-  expect(troubles).toHaveLength(1);
-  expect(told).toEqual(['begin teardown', `not removed: ${troubles[0]}; try: down`, 'end teardown failed']);
+  const { problems, phase } = await runTeardown(record, reporter, { seconds: 5, advice: '; try: down' });
+  expect(problems).toHaveLength(1);
+  expect(told).toEqual(['begin teardown', `not removed: ${problems[0]}; try: down`, 'end teardown failed']);
   expect(phase).toMatchObject({ name: 'teardown', outcome: 'failed' });
 });

@@ -183,7 +183,7 @@ async function measure(root: string): Promise<Measured> {
     reports: collected.reports,
     unreadable: collected.unreadable,
     stale: [],
-    rebuilt: undefined,
+    reconstructed: undefined,
     sessions: [],
     failedNames: tests.filter(({ status }) => status === 'failed').map(({ name }) => name),
     logGaps: [],

@@ -30,9 +30,9 @@ const maxDelaySeconds = 3;
 const delayRuns = 20;
 
 const [what = ''] = process.argv.slice(2);
-const standing = process.env.FLOE_TEST_CLUSTER || undefined;
-const made = standing === undefined ? await makeSharedCluster() : undefined;
-const cluster = made?.cluster ?? (JSON.parse(readFileSync(standing!, 'utf8')) as ReadyCluster);
+const reusable = process.env.FLOE_TEST_CLUSTER || undefined;
+const made = reusable === undefined ? await makeSharedCluster() : undefined;
+const cluster = made?.cluster ?? (JSON.parse(readFileSync(reusable!, 'utf8')) as ReadyCluster);
 const directory = mkdtempSync(path.join(cluster.mountedHostPath, 'bench-'));
 try {
   const described = path.join(directory, 'cluster.json');

@@ -38,12 +38,12 @@ for (const { workload, fault } of trials) {
     bringBack(workload, workloads);
     await waitForAnswer();
   }
-  const troubles = fault.judge(workload, well, broken);
-  if (troubles.length === 0) asPromised++;
+  const problems = fault.judge(workload, well, broken);
+  if (problems.length === 0) asPromised++;
   const red = [...broken.cases.values()].filter(({ status }) => status === 'red').length;
-  const state = troubles.length === 0 ? 'as promised' : 'NOT AS PROMISED';
+  const state = problems.length === 0 ? 'as promised' : 'NOT AS PROMISED';
   const row = `${trial.padEnd(32)} ${String(red).padStart(2)} of ${broken.cases.size} red  ${broken.seconds.toFixed(0).padStart(4)} s  ${state}`;
-  const lines = [row, ...troubles.map((line) => `    ${line}`)];
+  const lines = [row, ...problems.map((line) => `    ${line}`)];
   table.push(...lines);
   process.stdout.write(`${lines.join('\n')}\n    ${broken.verdict.failure?.reason}\n`);
 }

@@ -18,7 +18,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { SecretMask } from '../../src/core/secret-mask.ts';
 import { writeOwnFile } from '../../src/core/write-own-file.ts';
-import { readHelperNotes, rebuildRun, takeHelperFiles } from '../../src/reconstruct/rebuild-run.ts';
+import { readHelperNotes, reconstructRun, takeHelperFiles } from '../../src/reconstruct/reconstruct-run.ts';
 import { collectResults } from '../../src/results/collect-results.ts';
 import { discard } from '../../src/results/foreign-directory.ts';
 import { ResultsPuller } from '../../src/results/pull-results.ts';
@@ -110,8 +110,8 @@ async function collect(dir: ResultsDir, isFenced: boolean) {
   return collectResults({ taken, takenDir, junitDir, junitGlobs: ['**/*.xml'], notBefore: 0, signal });
 }
 
-const rebuild = (dir: ResultsDir) =>
-  rebuildRun({
+const reconstruct = (dir: ResultsDir) =>
+  reconstructRun({
     reports: [],
     unreadable: [],
     notes: undefined,
@@ -178,7 +178,7 @@ const readers: Record<string, (dir: ResultsDir) => Promise<unknown>> = {
     await takeHelperFiles(dir.results, into);
     return readHelperNotes(into, 'run', signal);
   },
-  rebuildRun: rebuild,
+  reconstructRun: reconstruct,
   ResultsPuller: pull,
   ResultsSizeWatch: watchOnce,
   clearChildren: (dir) => Promise.resolve(clearChildren(dir.results)),

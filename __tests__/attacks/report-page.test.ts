@@ -86,7 +86,7 @@ testAttack(
             expect(html).toMatch(policy);
             const file = path.join(directory, `${index}-${hasPolicy}.html`);
             writeFileSync(file, hasPolicy ? html : html.replace(policy, ''));
-            const { page, troubles } = await openFile(browser, file);
+            const { page, problems } = await openFile(browser, file);
             try {
               for (const button of await page.locator('#tests .test').all()) await button.click();
               // By script: whatever would listen to it hears it.
@@ -96,7 +96,7 @@ testAttack(
               const planted =
                 'img, iframe, object, embed, form, base, video, audio, link[href^=http], meta[http-equiv=refresh], a[href^="javascript"], a[href*="evil"], [onmouseover], [onerror], [onload], [onfocus], [ontoggle]';
               expect(await page.locator(planted).count()).toBe(0);
-              expect(troubles).toEqual([]);
+              expect(problems).toEqual([]);
               expect(await page.locator('#tests > li').count()).toBeGreaterThan(0);
               expect(page.url()).toBe(`file://${file}`);
             } finally {

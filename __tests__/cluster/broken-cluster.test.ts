@@ -187,7 +187,7 @@ describe('fault 7: the API server', () => {
     expect(run.onDisk.warnings).toEqual([
       expect.stringMatching(/^the API server did not answer for \d\d s, and does again: /),
     ]);
-    expect(run.troubles).toEqual([]);
+    expect(run.problems).toEqual([]);
   });
 
   test('is killed and away for 20 s: nothing is lost, and there is one warning', async () => {

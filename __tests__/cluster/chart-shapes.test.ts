@@ -22,7 +22,7 @@ const shapes = path.resolve('__tests__/charts/shapes');
 const admin = inject('cluster').kubeconfigPath;
 const postgres = `${sharedRegistry}/library/postgres:15-bookworm`;
 /** Where releases were before this run: namespaces of others that are there already. */
-const standing = `shapes-${process.pid}`;
+const reusable = `shapes-${process.pid}`;
 
 let root: string;
 let registry: Registry;
@@ -33,14 +33,14 @@ beforeAll(async () => {
   registry.pushChart(packageChart(path.join(root, 'postgresql'), root), 'team');
   const metadata = path.join(root, 'flow', 'Chart.yaml');
   writeFileSync(metadata, readFileSync(metadata, 'utf8').replace('REGISTRY', registry.address));
-  kubectl(admin, ['create', 'namespace', standing]);
+  kubectl(admin, ['create', 'namespace', reusable]);
 });
 afterAll(() => {
   registry?.stop();
   rmSync(root, { recursive: true });
   const crds = ['certificates.certs.shapes.test', 'issuers.certs.shapes.test'];
   kubectl(admin, ['delete', '--ignore-not-found', 'customresourcedefinitions', ...crds]);
-  kubectl(admin, ['delete', '--wait=false', 'namespace', standing]);
+  kubectl(admin, ['delete', '--wait=false', 'namespace', reusable]);
 });
 
 function writeJob(text: string): string {
@@ -185,8 +185,8 @@ function writeOtherCa(): string {
 
 /** A run and the one after it, in a namespace that stays. */
 async function runPostgresTwice(): Promise<[ExistingRun, ExistingRun]> {
-  const first = await runPostgres({ namespace: standing });
-  return [first, await runPostgres({ namespace: standing })];
+  const first = await runPostgres({ namespace: reusable });
+  return [first, await runPostgres({ namespace: reusable })];
 }
 
 /** A Deployment that is ready when a program says so, and a hook that comes after it. */
@@ -270,7 +270,7 @@ describe('a chart as Bitnami’s PostgreSQL', () => {
   test('is green with a Job of the user’s own, by the names that the release gives', async () => {
     const [run] = await runs.postgres;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'passed', tests: { total: 1 }, warnings: [] });
-    expect(run.troubles).toEqual([]);
+    expect(run.problems).toEqual([]);
   });
 
   test('meets the claim and the password of a former release, which is said beside the tests that fail for it', async () => {
@@ -300,7 +300,7 @@ describe('a chart as cert-manager', () => {
   test('is green, its webhook asked by the API server; what it made outside of its namespace goes, but for CRDs', async () => {
     const run = await runs.certs;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'passed', tests: { total: 2, passed: 2 }, warnings: [] });
-    expect(run.troubles).toEqual([]);
+    expect(run.problems).toEqual([]);
     expect(listOutside('certs-well')).toEqual([]);
     const crds = kubectl(admin, ['get', 'customresourcedefinitions', '--output=name']);
     expect(crds).toMatch(/certificates\.certs\.shapes\.test/);

@@ -70,14 +70,14 @@ describe('a user with the shipped ClusterRole', () => {
         given: { chart: chartOf(), tier: 'integration', secrets: 'PASSWORD=hunter2hunter2' },
       });
     const runs = await Promise.all([run(), run()]);
-    for (const { onDisk, printed, troubles, dir } of runs) {
+    for (const { onDisk, printed, problems, dir } of runs) {
       expect(onDisk, printed.join('\n')).toMatchObject({
         outcome: 'passed',
         tests: { total: 2, passed: 2 },
         warnings: [],
       });
       expect(onDisk.cluster).toMatchObject({ kind: 'existing', name: 'staging' });
-      expect(troubles).toEqual([]);
+      expect(problems).toEqual([]);
       expect(readFileSync(path.join(dir.results, 'blob')).length).toBe(3_000_000);
       expect(readFileSync(path.join(dir.cluster, 'nodes.yaml'), 'utf8')).toMatch(/^# nodes is forbidden/);
     }
@@ -157,7 +157,7 @@ describe('a namespace that was there', () => {
       given: { namespace: given, chart, secrets: 'PASSWORD=hunter2hunter2', 'test-helper': 'on' },
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
-    expect(run.troubles).toEqual([]);
+    expect(run.problems).toEqual([]);
     // What is deleted with its owner goes a moment later.
     await expect.poll(list, { timeout: 60_000 }).toEqual(before);
     const helm = ['install', 'floe-test', chart, '--namespace', given, '--kubeconfig', admin];
@@ -369,6 +369,6 @@ printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 }, warnings: [] });
     expect(before).toBe(1);
     expect(asked().length).toBeGreaterThan(1);
-    expect(run.troubles).toEqual([]);
+    expect(run.problems).toEqual([]);
   });
 });

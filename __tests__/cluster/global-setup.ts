@@ -30,9 +30,9 @@ export const sharedImage = 'shared-test-runner:dev';
  * being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays (scripts/test-cluster.ts makes it).
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const standing = process.env.FLOE_TEST_CLUSTER || undefined;
-  if (standing !== undefined) {
-    project.provide('cluster', JSON.parse(readFileSync(standing, 'utf8')) as ReadyCluster);
+  const reusable = process.env.FLOE_TEST_CLUSTER || undefined;
+  if (reusable !== undefined) {
+    project.provide('cluster', JSON.parse(readFileSync(reusable, 'utf8')) as ReadyCluster);
     return async () => {};
   }
   const { cluster, remove } = await makeSharedCluster();

@@ -64,14 +64,14 @@ test('of 20,000 hostile tests 5,000 of which fail, the worst are told within eve
 
   const browser = await launchBrowser();
   try {
-    const { page, troubles } = await openFile(browser, run.dir.reportHtml);
+    const { page, problems } = await openFile(browser, run.dir.reportHtml);
     expect(await page.locator('[data-filter=failed]').textContent()).toContain('5,000');
     expect(await page.locator('[data-filter=all]').textContent()).toContain('20,000');
     for (const button of (await page.locator('#tests .test').all()).slice(0, 20)) await button.click();
     await page.locator('#search').fill('19996');
     expect(await page.locator('#tests > li').count()).toBe(1);
     expect(await page.locator('img, iframe').count()).toBe(0);
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   } finally {
     await browser.close();
   }

@@ -30,7 +30,7 @@ export interface ExistingRun extends RunEnd {
   record: RunRecord;
   namespace: string;
   /** What could not be removed. */
-  troubles: string[];
+  problems: string[];
 }
 
 /** Runs the pipeline on a cluster that is there, as the user of a kubeconfig, and tears down what it made. */
@@ -78,7 +78,7 @@ export async function runOnExisting(options: {
   };
   const signal = options.signal ?? new AbortController().signal;
   const end = await runTests({ inputs: read.inputs, reporter, signal, record, workDir });
-  const troubles = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(300_000), print);
+  const problems = options.keepAll === true ? [] : await tearDown(record, AbortSignal.timeout(300_000), print);
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
-  return { ...end, printed, onDisk, record, troubles, namespace: onDisk.cluster?.namespace ?? '' };
+  return { ...end, printed, onDisk, record, problems, namespace: onDisk.cluster?.namespace ?? '' };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findTroubles } from '../../src/diagnose/find-troubles.ts';
+import { findDiagnoses } from '../../src/diagnose/find-diagnoses.ts';
 import type { HeldHook, NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { judgeStanding, recorded } from './recorded.ts';
 
@@ -14,17 +14,17 @@ const held = (fault: string, ...heldHooks: HeldHook[]): NamespaceFacts => ({ ...
 describe('pods that wait for a hook, which helm makes only when they are ready', () => {
   test('are told of within seconds of a standstill, whether their init containers run on or fail for it', () => {
     const facts = held('held-hook', migrations);
-    const told = findTroubles(facts).filter(({ failure }) => /wait for each other/.test(failure.reason));
+    const told = findDiagnoses(facts).filter(({ failure }) => /wait for each other/.test(failure.reason));
     expect(told.map(({ container }) => container)).toEqual([
       'wait-for-airflow-migrations',
       'wait-for-airflow-migrations',
     ]);
-    const { afterSeconds, trouble } = judgeStanding(facts)!;
+    const { afterSeconds, diagnosis } = judgeStanding(facts)!;
     expect(afterSeconds).toBe(6);
-    expect(trouble.failure.reason).toMatch(
+    expect(diagnosis.failure.reason).toMatch(
       /^init container wait-for-airflow-migrations of pod (webserver|worker)-\S+ waits for the post-install hook Job floe-test-run-airflow-migrations, which helm makes only when all pods are ready: they wait for each other$/,
     );
-    expect(trouble.failure.hint).toMatch(/helm-wait: false.*migrateDatabaseJob\.useHelmHooks=false/);
+    expect(diagnosis.failure.hint).toMatch(/helm-wait: false.*migrateDatabaseJob\.useHelmHooks=false/);
   });
 
   test('are not told of while helm does not wait, or has no such hook', () => {
@@ -33,7 +33,7 @@ describe('pods that wait for a hook, which helm makes only when they are ready',
       held('held-hook'),
       held('held-hook', { ...migrations, words: ['users'] }),
     ])
-      expect(JSON.stringify(findTroubles(facts))).not.toMatch(/wait for each other/);
+      expect(JSON.stringify(findDiagnoses(facts))).not.toMatch(/wait for each other/);
   });
 
   test('are others than those that wait for something else, or work', () => {
@@ -49,7 +49,7 @@ describe('pods that wait for a hook, which helm makes only when they are ready',
     const renamed = JSON.parse(
       JSON.stringify(working).replaceAll('wait-for-airflow-migrations', 'fetch-migrations'),
     ) as NamespaceFacts['pods'];
-    expect(JSON.stringify(findTroubles({ ...facts, pods: renamed }))).not.toMatch(/wait for each other/);
+    expect(JSON.stringify(findDiagnoses({ ...facts, pods: renamed }))).not.toMatch(/wait for each other/);
   });
 
   test('are waited for longer while others start, which may yet bring it', () => {
@@ -64,7 +64,7 @@ describe('a claim that gets its volume with its first pod', () => {
 
   test('and is mounted by none is told of after a minute, since helm waits for it', () => {
     const reason = expect.stringMatching(/^PersistentVolumeClaim warehouse-data is mounted by no pod, .*helm waits/);
-    expect(judgeStanding(claim())).toMatchObject({ afterSeconds: 60, trouble: { failure: { reason } } });
+    expect(judgeStanding(claim())).toMatchObject({ afterSeconds: 60, diagnosis: { failure: { reason } } });
   });
 
   test('which is the pod of a hook that helm holds back: they wait for each other', () => {
@@ -72,13 +72,13 @@ describe('a claim that gets its volume with its first pod', () => {
     const reason = expect.stringMatching(
       /that of the post-install hook Job \S+, which helm makes only when all is ready/,
     );
-    expect(judgeStanding(claim(hook))).toMatchObject({ afterSeconds: 6, trouble: { failure: { reason } } });
+    expect(judgeStanding(claim(hook))).toMatchObject({ afterSeconds: 6, diagnosis: { failure: { reason } } });
   });
 
   test('is well while a pod mounts it, or nobody waits for it', () => {
-    expect(findTroubles(recorded('claim-first-consumer'))).toEqual([]);
+    expect(findDiagnoses(recorded('claim-first-consumer'))).toEqual([]);
     const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'warehouse-data' } }];
     const pods = claim().pods.map((pod) => ({ ...pod, spec: { ...pod.spec, volumes } }));
-    expect(findTroubles({ ...claim(), pods })).toEqual([]);
+    expect(findDiagnoses({ ...claim(), pods })).toEqual([]);
   });
 });

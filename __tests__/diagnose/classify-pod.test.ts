@@ -35,15 +35,15 @@ describe('what can never heal is certain', () => {
     ['InvalidImageName', 'Failed to apply default image tag "A B": invalid reference format', 'image'],
     ['ErrImageNeverPull', 'Container image "x" is not present with pull policy of Never', 'image'],
   ])('%s: %s', (reason, message, kind) => {
-    const trouble = classifyPod(waiting(reason, message));
-    expect(trouble).toMatchObject({ confidence: 'certain', failure: { kind }, pod: 'web-1', container: 'web' });
-    expect(trouble?.failure.reason).toContain('registry/web:1');
+    const diagnosis = classifyPod(waiting(reason, message));
+    expect(diagnosis).toMatchObject({ confidence: 'certain', failure: { kind }, pod: 'web-1', container: 'web' });
+    expect(diagnosis?.failure.reason).toContain('registry/web:1');
   });
 
   test('a program that is not in the image', () => {
     const message = 'exec: "pytest": executable file not found in $PATH: unknown';
-    const trouble = classifyPod(pod({ state: { terminated: { exitCode: 128, reason: 'StartError', message } } }));
-    expect(trouble).toMatchObject({
+    const diagnosis = classifyPod(pod({ state: { terminated: { exitCode: 128, reason: 'StartError', message } } }));
+    expect(diagnosis).toMatchObject({
       confidence: 'certain',
       failure: { kind: 'start', hint: expect.stringContaining('command') },
     });
@@ -64,8 +64,8 @@ describe('what can never heal is certain', () => {
 
   test('an eviction, in its own words', () => {
     const message = 'The node was low on resource: ephemeral-storage.';
-    const trouble = classifyPod(pod({}, { phase: 'Failed', reason: 'Evicted', message }));
-    expect(trouble).toMatchObject({
+    const diagnosis = classifyPod(pod({}, { phase: 'Failed', reason: 'Evicted', message }));
+    expect(diagnosis).toMatchObject({
       confidence: 'certain',
       failure: { kind: 'evicted', reason: expect.stringContaining(message) },
     });
@@ -85,9 +85,9 @@ describe('what may heal is waited for', () => {
   test("a pod without a place is likely, with the scheduler's words and what it asks for", () => {
     const message = '0/1 nodes are available: 1 Insufficient memory.';
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
-    const trouble = classifyPod(pod({}, { conditions }));
-    expect(trouble).toMatchObject({ confidence: 'likely', failure: { kind: 'schedule' } });
-    expect(trouble?.failure.reason).toContain('Insufficient memory. (it asks for 900Gi of memory)');
+    const diagnosis = classifyPod(pod({}, { conditions }));
+    expect(diagnosis).toMatchObject({ confidence: 'likely', failure: { kind: 'schedule' } });
+    expect(diagnosis?.failure.reason).toContain('Insufficient memory. (it asks for 900Gi of memory)');
   });
 });
 

@@ -93,7 +93,7 @@ describe('measuring', () => {
     });
     await meter.run();
     expect(looks).toBe(3);
-    expect(meter.trouble).toBe('');
+    expect(meter.problem).toBe('');
     expect(meter.peakOf('restarted', 'server')?.memoryPeakBytes).toBe(544_768);
     expect(meter.report()).toEqual([
       expect.objectContaining({
@@ -113,7 +113,7 @@ describe('measuring', () => {
     });
     await meter.run();
     expect(looks).toBe(1);
-    expect(meter.trouble).toBe(
+    expect(meter.problem).toBe(
       'CPU and memory were not measured: nodes "node" is forbidden (it needs get on nodes/proxy)',
     );
     expect(meter.report()).toEqual([]);

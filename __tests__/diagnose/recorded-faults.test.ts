@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { leavesRoom } from '../../src/diagnose/check-cause.ts';
 import { classifyNotReady } from '../../src/diagnose/classify-pod.ts';
 import { classifySchedule, makesRoom, sumRequests } from '../../src/diagnose/classify-schedule.ts';
-import { uidsOfJob } from '../../src/diagnose/find-troubles.ts';
+import { uidsOfJob } from '../../src/diagnose/find-diagnoses.ts';
 import type { NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { Patience } from '../../src/diagnose/patience.ts';
 import type { Pod } from '../../src/kube/objects.ts';
@@ -355,11 +355,11 @@ const healthy = [
 describe('a fault that a real cluster showed', () => {
   test.each(verdicts)('%s is named, with its numbers and what to do', (fault, verdict) => {
     const judged = judgeStanding(recorded(fault));
-    expect(judged?.trouble.failure.kind).toBe(verdict.kind);
-    expect(judged?.trouble.failure.reason).toMatch(verdict.reason);
-    expect(judged?.trouble.failure.hint).toMatch(verdict.hint);
+    expect(judged?.diagnosis.failure.kind).toBe(verdict.kind);
+    expect(judged?.diagnosis.failure.reason).toMatch(verdict.reason);
+    expect(judged?.diagnosis.failure.hint).toMatch(verdict.hint);
     expect(judged?.afterSeconds).toBe(verdict.afterSeconds);
-    expect(judged?.trouble.container).toBe(verdict.container);
+    expect(judged?.diagnosis.container).toBe(verdict.container);
   });
 
   test.each(healthy)('%s is no fault, however long it stands', (fault) => {
@@ -453,10 +453,10 @@ describe('no false alarm', () => {
     const patience = new Patience();
     const lacking = recorded('start-secret-missing');
     patience.judge(lacking, 0, () => true);
-    const trouble = patience.judge(lacking, 7, () => true)!;
+    const diagnosis = patience.judge(lacking, 7, () => true)!;
     const secret = '/api/v1/namespaces/record-start-secret-missing/secrets/web-credentials';
-    expect(trouble.cause).toEqual({ kind: 'missing', path: secret });
-    patience.defer(trouble, 37);
+    expect(diagnosis.cause).toEqual({ kind: 'missing', path: secret });
+    patience.defer(diagnosis, 37);
     expect(patience.judge(lacking, 36, () => true)).toBeUndefined();
     expect(patience.judge(lacking, 37, () => true)).toBeDefined();
   });
@@ -493,7 +493,7 @@ describe('no false alarm', () => {
     };
     const refused = judgeStanding({ ...facts, nodes: [], events: [...facts.events, scaling, refusing] });
     expect(refused?.afterSeconds).toBe(6);
-    expect(refused?.trouble.failure.reason).toMatch(
+    expect(refused?.diagnosis.failure.reason).toMatch(
       /; the autoscaler adds no node: pod didn't trigger scale-up: 1 max node group size reached$/,
     );
     const later = { ...scaling, lastTimestamp: '2999-01-01T00:01:00Z' };
@@ -508,7 +508,7 @@ describe('no false alarm', () => {
       metadata: { ...evicted.metadata, uid: `u${i}`, name: `web-${i}` },
     }));
     expect(judgeStanding({ ...facts, pods: [...facts.pods, again[0]!] })).toBeUndefined();
-    expect(judgeStanding({ ...facts, pods: [...facts.pods, ...again] })?.trouble.failure).toMatchObject({
+    expect(judgeStanding({ ...facts, pods: [...facts.pods, ...again] })?.diagnosis.failure).toMatchObject({
       kind: 'evicted',
       reason: expect.stringMatching(/was evicted, the last of 3: Pod ephemeral local storage usage exceeds .* 4Mi\.$/),
       hint: expect.stringContaining('ephemeral-storage'),
@@ -517,7 +517,7 @@ describe('no false alarm', () => {
 });
 
 test('a quota that grants by now what it refused only has to be noticed', () => {
-  const { cause } = judgeStanding(recorded('quota-deployment'))!.trouble;
+  const { cause } = judgeStanding(recorded('quota-deployment'))!.diagnosis;
   expect(cause).toEqual({
     kind: 'quota',
     path: '/api/v1/namespaces/record-quota-deployment/resourcequotas/small',
@@ -530,7 +530,7 @@ test('a quota that grants by now what it refused only has to be noticed', () => 
 
 test('room that others leave by now, or will leave, only has to be noticed', () => {
   const facts = recorded('schedule-cpu-taken');
-  const { cause } = judgeStanding(facts)!.trouble;
+  const { cause } = judgeStanding(facts)!.diagnosis;
   expect(cause).toEqual({ kind: 'room', requested: { cpu: expect.closeTo(1.9) } });
   const node = facts.nodes[0]!.metadata.name;
   const other = (cpu: string, more: object = {}): Pod => ({

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Diagnosis } from '../../src/diagnose/diagnosis.ts';
 import type { NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { Patience } from '../../src/diagnose/patience.ts';
-import type { Trouble } from '../../src/diagnose/trouble.ts';
 
 /** What a real cluster said of a fault (scripts/record-faults.ts), as the watch would know it. */
 export function recorded(fault: string): NamespaceFacts {
@@ -12,11 +12,11 @@ export function recorded(fault: string): NamespaceFacts {
 }
 
 /** When facts that stay as they are end a wait, and with what; undefined when they do not within ten minutes. */
-export function judgeStanding(facts: NamespaceFacts): { afterSeconds: number; trouble: Trouble } | undefined {
+export function judgeStanding(facts: NamespaceFacts): { afterSeconds: number; diagnosis: Diagnosis } | undefined {
   const patience = new Patience();
   for (let seconds = 0; seconds < 600; seconds += 1) {
-    const trouble = patience.judge(facts, seconds, () => true);
-    if (trouble !== undefined) return { afterSeconds: seconds, trouble };
+    const diagnosis = patience.judge(facts, seconds, () => true);
+    if (diagnosis !== undefined) return { afterSeconds: seconds, diagnosis };
   }
   return undefined;
 }

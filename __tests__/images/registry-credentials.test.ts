@@ -41,7 +41,7 @@ describe('credentials', () => {
     writeConfig({ auths: { [key]: { auth }, 'other.example': { auth } } });
     expect(await read([registry])).toEqual({
       credentials: [{ registry, path: '', username: 'me', password: canary }],
-      troubles: [],
+      problems: [],
     });
   });
 
@@ -61,11 +61,11 @@ describe('credentials', () => {
 
   test('of registries that nobody needs are not read', async () => {
     writeConfig({ auths: { 'other.example': { auth } } });
-    expect(await read(['ghcr.io'])).toEqual({ credentials: [], troubles: [] });
+    expect(await read(['ghcr.io'])).toEqual({ credentials: [], problems: [] });
   });
 
   test('are none where there is no docker config', async () => {
-    expect(await read(['ghcr.io'])).toEqual({ credentials: [], troubles: [] });
+    expect(await read(['ghcr.io'])).toEqual({ credentials: [], problems: [] });
   });
 
   test('come from the helper of a registry, which wins over the file', async () => {
@@ -76,7 +76,7 @@ describe('credentials', () => {
     );
     expect(await read(['ghcr.io'])).toEqual({
       credentials: [{ registry: 'ghcr.io', path: '', username: 'h', password: 's-ghcr.io' }],
-      troubles: [],
+      problems: [],
     });
   });
 
@@ -92,7 +92,7 @@ describe('credentials', () => {
   test('that a helper does not have are none, and no trouble', async () => {
     writeConfig({ credsStore: 'empty' });
     placeHelper('empty', 'echo "credentials not found in native keychain"; exit 1');
-    expect(await read(['ghcr.io'])).toEqual({ credentials: [], troubles: [] });
+    expect(await read(['ghcr.io'])).toEqual({ credentials: [], problems: [] });
   });
 
   test.each<[string, object | string, RegExp]>([
@@ -106,11 +106,11 @@ describe('credentials', () => {
     ['a file that is something else', { auths: [auth] }, /is not a docker config/],
   ])('%s is told, without a word of the secret', async (_, config, words) => {
     writeConfig(config);
-    const { credentials, troubles } = await read(['ghcr.io']);
+    const { credentials, problems } = await read(['ghcr.io']);
     expect(credentials).toEqual([]);
-    expect(troubles).toEqual([expect.stringMatching(words)]);
-    expect(JSON.stringify(troubles)).not.toMatch(/canary/);
-    expect(JSON.stringify(troubles)).not.toContain(auth);
+    expect(problems).toEqual([expect.stringMatching(words)]);
+    expect(JSON.stringify(problems)).not.toMatch(/canary/);
+    expect(JSON.stringify(problems)).not.toContain(auth);
   });
 });
 

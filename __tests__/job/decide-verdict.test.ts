@@ -4,7 +4,7 @@ import { type Failure, noTests, type TestCounts } from '../../src/core/outcome.t
 import {
   causeOfEnd,
   decideVerdict,
-  type RebuiltFacts,
+  type ReconstructedFacts,
   type ReportFacts,
   type SessionFacts,
   type TestFacts,
@@ -25,7 +25,7 @@ const facts = (exitCode: number, some: Partial<TestFacts> = {}): TestFacts => ({
   reports: [],
   unreadable: [],
   stale: [],
-  rebuilt: undefined,
+  reconstructed: undefined,
   sessions: [],
   failedNames: [],
   logGaps: [],
@@ -39,8 +39,8 @@ const reportFacts = (some: Partial<TestCounts>, claimed?: number): ReportFacts =
   return { file: 'junit.xml', counts: own, claimedFailures: claimed ?? failedRuns, failedRuns };
 };
 const report = (some: Partial<TestCounts>, claimed?: number) => ({ reports: [reportFacts(some, claimed)] });
-const rebuilt = (some: Partial<RebuiltFacts> = {}): { rebuilt: RebuiltFacts } => ({
-  rebuilt: {
+const reconstructed = (some: Partial<ReconstructedFacts> = {}): { reconstructed: ReconstructedFacts } => ({
+  reconstructed: {
     source: 'the notes of the test helper',
     isFromLog: false,
     counts: counts({ passed: 12, errors: 1 }),
@@ -206,7 +206,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   [
     'no report, and tests that the log tells of',
     facts(1, {
-      ...rebuilt({
+      ...reconstructed({
         source: 'the verbose output of pytest',
         counts: counts({ passed: 2, failed: 1 }),
         inFlight: [],
@@ -238,7 +238,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   ],
   [
     'a kill for memory with the notes of the helper',
-    facts(137, { ...oomKilled(137), ...kernelKill, memoryLimit: '64Mi', ...rebuilt() }),
+    facts(137, { ...oomKilled(137), ...kernelKill, memoryLimit: '64Mi', ...reconstructed() }),
     'oom',
     'the test container was killed for memory at its limit of 64Mi (64Mi in use when python3 was killed, peak of 31Mi seen before); 12 of 40 tests finished, in flight: test_x, 27 not run',
   ],
@@ -280,7 +280,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   ],
   [
     'exit code 137 in the middle of the tests',
-    facts(137, rebuilt()),
+    facts(137, reconstructed()),
     'report',
     'no JUnit report (**/*.xml in /results), although the test container ended with exit code 137 (signal 9); 12 of 40 tests finished, in flight: test_x, 27 not run',
   ],
@@ -299,7 +299,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   ['a time-out of which nothing is known', facts(137, interrupted('timeout', known)), 'timeout', known],
   [
     'a time-out with the notes of the helper',
-    facts(137, { ...interrupted('timeout', known), ...rebuilt() }),
+    facts(137, { ...interrupted('timeout', known), ...reconstructed() }),
     'timeout',
     `${known}; 12 of 40 tests finished, in flight: test_x, 27 not run`,
   ],
@@ -311,7 +311,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   ],
   [
     'a time-out after a child was killed for memory',
-    facts(137, { ...interrupted('timeout', known), ...oomKilled(137), ...rebuilt() }),
+    facts(137, { ...interrupted('timeout', known), ...oomKilled(137), ...reconstructed() }),
     'timeout',
     `${known}; before that a process was killed for memory at its limit of 1Gi; 12 of 40 tests finished, in flight: test_x, 27 not run`,
   ],
@@ -319,7 +319,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'an eviction with failures before it',
     facts(137, {
       ...interrupted('evicted', 'the test pod was evicted: disk'),
-      ...rebuilt({ counts: counts({ passed: 10, failed: 2, errors: 1 }) }),
+      ...reconstructed({ counts: counts({ passed: 10, failed: 2, errors: 1 }) }),
       failedNames: ['test_b', 'test_c'],
     }),
     'evicted',
@@ -333,13 +333,16 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
   ],
   [
     'an API server that is gone',
-    facts(0, { ...interrupted('api', 'the API server has not answered for 60 s'), end: undefined, ...rebuilt() }),
+    facts(0, { ...interrupted('api', 'the API server has not answered for 60 s'), end: undefined, ...reconstructed() }),
     'api',
     'the API server has not answered for 60 s; 12 of 40 tests finished, in flight: test_x, 27 not run',
   ],
   [
     'a test in flight that no report holds, of which no session is known, and exit code 0',
-    facts(0, { ...report({ passed: 3 }), ...rebuilt({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }) }),
+    facts(0, {
+      ...report({ passed: 3 }),
+      ...reconstructed({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }),
+    }),
     'report',
     'tests failed or were running that no report shows, although the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
   ],
@@ -347,7 +350,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'a second session of pytest that never came to its end, and exit code 0',
     facts(0, {
       ...report({ passed: 3 }),
-      ...rebuilt({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }),
+      ...reconstructed({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }),
       sessions: [session({ name: 'session 1 of pytest' }), session({ isFinished: false, exit: undefined })],
     }),
     'report',
@@ -414,9 +417,9 @@ describe('red', () => {
   });
 
   test('names what was never reached among its evidence', () => {
-    expect(decideVerdict(facts(137, { ...oomKilled(137), ...rebuilt() })).failure?.evidence).toEqual([
+    expect(decideVerdict(facts(137, { ...oomKilled(137), ...reconstructed() })).failure?.evidence).toEqual([
       'test container: exit code 137 (signal 9), OOMKilled',
-      'rebuilt from the notes of the test helper: 12 tests finished, 0 of them failed',
+      'reconstructed from the notes of the test helper: 12 tests finished, 0 of them failed',
       'in flight: test_x',
       'not run: 27: test_y, test_z, …',
     ]);
@@ -436,7 +439,7 @@ describe('red', () => {
   });
 
   test('warns that a log with gaps may not tell of all finished tests', () => {
-    const fromLog = rebuilt({ source: 'the verbose output of pytest', isFromLog: true });
+    const fromLog = reconstructed({ source: 'the verbose output of pytest', isFromLog: true });
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
     expect(warnings).toEqual(['the log is not complete: more tests may have finished than it tells']);
   });
@@ -476,12 +479,13 @@ describe('every combination of facts', () => {
     [reportFacts({ passed: 1 }, 1)],
     [reportFacts({ passed: 1 }), reportFacts({ failed: 1, passed: 1 })],
   ];
-  const rebuilts = [
+  const reconstructedRuns = [
     undefined,
-    rebuilt().rebuilt,
-    rebuilt({ counts: counts({ passed: 1 }), inFlight: [], collected: undefined, notRun: undefined }).rebuilt,
-    rebuilt({ counts: counts({ passed: 1 }), inFlight: [] }).rebuilt,
-    rebuilt({ counts: counts({ failed: 1 }), inFlight: [] }).rebuilt,
+    reconstructed().reconstructed,
+    reconstructed({ counts: counts({ passed: 1 }), inFlight: [], collected: undefined, notRun: undefined })
+      .reconstructed,
+    reconstructed({ counts: counts({ passed: 1 }), inFlight: [] }).reconstructed,
+    reconstructed({ counts: counts({ failed: 1 }), inFlight: [] }).reconstructed,
   ];
 
   const sessionSets: SessionFacts[][] = [
@@ -512,7 +516,7 @@ describe('every combination of facts', () => {
           for (const kill of kills)
             for (const reports of reportSets)
               for (const unreadable of [[], [{ file: 'x.xml', reason: 'cut' }]])
-                for (const one of rebuilts)
+                for (const one of reconstructedRuns)
                   for (const sessions of sessionSets)
                     for (const [stale, logGaps] of [
                       [[], []],
@@ -528,7 +532,7 @@ describe('every combination of facts', () => {
                         reports,
                         unreadable,
                         stale,
-                        rebuilt: one,
+                        reconstructed: one,
                         sessions,
                         logGaps,
                       });
@@ -541,7 +545,7 @@ describe('every combination of facts', () => {
     reports,
     unreadable,
     sessions,
-    rebuilt: more,
+    reconstructed: more,
   }: TestFacts): boolean =>
     interruption === null &&
     end?.exitCode === 0 &&
@@ -590,7 +594,7 @@ describe('every combination of facts', () => {
     },
     {
       name: 'names each finished test, whatever ended the run',
-      holds: ({ reports, rebuilt: more }, { failure, counts: sum }) => {
+      holds: ({ reports, reconstructed: more }, { failure, counts: sum }) => {
         const total = reports.reduce((all, one) => all + one.counts.total, 0) + (more?.counts.total ?? 0);
         const finished = total - (more?.inFlight.length ?? 0);
         const isInterruption = failure !== null && ['timeout', 'cancelled'].includes(failure.kind);

@@ -115,16 +115,16 @@ describe('a node', () => {
   });
 
   test('that has not answered is lost once it had time to come back', () => {
-    const trouble = judgeNode(nodeWith('Unknown', 'NodeStatusUnknown'), true)!;
-    expect(trouble.words).toBe('NodeStatusUnknown: Kubelet stopped posting node status.');
-    expect(isNodeLost(trouble, 9)).toBe(false);
-    expect(isNodeLost(trouble, 10)).toBe(true);
+    const problem = judgeNode(nodeWith('Unknown', 'NodeStatusUnknown'), true)!;
+    expect(problem.words).toBe('NodeStatusUnknown: Kubelet stopped posting node status.');
+    expect(isNodeLost(problem, 9)).toBe(false);
+    expect(isNodeLost(problem, 10)).toBe(true);
   });
 
   test('that says it cannot work is given longer', () => {
-    const trouble = judgeNode(nodeWith('False', 'KubeletNotReady'), true)!;
-    expect(isNodeLost(trouble, 59)).toBe(false);
-    expect(isNodeLost(trouble, 60)).toBe(true);
+    const problem = judgeNode(nodeWith('False', 'KubeletNotReady'), true)!;
+    expect(isNodeLost(problem, 59)).toBe(false);
+    expect(isNodeLost(problem, 60)).toBe(true);
   });
 
   test('that was deleted is lost at once', () => {

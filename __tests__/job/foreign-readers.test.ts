@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestCase, TestStatus } from '../../src/core/outcome.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
 import { writeJUnit } from '../../src/junit/write-junit.ts';
-import { closeRebuilt, RebuiltTests } from '../../src/reconstruct/rebuilt-tests.ts';
+import { closeReconstructed, ReconstructedTests } from '../../src/reconstruct/reconstructed-tests.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
 /** What a reader makes of a report; `red` are failures and errors, which not all of them tell apart. */
@@ -115,13 +115,13 @@ describe('three readers that are not ours agree with us', () => {
   });
 
   test('on a run that was killed: finished tests and the one in flight', async () => {
-    const tests = new RebuiltTests();
+    const tests = new ReconstructedTests();
     const place = (name: string) => ({ suite: 'pytest', classname: 'tests.test_a', name });
     tests.expect(['a', 'b', 'c', 'd']);
     tests.end('a', place('test_a'), { status: 'passed', seconds: 0.1 });
     tests.end('b', place('test_b'), { status: 'failed', message: 'no' });
     tests.begin('c', place('test_c'));
-    const run = closeRebuilt(tests.finish('the log'), 'killed for memory at its limit of 64Mi');
+    const run = closeReconstructed(tests.finish('the log'), 'killed for memory at its limit of 64Mi');
     expect(await readByAll(run.cases)).toEqual({
       total: 3,
       red: 2,

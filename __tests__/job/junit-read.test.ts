@@ -50,7 +50,15 @@ tests/test_orders.py:9: AssertionError</failure></testcase>
 describe('a report as pytest writes it', () => {
   test('gives each case with status, message and the place that failed', async () => {
     const report = await read(pytestReport);
-    expect(report.counts).toEqual({ total: 3, passed: 1, failed: 1, errors: 0, skipped: 1, flaky: 0, rebuilt: 0 });
+    expect(report.counts).toEqual({
+      total: 3,
+      passed: 1,
+      failed: 1,
+      errors: 0,
+      skipped: 1,
+      flaky: 0,
+      reconstructed: 0,
+    });
     expect(report.cases.map(({ name, status }) => [name, status])).toEqual([
       ['test_a[x & y]', 'passed'],
       ['test_b', 'failed'],
@@ -399,7 +407,15 @@ describe('flaky tests', () => {
       ['b', 'passed', 2],
       ['c', 'passed', undefined],
     ]);
-    expect(report.counts).toEqual({ total: 4, passed: 2, failed: 1, errors: 1, skipped: 0, flaky: 1, rebuilt: 0 });
+    expect(report.counts).toEqual({
+      total: 4,
+      passed: 2,
+      failed: 1,
+      errors: 1,
+      skipped: 0,
+      flaky: 1,
+      reconstructed: 0,
+    });
     expect(report.warnings).toEqual([]);
   });
 

@@ -97,13 +97,15 @@ describe('the normalised report', () => {
       { name: 'needs', value: 'cube' },
       { name: 'needs', value: '"<postgres>' },
     ];
-    const report = await readBack(content([testCase({ properties, rebuilt: true }), testCase({ name: 'b' })]));
+    const report = await readBack(content([testCase({ properties, reconstructed: true }), testCase({ name: 'b' })]));
     expect(report.cases.map((one) => one.properties)).toEqual([properties, undefined]);
   });
 
-  test('marks rebuilt and flaky cases', () => {
+  test('marks reconstructed and flaky cases', () => {
     const xml = [
-      ...renderJUnit(content([testCase({ rebuilt: true }), testCase({ name: 'f', flakyRuns: 2, message: 'once' })])),
+      ...renderJUnit(
+        content([testCase({ reconstructed: true }), testCase({ name: 'f', flakyRuns: 2, message: 'once' })]),
+      ),
     ].join('');
     expect(xml).toContain('<property name="k8s-test-action.rebuilt" value="true"/>');
     expect(xml).toContain('<property name="k8s-test-action.failed-runs-before" value="2"/>');

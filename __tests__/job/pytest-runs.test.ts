@@ -8,13 +8,13 @@ import type { JUnitReport } from '../../src/junit/junit-report.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
 import {
   addEndings,
-  type RebuildOptions,
+  type ReconstructOptions,
   readHelperFault,
   readHelperNotes,
-  rebuildRun,
+  reconstructRun,
   takeHelperFiles,
-} from '../../src/reconstruct/rebuild-run.ts';
-import type { RebuiltRun } from '../../src/reconstruct/rebuilt-tests.ts';
+} from '../../src/reconstruct/reconstruct-run.ts';
+import type { ReconstructedRun } from '../../src/reconstruct/reconstructed-tests.ts';
 import { placeHelper } from '../python/place-helper.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
@@ -104,10 +104,13 @@ function runPytest(
   return { status: run.status, signal: run.signal, resultsDir, logFile, junit, log };
 }
 
-async function rebuild(run: PytestRun, over: Partial<RebuildOptions> = {}): Promise<RebuiltRun | undefined> {
+async function reconstruct(
+  run: PytestRun,
+  over: Partial<ReconstructOptions> = {},
+): Promise<ReconstructedRun | undefined> {
   const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
   await takeHelperFiles(run.resultsDir, helperFiles);
-  const { rebuilt } = await rebuildRun({
+  const { reconstructed } = await reconstructRun({
     reports: [],
     unreadable: [],
     notes: await readHelperNotes(helperFiles, runId, signal),
@@ -118,7 +121,7 @@ async function rebuild(run: PytestRun, over: Partial<RebuildOptions> = {}): Prom
     signal,
     ...over,
   });
-  return rebuilt;
+  return reconstructed;
 }
 
 async function reportOf(run: PytestRun): Promise<JUnitReport> {
@@ -142,7 +145,7 @@ describe('pytest itself says in its report what we rebuild', () => {
     expect(helped.status).toBe(plain.status);
     const report = await reportOf(helped);
     expect(told(report.cases)).toEqual(told((await reportOf(plain)).cases));
-    const run = (await rebuild(helped))!;
+    const run = (await reconstruct(helped))!;
     expect(run.source).toBe('the notes of the test helper');
     expect(told(run.cases)).toEqual(told(report.cases));
     expect(run).toMatchObject({ inFlight: [], collected: 12, notRun: 0 });
@@ -153,31 +156,31 @@ describe('pytest itself says in its report what we rebuild', () => {
 
   test('from the verbose output', async () => {
     const run = runPytest(allKinds, ['-v'], { helper: false });
-    const rebuilt = (await rebuild(run))!;
-    expect(rebuilt.source).toBe('the verbose output of pytest');
-    expect(told(rebuilt.cases)).toEqual(told((await reportOf(run)).cases));
-    expect(rebuilt).toMatchObject({ inFlight: [], collected: 12, notRun: 0 });
-    expect(rebuilt.cases.find(({ status }) => status === 'failed')?.message).toContain('no - a b');
+    const reconstructed = (await reconstruct(run))!;
+    expect(reconstructed.source).toBe('the verbose output of pytest');
+    expect(told(reconstructed.cases)).toEqual(told((await reportOf(run)).cases));
+    expect(reconstructed).toMatchObject({ inFlight: [], collected: 12, notRun: 0 });
+    expect(reconstructed.cases.find(({ status }) => status === 'failed')?.message).toContain('no - a b');
   });
 
   test('from the verbose output of xdist, and from the notes under it', async () => {
     const run = runPytest(allKinds, ['-v', '-n', '2', '--color=yes']);
     const expected = told((await reportOf(run)).cases);
-    const fromLog = await rebuild(run, { notes: undefined });
+    const fromLog = await reconstruct(run, { notes: undefined });
     expect(fromLog).toMatchObject({ source: 'the verbose output of pytest', collected: 12, notRun: 0 });
     expect(told(fromLog!.cases)).toEqual(expected);
     const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
-    const fromNotes = await rebuild(run, { notes: await readHelperNotes(helperFiles, runId, signal) });
+    const fromNotes = await reconstruct(run, { notes: await readHelperNotes(helperFiles, runId, signal) });
     expect(fromNotes).toMatchObject({ source: 'the notes of the test helper', collected: 12, notRun: 0, inFlight: [] });
     expect(told(fromNotes!.cases)).toEqual(expected);
   });
 
   test('from a report log', async () => {
     const run = runPytest(allKinds, ['-q', '--report-log=results/deep/log.jsonl'], { helper: false });
-    const rebuilt = (await rebuild(run))!;
-    expect(rebuilt.source).toBe('deep/log.jsonl');
-    expect(told(rebuilt.cases)).toEqual(told((await reportOf(run)).cases));
-    expect(rebuilt.cases.find(({ status }) => status === 'failed')).toMatchObject({
+    const reconstructed = (await reconstruct(run))!;
+    expect(reconstructed.source).toBe('deep/log.jsonl');
+    expect(told(reconstructed.cases)).toEqual(told((await reportOf(run)).cases));
+    expect(reconstructed.cases.find(({ status }) => status === 'failed')).toMatchObject({
       message: expect.stringContaining('no - a b'),
       details: expect.stringContaining('AssertionError'),
     });
@@ -188,9 +191,9 @@ describe('pytest itself says in its report what we rebuild', () => {
     const run = runPytest(flaky, ['-v', '--reruns=3', '--report-log=results/log.jsonl']);
     expect(run.status).toBe(0);
     for (const notes of [undefined, await readNotes(run)]) {
-      const rebuilt = (await rebuild(run, { notes }))!;
-      expect(rebuilt.counts).toMatchObject({ total: 2, passed: 2, flaky: 1 });
-      expect(rebuilt.cases.find(({ name }) => name === 'test_flaky')?.flakyRuns).toBe(2);
+      const reconstructed = (await reconstruct(run, { notes }))!;
+      expect(reconstructed.counts).toMatchObject({ total: 2, passed: 2, flaky: 1 });
+      expect(reconstructed.cases.find(({ name }) => name === 'test_flaky')?.flakyRuns).toBe(2);
     }
   });
 });
@@ -213,26 +216,26 @@ describe('a run that is killed', () => {
     const run = runPytest(kill, flags, { helper });
     expect(run.signal).toBe('SIGKILL');
     expect(existsSync(run.junit)).toBe(false);
-    const rebuilt = (await rebuild(run))!;
-    expect(rebuilt.source).toBe(from);
-    expect(told(rebuilt.cases)).toEqual(finished);
-    expect(rebuilt.inFlight).toMatchObject([{ classname: 'tests.test_all', name: 'test_deed' }]);
-    expect(rebuilt.notRun).toBe(from === 'log.jsonl' ? undefined : 3);
-    expect(rebuilt.notRunNames.length).toBe(helper ? 3 : 0);
+    const reconstructed = (await reconstruct(run))!;
+    expect(reconstructed.source).toBe(from);
+    expect(told(reconstructed.cases)).toEqual(finished);
+    expect(reconstructed.inFlight).toMatchObject([{ classname: 'tests.test_all', name: 'test_deed' }]);
+    expect(reconstructed.notRun).toBe(from === 'log.jsonl' ? undefined : 3);
+    expect(reconstructed.notRunNames.length).toBe(helper ? 3 : 0);
   });
 
   test('by os._exit(0) beside a green report is a session that no report tells of', async () => {
     const green = await reportOf(runPytest('def test_ok(): pass', ['-q']));
     const run = runPytest(killed('os._exit(0)'), ['-q']);
     expect(run.status).toBe(0);
-    const rebuilt = await rebuild(run, { reports: [green] });
-    expect(told(rebuilt!.cases)).toEqual(finished);
-    expect(rebuilt!.inFlight).toMatchObject([{ name: 'test_deed' }]);
+    const reconstructed = await reconstruct(run, { reports: [green] });
+    expect(told(reconstructed!.cases)).toEqual(finished);
+    expect(reconstructed!.inFlight).toMatchObject([{ name: 'test_deed' }]);
   });
 
   test('under xdist, whose controller lives on, is told by pytest itself', async () => {
     const run = runPytest(kill, ['-v', '-n', '1']);
-    const notes = (await rebuild(run))!;
+    const notes = (await reconstruct(run))!;
     expect(told(notes.cases)).toEqual(told((await reportOf(run)).cases));
     expect(notes.cases.find(({ name }) => name === 'test_deed')).toMatchObject({
       status: 'error',
@@ -294,7 +297,7 @@ def test_after(): pass
 `;
     const run = runPytest(nested, ['-q']);
     expect(run.status, run.log).toBe(0);
-    expect(told((await rebuild(run))!.cases)).toEqual([
+    expect(told((await reconstruct(run))!.cases)).toEqual([
       'tests.test_all test_after passed',
       'tests.test_all test_inner passed',
     ]);
@@ -309,7 +312,7 @@ def test_after(): pass
       file,
       `${foreign}[1]\nnull\n{"type":"end"}\n{"type":"end","id":5}\nnot json\n${own}{"type":"end","id":"half`,
     );
-    expect(told((await rebuild(run))!.cases)).toEqual(['tests.test_all test_ok passed']);
+    expect(told((await reconstruct(run))!.cases)).toEqual(['tests.test_all test_ok passed']);
     expect(readdirSync(run.resultsDir)).toEqual(['junit.xml']);
   });
 });

@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJUnit } from '../../src/junit/read-junit.ts';
-import { addFlakyRuns, readHelperNotes, rebuildRun, takeHelperFiles } from '../../src/reconstruct/rebuild-run.ts';
-import { closeRebuilt } from '../../src/reconstruct/rebuilt-tests.ts';
+import {
+  addFlakyRuns,
+  readHelperNotes,
+  reconstructRun,
+  takeHelperFiles,
+} from '../../src/reconstruct/reconstruct-run.ts';
+import { closeReconstructed } from '../../src/reconstruct/reconstructed-tests.ts';
 import { decideVerdict } from '../../src/verdict/decide-verdict.ts';
 import { placeHelper } from '../python/place-helper.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
@@ -79,7 +84,7 @@ async function judgeScript(script: string, options: { helper?: boolean } = {}) {
     reports.push(reading.value);
   }
   if (notes !== undefined) addFlakyRuns(reports, notes);
-  const { rebuilt, sessions } = await rebuildRun({
+  const { reconstructed, sessions } = await reconstructRun({
     reports,
     unreadable: [],
     notes,
@@ -89,7 +94,7 @@ async function judgeScript(script: string, options: { helper?: boolean } = {}) {
     isInterrupted: false,
     signal,
   });
-  const closed = rebuilt && closeRebuilt(rebuilt, 'the end');
+  const closed = reconstructed && closeReconstructed(reconstructed, 'the end');
   const cases = [...reports.flatMap((one) => one.cases), ...(closed?.cases ?? [])];
   const verdict = decideVerdict({
     interruption: null,
@@ -99,8 +104,8 @@ async function judgeScript(script: string, options: { helper?: boolean } = {}) {
     reports,
     unreadable: [],
     stale: [],
-    rebuilt: rebuilt &&
-      closed && { ...rebuilt, counts: closed.counts, inFlight: rebuilt.inFlight.map(({ name }) => name) },
+    reconstructed: reconstructed &&
+      closed && { ...reconstructed, counts: closed.counts, inFlight: reconstructed.inFlight.map(({ name }) => name) },
     sessions,
     failedNames: cases.filter(({ status }) => status === 'failed' || status === 'error').map(({ name }) => name),
     logGaps: [],
@@ -262,6 +267,6 @@ describe('a script is green', () => {
 
   test('and counts no test twice that the report holds under another name', async () => {
     const { counts } = await judgeScript(`${green} --junit-prefix=stage`);
-    expect(counts).toMatchObject({ total: 3, passed: 3, rebuilt: 0 });
+    expect(counts).toMatchObject({ total: 3, passed: 3, reconstructed: 0 });
   });
 });

@@ -12,7 +12,7 @@ let count = 0;
 async function reconcile(
   ours: string | undefined,
   chunks: string[],
-  trouble = '',
+  problem = '',
   notice = '',
   { secrets = [], logBytes }: { secrets?: string[]; logBytes?: number } = {},
 ) {
@@ -21,7 +21,7 @@ async function reconcile(
   if (ours !== undefined) writeFileSync(file, ours + notice);
   const read = async (onChunk: (chunk: Buffer) => Promise<void>) => {
     for (const chunk of chunks) await onChunk(Buffer.from(chunk));
-    return trouble;
+    return problem;
   };
   const end = await reconcileLog(file, logBytes ?? ours?.length ?? 0, read, new SecretMask(secrets));
   expect(readdirSync(directory).filter((name) => name.endsWith('.node'))).toEqual([]);

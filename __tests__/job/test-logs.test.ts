@@ -6,31 +6,31 @@ import { GoTestLog } from '../../src/reconstruct/go-test-log.ts';
 import { JavaScriptLog } from '../../src/reconstruct/javascript-log.ts';
 import { PytestLog } from '../../src/reconstruct/pytest-log.ts';
 import { readLines, toShownLine } from '../../src/reconstruct/read-lines.ts';
-import { type RebuiltRun, RebuiltTests } from '../../src/reconstruct/rebuilt-tests.ts';
+import { type ReconstructedRun, ReconstructedTests } from '../../src/reconstruct/reconstructed-tests.ts';
 
 /** As the tools wrote them: go 1.26, jest 30, vitest 5. */
 const recorded = (name: string) => readFileSync(path.join(import.meta.dirname, 'logs', name), 'utf8');
 const linesOf = (text: string) => text.split('\n').map((line) => toShownLine(line.replace(/\r$/, '')));
 
-function readGo(text: string): RebuiltRun {
+function readGo(text: string): ReconstructedRun {
   const log = new GoTestLog();
   for (const line of linesOf(text)) log.push(line);
   log.finish();
   return log.tests.finish('go test');
 }
-function readJavaScript(text: string): RebuiltRun {
+function readJavaScript(text: string): ReconstructedRun {
   const log = new JavaScriptLog();
   for (const line of linesOf(text)) log.push(line);
   log.finish();
   return log.tests.finish('jest');
 }
-function readPytest(text: string): RebuiltRun {
+function readPytest(text: string): ReconstructedRun {
   const log = new PytestLog();
   for (const line of linesOf(text)) log.push(line);
   return log.tests.finish('pytest');
 }
-const told = (run: RebuiltRun) => run.cases.map(({ classname, name, status }) => [classname, name, status]);
-const flying = (run: RebuiltRun) => run.inFlight.map(({ name }) => name);
+const told = (run: ReconstructedRun) => run.cases.map(({ classname, name, status }) => [classname, name, status]);
+const flying = (run: ReconstructedRun) => run.inFlight.map(({ name }) => name);
 
 const orders = 'example.com/orders';
 const goTests = [
@@ -53,7 +53,7 @@ describe('go test', () => {
     ).toEqual(goTests);
     expect(run.cases.find(({ name }) => name === 'TestBad')).toMatchObject({
       message: 'a_test.go:4: want 3, got 4',
-      rebuilt: true,
+      reconstructed: true,
     });
   });
 
@@ -117,7 +117,7 @@ describe('jest and vitest', () => {
     ]);
     expect(run.cases[1]).toMatchObject({ message: 'expected 1 to be 2 // Object.is equality', file: 'a.test.ts' });
     expect(run.cases[5]).toMatchObject({ flakyRuns: 1 });
-    expect(run.counts).toMatchObject({ total: 6, passed: 3, failed: 1, skipped: 2, flaky: 1, rebuilt: 6 });
+    expect(run.counts).toMatchObject({ total: 6, passed: 3, failed: 1, skipped: 2, flaky: 1, reconstructed: 6 });
   });
 });
 
@@ -160,7 +160,7 @@ describe('a run that is gathered', () => {
   const place = (name: string) => ({ suite: 's', classname: 'c', name });
 
   test('takes a failure after a pass, and a pass after a failure as flaky', () => {
-    const tests = new RebuiltTests();
+    const tests = new ReconstructedTests();
     tests.end('a', place('a'), { status: 'passed' });
     tests.end('a', place('a'), { status: 'error', message: 'teardown' });
     tests.end('b', place('b'), { status: 'failed' });
@@ -174,7 +174,7 @@ describe('a run that is gathered', () => {
   });
 
   test('of more tests than are kept tells the number all the same', () => {
-    const tests = new RebuiltTests();
+    const tests = new ReconstructedTests();
     for (let i = 0; i < 60_000; i++) tests.end(String(i), place(`t${i}`), { status: 'passed' });
     for (let i = 0; i < 10; i++) tests.end(`f${i}`, place(`f${i}`), { status: 'failed' });
     const run = tests.finish('here');
@@ -184,7 +184,7 @@ describe('a run that is gathered', () => {
   });
 
   test('keeps no character that XML forbids, and no more of a text than is of use', () => {
-    const tests = new RebuiltTests();
+    const tests = new ReconstructedTests();
     tests.end('a', place('n\u0000\ud800'.repeat(10_000)), { status: 'failed', details: 'x'.repeat(1_000_000) });
     const [one] = tests.finish('here').cases;
     expect(one!.name.length).toBeLessThanOrEqual(1000);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readJUnit } from '../../src/junit/read-junit.ts';
-import { rebuildRun } from '../../src/reconstruct/rebuild-run.ts';
-import type { RebuiltRun } from '../../src/reconstruct/rebuilt-tests.ts';
+import { reconstructRun } from '../../src/reconstruct/reconstruct-run.ts';
+import type { ReconstructedRun } from '../../src/reconstruct/reconstructed-tests.ts';
 
 let root: string;
 beforeAll(() => {
@@ -14,7 +14,7 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true }));
 const signal = new AbortController().signal;
 
-async function rebuild(xml: string, log: string, whole: string[] = []): Promise<RebuiltRun | undefined> {
+async function reconstruct(xml: string, log: string, whole: string[] = []): Promise<ReconstructedRun | undefined> {
   const [report, logFile] = [path.join(root, 'junit.xml'), path.join(root, 'tests.log')];
   writeFileSync(report, xml);
   writeFileSync(logFile, log);
@@ -26,7 +26,7 @@ async function rebuild(xml: string, log: string, whole: string[] = []): Promise<
     const other = await readJUnit(report);
     if (other.ok) reports.push(other.value);
   }
-  const { rebuilt } = await rebuildRun({
+  const { reconstructed } = await reconstructRun({
     reports,
     unreadable: [{ file: 'junit.xml', partial: reading.partial }],
     notes: undefined,
@@ -36,7 +36,7 @@ async function rebuild(xml: string, log: string, whole: string[] = []): Promise<
     isInterrupted: false,
     signal,
   });
-  return rebuilt;
+  return reconstructed;
 }
 
 const pytestCut =
@@ -50,20 +50,20 @@ tests/test_a.py::test_three PASSED                                       [ 60%]
 tests/test_a.py::test_four `;
 
 test('the test in flight and those after the cut come from the log of pytest, and words of failures from the report', async () => {
-  const run = await rebuild(pytestCut, pytestLog);
+  const run = await reconstruct(pytestCut, pytestLog);
   expect(run?.inFlight.map(({ name }) => name)).toEqual(['test_four']);
   expect(run?.cases.map(({ name, status, message }) => [name, status, message])).toEqual([
     ['test_one', 'passed', ''],
     ['test_two', 'failed', 'no cart'],
     ['test_three', 'passed', ''],
   ]);
-  expect(run?.counts).toMatchObject({ total: 3, passed: 2, failed: 1, rebuilt: 3 });
+  expect(run?.counts).toMatchObject({ total: 3, passed: 2, failed: 1, reconstructed: 3 });
   expect(run).toMatchObject({ collected: 5, notRun: 1 });
   expect(run?.source).toBe('what could be read of junit.xml and the verbose output of pytest');
 });
 
 test('the same of go test', async () => {
-  const run = await rebuild(
+  const run = await reconstruct(
     '<testsuites><testsuite name="example.org/shop"><testcase classname="example.org/shop" name="TestAdds" time="0.1"/>',
     '=== RUN   TestAdds\n--- PASS: TestAdds (0.10s)\n=== RUN   TestHangs\n',
   );
@@ -72,12 +72,12 @@ test('the same of go test', async () => {
 
 test('a cut report beside a whole one of other tests: what the whole one holds is told once', async () => {
   const whole = '<testsuite name="pytest" tests="1"><testcase classname="tests.test_a" name="test_one"/></testsuite>';
-  const run = await rebuild(pytestCut, pytestLog, [whole]);
+  const run = await reconstruct(pytestCut, pytestLog, [whole]);
   expect(run?.cases.map(({ name }) => name)).toEqual(['test_two', 'test_three']);
   expect(run?.inFlight.map(({ name }) => name)).toEqual(['test_four']);
 });
 
 test('a log without tests leaves what could be read of the report', async () => {
-  const run = await rebuild(pytestCut, 'Killed\n');
+  const run = await reconstruct(pytestCut, 'Killed\n');
   expect(run).toMatchObject({ source: 'what could be read of junit.xml', counts: { total: 2 }, inFlight: [] });
 });

@@ -96,8 +96,8 @@ describe('followLog, against a server that fails on schedule', () => {
         schedule.run(),
       ]);
       const received = Buffer.concat(schedule.received);
-      const trouble = judge(log, received, result, schedule.hasRotated);
-      if (trouble !== undefined) throw new Error(`seed ${seed}: ${trouble} (again: LOG_SEED=${seed})`);
+      const problem = judge(log, received, result, schedule.hasRotated);
+      if (problem !== undefined) throw new Error(`seed ${seed}: ${problem} (again: LOG_SEED=${seed})`);
       seen.rotated += schedule.hasRotated ? 1 : 0;
       seen.declared += result.gaps.length > 0 ? 1 : 0;
       seen.streams += log.streams;
@@ -325,14 +325,14 @@ describe('followLog', () => {
     log.append(pieceAt(epoch, 1, 'one\n'));
     for (let i = 0; i < 1000; i += 1) log.faults.push({ kind: 'foreign-words', afterBytes: 0 });
     log.end();
-    const troubles: string[] = [];
+    const problems: string[] = [];
     const { received, gaps } = await follow(connection, log, {
-      onOutage: (text) => troubles.push(text),
+      onOutage: (text) => problems.push(text),
       timing: { ...timing, giveUpMilliseconds: 1000, outageGraceSeconds: 0.02 },
     });
     expect(received.length).toBe(0);
     expect(gaps[0]?.note).toContain('no such file or directory');
-    expect(troubles[0]).toMatch(/the log of p\/c cannot be read since \d s: failed to try resolving symlinks/);
+    expect(problems[0]).toMatch(/the log of p\/c cannot be read since \d s: failed to try resolving symlinks/);
   });
 
   it('declares lines that may be missing where the clock of the node was set back', async () => {

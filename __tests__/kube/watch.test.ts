@@ -231,18 +231,18 @@ describe('watchResources', () => {
     const port = await listen(things.server);
     const connection = connect({ kubeconfigPath: await writePlainKubeconfig(port) });
     closers.push(() => connection.close());
-    const troubles: string[] = [];
+    const problems: string[] = [];
     const healed: string[] = [];
     const { handle } = watch(connection, {
-      onOutage: (text) => troubles.push(text),
+      onOutage: (text) => problems.push(text),
       onHealed: (text) => healed.push(text),
     });
     await handle.synced;
     const before = handle.lastContactAt;
     things.server.closeAllConnections();
     await new Promise((resolve) => things.server.close(resolve));
-    await until(handle, () => troubles.length > 0);
-    expect(troubles[0]).toMatch(/^the API server is unreachable since \d+ s: .*ECONNREFUSED/);
+    await until(handle, () => problems.length > 0);
+    expect(problems[0]).toMatch(/^the API server is unreachable since \d+ s: .*ECONNREFUSED/);
     things.put('a', '1');
     await new Promise<void>((resolve) => things.server.listen(port, '127.0.0.1', resolve));
     closers.push(() => {

@@ -70,7 +70,7 @@ test('what the node printed, in any order', () => {
   expect(readProbe('tcp 1 1\ndns 0 0\ntcp 2 124\ntcp 0 0\n', 4, '')).toEqual({
     dns: 'answers',
     reached: ['accepted', 'refused', 'silent', 'accepted'],
-    trouble: '',
+    problem: '',
   });
   expect(readProbe('dns 0 1\n', 0, '').dns).toBe('silent');
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ReportedIncident } from '../../src/core/report-model.ts';
 import { headlineOf } from '../../src/report/headline.ts';
-import { nameIncidentShortly, nameVictims, tellIncidents } from '../../src/report/incident-story.ts';
+import { describeIncidents, nameIncidentShortly, nameVictims } from '../../src/report/incident-story.ts';
 import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { renderTerminal } from '../../src/report/terminal.ts';
@@ -14,7 +14,7 @@ const failedAt = (endedAt: string, seconds = 0.1) => makeTest({ name: endedAt, s
 
 describe('an incident of the platform', () => {
   test('stands beside the tests that failed within half a minute, in the order of time', () => {
-    const told = tellIncidents(
+    const told = describeIncidents(
       [incidentAt('2026-03-01T12:05:00Z', 'lost readiness'), incidentAt('2026-03-01T12:04:31Z')],
       [
         failedAt('2026-03-01T12:04:35.200Z'),
@@ -33,7 +33,7 @@ describe('an incident of the platform', () => {
   });
 
   test('stands beside a test that it caught, however long that took to give up', () => {
-    const [told] = tellIncidents([incidentAt('2026-03-01T12:04:31Z')], [failedAt('2026-03-01T12:06:30Z', 120)]);
+    const [told] = describeIncidents([incidentAt('2026-03-01T12:04:31Z')], [failedAt('2026-03-01T12:06:30Z', 120)]);
     expect(told!.failed).toHaveLength(1);
   });
 

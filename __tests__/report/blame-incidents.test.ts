@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Failure, TestCase } from '../../src/core/outcome.ts';
 import type { ReportedIncident } from '../../src/core/report-model.ts';
-import { tellIncidents } from '../../src/report/incident-story.ts';
+import { describeIncidents } from '../../src/report/incident-story.ts';
 import { blameIncidents, incidentsOf } from '../../src/verdict/blame-incidents.ts';
 
 const red = (name: string, time: string): TestCase => ({
@@ -25,7 +25,7 @@ const failure: Failure = { kind: 'test', reason: '3 of 9 tests failed: a, b, c',
 describe('a failure of the tests while the platform was not well', () => {
   test('says so in its reason, its hint and first in its evidence', () => {
     const tests = [red('a', '12:04:32'), red('b', '12:04:33'), red('c', '12:04:34.200')];
-    const blamed = blameIncidents(failure, tellIncidents([killed], tests));
+    const blamed = blameIncidents(failure, describeIncidents([killed], tests));
     expect(blamed.reason).toBe(
       '3 of 9 tests failed: a, b, c; meanwhile polaris-0/main restarted (OOMKilled at its limit of 512Mi) at 12:04:31 UTC, 3 tests failed within 4 s',
     );
@@ -38,7 +38,7 @@ describe('a failure of the tests while the platform was not well', () => {
 
   test('names the incident that stands nearest to most failures, and counts the others', () => {
     const before = { ...killed, at: '2026-11-24T12:00:00Z', pod: 'cube-0', what: 'was evicted' };
-    const blamed = blameIncidents(failure, tellIncidents([before, killed], [red('a', '12:04:32')]));
+    const blamed = blameIncidents(failure, describeIncidents([before, killed], [red('a', '12:04:32')]));
     expect(blamed.reason).toMatch(
       /meanwhile polaris-0\/main restarted .* at 12:04:31 UTC, and 1 more incident, 1 test /,
     );
@@ -47,17 +47,17 @@ describe('a failure of the tests while the platform was not well', () => {
 
   test('stands beside what fails long after it, if nothing was there in its place', () => {
     const late = [red('a', '12:06:30')];
-    expect(tellIncidents([killed], late)[0]!.failed).toEqual([]);
+    expect(describeIncidents([killed], late)[0]!.failed).toEqual([]);
     const gone: ReportedIncident = { ...killed, what: 'is being deleted', lasts: true };
-    const [told] = tellIncidents([gone], late);
+    const [told] = describeIncidents([gone], late);
     expect(told).toMatchObject({ failed: [{ name: 'a' }], withinSeconds: 119 });
     expect(blameIncidents(failure, [told!]).reason).toBe(
       '3 of 9 tests failed: a, b, c; meanwhile polaris-0/main is being deleted at 12:04:31 UTC and was not back when the tests ended, 1 test failed within 119 s',
     );
     // What was over before it began is no excuse for it, and a later incident is the likelier cause.
-    expect(tellIncidents([gone], [red('a', '12:04:00')])[0]!.failed).toEqual([]);
+    expect(describeIncidents([gone], [red('a', '12:04:00')])[0]!.failed).toEqual([]);
     const later = { ...killed, at: '2026-11-24T12:06:20Z', pod: 'cube-0' };
-    expect(tellIncidents([gone, later], late).map(({ failed }) => failed.length)).toEqual([0, 1]);
+    expect(describeIncidents([gone, later], late).map(({ failed }) => failed.length)).toEqual([0, 1]);
   });
 
   test('names what was missing when they began, which is no incident of a green run', () => {
@@ -69,7 +69,7 @@ describe('a failure of the tests while the platform was not well', () => {
       lasts: true,
       wasBefore: true,
     };
-    const blamed = blameIncidents(failure, tellIncidents([absent], [red('a', '12:09:00')]));
+    const blamed = blameIncidents(failure, describeIncidents([absent], [red('a', '12:09:00')]));
     expect(blamed.reason).toBe(
       '3 of 9 tests failed: a, b, c; when they began, jaeger had no pod: its Deployment is scaled to 0',
     );
@@ -79,11 +79,11 @@ describe('a failure of the tests while the platform was not well', () => {
     // Also where more failed after something else, which may have come of it; but not for what failed before that.
     const later = { ...killed, at: '2026-11-24T12:04:30.900Z' };
     const tests = [red('a', '12:04:30.100'), red('b', '12:04:31'), red('c', '12:04:32')];
-    expect(tellIncidents([absent, later], tests).map(({ failed }) => failed.map(({ name }) => name))).toEqual([
+    expect(describeIncidents([absent, later], tests).map(({ failed }) => failed.map(({ name }) => name))).toEqual([
       ['a'],
       ['b', 'c'],
     ]);
-    expect(blameIncidents(failure, tellIncidents([absent, later], tests)).reason).toBe(
+    expect(blameIncidents(failure, describeIncidents([absent, later], tests)).reason).toBe(
       '3 of 9 tests failed: a, b, c; when they began, jaeger had no pod: its Deployment is scaled to 0; meanwhile polaris-0/main restarted (OOMKilled at its limit of 512Mi) at 12:04:30 UTC, 2 tests failed within 2 s',
     );
     expect(incidentsOf([absent, killed], failure)).toEqual([absent, killed]);
@@ -93,6 +93,6 @@ describe('a failure of the tests while the platform was not well', () => {
   test('other failures, and runs without incidents, stay as they are', () => {
     expect(blameIncidents(failure, [])).toBe(failure);
     const image: Failure = { ...failure, kind: 'image' };
-    expect(blameIncidents(image, tellIncidents([killed], []))).toBe(image);
+    expect(blameIncidents(image, describeIncidents([killed], []))).toBe(image);
   });
 });

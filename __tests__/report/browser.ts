@@ -19,7 +19,7 @@ export async function launchBrowser(): Promise<Browser> {
 export interface OpenedPage {
   page: Page;
   /** Errors of scripts and of the content security policy, dialogs, and all that was asked of a network. */
-  troubles: string[];
+  problems: string[];
 }
 
 /** Opens a file as a user does who has downloaded it. */
@@ -31,18 +31,18 @@ export async function openFile(
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   context.setDefaultTimeout(90_000);
   const page = await context.newPage();
-  const troubles: string[] = [];
+  const problems: string[] = [];
   page.on('console', (said) => {
-    if (['error', 'warning'].includes(said.type())) troubles.push(said.text());
+    if (['error', 'warning'].includes(said.type())) problems.push(said.text());
   });
-  page.on('pageerror', (error) => troubles.push(error.message));
+  page.on('pageerror', (error) => problems.push(error.message));
   page.on('dialog', (dialog) => {
-    troubles.push(`dialog ${dialog.message()}`);
+    problems.push(`dialog ${dialog.message()}`);
     void dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (request.url() !== `file://${file}`) troubles.push(`asked for ${request.url()}`);
+    if (request.url() !== `file://${file}`) problems.push(`asked for ${request.url()}`);
   });
   await page.goto(`file://${file}`);
-  return { page, troubles };
+  return { page, problems };
 }

@@ -56,11 +56,11 @@ const namesShown = (page: Page) => page.locator('#tests .name').allTextContents(
 
 describe('report.html in a browser', () => {
   test('opens on the failed tests, the first of them unfolded, and asks for nothing', async () => {
-    const { page, troubles } = await open(failedRun);
+    const { page, problems } = await open(failedRun);
     expect(await page.locator('h1').textContent()).toContain('3 of 200 tests failed');
     expect(await page.locator('#tests > li').count()).toBe(3);
     expect(await page.locator('#tests pre').first().textContent()).toContain('assert len(rows) == 5');
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
   test('is read and searched by keyboard alone', async () => {
@@ -90,18 +90,18 @@ describe('report.html in a browser', () => {
   });
 
   test('shows the slowest tests of a green run first', async () => {
-    const { page, troubles } = await open(greenRun);
+    const { page, problems } = await open(greenRun);
     const times = await page.locator('#tests .time').allTextContents();
     expect(times).toEqual([...times].sort((a, b) => Number.parseFloat(b) - Number.parseFloat(a)));
     expect(times).toHaveLength(10);
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
   test('of a run that never came to its tests works as well', async () => {
-    const { page, troubles } = await open(badImageRun);
+    const { page, problems } = await open(badImageRun);
     await page.locator('nav a', { hasText: 'events' }).click();
     expect(await page.locator('#events table').first().isVisible()).toBe(true);
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
   test('tells what happened to the platform beside the tests that failed', async () => {
@@ -143,14 +143,14 @@ describe('report.html in a browser', () => {
         }),
       ),
     );
-    const { page, troubles } = await open(many);
+    const { page, problems } = await open(many);
     expect(await page.locator('[data-filter=failed]').textContent()).toContain('5,000');
     await page.locator('#search').fill('message 19996');
     expect(await namesShown(page)).toEqual([expect.stringMatching(/^test_19996_/)]);
     await page.locator('#search').fill('');
     await page.locator('[data-filter=all]').click();
     expect(await page.locator('#more').textContent()).toBe('Show more (19,990 left)');
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
   test('takes no orders from what tests and pods say', async () => {
@@ -165,7 +165,7 @@ describe('report.html in a browser', () => {
         details: text,
       }),
     );
-    const { page, troubles } = await open({
+    const { page, problems } = await open({
       ...restlessRun,
       tests: failing,
       logs: hostileTexts.map((text) => ({ pod: text, container: text, path: text, lastLines: [text] })),
@@ -175,6 +175,6 @@ describe('report.html in a browser', () => {
     for (const details of await page.locator('#logs summary').all()) await details.click();
     expect(await page.locator('img, iframe, #tests a, #logs a, #tests b').count()).toBe(0);
     expect(await page.locator('#tests').textContent()).toContain('<script>alert(1)</script>');
-    expect(troubles).toEqual([]);
+    expect(problems).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { failureKinds } from '../../src/core/outcome.ts';
 import type { ReportInput } from '../../src/core/report-model.ts';
 import { annotationsOf } from '../../src/report/annotations.ts';
+import { failedTests, formatDuration } from '../../src/report/describe-tests.ts';
 import { headlineOf } from '../../src/report/headline.ts';
 import {
   codeBlock,
@@ -15,7 +16,6 @@ import {
 import { renderReportHtml } from '../../src/report/report-html.ts';
 import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
-import { failedTests, formatDuration } from '../../src/report/tell-tests.ts';
 import { renderTerminal } from '../../src/report/terminal.ts';
 import { placePhases } from '../../src/report/timeline.ts';
 import { hostileTexts } from './hostile.ts';
@@ -171,7 +171,7 @@ test('durations are read at a glance', () => {
 });
 
 test('what was running when the run died comes first', () => {
-  const inFlight = makeTest({ name: 'b', status: 'error', rebuilt: true });
+  const inFlight = makeTest({ name: 'b', status: 'error', reconstructed: true });
   expect(
     failedTests([makeTest({ name: 'a', status: 'failed' }), makeTest(), inFlight]).map(({ name }) => name),
   ).toEqual(['b', 'a']);
@@ -413,7 +413,7 @@ describe('the last screen', () => {
       '  ✗ test_join_of_everything',
       '    │ was running when the container was killed for memory',
       '',
-      '  42 tests: 40 passed, 1 error, 1 skipped, 42 rebuilt',
+      '  42 tests: 40 passed, 1 error, 1 skipped, 42 reconstructed',
       '  took 2 min 24 s',
       '  warning: the report was never written; 42 tests come from the log of the container',
       '  results: k8s-test-results/integration',

@@ -24,11 +24,11 @@ export function makeTest(over: Partial<TestCase> = {}): TestCase {
 
 function countTests(tests: readonly TestCase[]): TestCounts {
   const counts: TestCounts = { ...noTests, total: tests.length };
-  for (const { status, flakyRuns, rebuilt } of tests) {
+  for (const { status, flakyRuns, reconstructed } of tests) {
     if (status === 'error') counts.errors++;
     else counts[status]++;
     if (status === 'passed' && flakyRuns !== undefined) counts.flaky++;
-    if (rebuilt === true) counts.rebuilt++;
+    if (reconstructed === true) counts.reconstructed++;
   }
   return counts;
 }
@@ -205,14 +205,14 @@ export const oomRun = makeInput(
     warnings: ['the report was never written; 42 tests come from the log of the container'],
   },
   [
-    ...passedTests(41).map((test) => ({ ...test, rebuilt: true })),
+    ...passedTests(41).map((test) => ({ ...test, reconstructed: true })),
     makeTest({
       name: 'test_join_of_everything',
       classname: 'tests.integration.test_duckdb',
       status: 'error',
       seconds: 12.8,
       message: 'was running when the container was killed for memory',
-      rebuilt: true,
+      reconstructed: true,
     }),
   ],
   {

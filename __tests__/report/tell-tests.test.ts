@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { causeOf, nameFailedTests } from '../../src/report/tell-tests.ts';
+import { causeOf, nameFailedTests } from '../../src/report/describe-tests.ts';
 
 /** A file that imports what the image lacks, as pytest 9.2.0 reported it from a real run. */
 const notImported = {

@@ -21,13 +21,13 @@ export interface Workload {
 export const example = path.resolve('examples/floe');
 const call = { tier: 'e2e', directory: example };
 const records = RunRecord.list(recordDirectory(process.env));
-const standing = findKept(records, call)?.content.standing;
-if (standing === undefined) throw new Error(explainNotFound(records, call));
-export const resultsDir = path.resolve(example, standing.given['results-dir'] ?? 'k8s-test-results/e2e');
-const namespace = standing.given.namespace ?? 'floe-test';
+const reusable = findKept(records, call)?.content.reusable;
+if (reusable === undefined) throw new Error(explainNotFound(records, call));
+export const resultsDir = path.resolve(example, reusable.given['results-dir'] ?? 'k8s-test-results/e2e');
+const namespace = reusable.given.namespace ?? 'floe-test';
 const platform = 'app.kubernetes.io/part-of=floe';
 
-const cluster = new LabCluster(standing.cluster.kubeconfigPath);
+const cluster = new LabCluster(reusable.cluster.kubeconfigPath);
 
 function kubectl(args: string[], input?: string): string {
   return cluster.kubectl(['--namespace', namespace, ...args], input);

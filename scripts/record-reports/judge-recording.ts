@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestCase } from '../../src/core/outcome.ts';
 import { SecretMask } from '../../src/core/secret-mask.ts';
-import { rebuildRun } from '../../src/reconstruct/rebuild-run.ts';
-import { closeRebuilt } from '../../src/reconstruct/rebuilt-tests.ts';
+import { reconstructRun } from '../../src/reconstruct/reconstruct-run.ts';
+import { closeReconstructed } from '../../src/reconstruct/reconstructed-tests.ts';
 import { readCommand } from '../../src/reconstruct/tool-command.ts';
 import { readToolLog } from '../../src/reconstruct/tool-log.ts';
-import { nameFailedTests } from '../../src/report/tell-tests.ts';
+import { nameFailedTests } from '../../src/report/describe-tests.ts';
 import { collectResults } from '../../src/results/collect-results.ts';
 import { findNearMisses } from '../../src/results/near-misses.ts';
 import { takeFiles } from '../../src/results/take-files.ts';
@@ -61,7 +61,7 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
     const results = await collectResults({ ...sorting, notBefore: 0, exitCode, signal });
     const { reports, unreadable, stale } = results;
     const logFile = path.join(from, 'log.txt');
-    const { rebuilt, sessions } = await rebuildRun({
+    const { reconstructed, sessions } = await reconstructRun({
       reports,
       unreadable,
       notes: undefined,
@@ -80,7 +80,7 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
       memoryLimit: '1Gi',
       memory: { kills: [] },
     };
-    const closed = rebuilt === undefined ? undefined : closeRebuilt(rebuilt, causeOfEnd(ending));
+    const closed = reconstructed === undefined ? undefined : closeReconstructed(reconstructed, causeOfEnd(ending));
     const cases = reports.flatMap((report) => report.cases);
     const found = await findNearMisses(path.join(from, 'results'), signal);
     const names = found
@@ -88,16 +88,16 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
       .map(({ what }) => what.replace(/^(an?|the output of) | report.*$/g, ''));
     // JUnit beside another format is the one that is read.
     const formats = names.includes('JUnit') ? ['JUnit'] : names;
-    const readFrom = [...(cases.length > 0 ? formats : []), ...(rebuilt === undefined ? [] : ['log'])];
+    const readFrom = [...(cases.length > 0 ? formats : []), ...(reconstructed === undefined ? [] : ['log'])];
     const verdict = decideVerdict({
       ...ending,
       reports,
       unreadable,
       stale,
-      rebuilt: rebuilt &&
-        closed && { ...rebuilt, counts: closed.counts, inFlight: rebuilt.inFlight.map(({ name }) => name) },
+      reconstructed: reconstructed &&
+        closed && { ...reconstructed, counts: closed.counts, inFlight: reconstructed.inFlight.map(({ name }) => name) },
       sessions,
-      failedNames: nameFailedTests([...cases, ...(rebuilt?.cases ?? [])]),
+      failedNames: nameFailedTests([...cases, ...(reconstructed?.cases ?? [])]),
       logGaps: [],
       tool: {
         tool: log?.tool ?? command.tool,

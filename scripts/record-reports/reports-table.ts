@@ -1,4 +1,4 @@
-import { formatCounts } from '../../src/report/tell-tests.ts';
+import { formatCounts } from '../../src/report/describe-tests.ts';
 import type { JudgedRecording } from './judge-recording.ts';
 
 /** The rows of docs/reports.md, one for each recording, by tool. */

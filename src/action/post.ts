@@ -61,9 +61,9 @@ async function removeAll(record: RunRecord): Promise<boolean> {
     reporter.say(`kept (${record.content.kept}): ${record.content.made.map(describeMade).join(', ')}`);
     return false;
   }
-  const { troubles } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice: '' });
-  if (troubles.length > 0) process.exitCode = 1;
-  return troubles.length === 0;
+  const { problems } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice: '' });
+  if (problems.length > 0) process.exitCode = 1;
+  return problems.length === 0;
 }
 
 function describeMade(made: RunRecord['content']['made'][number]): string {

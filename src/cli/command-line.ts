@@ -97,7 +97,7 @@ async function up(args: string[]): Promise<number> {
     return showEnd(end);
   }
   record.keep('up');
-  return tellUp(end, record, reporter);
+  return reportUp(end, record, reporter);
 }
 
 /** Runs the tests in the kept cluster. */
@@ -106,13 +106,13 @@ async function rerun(args: string[]): Promise<number> {
   const call = whichKept(readFlags(flags).given.tier ?? 'integration');
   const records = RunRecord.list(recordDirectory(process.env));
   const kept = findKept(records, call);
-  const standing = kept?.content.standing;
-  if (kept === undefined || standing === undefined) return refuse(explainNotFound(records, call));
-  const inputs = readArguments(flags, {}, standing.given);
+  const reusable = kept?.content.reusable;
+  if (kept === undefined || reusable === undefined) return refuse(explainNotFound(records, call));
+  const inputs = readArguments(flags, {}, reusable.given);
   if (inputs === undefined) return wrongInput;
   if (tests.length > 0 && inputs.ownJob !== undefined)
     return refuse(`${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`);
-  if (standing.hasSecrets && inputs.secrets.length === 0)
+  if (reusable.hasSecrets && inputs.secrets.length === 0)
     return refuse("secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
   return enter(kept, inputs, { tests });
 }
@@ -132,23 +132,23 @@ async function enter(
   inputs: Inputs,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'tests'>,
 ): Promise<number> {
-  const { standing, runId } = kept.content;
-  const changed = compareShape(standing!.shape, describeShape(inputs));
+  const { reusable, runId } = kept.content;
+  const changed = compareShape(reusable!.shape, describeShape(inputs));
   if (changed.length > 0)
     return refuse(
-      `the kept cluster ${standing!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
+      `the kept cluster ${reusable!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
     );
   const owner = kept.occupy();
   if (owner !== undefined)
-    return refuse(`the kept cluster ${standing!.cluster.name} is in use by another run (process ${owner.pid})`);
+    return refuse(`the kept cluster ${reusable!.cluster.name} is in use by another run (process ${owner.pid})`);
   try {
     const begun = beginRun(process.env);
     if (!begun.ok) return refuseToBegin(begun.failure);
     const { end, record, reporter } = await runHere(inputs, begun.value, { ...how, kept });
     if (how.request !== undefined && end.verdict.cluster !== null)
-      kept.stand({ ...kept.content.standing!, ...how.request });
+      kept.setReusable({ ...kept.content.reusable!, ...how.request });
     await addTeardown(end, record, reporter);
-    if (how.isOnlyPlatform === true) return tellUp(end, kept, reporter);
+    if (how.isOnlyPlatform === true) return reportUp(end, kept, reporter);
     if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => reporter.say(line));
     return showEnd(end);
   } finally {
@@ -157,7 +157,7 @@ async function enter(
 }
 
 /** The end of `up`: how to get at it, or what is wrong with it. */
-async function tellUp(end: RunEnd, record: RunRecord, reporter: TerminalReporter): Promise<number> {
+async function reportUp(end: RunEnd, record: RunRecord, reporter: TerminalReporter): Promise<number> {
   await sayKept(end, 'up', record, (line) => reporter.say(line));
   return end.verdict.failure?.kind === 'no-tests' ? 0 : showEnd(end);
 }
@@ -249,9 +249,9 @@ async function down(): Promise<number> {
   const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined || isOfOtherJob(record, ownJob);
   const over = records.filter((record) => !isUsed(record));
   for (const record of records.filter(isUsed)) {
-    const { runId, pid, standing } = record.content;
+    const { runId, pid, reusable } = record.content;
     const user = record.occupant?.pid;
-    if (user !== undefined) say(`cluster ${standing?.cluster.name} is in use by another run (process ${user})`);
+    if (user !== undefined) say(`cluster ${reusable?.cluster.name} is in use by another run (process ${user})`);
     else if (record.isAlive) say(`run ${runId} is still going on (process ${pid}); it removes its own`);
     else say(`run ${runId} is over, and a job of a workflow that is not may use what it kept`);
   }
@@ -260,9 +260,9 @@ async function down(): Promise<number> {
   for (const record of over) {
     const workDir = findWorkDir(record);
     const checkpoint = workDir === undefined ? undefined : readCheckpoint(workDir);
-    const troubles = await tearDown(record, signal, say);
-    for (const trouble of troubles) process.stderr.write(`not removed: ${trouble}\n`);
-    if (troubles.length > 0) status = 2;
+    const problems = await tearDown(record, signal, say);
+    for (const problem of problems) process.stderr.write(`not removed: ${problem}\n`);
+    if (problems.length > 0) status = 2;
     else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
     if (checkpoint !== undefined && record.content.kept === undefined)
       say(`  it was killed before it could say how it ended; what there was lies in ${checkpoint.inputs.resultsDir}`);

@@ -43,14 +43,14 @@ async function examineToolsAndChart(
 ): Promise<Check[]> {
   const tools = await provideTools(inputs, { directory, signal, say: () => {}, mayDownload: false });
   // A run downloads them, so that this is no problem; only the chart cannot be looked at without.
-  if (!tools.ok) return [...checks, tellFailure('tools', 'warning', tools.failure)];
+  if (!tools.ok) return [...checks, toCheck('tools', 'warning', tools.failure)];
   const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';
   checks.push({ name: 'tools', state: 'ok', found, needed: '', fix: '' });
   const { helm } = tools.value;
   if (inputs.chart === undefined || helm === undefined)
     return [...checks, ...judgeDemand(facts, planDemand(inputs, []), inputs.nodes)];
   const manifests = await renderWhatIsHere(inputs, inputs.chart, helm, signal);
-  if (!manifests.ok) return [...checks, tellFailure('chart', 'problem', manifests.failure)];
+  if (!manifests.ok) return [...checks, toCheck('chart', 'problem', manifests.failure)];
   if (typeof manifests.value === 'string')
     return [...checks, { name: 'chart', state: 'ok', found: manifests.value, needed: '', fix: '' }];
   return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests.value), inputs.nodes)];
@@ -82,7 +82,7 @@ async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): 
     await writeFile(kubeconfigPath, kubeconfig.yaml, { mode: 0o600 });
     const connection = connect({ kubeconfigPath });
     const reached = await reachCluster(connection, kubeconfig, signal).finally(() => connection.close());
-    if (!reached.ok) return tellFailure('cluster', 'problem', reached.failure);
+    if (!reached.ok) return toCheck('cluster', 'problem', reached.failure);
     const { kubernetes, user } = reached.value;
     const found = `${kubeconfig.context} (${kubeconfig.server}) runs Kubernetes ${kubernetes} and knows us as ${user}`;
     return { name: 'cluster', state: 'ok', found, needed: '', fix: '' };
@@ -91,6 +91,6 @@ async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): 
   }
 }
 
-function tellFailure(name: string, state: 'warning' | 'problem', { reason, hint }: Failure): Check {
+function toCheck(name: string, state: 'warning' | 'problem', { reason, hint }: Failure): Check {
   return { name, state, found: reason, needed: '', fix: hint };
 }

@@ -22,9 +22,9 @@ export function renderChecks(checks: Check[], tier: string, columns = defaultCol
   });
   const problems = checks.filter((check) => check.state === 'problem').length;
   const warnings = checks.filter((check) => check.state === 'warning').length;
-  const told = warnings === 0 ? '' : `, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
+  const suffix = warnings === 0 ? '' : `, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`;
   const last =
-    problems > 0 ? `tier ${tier} cannot run here: ${problems} to fix${told}` : `tier ${tier} can run here${told}`;
+    problems > 0 ? `tier ${tier} cannot run here: ${problems} to fix${suffix}` : `tier ${tier} can run here${suffix}`;
   return [...lines, '', last];
 }
 

@@ -107,8 +107,8 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
       continue;
     }
     const ids = nodes.map((node) => node.id);
-    const trouble = await removeContainers(ids, signal);
-    if (trouble !== '') throw new Error(`docker rm of the nodes of ${name} failed: ${trouble}`);
+    const problem = await removeContainers(ids, signal);
+    if (problem !== '') throw new Error(`docker rm of the nodes of ${name} failed: ${problem}`);
     removed += ids.length;
     quietSince = performance.now();
   }

@@ -62,7 +62,7 @@ export async function seesFile(file: string, signal: AbortSignal): Promise<boole
   const image = 'k8s-test-action.invalid/nothing:none';
   const run = await askDocker(['create', '--pull', 'never', '--mount', mount, image], signal);
   signal.throwIfAborted();
-  // Docker's own words, and those of Docker Desktop; any other trouble says nothing about files.
+  // Docker's own words, and those of Docker Desktop; any other problem says nothing about files.
   return !/bind source path does not exist|mounts denied|not shared from the host/i.test(run.stderr);
 }
 

@@ -30,7 +30,7 @@ export async function checkMachine(
   options: { signal: AbortSignal; say: (line: string) => void; warn: (text: string) => void },
 ): Promise<Result<MachineFacts>> {
   const { facts, checks } = await examineMachine(inputs, options.signal);
-  tellChecks(checks, options);
+  describeChecks(checks, options);
   const machine = preflightResult(checks);
   if (!machine.ok) return machine;
   const local = new Set(await listLocalImages(inputs.loadImages, options.signal));
@@ -51,12 +51,12 @@ export function checkDemand(
   options: { nodes: number; say: (line: string) => void; warn: (text: string) => void },
 ): Result<undefined> {
   const checks = judgeDemand(machine, demand, options.nodes);
-  tellChecks(checks, options);
+  describeChecks(checks, options);
   return preflightResult(checks, 'schedule', 'the pods ask for more than this machine has');
 }
 
 /** A line for each check that is well, a warning for each that may not be; problems are for the failure to tell. */
-function tellChecks(checks: Check[], options: { say: (line: string) => void; warn: (text: string) => void }): void {
+function describeChecks(checks: Check[], options: { say: (line: string) => void; warn: (text: string) => void }): void {
   for (const check of checks) {
     if (check.state === 'warning') options.warn(`${check.name}: ${check.found}, ${check.needed} wanted. ${check.fix}`);
     else if (check.state === 'ok') options.say(`${check.name}: ${check.found}`);

@@ -55,7 +55,7 @@ type Place =
 /** What one place gave. */
 interface Found {
   credentials?: RegistryCredentials;
-  trouble?: string;
+  problem?: string;
 }
 
 /** The registry that an image's name begins with; Docker Hub where it names none. */
@@ -72,14 +72,14 @@ export function registryOf(image: string): string {
 export async function readCredentials(
   registries: string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal },
-): Promise<{ credentials: RegistryCredentials[]; troubles: string[] }> {
+): Promise<{ credentials: RegistryCredentials[]; problems: string[] }> {
   const file = path.join(options.env.DOCKER_CONFIG || path.join(homeDirectory() ?? '/', '.docker'), 'config.json');
-  const none = (trouble: string) => ({ credentials: [], troubles: [trouble] });
+  const none = (problem: string) => ({ credentials: [], problems: [problem] });
   let config: DockerConfig;
   try {
     config = v.parse(configSchema, JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { credentials: [], troubles: [] };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { credentials: [], problems: [] };
     // What JSON.parse says of a broken file quotes it.
     if (error instanceof SyntaxError) return none(`${file} is not JSON: no credentials for registries are read`);
     if (error instanceof v.ValiError)
@@ -90,7 +90,7 @@ export async function readCredentials(
     registries
       .flatMap((registry) => findPlaces(config, registry).map((place) => ({ registry, place })))
       .map(async ({ registry, place }): Promise<Found> => {
-        if (place.kind === 'identity-token') return { trouble: tokenProblem(registry) };
+        if (place.kind === 'identity-token') return { problem: tokenProblem(registry) };
         if (place.kind === 'helper') return askHelper(place, registry, options.signal);
         const { path: repository, username, password } = place;
         return { credentials: { registry, path: repository, username, password } };
@@ -98,7 +98,7 @@ export async function readCredentials(
   );
   return {
     credentials: found.flatMap(({ credentials }) => credentials ?? []),
-    troubles: found.flatMap(({ trouble }) => trouble ?? []),
+    problems: found.flatMap(({ problem }) => problem ?? []),
   };
 }
 
@@ -153,20 +153,20 @@ async function askHelper(
   });
   signal.throwIfAborted();
   if (run.exitCode !== 0) {
-    // Having none for a registry is an answer, not a trouble.
+    // Having none for a registry is an answer, not a problem.
     if (/credentials not found/i.test(`${run.stdout}${run.stderr}`)) return {};
     const why = run.error ?? (run.timedOut ? `no answer within ${helperSeconds} s` : run.stderr || run.stdout);
-    return { trouble: `${place.program} gives no credentials for ${registry}: ${toOneLine(why, 200)}` };
+    return { problem: `${place.program} gives no credentials for ${registry}: ${toOneLine(why, 200)}` };
   }
   let answer: { Username?: unknown; Secret?: unknown };
   try {
     answer = JSON.parse(run.stdout) as typeof answer;
   } catch {
-    return { trouble: `${place.program} answers for ${registry} what is not JSON` };
+    return { problem: `${place.program} answers for ${registry} what is not JSON` };
   }
   const { Username: username, Secret: password } = answer;
   if (typeof username !== 'string' || typeof password !== 'string' || password === '') return {};
-  if (username === '<token>') return { trouble: tokenProblem(registry) };
+  if (username === '<token>') return { problem: tokenProblem(registry) };
   return { credentials: { registry, path: '', username, password } };
 }
 

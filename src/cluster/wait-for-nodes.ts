@@ -29,7 +29,7 @@ export async function waitForNodes(
   const deadlineSeconds = options.deadlineSeconds ?? patienceSeconds;
   const deadline = performance.now() + deadlineSeconds * 1000;
   for (;;) {
-    const { nodes, trouble } = await listNodes(connection, options.signal);
+    const { nodes, problem } = await listNodes(connection, options.signal);
     const notReady = nodes.filter((node) => !isReady(node));
     const isEnough = (node: Node) => options.awaitsNetwork === true && lacksOnlyNetwork(node);
     if (nodes.length >= count && notReady.every(isEnough))
@@ -39,8 +39,8 @@ export async function waitForNodes(
       });
     const last = notReady.map((node) => `${node.metadata.name}: ${describeNotReady(node)}`).join('; ');
     const seen =
-      trouble !== ''
-        ? `the API server does not list them: ${trouble}`
+      problem !== ''
+        ? `the API server does not list them: ${problem}`
         : `${nodes.length - notReady.length} of ${count} nodes ready${last === '' ? '' : `; ${last}`}`;
     options.waitingFor(seen);
     const failure = options.findFailure?.();
@@ -54,12 +54,12 @@ export async function waitForNodes(
 }
 
 /** The nodes, or why the API server does not list them: while it starts it may be away, or not know yet who may do what. */
-async function listNodes(connection: KubeConnection, signal: AbortSignal): Promise<{ nodes: Node[]; trouble: string }> {
+async function listNodes(connection: KubeConnection, signal: AbortSignal): Promise<{ nodes: Node[]; problem: string }> {
   try {
-    return { nodes: await listResources<Node>(connection, '/api/v1/nodes', signal), trouble: '' };
+    return { nodes: await listResources<Node>(connection, '/api/v1/nodes', signal), problem: '' };
   } catch (error) {
     if (!(error instanceof ApiError) || signal.aborted) throw error;
-    return { nodes: [], trouble: error.message };
+    return { nodes: [], problem: error.message };
   }
 }
 

@@ -122,7 +122,7 @@ export interface TestCounts {
   /** Of the passed ones, those that failed before in the same run. */
   flaky: number;
   /** Of the total, those that come from elsewhere because the run ended before it wrote its report. */
-  rebuilt: number;
+  reconstructed: number;
   /** Beside the total: tests that were to run and never began. Absent where nothing of the kind is known. */
   notRun?: number;
 }
@@ -134,7 +134,7 @@ export const noTests: Readonly<TestCounts> = {
   errors: 0,
   skipped: 0,
   flaky: 0,
-  rebuilt: 0,
+  reconstructed: 0,
 };
 
 export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
@@ -172,8 +172,8 @@ export interface TestCase {
   properties?: readonly TestProperty[];
   /** Failed runs of this case before the one that is told here; present when there were any. */
   flakyRuns?: number;
-  /** True for a case that was rebuilt because the run ended before it wrote its report. */
-  rebuilt?: boolean;
+  /** True for a case that was reconstructed because the run ended before it wrote its report. */
+  reconstructed?: boolean;
 }
 
 export interface PhaseRecord {

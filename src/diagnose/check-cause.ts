@@ -4,7 +4,7 @@ import type { Node, Pod } from '../kube/objects.ts';
 import { readQuantity } from '../kube/quantity.ts';
 import { listResources } from '../kube/resources.ts';
 import { makesRoom } from './classify-schedule.ts';
-import type { Cause } from './trouble.ts';
+import type { Cause } from './diagnosis.ts';
 
 const callSeconds = 5;
 
@@ -13,7 +13,7 @@ interface Quota {
 }
 
 /**
- * Whether the cause of a trouble still stands: `stands`, `healed` (it only has to be noticed) or about to be, or `unknown` where we may
+ * Whether the cause of a diagnosis still stands: `stands`, `healed` (it only has to be noticed) or about to be, or `unknown` where we may
  * not look or nobody answers.
  * @throws the signal's reason on abort.
  */

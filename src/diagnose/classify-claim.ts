@@ -1,20 +1,20 @@
 /** A PersistentVolumeClaim that is not bound. */
 import type { Claim } from '../kube/objects.ts';
 import { remedyForHook } from './classify-held-hook.ts';
+import { type Diagnosis, machineryPatienceSeconds, objectDiagnosis, othersPatienceSeconds } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, describeEvent, eventsOf, hasEnded, isReady } from './pod-facts.ts';
-import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
 
 /** A provisioner that is there makes a volume in seconds, a slow cloud in a minute or two. */
 const provisionerPatienceSeconds = 120;
 
 /**
- * The trouble of a claim, in the words of its last event. One that waits for its first pod is well
+ * The diagnosis of a claim, in the words of its last event. One that waits for its first pod is well
  * (WaitForFirstConsumer), and so is one whose volume is being made.
  */
-export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | undefined {
+export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | undefined {
   if (claim.status?.phase === 'Lost')
-    return objectTrouble(claim, {
+    return objectDiagnosis(claim, {
       kind: 'schedule',
       reason: `PersistentVolumeClaim ${claim.metadata.name} has lost its volume`,
       hint: 'The PersistentVolume was deleted: delete the claim as well.',
@@ -30,7 +30,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
   const evidence = events.slice(-5).map(describeEvent);
   const missing = /^storageclass\S* "([^"]+)" not found/i.exec(message)?.[1];
   if (missing !== undefined)
-    return objectTrouble(claim, {
+    return objectDiagnosis(claim, {
       kind: 'schedule',
       reason: `${where}: the cluster has no StorageClass ${missing}`,
       cause: { kind: 'missing', path: `/apis/storage.k8s.io/v1/storageclasses/${missing}` },
@@ -40,7 +40,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
     });
   if (telling?.reason === 'FailedBinding')
-    return objectTrouble(claim, {
+    return objectDiagnosis(claim, {
       kind: 'schedule',
       reason: `${where}: ${message}`,
       hint: 'Name a StorageClass in the values (Kind has standard), or create a PersistentVolume that fits.',
@@ -50,7 +50,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
     });
   if (telling !== undefined) {
     const isRefusal = /only support|not support|unsupported|invalid/i.test(message);
-    return objectTrouble(claim, {
+    return objectDiagnosis(claim, {
       kind: 'schedule',
       reason: `${where}: ${message}`,
       hint: /access mode/i.test(message)
@@ -65,7 +65,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Trouble | un
   const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
   // A provisioner that is there says "Provisioning" of its own as soon as it begins.
   const hasBegun = events.some((event) => event.reason === 'Provisioning');
-  return objectTrouble(claim, {
+  return objectDiagnosis(claim, {
     kind: 'schedule',
     reason: hasBegun
       ? `${where}: ${provisioner} has begun to make its volume and not ended`
@@ -85,7 +85,7 @@ const absentProvisionerPatienceSeconds = 30;
  * A claim whose volume is made for the first pod that mounts it, where all pods are up and none does. It is well, and yet helm
  * waits for it as for everything that it made; a pod may still come, but of what is ready nobody takes long to make one.
  */
-function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[]): Trouble | undefined {
+function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[]): Diagnosis | undefined {
   const { name } = claim.metadata;
   const { heldHooks } = facts;
   const isForFirstPod = eventsOf(facts.events, claim).some((event) => event.reason === 'WaitForFirstConsumer');
@@ -94,7 +94,7 @@ function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[])
   if (!facts.pods.every((pod) => isReady(pod) || hasEnded(pod))) return undefined;
   const hook = heldHooks.find(({ claims }) => claims.includes(name));
   if (hook !== undefined)
-    return objectTrouble(claim, {
+    return objectDiagnosis(claim, {
       kind: 'schedule',
       code: 'hook-held-back',
       reason: `PersistentVolumeClaim ${name} gets its volume only for the first pod that mounts it, that of the ${hook.title}, which helm makes only when all is ready, the claim too: they wait for each other`,
@@ -102,7 +102,7 @@ function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[])
       evidence,
       confidence: 'likely',
     });
-  return objectTrouble(claim, {
+  return objectDiagnosis(claim, {
     kind: 'schedule',
     reason: `PersistentVolumeClaim ${name} is mounted by no pod, gets its volume only for one (WaitForFirstConsumer), and helm waits for it`,
     hint: 'Make the claim only where a pod of the chart mounts it (one for the tests alone belongs into the file of a Job of their own), or set helm-wait: false.',

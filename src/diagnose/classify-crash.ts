@@ -1,8 +1,8 @@
 /** A container that ends again and again. */
 import type { ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
+import { type Diagnosis, othersPatienceSeconds, podDiagnosis } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { conditionOf, containerOf, controllerOf, describeEnd, isInitContainer, probeAnswerOf } from './pod-facts.ts';
-import { othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
 
 /**
  * Restarts after which a crash loop counts as certain, if nothing else is on its way. Slow starters fail once or twice
@@ -12,11 +12,11 @@ import { othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
 export const certainRestarts = 3;
 
 /**
- * The trouble of a container in a crash loop. It stays the same trouble while the container runs for a moment between two
+ * The diagnosis of a container in a crash loop. It stays the same diagnosis while the container runs for a moment between two
  * crashes. A crash proves nothing if something else of the namespace became ready after that run had begun: it may be
  * what the container waits for, and it gets another try.
  */
-export function classifyCrash(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Trouble | undefined {
+export function classifyCrash(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Diagnosis | undefined {
   const { waiting, terminated } = status.state ?? {};
   const last = terminated ?? status.lastState?.terminated;
   if (last === undefined || status.ready || hasDoneItsWork(pod, status)) return undefined;
@@ -26,7 +26,7 @@ export function classifyCrash(pod: Pod, status: ContainerStatus, facts: Namespac
   if (!hasCrashed && !isEnough) return undefined;
   const readyAt = lastReadyAt(pod, facts);
   const mayHaveWaited = readyAt !== '' && (last.startedAt ?? '') <= readyAt;
-  return podTrouble(pod, status.name, {
+  return podDiagnosis(pod, status.name, {
     ...describeCrash(pod, status, last, facts),
     confidence: hasCrashed && isEnough && !mayHaveWaited ? 'likely' : 'transient',
     patienceSeconds: 0,

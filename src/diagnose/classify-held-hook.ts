@@ -1,8 +1,8 @@
 /** Pods that wait for what a hook does, while helm waits for those pods before it makes the hook. */
 import type { Container, Pod } from '../kube/objects.ts';
+import { type Diagnosis, othersPatienceSeconds, podDiagnosis } from './diagnosis.ts';
 import type { HeldHook, NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts';
-import { othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
 
 /** What to do about a hook that never comes. */
 export const remedyForHook =
@@ -13,7 +13,7 @@ export const remedyForHook =
  * it is the hook is told from the words that both go by, since no status says what a program waits for: an init container
  * that merely works, or waits for something else, is none of these.
  */
-export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   const { heldHooks = [] } = facts;
   if (heldHooks.length === 0 || isReady(pod) || hasEnded(pod) || isBeingDeleted(pod)) return undefined;
   // helm waits for no pod of a Job.
@@ -21,7 +21,7 @@ export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Trouble | und
   const init = waitingInitOf(pod);
   const hook = init === undefined ? undefined : heldHooks.find((one) => isWaitFor(init, one));
   if (init === undefined || hook === undefined) return undefined;
-  return podTrouble(pod, init.name, {
+  return podDiagnosis(pod, init.name, {
     kind: 'start',
     code: 'hook-held-back',
     reason: `init container ${init.name} of pod ${pod.metadata.name} waits for the ${hook.title}, which helm makes only when all pods are ready: they wait for each other`,

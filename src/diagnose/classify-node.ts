@@ -1,19 +1,19 @@
 /** A node that no longer answers, and the pods on it with it. */
 import type { Node, Pod } from '../kube/objects.ts';
+import { type Diagnosis, machineryPatienceSeconds, objectDiagnosis, othersPatienceSeconds } from './diagnosis.ts';
 import { conditionOf } from './pod-facts.ts';
-import { machineryPatienceSeconds, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
 
 /**
- * The trouble of a node whose kubelet has fallen silent, or that says itself that it is not ready. Kubernetes waits for
+ * The diagnosis of a node whose kubelet has fallen silent, or that says itself that it is not ready. Kubernetes waits for
  * some 50 s before it calls a node lost, and a kubelet that restarts is back within another minute.
  */
-export function classifyNode(node: Node): Trouble | undefined {
+export function classifyNode(node: Node): Diagnosis | undefined {
   const ready = conditionOf(node, 'Ready');
   if (ready === undefined || ready.status === 'True') return undefined;
   const words = ready.message ?? ready.reason ?? '';
   const isSilent = ready.status === 'Unknown';
   const hasNoNetwork = lacksNetwork(node);
-  return objectTrouble(node, {
+  return objectDiagnosis(node, {
     kind: 'cluster',
     reason: isSilent
       ? `node ${node.metadata.name} does not answer since ${ready.lastTransitionTime ?? 'a while'}: ${words}`

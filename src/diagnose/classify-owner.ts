@@ -1,32 +1,32 @@
 /** What only the object that should make a pod can say: that it may not, or that it has given up. */
 import type { ClusterEvent, Job, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 import { certainRestarts, lastReadyAt, memoryLimitOf } from './classify-crash.ts';
+import { type Cause, type Diagnosis, objectDiagnosis, othersPatienceSeconds } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { conditionOf, controllerOf, describeEnd, describeEvent, eventsOf, statusesOf } from './pod-facts.ts';
-import { type Cause, objectTrouble, othersPatienceSeconds, type Trouble } from './trouble.ts';
 
-/** The troubles of all that makes pods in a namespace. */
-export function classifyOwners(facts: NamespaceFacts): Trouble[] {
-  const troubles: (Trouble | undefined)[] = [
+/** The diagnoses of all that makes pods in a namespace. */
+export function classifyOwners(facts: NamespaceFacts): Diagnosis[] {
+  const diagnoses: (Diagnosis | undefined)[] = [
     ...facts.jobs.map((job) => classifyJob(job, facts)),
     ...facts.deployments.map(classifyDeployment),
   ];
   for (const set of facts.replicaSets) {
     // The ReplicaSet takes this back as soon as it could make its pods.
     const failure = conditionOf(set, 'ReplicaFailure');
-    if (failure?.status === 'True') troubles.push(refusal('ReplicaSet', set, failure.message ?? '', facts));
+    if (failure?.status === 'True') diagnoses.push(refusal('ReplicaSet', set, failure.message ?? '', facts));
   }
   for (const set of facts.statefulSets) {
     const event = lastRefusal(facts, set);
     if (event !== undefined && (set.status?.replicas ?? 0) < (set.spec?.replicas ?? 1))
-      troubles.push(refusal('StatefulSet', set, event.message ?? '', facts));
+      diagnoses.push(refusal('StatefulSet', set, event.message ?? '', facts));
   }
   for (const set of facts.daemonSets) {
     const event = lastRefusal(facts, set);
     if (event !== undefined && podsOf(facts, set).length === 0)
-      troubles.push(refusal('DaemonSet', set, event.message ?? '', facts));
+      diagnoses.push(refusal('DaemonSet', set, event.message ?? '', facts));
   }
-  return troubles.filter((found) => found !== undefined);
+  return diagnoses.filter((found) => found !== undefined);
 }
 
 function lastRefusal(facts: NamespaceFacts, owner: { metadata: ObjectMeta }): ClusterEvent | undefined {
@@ -38,7 +38,7 @@ function podsOf(facts: NamespaceFacts, owner: { metadata: ObjectMeta }): Pod[] {
 }
 
 /** Quota, admission or a missing ServiceAccount: nobody but the owner of the pod that is not there tells of it. */
-function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string, facts: NamespaceFacts): Trouble {
+function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string, facts: NamespaceFacts): Diagnosis {
   // The deployment's name says more to a user than that of its ReplicaSet.
   const maker = controllerOf(owner) ?? { kind, name: owner.metadata.name };
   const words = message
@@ -51,7 +51,7 @@ function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string,
   const account = /service ?account "([^"]+)" not found/i.exec(words)?.[1];
   const common = { kind: 'start' as const, evidence };
   if (account !== undefined)
-    return objectTrouble(owner, {
+    return objectDiagnosis(owner, {
       ...common,
       reason: `${where}: the ServiceAccount ${account} does not exist`,
       cause: {
@@ -64,7 +64,7 @@ function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string,
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
     });
   if (/exceeded quota/.test(words))
-    return objectTrouble(owner, {
+    return objectDiagnosis(owner, {
       ...common,
       reason: `${where}: ${words}`,
       hint: 'Raise the ResourceQuota of the namespace, or ask for less (requests and limits in the values; memory and cpu of the tests).',
@@ -76,14 +76,14 @@ function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string,
   const isHookDown =
     /failed calling webhook|context deadline exceeded|connection refused|timeout|status unknown for quota/i;
   if (isHookDown.test(words))
-    return objectTrouble(owner, {
+    return objectDiagnosis(owner, {
       ...common,
       reason: `${where}: ${words}`,
       hint: 'Whatever has to admit the pod does not answer: look at the pods behind that webhook.',
       confidence: 'likely',
       patienceSeconds: othersPatienceSeconds,
     });
-  return objectTrouble(owner, {
+  return objectDiagnosis(owner, {
     ...common,
     reason: `${where}: ${words}`,
     hint: /PodSecurity/.test(words)
@@ -106,7 +106,7 @@ function quotaIn(owner: { metadata: ObjectMeta }, words: string): Cause | undefi
   };
 }
 
-function classifyJob(job: Job, facts: NamespaceFacts): Trouble | undefined {
+function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
   const pods = podsOf(facts, job);
   const hook = job.metadata.annotations?.['helm.sh/hook'];
   const name = hook === undefined ? `Job ${job.metadata.name}` : `the ${hook} hook Job ${job.metadata.name}`;
@@ -124,7 +124,7 @@ function classifyJob(job: Job, facts: NamespaceFacts): Trouble | undefined {
         ? `: ${failed.message ?? failed.reason ?? ''}`
         : `: container ${log.container} of pod ${log.pod} ended with ${endOf(last, log.container, end)}`;
     const times = (job.status?.failed ?? 0) > 1 ? `, after ${job.status?.failed} attempts` : '';
-    return objectTrouble(
+    return objectDiagnosis(
       job,
       {
         kind: 'start',
@@ -145,7 +145,7 @@ function classifyJob(job: Job, facts: NamespaceFacts): Trouble | undefined {
   if (attempts <= certainRestarts || end === undefined || last === undefined) return undefined;
   const readyAt = lastReadyAt(last, facts);
   if (readyAt !== '' && (end.startedAt ?? '') <= readyAt) return undefined;
-  return objectTrouble(
+  return objectDiagnosis(
     job,
     {
       kind: 'start',
@@ -172,10 +172,10 @@ function endOf(pod: Pod, container: string, end: { exitCode: number; reason?: st
 }
 
 /** The chart's own word on how long its pods may take: progressDeadlineSeconds, ten minutes unless it says otherwise. */
-function classifyDeployment(deployment: Workload): Trouble | undefined {
+function classifyDeployment(deployment: Workload): Diagnosis | undefined {
   const progress = conditionOf(deployment, 'Progressing');
   if (progress?.reason !== 'ProgressDeadlineExceeded') return undefined;
-  return objectTrouble(deployment, {
+  return objectDiagnosis(deployment, {
     kind: 'start',
     reason: `Deployment ${deployment.metadata.name} was not ready within its progressDeadlineSeconds`,
     hint: 'Look at the pod named here; if it is only slow, raise progressDeadlineSeconds.',

@@ -8,6 +8,13 @@ import type { ContainerStatus, Pod } from '../kube/objects.ts';
 import { classifyCrash } from './classify-crash.ts';
 import { classifyImage } from './classify-image.ts';
 import { classifySchedule } from './classify-schedule.ts';
+import {
+  type Cause,
+  type Diagnosis,
+  machineryPatienceSeconds,
+  othersPatienceSeconds,
+  podDiagnosis,
+} from './diagnosis.ts';
 import { emptyFacts, type NamespaceFacts } from './namespace-facts.ts';
 import {
   controllerOf,
@@ -20,12 +27,11 @@ import {
   statusesOf,
   tailOfError,
 } from './pod-facts.ts';
-import { type Cause, machineryPatienceSeconds, othersPatienceSeconds, podTrouble, type Trouble } from './trouble.ts';
 
 const ranks = { certain: 0, likely: 1, transient: 2 };
 
-/** The worst trouble of a pod; undefined when it runs, or is merely on its way. */
-export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Trouble | undefined {
+/** The worst diagnosis of a pod; undefined when it runs, or is merely on its way. */
+export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Diagnosis | undefined {
   if (isBeingDeleted(pod)) return undefined;
   if (hasEnded(pod)) return classifyEnd(pod, facts);
   return [
@@ -40,10 +46,10 @@ export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Troub
 }
 
 /**
- * A pod that failed. Of a pod that somebody makes again it is no trouble, unless it is evicted again and again; the Job of
+ * A pod that failed. Of a pod that somebody makes again it is no problem, unless it is evicted again and again; the Job of
  * a pod knows itself how often it tries (classify-owner.ts).
  */
-function classifyEnd(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+function classifyEnd(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   if (pod.status?.phase !== 'Failed') return undefined;
   const owner = controllerOf(pod);
   const { reason, message = 'no reason given' } = pod.status;
@@ -52,7 +58,7 @@ function classifyEnd(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
       (other) => controllerOf(other)?.uid === owner?.uid && other.status?.reason === 'Evicted',
     );
     const isMadeAgain = owner !== undefined && owner.kind !== 'Job';
-    return podTrouble(pod, '', {
+    return podDiagnosis(pod, '', {
       kind: 'evicted',
       reason: `pod ${pod.metadata.name} was evicted${isMadeAgain && evictions.length > 1 ? `, the last of ${evictions.length}` : ''}: ${message.trim()}`,
       hint: hintForEviction(message),
@@ -63,7 +69,7 @@ function classifyEnd(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
   if (owner !== undefined) return undefined;
   const guilty = statusesOf(pod).find((status) => (status.state?.terminated?.exitCode ?? 0) !== 0);
   const exit = guilty?.state?.terminated?.exitCode;
-  return podTrouble(pod, guilty?.name ?? '', {
+  return podDiagnosis(pod, guilty?.name ?? '', {
     kind: 'start',
     reason: `pod ${pod.metadata.name} failed, and nobody makes it again: ${guilty === undefined ? message : `container ${guilty.name} ended with exit code ${exit}`}`,
     hint: 'Its last lines say why.',
@@ -85,7 +91,7 @@ function hintForEviction(message: string): string {
   return 'The node ran short: lower what the tests write or use, or take a larger machine.';
 }
 
-function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Trouble | undefined {
+function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Diagnosis | undefined {
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
   const { waiting, terminated } = status.state ?? {};
   switch (waiting?.reason) {
@@ -95,11 +101,11 @@ function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFa
     case 'ImagePullBackOff':
     case 'ImageInspectError':
     case 'RegistryUnavailable':
-      return imageTrouble(pod, status, waiting.reason, waiting.message ?? '');
+      return imageDiagnosis(pod, status, waiting.reason, waiting.message ?? '');
     case 'CreateContainerConfigError':
       return classifyConfig(pod, status.name, waiting.message ?? '');
     case 'CreateContainerError':
-      return podTrouble(pod, status.name, {
+      return podDiagnosis(pod, status.name, {
         kind: 'start',
         reason: `${where} cannot be created: ${waiting.message ?? ''}`,
         hint: hintForStart(waiting.message ?? ''),
@@ -110,7 +116,7 @@ function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFa
   const failed = [terminated, waiting === undefined ? undefined : former].find((end) => isStartError(end?.reason));
   const message = failed?.message ?? (waiting?.reason === 'RunContainerError' ? waiting.message : undefined);
   if (message !== undefined)
-    return podTrouble(pod, status.name, {
+    return podDiagnosis(pod, status.name, {
       kind: 'start',
       reason: `${where} cannot be started: ${tailOfError(message)}`,
       hint: hintForStart(message),
@@ -124,8 +130,8 @@ function isStartError(reason: string | undefined): boolean {
   return reason === 'StartError' || reason === 'ContainerCannotRun';
 }
 
-/** What the runtime says of a program that is not there holds for every further attempt; other troubles of it may pass. */
-function judgeStart(message: string): Pick<Trouble, 'confidence' | 'patienceSeconds'> {
+/** What the runtime says of a program that is not there holds for every further attempt; other diagnoses of it may pass. */
+function judgeStart(message: string): Pick<Diagnosis, 'confidence' | 'patienceSeconds'> {
   const isPermanent =
     /executable file not found|no such file or directory|not a directory|permission denied|exec format error|is a directory|invalid|unable to find user|no matching entries/i;
   const isHiccup =
@@ -136,18 +142,18 @@ function judgeStart(message: string): Pick<Trouble, 'confidence' | 'patienceSeco
 }
 
 /** A Secret, a ConfigMap or a key that is not there, or a security context that contradicts the image. */
-function classifyConfig(pod: Pod, container: string, message: string): Trouble {
+function classifyConfig(pod: Pod, container: string, message: string): Diagnosis {
   const where = `container ${container} of pod ${pod.metadata.name}`;
   if (/non-?root|runAsUser/i.test(message)) {
     const words = message.replace(/ \(pod: .*$/s, '');
-    return podTrouble(pod, container, {
+    return podDiagnosis(pod, container, {
       kind: 'start',
       reason: `${where} may not start: ${words}`,
       hint: hintForStart(message),
       confidence: 'certain',
     });
   }
-  return podTrouble(pod, container, {
+  return podDiagnosis(pod, container, {
     kind: 'start',
     reason: `${where} cannot be created: ${message}`,
     cause: missingIn(pod, message),
@@ -158,7 +164,7 @@ function classifyConfig(pod: Pod, container: string, message: string): Trouble {
 }
 
 /** Only events tell of volumes that cannot be mounted: the container stays in ContainerCreating. */
-function classifyMounts(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+function classifyMounts(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   const isCreating = statusesOf(pod).some((status) => isBeingCreated(status.state?.waiting?.reason));
   if (!isCreating || pod.spec.nodeName === undefined) return undefined;
   const failures = eventsOf(facts.events, pod).filter(
@@ -170,7 +176,7 @@ function classifyMounts(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
   const message = last.message ?? '';
   const words = message.replace(/^(MountVolume\.\w+|AttachVolume\.\w+) failed for volume ("[^"]*") ?: /, 'volume $2: ');
   const isMissing = /(secret|configmap) "[^"]+" not found|references non-existent (secret|config) key/i.test(message);
-  return podTrouble(pod, '', {
+  return podDiagnosis(pod, '', {
     kind: 'start',
     reason: `pod ${pod.metadata.name} cannot start, for a volume cannot be mounted: ${words}`,
     cause: missingIn(pod, message),
@@ -188,13 +194,13 @@ function isBeingCreated(reason: string | undefined): boolean {
 }
 
 /** The network of a pod could not be made: the fault of the node, and often gone at the next attempt. */
-function classifySandbox(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+function classifySandbox(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   if (pod.status?.phase !== 'Pending' || !statusesOf(pod).every((one) => isBeingCreated(one.state?.waiting?.reason)))
     return undefined;
   const events = eventsOf(facts.events, pod);
   const last = events.findLast((event) => event.reason === 'FailedCreatePodSandBox');
   if (last === undefined) return undefined;
-  return podTrouble(pod, '', {
+  return podDiagnosis(pod, '', {
     kind: 'cluster',
     reason: `node ${pod.spec.nodeName ?? ''} cannot make the sandbox of pod ${pod.metadata.name}: ${last.message ?? ''}`,
     hint: 'Its container runtime or network plugin is ill: look at the pods of kube-system.',
@@ -208,7 +214,7 @@ function classifySandbox(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
  * A probe whose program is not in the image never succeeds. Whatever else a probe answers may change, so that a pod that
  * is merely not ready is waited for until the time is over.
  */
-function classifyProbe(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+function classifyProbe(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   for (const status of pod.status?.containerStatuses ?? []) {
     if (status.ready || status.state?.running === undefined) continue;
     const answer = probeAnswerOf(facts.events, pod, status.name);
@@ -217,7 +223,7 @@ function classifyProbe(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
       !/executable file not found|exec: .{0,300}no such file or directory/.test(answer.message)
     )
       continue;
-    return podTrouble(pod, status.name, {
+    return podDiagnosis(pod, status.name, {
       kind: 'start',
       reason: `container ${status.name} of pod ${pod.metadata.name} can never be ready: ${answer.text}`,
       hint: 'The program that the probe runs is not in the image.',
@@ -231,13 +237,13 @@ function classifyProbe(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
  * What keeps a pod from being ready although nothing is certain about it: its probe's own answer, an init container that
  * does not end. For whoever has waited long enough.
  */
-export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | undefined {
+export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   if (isReady(pod) || hasEnded(pod) || isBeingDeleted(pod)) return undefined;
   const inits = pod.spec.initContainers ?? [];
   for (const status of pod.status?.initContainerStatuses ?? []) {
     const isSidecar = inits.find((one) => one.name === status.name)?.restartPolicy === 'Always';
     if (status.state?.running === undefined || isSidecar) continue;
-    return podTrouble(pod, status.name, {
+    return podDiagnosis(pod, status.name, {
       kind: 'start',
       reason: `init container ${status.name} of pod ${pod.metadata.name} does not end: it runs since ${status.state.running.startedAt ?? 'long'}`,
       hint: 'It probably waits for something that does not come; its last lines may say for what.',
@@ -249,7 +255,7 @@ export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | und
     const answer =
       probeAnswerOf(facts.events, pod, status.name, 'readiness') ?? probeAnswerOf(facts.events, pod, status.name);
     const said = answer === undefined ? 'its probe has not answered yet' : answer.text;
-    return podTrouble(pod, status.name, {
+    return podDiagnosis(pod, status.name, {
       kind: 'start',
       code: 'container-not-ready',
       reason: `container ${status.name} of pod ${pod.metadata.name} runs but is not ready: ${said}`,
@@ -260,10 +266,10 @@ export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Trouble | und
   return undefined;
 }
 
-/** An image that cannot be had, as a trouble of its pod. */
-function imageTrouble(pod: Pod, status: ContainerStatus, reason: string, message: string): Trouble {
+/** An image that cannot be had, as a diagnosis of its pod. */
+function imageDiagnosis(pod: Pod, status: ContainerStatus, reason: string, message: string): Diagnosis {
   const { failure, confidence, patienceSeconds } = classifyImage(pod, status, reason, message);
-  return podTrouble(pod, status.name, { ...failure, confidence, patienceSeconds });
+  return podDiagnosis(pod, status.name, { ...failure, confidence, patienceSeconds });
 }
 
 function hintForStart(message: string): string {

@@ -2,16 +2,16 @@
 import type { Node, Pod, Taint, Toleration } from '../kube/objects.ts';
 import { readQuantity } from '../kube/quantity.ts';
 import { lacksNetwork } from './classify-node.ts';
-import type { NamespaceFacts } from './namespace-facts.ts';
-import { claimsOf, conditionOf, eventsOf, hasEnded, isBeingDeleted, isFixedCluster } from './pod-facts.ts';
 import {
   type Cause,
+  type Diagnosis,
   machineryPatienceSeconds,
   othersPatienceSeconds,
-  podTrouble,
+  podDiagnosis,
   standstillPatienceSeconds,
-  type Trouble,
-} from './trouble.ts';
+} from './diagnosis.ts';
+import type { NamespaceFacts } from './namespace-facts.ts';
+import { claimsOf, conditionOf, eventsOf, hasEnded, isBeingDeleted, isFixedCluster } from './pod-facts.ts';
 
 /** An autoscaler says within this time that it adds a node. */
 const autoscalerPatienceSeconds = 30;
@@ -31,17 +31,17 @@ function askAutoscaler(pod: Pod, facts: NamespaceFacts): { adds: boolean; words:
 export type NodeRequests = ReadonlyMap<string, Readonly<Record<string, number>>>;
 
 /**
- * The trouble of a pod that the scheduler could not place, from its own words and the nodes as they are. With `requests`
+ * The diagnosis of a pod that the scheduler could not place, from its own words and the nodes as they are. With `requests`
  * it also says what is left of them.
  */
-export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: NodeRequests): Trouble | undefined {
+export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: NodeRequests): Diagnosis | undefined {
   const condition = conditionOf(pod, 'PodScheduled');
   if (condition?.status !== 'False' || condition.reason !== 'Unschedulable') return undefined;
   // After it come words on preemption, which say no more.
   const words = (condition.message ?? '').replace(/ (no new claims to deallocate|preemption: ).*$/s, '').trim();
   const missing = claimsOf(pod).filter((name) => !facts.claims.some((claim) => claim.metadata.name === name));
   if (missing.length > 0)
-    return podTrouble(pod, '', {
+    return podDiagnosis(pod, '', {
       kind: 'schedule',
       reason: `pod ${pod.metadata.name} cannot be placed: the PersistentVolumeClaim ${missing.join(', ')} that it mounts does not exist`,
       hint: 'Create it, for example in the chart, or fix the name.',
@@ -51,13 +51,13 @@ export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: Nod
     });
   // The claim itself says why it is not bound (classify-claim.ts), and this pod cannot say it better.
   if (/unbound immediate PersistentVolumeClaims|persistentvolumeclaim .* not found|getting PVC/i.test(words))
-    return podTrouble(pod, '', {
+    return podDiagnosis(pod, '', {
       kind: 'schedule',
       reason: `pod ${pod.metadata.name} cannot be placed: ${words}`,
       hint: 'The events of the claim say why it is not bound.',
       confidence: 'transient',
     });
-  return podTrouble(pod, '', {
+  return podDiagnosis(pod, '', {
     kind: 'schedule',
     reason: `pod ${pod.metadata.name} cannot be placed on any node: ${words}${compare(pod, facts, words, requests)}${describeAutoscaler(pod, facts)}`,
     hint: hintFor(words),
@@ -71,7 +71,7 @@ function judge(
   pod: Pod,
   facts: NamespaceFacts,
   words: string,
-): Pick<Trouble, 'confidence' | 'patienceSeconds'> & { patienceWhileOthersStartSeconds?: number } {
+): Pick<Diagnosis, 'confidence' | 'patienceSeconds'> & { patienceWhileOthersStartSeconds?: number } {
   const isFixed = isFixedCluster(facts.nodes);
   const autoscaler = askAutoscaler(pod, facts);
   if (autoscaler?.adds === true) return { confidence: 'transient', patienceSeconds: 0 };

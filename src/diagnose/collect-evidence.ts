@@ -37,7 +37,7 @@ export interface Evidence {
   logs: ReportedLog[];
   pods: ReportedPod[];
   /** What could not be had, a line each. */
-  troubles: string[];
+  problems: string[];
 }
 
 const tailLines = 50;
@@ -59,12 +59,12 @@ const objectsSeconds = 30;
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { connection, namespace, signal } = options;
   for (const directory of [options.clusterDir, options.logsDir]) await mkdir(directory, { recursive: true });
-  const evidence: Evidence = { events: [], logs: [], pods: [], troubles: [] };
+  const evidence: Evidence = { events: [], logs: [], pods: [], problems: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
       await work();
     } catch (error) {
-      evidence.troubles.push(toOneLine(`${what} could not be brought home: ${messageOf(error)}`));
+      evidence.problems.push(toOneLine(`${what} could not be brought home: ${messageOf(error)}`));
     }
   };
   const lists = new Map<string, { metadata: ObjectMeta }[]>();
@@ -76,7 +76,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         const list = (apiPath: string) =>
           listResources<{ metadata: ObjectMeta }>(connection, apiPath, hurry, maxObjects);
         const found = await Promise.all(paths.map(list)).catch((error: unknown) => error);
-        // Nodes belong to no namespace: that a user of a shared cluster may not see them is no trouble of a run.
+        // Nodes belong to no namespace: that a user of a shared cluster may not see them is no problem of a run.
         if (name === 'nodes' && found instanceof ApiError && found.status === 403) {
           await writeFile(file, `# ${found.message}\n`);
           return;
@@ -87,7 +87,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
         await writeFile(file, text);
         if (found.some((one) => one.length >= maxObjects))
-          evidence.troubles.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
+          evidence.problems.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
       }),
     ),
   );
@@ -111,7 +111,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
   };
   await Promise.all(Array.from({ length: readers }, readNext));
   if (omitted.length > 0)
-    evidence.troubles.push(
+    evidence.problems.push(
       toOneLine(`logs beyond ${maxLogBytesTogether} bytes in all were left out: ${omitted.join(', ')}`),
     );
   evidence.logs = await readLogTails(options.logsDir);

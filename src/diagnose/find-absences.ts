@@ -38,11 +38,11 @@ function whyAbsent(maker: Maker, workload: Workload, facts: NamespaceFacts): str
   const uids = new Set([workload.metadata.uid]);
   for (const { metadata } of facts.replicaSets)
     if (metadata.ownerReferences?.some(({ uid }) => uid === workload.metadata.uid)) uids.add(metadata.uid);
-  const troubles = [
+  const diagnoses = [
     ...podsOf(maker, facts).map((pod) => classifyPod(pod, facts) ?? classifyNotReady(pod, facts)),
     ...classifyOwners(facts).filter(({ uid }) => uids.has(uid)),
   ];
-  return troubles.find((one) => one !== undefined)?.failure.reason;
+  return diagnoses.find((one) => one !== undefined)?.failure.reason;
 }
 
 /**

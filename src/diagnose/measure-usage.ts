@@ -50,7 +50,7 @@ export class UsageMeter {
   readonly #options: UsageOptions;
   readonly #peaks = new Map<string, UsagePeak>();
   readonly #asked = new Map<string, Omit<ReportedUsage, keyof UsagePeak>>();
-  #trouble = '';
+  #problem = '';
   #looks = 0;
 
   constructor(options: UsageOptions) {
@@ -58,8 +58,8 @@ export class UsageMeter {
   }
 
   /** Why nothing was measured, as a line; empty while all is well. */
-  get trouble(): string {
-    return this.#looks === 0 ? this.#trouble : '';
+  get problem(): string {
+    return this.#looks === 0 ? this.#problem : '';
   }
 
   /** Looks until the signal is aborted, or the cluster forbids it; it never throws. */
@@ -69,7 +69,7 @@ export class UsageMeter {
       while (!signal.aborted && (await this.look()))
         await delay(everySeconds * 1000, undefined, { signal, ref: false });
     } catch (error) {
-      if (!signal.aborted) this.#trouble = describe(error);
+      if (!signal.aborted) this.#problem = describe(error);
     }
   }
 
@@ -93,7 +93,7 @@ export class UsageMeter {
       if (answer.status === 'fulfilled') {
         this.#looks++;
         addSummary(this.#peaks, answer.value, namespace);
-      } else this.#trouble = describe(answer.reason);
+      } else this.#problem = describe(answer.reason);
     }
     const isRefused = (answer: PromiseSettledResult<unknown>) =>
       answer.status === 'rejected' &&

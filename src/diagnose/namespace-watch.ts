@@ -4,10 +4,10 @@ import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { type Change, type ResourceWatch, watchResources } from '../kube/watch.ts';
 import { checkCause } from './check-cause.ts';
 import { describePods } from './classify-pod.ts';
-import { uidsOfJob } from './find-troubles.ts';
+import type { Cause, Diagnosis } from './diagnosis.ts';
+import { uidsOfJob } from './find-diagnoses.ts';
 import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
-import type { Cause, Trouble } from './trouble.ts';
 
 /** How a wait on a namespace ended. */
 export type WaitEnd<R> =
@@ -41,9 +41,9 @@ export class NamespaceWatch {
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
   readonly #signal: AbortSignal;
-  /** Keys of troubles by what we know of their causes: being looked at, standing, and put off for want of an answer. */
+  /** Keys of diagnoses by what we know of their causes: being looked at, standing, and put off for want of an answer. */
   readonly #asked = new Set<string>();
-  readonly #standing = new Set<string>();
+  readonly #persistent = new Set<string>();
   readonly #deferred = new Set<string>();
   /** What broke a watch; every wait ends by throwing it. */
   #broken: { error: unknown } | undefined;
@@ -233,35 +233,35 @@ export class NamespaceWatch {
   }
 
   /**
-   * The trouble that ends a wait, once it is certain: at once where nothing can heal it, else when it has stood for as long
+   * The diagnosis that ends a wait, once it is certain: at once where nothing can heal it, else when it has stood for as long
    * as it deserves patience. `isOurs` says which count. Ask at each change, since this is its clock.
    */
-  certainTrouble(isOurs: (trouble: Trouble) => boolean): Trouble | undefined {
-    const trouble = this.#patience.judge(this.facts, performance.now() / 1000, isOurs);
-    if (trouble?.cause === undefined || trouble.confidence === 'certain' || this.#standing.has(trouble.key))
-      return trouble;
+  certainDiagnosis(isOurs: (diagnosis: Diagnosis) => boolean): Diagnosis | undefined {
+    const diagnosis = this.#patience.judge(this.facts, performance.now() / 1000, isOurs);
+    if (diagnosis?.cause === undefined || diagnosis.confidence === 'certain' || this.#persistent.has(diagnosis.key))
+      return diagnosis;
     // Only an abort makes it fail, which ends every wait anyway.
-    this.#look(trouble, trouble.cause).catch(() => undefined);
+    this.#look(diagnosis, diagnosis.cause).catch(() => undefined);
     return undefined;
   }
 
-  /** Looks ourselves whether the cause of a trouble still stands, and gives it more time if it does not. */
-  async #look(trouble: Trouble, cause: Cause): Promise<void> {
-    if (this.#asked.has(trouble.key)) return;
-    this.#asked.add(trouble.key);
+  /** Looks ourselves whether the cause of a diagnosis still stands, and gives it more time if it does not. */
+  async #look(diagnosis: Diagnosis, cause: Cause): Promise<void> {
+    if (this.#asked.has(diagnosis.key)) return;
+    this.#asked.add(diagnosis.key);
     const found = await checkCause(this.#connection, cause, this.#signal);
-    this.#asked.delete(trouble.key);
+    this.#asked.delete(diagnosis.key);
     // Those who know nothing more of it after a while have to be believed.
-    const isOver = found === 'stands' || (found === 'unknown' && this.#deferred.has(trouble.key));
-    if (isOver) this.#standing.add(trouble.key);
-    else this.#patience.defer(trouble, performance.now() / 1000 + laterSeconds);
-    if (found === 'unknown') this.#deferred.add(trouble.key);
+    const isOver = found === 'stands' || (found === 'unknown' && this.#deferred.has(diagnosis.key));
+    if (isOver) this.#persistent.add(diagnosis.key);
+    else this.#patience.defer(diagnosis, performance.now() / 1000 + laterSeconds);
+    if (found === 'unknown') this.#deferred.add(diagnosis.key);
   }
 
   /** The same for a Job: for its refusal, its pods, the claims that they mount and the nodes that they are on. */
-  certainTroubleOfJob(jobUid: string): Trouble | undefined {
+  certainDiagnosisOfJob(jobUid: string): Diagnosis | undefined {
     const uids = uidsOfJob(this.facts, jobUid);
-    return this.certainTrouble(({ uid }) => uids.has(uid));
+    return this.certainDiagnosis(({ uid }) => uids.has(uid));
   }
 
   /** What is being waited for, in a line. */

@@ -1,48 +1,48 @@
-import { findOthersStand, findTroubles } from './find-troubles.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { findDiagnoses, findOthersStand } from './find-diagnoses.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { isReady } from './pod-facts.ts';
-import type { Trouble } from './trouble.ts';
 
 /**
- * Decides when a trouble has stood long enough. It is shown the facts at each change and about twice a second, with the
+ * Decides when a diagnosis has stood long enough. It is shown the facts at each change and about twice a second, with the
  * time of a clock that only goes forward.
  */
 export class Patience {
-  /** Since when each trouble stands, by its key. */
+  /** Since when each diagnosis stands, by its key. */
   #since = new Map<string, number>();
   #steps = new Set<string>();
   #progressAt = Number.NEGATIVE_INFINITY;
-  /** Until when a trouble is not to end a wait, by its key. */
+  /** Until when a diagnosis is not to end a wait, by its key. */
   readonly #deferred = new Map<string, number>();
 
-  /** Gives a trouble more time from now on: it was seen that it is about to heal. */
-  defer(trouble: Trouble, untilSeconds: number): void {
-    this.#deferred.set(trouble.key, untilSeconds);
+  /** Gives a diagnosis more time from now on: it was seen that it is about to heal. */
+  defer(diagnosis: Diagnosis, untilSeconds: number): void {
+    this.#deferred.set(diagnosis.key, untilSeconds);
   }
 
   /**
-   * The trouble that ends the wait; undefined while there is none, or it may still heal. `isOurs` says which troubles
+   * The diagnosis that ends the wait; undefined while there is none, or it may still heal. `isOurs` says which diagnoses
    * count.
    */
-  judge(facts: NamespaceFacts, nowSeconds: number, isOurs: (trouble: Trouble) => boolean): Trouble | undefined {
+  judge(facts: NamespaceFacts, nowSeconds: number, isOurs: (diagnosis: Diagnosis) => boolean): Diagnosis | undefined {
     this.#noteProgress(facts, nowSeconds);
-    const all = findTroubles(facts);
+    const all = findDiagnoses(facts);
     const since = new Map<string, number>();
     for (const { key } of all) since.set(key, this.#since.get(key) ?? nowSeconds);
     this.#since = since;
     const ours = all.filter(isOurs);
     return (
-      ours.find((trouble) => trouble.confidence === 'certain') ??
-      ours.find((trouble) => trouble.confidence === 'likely' && this.#isOver(trouble, all, facts, nowSeconds))
+      ours.find((diagnosis) => diagnosis.confidence === 'certain') ??
+      ours.find((diagnosis) => diagnosis.confidence === 'likely' && this.#isOver(diagnosis, all, facts, nowSeconds))
     );
   }
 
-  #isOver(trouble: Trouble, all: Trouble[], facts: NamespaceFacts, nowSeconds: number): boolean {
-    const { patienceSeconds, patienceWhileOthersStartSeconds } = trouble;
-    if (nowSeconds < (this.#deferred.get(trouble.key) ?? 0)) return false;
-    const stoodSeconds = nowSeconds - this.#since.get(trouble.key)!;
+  #isOver(diagnosis: Diagnosis, all: Diagnosis[], facts: NamespaceFacts, nowSeconds: number): boolean {
+    const { patienceSeconds, patienceWhileOthersStartSeconds } = diagnosis;
+    if (nowSeconds < (this.#deferred.get(diagnosis.key) ?? 0)) return false;
+    const stoodSeconds = nowSeconds - this.#since.get(diagnosis.key)!;
     if (patienceWhileOthersStartSeconds === undefined) return stoodSeconds >= patienceSeconds;
-    switch (findOthersStand(trouble, all, facts)) {
+    switch (findOthersStand(diagnosis, all, facts)) {
       case 'not-begun':
         return false;
       case 'starting':

@@ -5,8 +5,8 @@ import { readLogTail } from '../kube/log-tail.ts';
 const guiltyLines = 50;
 
 /**
- * The last lines of the container that a trouble is about, under a line that names it: those of its run before the last
- * when the last has written nothing yet. Empty when the trouble is not about a container that could have a log.
+ * The last lines of the container that a diagnosis is about, under a line that names it: those of its run before the last
+ * when the last has written nothing yet. Empty when the diagnosis is not about a container that could have a log.
  */
 export async function readProof(
   connection: KubeConnection,

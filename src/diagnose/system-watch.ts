@@ -1,7 +1,7 @@
 import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
-import type { Trouble } from './trouble.ts';
 
 /**
  * Watches what Kubernetes itself runs in a cluster that comes up. Its pods wait for nodes, and nodes for its network
@@ -16,9 +16,9 @@ export class SystemWatch {
 
   /** A failure of kind `cluster` once it is certain that a part of Kubernetes cannot work. Ask again and again. */
   findFailure(): Failure | undefined {
-    const trouble = this.#watch.certainTrouble(isOfItself);
-    if (trouble === undefined) return undefined;
-    const { reason, evidence } = trouble.failure;
+    const diagnosis = this.#watch.certainDiagnosis(isOfItself);
+    if (diagnosis === undefined) return undefined;
+    const { reason, evidence } = diagnosis.failure;
     return {
       kind: 'cluster',
       reason: toOneLine(`a part of Kubernetes itself cannot work: ${reason}`),
@@ -28,6 +28,6 @@ export class SystemWatch {
   }
 }
 
-function isOfItself({ failure }: Trouble): boolean {
+function isOfItself({ failure }: Diagnosis): boolean {
   return failure.kind === 'start' || failure.kind === 'oom' || failure.kind === 'image';
 }

@@ -116,7 +116,7 @@ export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeProblem
   return { status: ready.status, words: toOneLine(`${ready.reason ?? ''}: ${ready.message ?? ''}`, 300) };
 }
 
-/** Whether a node's trouble has stood for so long that it counts as lost. */
-export function isNodeLost(trouble: NodeProblem, stoodSeconds: number): boolean {
-  return stoodSeconds >= (trouble.status === 'gone' ? 0 : patienceSeconds[trouble.status]);
+/** Whether a node's problem has stood for so long that it counts as lost. */
+export function isNodeLost(problem: NodeProblem, stoodSeconds: number): boolean {
+  return stoodSeconds >= (problem.status === 'gone' ? 0 : patienceSeconds[problem.status]);
 }

@@ -1,11 +1,11 @@
 import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeStuckPull } from '../diagnose/classify-image.ts';
-import { explainTrouble } from '../diagnose/explain-trouble.ts';
-import { findTroubles, uidsOfJob } from '../diagnose/find-troubles.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import { explainDiagnosis } from '../diagnose/explain-diagnosis.ts';
+import { findDiagnoses, uidsOfJob } from '../diagnose/find-diagnoses.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import { describeEnd } from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
-import type { Trouble } from '../diagnose/trouble.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { statusesOf } from '../kube/job-pods.ts';
 import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../kube/objects.ts';
@@ -71,7 +71,7 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   });
   if (started.kind === 'api-lost') return apiLost(started.seconds);
   if (started.kind === 'deadline') return { ok: false, failure: await explainLate(options, jobUid) };
-  if ('trouble' in started.value) return { ok: false, failure: await explainStart(started.value.trouble, options) };
+  if ('diagnosis' in started.value) return { ok: false, failure: await explainStart(started.value.diagnosis, options) };
 
   let last = started.value.pod;
   options.onStarted(last);
@@ -107,8 +107,8 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
     return succeed(describeJobEnd(last, hasVanished, interruption, options));
   } catch (error) {
     if (signal.aborted)
-      await endCancelled(options, last, lookForEnd).catch((trouble: unknown) =>
-        options.say(`the tests may still go on: ${messageOf(trouble)}`),
+      await endCancelled(options, last, lookForEnd).catch((diagnosis: unknown) =>
+        options.say(`the tests may still go on: ${messageOf(diagnosis)}`),
       );
     throw error;
   } finally {
@@ -122,7 +122,7 @@ class NodeHealth {
   readonly #closing = new AbortController();
   readonly #store: ReadonlyMap<string, Node>;
   #wasSeen = false;
-  #standing: { status: string; since: number } | undefined;
+  #lastStatus: { status: string; since: number } | undefined;
 
   constructor(options: RunJobOptions, name: string) {
     this.#name = name;
@@ -141,12 +141,12 @@ class NodeHealth {
   loss(pod: Pod): Interruption | undefined {
     const [node] = this.#store.values();
     this.#wasSeen ||= node !== undefined;
-    const trouble = judgeNode(node, this.#wasSeen);
-    if (trouble?.status !== this.#standing?.status)
-      this.#standing = trouble === undefined ? undefined : { status: trouble.status, since: performance.now() };
-    if (trouble === undefined || !isNodeLost(trouble, (performance.now() - this.#standing!.since) / 1000))
+    const diagnosis = judgeNode(node, this.#wasSeen);
+    if (diagnosis?.status !== this.#lastStatus?.status)
+      this.#lastStatus = diagnosis === undefined ? undefined : { status: diagnosis.status, since: performance.now() };
+    if (diagnosis === undefined || !isNodeLost(diagnosis, (performance.now() - this.#lastStatus!.since) / 1000))
       return undefined;
-    const words = `the node ${this.#name} of the test pod ${pod.metadata.name} was lost: ${trouble.words}`;
+    const words = `the node ${this.#name} of the test pod ${pod.metadata.name} was lost: ${diagnosis.words}`;
     return { why: 'node-lost', words };
   }
 
@@ -166,8 +166,8 @@ async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | und
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
   const send = (name: 'SIGTERM' | 'SIGKILL') => options.signalTests(pod, containerId, name, signal);
   say(`${why}: SIGTERM, and ${graceSeconds} s of grace`);
-  const trouble = await send('SIGTERM');
-  if (trouble === '') {
+  const diagnosis = await send('SIGTERM');
+  if (diagnosis === '') {
     const ended = await watch.until(look, { signal, deadlineSeconds: graceSeconds });
     if (ended.kind !== 'deadline') return ended;
     say(`the tests have not ended after ${graceSeconds} s of grace: SIGKILL`);
@@ -177,7 +177,7 @@ async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | und
     }
   }
   // The kubelet's way: it signals the container, too, and removes it with its log.
-  const lastSeconds = trouble === '' ? 0 : graceSeconds;
+  const lastSeconds = diagnosis === '' ? 0 : graceSeconds;
   const deletion = { graceSeconds: lastSeconds + options.rescueSeconds, signal };
   await options.connection.deletePod(options.namespace, pod.metadata.name, deletion);
   // Of a container that ends sooner than its pod the kubelet says nothing: what is left of the pod's time is the rescue's.
@@ -202,8 +202,8 @@ async function endCancelled<T>(options: RunJobOptions, pod: Pod, lookForEnd: () 
   const over = AbortSignal.timeout(cancelMilliseconds);
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
-    const trouble = await options.signalTests(pod, containerId, name, over);
-    if (trouble !== '') throw new Error(`${name} did not reach them: ${trouble}`);
+    const diagnosis = await options.signalTests(pod, containerId, name, over);
+    if (diagnosis !== '') throw new Error(`${name} did not reach them: ${diagnosis}`);
     const ended = await options.watch.until(lookForEnd, { signal: over, deadlineSeconds: cancelGraceSeconds });
     if (ended.kind === 'decided') return;
   }
@@ -228,15 +228,15 @@ async function createJob(options: RunJobOptions): Promise<Result<string>> {
 }
 
 /** The pod once its test container runs or has run; what keeps it from that once it is certain. */
-function decideStart(options: RunJobOptions, jobUid: string): { pod: Pod } | { trouble: Trouble } | undefined {
+function decideStart(options: RunJobOptions, jobUid: string): { pod: Pod } | { diagnosis: Diagnosis } | undefined {
   const isOurs = (pod: Pod) => isOfJob(pod, jobUid);
   const pod = options.watch.pods.find(isOurs);
   options.waitingFor(pod === undefined ? 'the test pod' : options.watch.describe(isOurs));
-  const trouble = options.watch.certainTroubleOfJob(jobUid);
+  const diagnosis = options.watch.certainDiagnosisOfJob(jobUid);
   const state = pod === undefined ? undefined : statusOf(pod, options.container)?.state;
   // Tests that were over before anyone looked have begun, however they ended.
   if (pod !== undefined && (state?.running !== undefined || hasRun(state?.terminated))) return { pod };
-  return trouble === undefined ? undefined : { trouble };
+  return diagnosis === undefined ? undefined : { diagnosis };
 }
 
 /** Whether a container that ended was ever running: the runtime may have found no program to start. */
@@ -252,21 +252,21 @@ async function explainLate(options: RunJobOptions, jobUid: string): Promise<Fail
   const stuck = describeStuckPull(own, watch.events, startupTimeoutSeconds);
   if (stuck !== undefined) return stuck;
   const uids = uidsOfJob(watch.facts, jobUid);
-  const trouble = findTroubles(watch.facts).find(({ uid }) => uids.has(uid));
-  if (trouble === undefined)
+  const diagnosis = findDiagnoses(watch.facts).find(({ uid }) => uids.has(uid));
+  if (diagnosis === undefined)
     return fail('start', `${late}; last seen: ${watch.describe((pod) => isOfJob(pod, jobUid))}`, {
       hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
       evidence: eventsOf(options),
     }).failure;
-  const failure = await explainStart(trouble, options);
+  const failure = await explainStart(diagnosis, options);
   return { ...failure, reason: toOneLine(`${late}: ${failure.reason}`) };
 }
 
-async function explainStart(standing: Trouble, options: RunJobOptions): Promise<Failure> {
+async function explainStart(lastStatus: Diagnosis, options: RunJobOptions): Promise<Failure> {
   const { connection, namespace, watch, signal } = options;
-  const trouble = await explainTrouble(connection, standing, watch.facts, signal);
-  const lines = await readProof(connection, namespace, trouble, signal);
-  return { ...trouble.failure, evidence: [...trouble.failure.evidence, ...lines, ...eventsOf(options)] };
+  const diagnosis = await explainDiagnosis(connection, lastStatus, watch.facts, signal);
+  const lines = await readProof(connection, namespace, diagnosis, signal);
+  return { ...diagnosis.failure, evidence: [...diagnosis.failure.evidence, ...lines, ...eventsOf(options)] };
 }
 
 function describeJobEnd(

@@ -1,6 +1,6 @@
 /** The helper in the test image, as far as Kubernetes is concerned: decided here, from values. */
 import type { ManifestMount, ManifestVolume } from '../inputs/job-manifest.ts';
-import { helperDirectory } from '../reconstruct/rebuild-run.ts';
+import { helperDirectory } from '../reconstruct/reconstruct-run.ts';
 
 /** What the built-in Job needs for the helper to be there. */
 export interface TestHelper {

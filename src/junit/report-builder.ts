@@ -185,11 +185,11 @@ export class ReportBuilder implements ReportSink {
   tell(): JUnitReport {
     return {
       file: this.#file,
-      suites: this.#endedSuites.map(({ ended, host }) => ({ ...ended, name: this.#tellHost(ended.name, host) })),
+      suites: this.#endedSuites.map(({ ended, host }) => ({ ...ended, name: this.#nameHost(ended.name, host) })),
       cases: this.#kept
         .filter(({ kept }) => !this.#superseded.has(kept))
         .map(({ kept, suite }) => {
-          const name = this.#tellHost(kept.suite, suite.host);
+          const name = this.#nameHost(kept.suite, suite.host);
           return name === kept.suite ? kept : { ...kept, suite: name };
         }),
       counts: this.#counts,
@@ -201,7 +201,7 @@ export class ReportBuilder implements ReportSink {
   }
 
   /** The name of a suite, with its host where equally named suites ran on others: `[firefox] shop.spec.ts`. */
-  #tellHost(suite: string, host: string): string {
+  #nameHost(suite: string, host: string): string {
     return (this.#hosts.get(suite)?.size ?? 0) > 1 && host !== ''
       ? cut(`[${host}] ${suite}`, this.#limits.nameChars)
       : suite;
@@ -333,18 +333,18 @@ export class ReportBuilder implements ReportSink {
     if (ofInterest) this.#totals.failures++;
     else this.#totals.cases++;
 
-    const told = problems.length > 0 ? problems : earlierRuns.slice(-1);
+    const reported = problems.length > 0 ? problems : earlierRuns.slice(-1);
     const kept: TestCase = {
       suite: suite.path,
       name: detach(this.#name(attributes.name ?? '') || '(unnamed)'),
       classname: detach(this.#name(attributes.classname ?? attributes.class ?? '')),
       seconds,
       status,
-      message: detach(cut(told.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
-      details: this.#details(told),
+      message: detach(cut(reported.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
+      details: this.#details(reported),
     };
     const lastReplaced = replaced.at(-1);
-    if (lastReplaced !== undefined && told.length === 0) {
+    if (lastReplaced !== undefined && reported.length === 0) {
       kept.message = lastReplaced.message;
       kept.details = lastReplaced.details;
     }
@@ -362,10 +362,10 @@ export class ReportBuilder implements ReportSink {
   #takeReplaced(key: string, suite: OpenSuite, status: TestCase['status']): TestCase[] {
     const before = this.#keptByKey.get(key);
     if (before === undefined || (status !== 'passed' && !suite.hasUniqueNames)) return [];
-    const [replaced, standing] = [true, false].map((wanted) =>
+    const [replaced, effective] = [true, false].map((wanted) =>
       before.filter((earlier) => this.#isReplaced(earlier, suite, status) === wanted),
     ) as [KeptCase[], KeptCase[]];
-    if (replaced.length > 0) this.#keptByKey.set(key, standing);
+    if (replaced.length > 0) this.#keptByKey.set(key, effective);
     return replaced.map(({ kept }) => kept);
   }
 

@@ -123,11 +123,12 @@ function countsOf(cases: readonly TestCase[]) {
 }
 
 function* renderCase(testCase: TestCase): Generator<string> {
-  const { name, classname, file, line, seconds, status, message, details, properties, flakyRuns, rebuilt } = testCase;
+  const { name, classname, file, line, seconds, status, message, details, properties, flakyRuns, reconstructed } =
+    testCase;
   yield `    <testcase${attributesOf({ classname, name, file, line, time: formatSeconds(seconds) })}>\n`;
   yield* renderProperties('      ', [
     ...(properties ?? []),
-    ...(rebuilt === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
+    ...(reconstructed === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
     ...(flakyRuns === undefined ? [] : [{ name: 'k8s-test-action.failed-runs-before', value: String(flakyRuns) }]),
   ]);
   // surefire's word for a failed run before one that passed; readers that do not know it take the case as passed.

@@ -100,9 +100,9 @@ export async function runScriptInPod(connection: KubeConnection, options: Script
     onOpen: opened.resolve,
     onStdout: async (chunk) => {
       const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      const told = bytes.subarray(0, Math.max(0, bytes.length - mark.length));
-      held = Buffer.from(bytes.subarray(told.length));
-      if (told.length > 0) await options.onStdout(told);
+      const complete = bytes.subarray(0, Math.max(0, bytes.length - mark.length));
+      held = Buffer.from(bytes.subarray(complete.length));
+      if (complete.length > 0) await options.onStdout(complete);
       if (!held.equals(mark)) return;
       isWhole = true;
       await (await opened.promise)(Buffer.from('\n'));

@@ -41,7 +41,7 @@ export interface FollowTiming {
   maxRetryMilliseconds: number;
   /** How long after the container's end the rest of its log is tried for. */
   giveUpMilliseconds: number;
-  /** How long a trouble must last before it is told. */
+  /** How long an outage must last before it is reported. */
   outageGraceSeconds: number;
   /** So long a stream that brings little at a time is left to gather more. */
   gatherMilliseconds: number;
@@ -85,7 +85,7 @@ const defaultTiming: FollowTiming = {
 export async function followLog(options: FollowLogOptions): Promise<FollowedLog> {
   const timing = { ...defaultTiming, ...options.timing };
   const position = new LogPosition();
-  const trouble = new OutageReport(options.onOutage, timing.outageGraceSeconds);
+  const problem = new OutageReport(options.onOutage, timing.outageGraceSeconds);
   const gaps = new GapTeller(position, options.onGap);
   let attempts = 0;
   let endedAt: number | undefined;
@@ -115,8 +115,8 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
       position.declareGap(`the end of the log could not be had: ${why}`);
       break;
     }
-    if (hasNews || why === '') trouble.healed();
-    else trouble.failed(`the log of ${options.pod}/${options.container} cannot be read`, why);
+    if (hasNews || why === '') problem.healed();
+    else problem.failed(`the log of ${options.pod}/${options.container} cannot be read`, why);
     attempts = hasNews ? 0 : attempts + 1;
     // A stream that we left was open long enough; one that brought the rest is confirmed by another at once.
     if (end.kind === 'over' || (hasEnded && end.kind === 'complete' && hasNews)) continue;
@@ -133,7 +133,7 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
 class GapTeller {
   readonly #position: LogPosition;
   readonly #onGap: FollowLogOptions['onGap'];
-  #told = 0;
+  #reportedGaps = 0;
 
   constructor(position: LogPosition, onGap: FollowLogOptions['onGap']) {
     this.#position = position;
@@ -141,8 +141,8 @@ class GapTeller {
   }
 
   async tell(): Promise<void> {
-    for (; this.#told < this.#position.gaps.length; this.#told += 1)
-      await this.#onGap?.(this.#position.gaps[this.#told]!);
+    for (; this.#reportedGaps < this.#position.gaps.length; this.#reportedGaps += 1)
+      await this.#onGap?.(this.#position.gaps[this.#reportedGaps]!);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Tells of a trouble that lasts, in words that grow rarer the longer it lasts: the first time after `graceSeconds`, since
+ * Tells of an outage that lasts, in words that grow rarer the longer it lasts: the first time after `graceSeconds`, since
  * a connection that drops and is back at once is nobody's business, then whenever its age has doubled.
  */
 export class OutageReport {
@@ -8,9 +8,9 @@ export class OutageReport {
   readonly #graceSeconds: number;
   #since: number | undefined;
   #nextSeconds: number;
-  #toldWhy: string | undefined;
+  #reportedWhy: string | undefined;
 
-  /** @param onHealed told once a trouble that was told is over, how long it lasted and what its last error was. */
+  /** @param onHealed told once a reported outage is over, how long it lasted and what its last error was. */
   constructor(
     onOutage: ((text: string) => void) | undefined,
     graceSeconds: number,
@@ -29,13 +29,13 @@ export class OutageReport {
     const seconds = (now - this.#since) / 1000;
     if (seconds < this.#nextSeconds) return;
     this.#nextSeconds = Math.max(seconds * 2, 1);
-    this.#toldWhy = why;
+    this.#reportedWhy = why;
     this.#onOutage(`${what} since ${Math.round(seconds)} s: ${why}`);
   }
 
   healed(): void {
-    const [since, why] = [this.#since, this.#toldWhy];
-    this.#toldWhy = undefined;
+    const [since, why] = [this.#since, this.#reportedWhy];
+    this.#reportedWhy = undefined;
     if (since !== undefined && why !== undefined) this.#onHealed((performance.now() - since) / 1000, why);
     this.#since = undefined;
     this.#nextSeconds = this.#graceSeconds;

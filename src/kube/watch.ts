@@ -28,7 +28,7 @@ export interface WatchOptions<T> {
   onChange?: (change: Change<T>, store: ReadonlyMap<string, T>) => void | Promise<void>;
   /** Told that the API server does not answer, since when and why; first after some seconds, then more and more rarely. */
   onOutage?: (text: string) => void;
-  /** Told once a trouble that was told is over. */
+  /** Told once a reported outage is over. */
   onHealed?: (text: string) => void;
   timing?: Partial<WatchTiming>;
 }
@@ -45,7 +45,7 @@ export interface WatchTiming {
   headMilliseconds: number;
   firstRetryMilliseconds: number;
   maxRetryMilliseconds: number;
-  /** How long a trouble must last before it is told. */
+  /** How long an outage must last before it is reported. */
   outageGraceSeconds: number;
 }
 
@@ -116,7 +116,7 @@ class Watch<T extends WatchedObject> {
   lastContactAt = performance.now();
   readonly #options: WatchOptions<T>;
   readonly #timing: WatchTiming;
-  readonly #trouble: OutageReport;
+  readonly #problem: OutageReport;
   #isSynced = false;
   #version: string | undefined;
   #failures = 0;
@@ -124,7 +124,7 @@ class Watch<T extends WatchedObject> {
   constructor(options: WatchOptions<T>) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
-    this.#trouble = new OutageReport(options.onOutage, this.#timing.outageGraceSeconds, (seconds, why) =>
+    this.#problem = new OutageReport(options.onOutage, this.#timing.outageGraceSeconds, (seconds, why) =>
       options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and does again: ${why}`),
     );
     // Whoever does not wait for the first list still hears of its failure through `done`.
@@ -160,7 +160,7 @@ class Watch<T extends WatchedObject> {
     else if (failure.status !== undefined) this.#version = undefined;
     this.#failures += 1;
     const isAnswer = failure instanceof VersionLost || (failure instanceof ApiError && failure.status !== undefined);
-    this.#trouble.failed(
+    this.#problem.failed(
       isAnswer ? `the API server refuses the watch of ${path}` : 'the API server is unreachable',
       failure.message,
     );
@@ -175,7 +175,7 @@ class Watch<T extends WatchedObject> {
 
   #isWell(): void {
     this.#failures = 0;
-    this.#trouble.healed();
+    this.#problem.healed();
   }
 
   async #list(): Promise<void> {

@@ -13,7 +13,7 @@ import { type Reconciliation, reconcileLog } from './reconcile-log.ts';
 
 /** The log files of nodes that can be read without the API server. */
 export interface NodeLogSource<L extends NodeLog> {
-  list(signal: AbortSignal): Promise<{ logs: L[]; troubles: string[] }>;
+  list(signal: AbortSignal): Promise<{ logs: L[]; problems: string[] }>;
   /** SHA-256 of what the container wrote; undefined when it has to be read to be compared. */
   digest(log: L, signal: AbortSignal): Promise<string | undefined>;
   /** Resolves with why it is not all, if so. */
@@ -184,7 +184,7 @@ export class JobLogs<L extends NodeLog> {
   async #reconcile(kept: Captured[], signal: AbortSignal): Promise<void> {
     const { nodeLogs, logsDir, mask } = this.#options;
     if (nodeLogs === undefined) return;
-    const { logs, troubles } = await nodeLogs.list(signal);
+    const { logs, problems } = await nodeLogs.list(signal);
     for (const log of logs) {
       const isSame = (one: Captured) =>
         one.podUid === log.podUid && one.container === log.container && one.run === log.run;
@@ -217,7 +217,7 @@ export class JobLogs<L extends NodeLog> {
     }
     for (const ours of kept.filter((one) => one.gaps.length > 0))
       if (!logs.some((log) => log.podUid === ours.podUid && log.container === ours.container && log.run === ours.run))
-        ours.gaps.push(...(troubles.length > 0 ? troubles : ['its node has it no more']));
+        ours.gaps.push(...(problems.length > 0 ? problems : ['its node has it no more']));
   }
 }
 

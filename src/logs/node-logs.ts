@@ -85,16 +85,16 @@ export class NodeLogs {
     });
   }
 
-  /** The logs that there are; `troubles` names nodes that could not be asked. */
-  async list(signal: AbortSignal): Promise<{ logs: (NodeLog & { node: string })[]; troubles: string[] }> {
-    const troubles: string[] = [];
+  /** The logs that there are; `problems` names nodes that could not be asked. */
+  async list(signal: AbortSignal): Promise<{ logs: (NodeLog & { node: string })[]; problems: string[] }> {
+    const problems: string[] = [];
     const lists = await Promise.all(
       this.#nodes.map(async (node) => {
         const command = ['bash', '-c', listScript, 'list-logs', this.#podPrefix, this.#keptPath];
         const run = await execInContainer(node, command, { signal, timeoutSeconds: listDeadlineSeconds });
         signal.throwIfAborted();
         if (run.exitCode !== 0)
-          troubles.push(toOneLine(`node ${node} cannot be asked for its log files: ${describeProblem(run)}`, 300));
+          problems.push(toOneLine(`node ${node} cannot be asked for its log files: ${describeProblem(run)}`, 300));
         const files = run.stdout.split('\n').map((line) => {
           const at = line.indexOf(' ');
           return { first: line.slice(0, at), path: line.slice(at + 1) };
@@ -102,7 +102,7 @@ export class NodeLogs {
         return groupNodeLogs(files).map((log) => ({ ...log, node }));
       }),
     );
-    return { logs: lists.flat(), troubles };
+    return { logs: lists.flat(), problems };
   }
 
   /**

@@ -10,7 +10,7 @@ import type { Inputs } from '../inputs/read-inputs.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { newRunId, RunRecord } from '../state/run-record.ts';
 import { runVariable } from '../tools/end-orphans.ts';
-import { readServices, tellKept } from './tell-kept.ts';
+import { describeKept, readServices } from './describe-kept.ts';
 
 /** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
 export function bundledChart(): string {
@@ -130,7 +130,7 @@ export async function sayKept(end: RunEnd, why: string, record: RunRecord, say: 
   const { kind, name, namespace } = cluster;
   const what = kind === 'existing' ? `namespace ${namespace} of ${name}` : `cluster ${name}`;
   const services = await readServices(end.kubeconfig, namespace);
-  const againTier = record.content.standing?.tier;
+  const againTier = record.content.reusable?.tier;
   const view = { what, namespace, kubeconfigPath: end.kubeconfig, why, pod: end.testPod, services, againTier };
-  for (const line of tellKept(view)) say(line);
+  for (const line of describeKept(view)) say(line);
 }

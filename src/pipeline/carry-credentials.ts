@@ -17,8 +17,8 @@ export async function carryCredentials(run: Run, connection: KubeConnection): Pr
   const wanted = whoIsAsked(run.pulledImages, inputs.registryMirrors);
   const asked = [...new Set([...wanted.values()].flat())];
   if (asked.length === 0) return succeed(undefined);
-  const { credentials, troubles } = await readCredentials(asked, { env: process.env, signal });
-  for (const trouble of troubles) run.warn(trouble);
+  const { credentials, problems } = await readCredentials(asked, { env: process.env, signal });
+  for (const problem of problems) run.warn(problem);
   for (const text of credentials.flatMap(spellingsOf)) reporter.mask(text);
   const carried = [...wanted].flatMap(([registry, hosts]) => {
     const host = hosts.find((one) => credentials.some((found) => found.registry === one));

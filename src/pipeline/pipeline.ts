@@ -43,9 +43,9 @@ import type { RunEnd } from '../results/run-end.ts';
 import { describeShape } from '../state/kept-cluster.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { provideTools, type Tools } from '../tools/provide-tools.ts';
-import { type BroughtHome, bringHome } from './bring-home.ts';
 import { carryCredentials } from './carry-credentials.ts';
 import { buildTestImage, chooseImages, leaveToNodes } from './choose-images.ts';
+import { type CollectedRun, collectRun } from './collect-run.ts';
 import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './environments/enter-existing.ts';
 import { checkKept, openKept } from './environments/enter-kept.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
@@ -71,11 +71,11 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
   const run = new Run(options);
   const taken = await takeResultsDir(run.dir, options.inputs.tier);
   if (!taken.ok) return refuseRun(run, taken.failure);
-  for (const trouble of taken.value) run.warn(trouble);
+  for (const problem of taken.value) run.warn(problem);
   try {
-    const standing = options.kept?.content.standing?.cluster ?? options.cluster;
+    const running = options.kept?.content.reusable?.cluster ?? options.cluster;
     const isOnlyPlatform = options.isOnlyPlatform ?? false;
-    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, standing, isOnlyPlatform));
+    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, running, isOnlyPlatform));
     return isOnlyPlatform && failure === null ? await leavePlatform(run) : await conclude(run, failure);
   } finally {
     await releaseResultsDir(run.dir);
@@ -84,7 +84,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
 
 async function untilTestsEnd(
   run: Run,
-  standing: ReadyCluster | undefined,
+  running: ReadyCluster | undefined,
   isOnlyPlatform: boolean,
 ): Promise<Result<undefined>> {
   const { inputs, clock } = run;
@@ -93,10 +93,10 @@ async function untilTestsEnd(
   // Where the cluster is elsewhere, or stands already, this machine has nothing more to carry.
   const machine = await clock.phase<MachineFacts | undefined>('preflight', () => {
     if (isExisting) return reachExisting(run);
-    return run.kept === undefined ? checkNewCluster(run, standing) : checkKept(run, standing!);
+    return run.kept === undefined ? checkNewCluster(run, running) : checkKept(run, running!);
   });
   if (!machine.ok) return machine;
-  const tools = await clock.phase('tools', () => provideToolsAndChart(run, standing));
+  const tools = await clock.phase('tools', () => provideToolsAndChart(run, running));
   if (!tools.ok) return tools;
   const { chart } = tools.value;
   const rendered = chart === undefined ? succeed({ manifests: [], unread: [] }) : await renderChart(chart, run.signal);
@@ -108,7 +108,7 @@ async function untilTestsEnd(
   const own = await readOwnJob(run, chart);
   if (!own.ok) return own;
   if (chart !== undefined) run.chartDigest = await digestChart(chart);
-  if (standing === undefined && machine.value !== undefined) {
+  if (running === undefined && machine.value !== undefined) {
     const demand = planDemand(inputs, manifests, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
@@ -119,9 +119,9 @@ async function untilTestsEnd(
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
   const cluster = isExisting
     ? await clock.phase('cluster', () => enterExisting(run, chart && manifests, own.value))
-    : standing === undefined
+    : running === undefined
       ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
-      : await enterCluster(run, standing, { images, controlPlane });
+      : await enterCluster(run, running, { images, controlPlane });
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests));
   if (!platform.ok) return nameSimilarImages(run, platform);
@@ -133,9 +133,9 @@ async function untilTestsEnd(
 }
 
 /** The phase `preflight` of a run that makes its own cluster, or is given one by a test. */
-async function checkNewCluster(run: Run, standing: ReadyCluster | undefined): Promise<Result<MachineFacts>> {
+async function checkNewCluster(run: Run, running: ReadyCluster | undefined): Promise<Result<MachineFacts>> {
   const machine = await checkMachine(run.inputs, run.voice);
-  if (!machine.ok || standing !== undefined) return machine;
+  if (!machine.ok || running !== undefined) return machine;
   const mounts = await checkMounts(run);
   if (!mounts.ok) return mounts;
   const network = await chooseNetwork(run.signal);
@@ -154,25 +154,25 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
 
 async function provideToolsAndChart(
   run: Run,
-  standing: ReadyCluster | undefined,
+  running: ReadyCluster | undefined,
 ): Promise<Result<Tools & { chart: Chart | undefined }>> {
   const tools = await provideTools(run.inputs, { ...run.voice, directory: run.workDir });
   if (!tools.ok) return tools;
-  const chart = await prepareChart(run, tools.value.helm, standing?.kubernetes ?? run.cluster?.kubernetes);
+  const chart = await prepareChart(run, tools.value.helm, running?.kubernetes ?? run.cluster?.kubernetes);
   return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
 }
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { clock } = run;
-  const home: BroughtHome = {};
+  const collected: CollectedRun = {};
   const results = await turnIntoFailure(run, () =>
     clock.phase('results', async () => {
       if (failure?.kind === 'cluster' || failure?.kind === 'api') await keepNodeLogs(run);
-      return bringHome(run, home, failure?.kind === 'cancelled');
+      return collectRun(run, collected, failure?.kind === 'cancelled');
     }),
   );
   run.closing.abort();
-  const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, home));
+  const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, collected));
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
   await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
@@ -185,20 +185,20 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
 async function keepNodeLogs(run: Run): Promise<void> {
   if (run.kindCluster === undefined) return;
   const directory = path.join(run.dir.cluster, 'kind-logs');
-  const trouble = await exportClusterLogs(run.kindCluster, directory, run.signal);
-  if (trouble !== '') run.warn(trouble);
+  const problem = await exportClusterLogs(run.kindCluster, directory, run.signal);
+  if (problem !== '') run.warn(problem);
 }
 
 /** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
 export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Reporter): Promise<void> {
   const advice = `; try: ${nameCommand('down')}`;
-  const { troubles, phase } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice });
+  const { problems, phase } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice });
   end.verdict.phases.push(phase);
   end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + phase.seconds) * 100) / 100;
-  end.verdict.warnings.push(...troubles.map((trouble) => `not removed: ${trouble}`));
+  end.verdict.warnings.push(...problems.map((problem) => `not removed: ${problem}`));
   if (!end.ownsResultsDir) return;
-  const trouble = await saveReport(end.report, end.dir);
-  if (trouble !== undefined) reporter.warn(trouble.reason);
+  const problem = await saveReport(end.report, end.dir);
+  if (problem !== undefined) reporter.warn(problem.reason);
 }
 
 // ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -257,7 +257,7 @@ function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterIm
         if (made.ok) {
           run.cluster = made.value;
           if (!run.forceCollector && !(await seesResults(run, made.value))) useCollector(run);
-          noteStanding(run);
+          recordReusable(run);
         }
         return made;
       }),
@@ -299,10 +299,10 @@ async function enterCluster(
 }
 
 /** Notes what a later run must know to enter the cluster, should it be kept. */
-function noteStanding(run: Run): void {
+function recordReusable(run: Run): void {
   const { inputs, request, cluster, record } = run;
   if (request === undefined || cluster === undefined) return;
-  record.stand({ ...request, cluster, tier: inputs.tier, shape: describeShape(inputs) });
+  record.setReusable({ ...request, cluster, tier: inputs.tier, shape: describeShape(inputs) });
 }
 
 // ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────

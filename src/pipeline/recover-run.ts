@@ -17,9 +17,9 @@ import { isHeldBy, layoutResults, releaseResultsDir } from '../results/results-d
 import type { RunEnd } from '../results/run-end.ts';
 import { readLegs } from '../roll-up/read-legs.ts';
 import type { RunRecord } from '../state/run-record.ts';
-import { type BroughtHome, salvageCluster, salvageDisk } from './bring-home.ts';
 import { type Checkpoint, proveSecrets } from './checkpoint.ts';
-import { tellMachineLog } from './environments/run-on-machine.ts';
+import { type CollectedRun, salvageCluster, salvageDisk } from './collect-run.ts';
+import { describeMachineLog } from './environments/run-on-machine.ts';
 import type { StoppedClock } from './phase-clock.ts';
 import { Run } from './run.ts';
 import { refuseRun, writeVerdict } from './write-verdict.ts';
@@ -58,10 +58,10 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
   });
   run.warnings.push(...checkpoint.warnings);
   const failure = describeKill(checkpoint);
-  const told = await readEnd(run);
-  if (told !== undefined) {
+  const ended = await readEnd(run);
+  if (ended !== undefined) {
     await tearDown();
-    return told;
+    return ended;
   }
   if (!isHeldBy(dir, record.content)) {
     await tearDown();
@@ -73,12 +73,12 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
       run.warn(
         `the secrets of this run are not the same any more, so that nobody can mask them: the files in ${dir.root} stay on the runner as they are`,
       );
-    const home: BroughtHome = {};
-    const isMasked = areKnown && (await salvage(run, checkpoint, home, tearDown));
+    const collected: CollectedRun = {};
+    const isMasked = areKnown && (await salvage(run, checkpoint, collected, tearDown));
     if (!areKnown) await tearDown();
     run.isMasked &&= isMasked;
     // What could not be masked whole is told by its verdict alone.
-    return await writeVerdict(run, failure, isMasked ? home : {});
+    return await writeVerdict(run, failure, isMasked ? collected : {});
   } finally {
     await releaseResultsDir(dir);
   }
@@ -88,7 +88,7 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
 async function salvage(
   run: Run,
   checkpoint: Checkpoint,
-  home: BroughtHome,
+  collected: CollectedRun,
   tearDown: AdoptOptions['tearDown'],
 ): Promise<boolean> {
   const { cluster, job, testsStartedAt } = checkpoint;
@@ -101,7 +101,7 @@ async function salvage(
     if (cluster !== undefined) {
       run.cluster = cluster;
       run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-      await salvageCluster(run, home, AbortSignal.timeout(clusterSeconds * 1000));
+      await salvageCluster(run, collected, AbortSignal.timeout(clusterSeconds * 1000));
     }
   } catch (error) {
     run.warn(`the cluster could not be asked any more: ${messageOf(error)}`);
@@ -112,9 +112,9 @@ async function salvage(
     run.logs = { ...run.logs, kept: logs };
   }
   try {
-    const machineLog = tellMachineLog(run.dir, []);
+    const machineLog = describeMachineLog(run.dir, []);
     if (existsSync(path.join(run.dir.root, machineLog.path))) run.ownLog = machineLog;
-    await salvageDisk(run, home, AbortSignal.timeout(diskSeconds * 1000));
+    await salvageDisk(run, collected, AbortSignal.timeout(diskSeconds * 1000));
     return true;
   } catch (error) {
     run.warn(`not all results could be masked, and none is uploaded: ${messageOf(error)}`);

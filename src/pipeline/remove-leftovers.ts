@@ -23,7 +23,7 @@ export async function removeLeftovers(
       if (record?.isOver !== true) continue;
       const { runId, startedAt, kept } = record.content;
       say(`removing what run ${runId} of ${startedAt} left${kept === undefined ? '' : ` (kept: ${kept})`}`);
-      for (const trouble of await tearDown(record, limit, say)) say(`not removed: ${trouble}`);
+      for (const problem of await tearDown(record, limit, say)) say(`not removed: ${problem}`);
     } catch (error) {
       say(`what run ${found.content.runId} left could not be removed: ${messageOf(error)}`);
     } finally {

@@ -21,7 +21,7 @@ import type { ResultsCollection } from '../results/results-collection.ts';
 import { layoutResults, type ResultsDir } from '../results/results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results/results-limits.ts';
 import type { CollectorOptions, ResultsRoute } from '../results/route-results.ts';
-import type { RunRecord, Standing } from '../state/run-record.ts';
+import type { ReusableCluster, RunRecord } from '../state/run-record.ts';
 import { proveSecrets, writeCheckpoint } from './checkpoint.ts';
 import { MaskedReporter } from './masked-reporter.ts';
 import { PhaseClock, type StoppedClock } from './phase-clock.ts';
@@ -54,7 +54,7 @@ export interface RunOptions {
 }
 
 /** How the command line was called. */
-export type RunRequest = Pick<Standing, 'directory' | 'given' | 'hasSecrets'>;
+export type RunRequest = Pick<ReusableCluster, 'directory' | 'given' | 'hasSecrets'>;
 
 interface Voice {
   signal: AbortSignal;

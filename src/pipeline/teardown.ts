@@ -21,7 +21,7 @@ import { PhaseClock } from './phase-clock.ts';
  * @returns what could not be removed, a line each; the record stays then.
  */
 export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
-  const troubles: string[] = [];
+  const problems: string[] = [];
   const ended = endOrphans(record.content.runId);
   if (ended > 0) say(`${ended} programs of the run were still going on, and were ended`);
   for (const made of [...record.content.made].reverse()) {
@@ -35,11 +35,11 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
       else await rm(made.path, { recursive: true, force: true });
       record.forget(made);
     } catch (error) {
-      troubles.push(`${made.kind === 'directory' ? made.path : made.name}: ${messageOf(error)}`);
+      problems.push(`${made.kind === 'directory' ? made.path : made.name}: ${messageOf(error)}`);
     }
   }
-  if (troubles.length === 0) record.remove();
-  return troubles;
+  if (problems.length === 0) record.remove();
+  return problems;
 }
 
 /** Without the nodes nobody but root of this machine could read or delete what their containers wrote to the results. */
@@ -48,8 +48,8 @@ async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: 
   try {
     const nodes = (await listMachines(cluster, over)).map(({ name }) => name);
     if (nodes.length === 0) return;
-    const trouble = await adoptBeforeRemoval(nodes, nodeResultsPath, over);
-    if (trouble !== '') say(`the owner of the results could not be changed: ${trouble}`);
+    const problem = await adoptBeforeRemoval(nodes, nodeResultsPath, over);
+    if (problem !== '') say(`the owner of the results could not be changed: ${problem}`);
   } catch (error) {
     say(`the owner of the results could not be changed: ${messageOf(error)}`);
   }
@@ -66,18 +66,18 @@ export async function runTeardown(
   record: RunRecord,
   reporter: Reporter,
   options: { seconds: number; advice: string },
-): Promise<{ troubles: string[]; phase: PhaseRecord }> {
+): Promise<{ problems: string[]; phase: PhaseRecord }> {
   const clock = new PhaseClock(reporter);
-  const troubles = await clock.phaseOf(
+  const problems = await clock.phaseOf(
     'teardown',
     async () => {
       const left = await tearDown(record, AbortSignal.timeout(options.seconds * 1000), (line) => reporter.say(line));
-      for (const trouble of left) reporter.warn(`not removed: ${trouble}${options.advice}`);
+      for (const problem of left) reporter.warn(`not removed: ${problem}${options.advice}`);
       return left;
     },
     (left) => left.length === 0,
   );
-  return { troubles, phase: clock.records[0]! };
+  return { problems, phase: clock.records[0]! };
 }
 
 /** A namespace that is slow to go is on its way all the same, and `down` looks again. */

@@ -58,7 +58,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
   ]);
   const update = planUpdate({
     release: await findRelease(connection, { name: chart.release, namespace: chart.namespace }, signal),
-    noted: kept?.content.standing?.platform,
+    noted: kept?.content.reusable?.platform,
     digest: run.chartDigest,
     isChanged: (image) => changed.has(nameInNode(image)),
     pods,
@@ -114,7 +114,7 @@ export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
 /** Notes in the record of the cluster that the platform is ready as the chart wants it now. */
 export async function notePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<void> {
   const record = run.kept ?? run.record;
-  if (record.content.standing === undefined) return;
+  if (record.content.reusable === undefined) return;
   const release = await findRelease(connection, { name: chart.release, namespace: chart.namespace }, run.signal);
   if (release !== undefined) record.notePlatform({ digest: run.chartDigest, revision: release.revision });
 }

@@ -6,17 +6,17 @@ import type { ReportInput } from '../core/report-model.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
-import { closeRebuilt } from '../reconstruct/rebuilt-tests.ts';
-import { tellIncidents } from '../report/incident-story.ts';
+import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
+import { nameFailedTests } from '../report/describe-tests.ts';
+import { describeIncidents } from '../report/incident-story.ts';
 import { renderResultJson } from '../report/result-json.ts';
-import { nameFailedTests } from '../report/tell-tests.ts';
 import { writeReport } from '../report/write-report.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
 import { causeOfEnd, decideVerdict } from '../verdict/decide-verdict.ts';
 import { explainNoReport } from '../verdict/explain-no-report.ts';
-import type { BroughtHome } from './bring-home.ts';
+import type { CollectedRun } from './collect-run.ts';
 import type { Run } from './run.ts';
 
 /** A report of the tests, or what stands in for one. */
@@ -26,60 +26,65 @@ type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'coun
  * The phase `report`: one verdict from all that is known, and its renderings.
  * @param before what had ended the run before the tests could speak; it outweighs what they say.
  */
-export async function writeVerdict(run: Run, before: Failure | null, home: BroughtHome): Promise<RunEnd> {
+export async function writeVerdict(run: Run, before: Failure | null, collected: CollectedRun): Promise<RunEnd> {
   const { inputs, dir } = run;
-  const reports: VerdictReport[] = [...(home.results?.reports ?? [])];
-  const finished = [...reports.flatMap((report) => report.cases), ...(home.rebuilt?.cases ?? [])];
+  const reports: VerdictReport[] = [...(collected.results?.reports ?? [])];
+  const finished = [...reports.flatMap((report) => report.cases), ...(collected.reconstructed?.cases ?? [])];
   const measured = run.usage?.peakOf(run.end?.pod.metadata.name ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
-  const peakBytes = Math.max(home.notes?.peakBytes ?? 0, measured);
+  const peakBytes = Math.max(collected.notes?.peakBytes ?? 0, measured);
   const ending = {
     ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
     interruption: before,
     end: run.end?.terminated ?? run.exit,
     memoryLimit: run.job?.memoryLimit ?? inputs.memory,
     memory: {
-      kills: home.kernelKills ?? [],
+      kills: collected.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
-      ...(home.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: home.notes.cgroupVersion }),
+      ...(collected.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: collected.notes.cgroupVersion }),
     },
   };
-  const rebuilt = home.rebuilt === undefined ? undefined : closeRebuilt(home.rebuilt, causeOfEnd(ending));
+  const reconstructed =
+    collected.reconstructed === undefined ? undefined : closeReconstructed(collected.reconstructed, causeOfEnd(ending));
   const decided = decideVerdict({
     ...ending,
     reports,
-    unreadable: home.results?.unreadable ?? [],
-    stale: home.results?.stale ?? [],
-    rebuilt:
-      home.rebuilt === undefined || rebuilt === undefined
+    unreadable: collected.results?.unreadable ?? [],
+    stale: collected.results?.stale ?? [],
+    reconstructed:
+      collected.reconstructed === undefined || reconstructed === undefined
         ? undefined
-        : { ...home.rebuilt, counts: rebuilt.counts, inFlight: home.rebuilt.inFlight.map(({ name }) => name) },
-    sessions: home.sessions ?? [],
+        : {
+            ...collected.reconstructed,
+            counts: reconstructed.counts,
+            inFlight: collected.reconstructed.inFlight.map(({ name }) => name),
+          },
+    sessions: collected.sessions ?? [],
     failedNames: nameFailedTests(finished),
-    logGaps: home.logGaps ?? [],
-    tool: home.tool,
+    logGaps: collected.logGaps ?? [],
+    tool: collected.tool,
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const log = home.evidence?.logs.find(
+  const log = collected.evidence?.logs.find(
     ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
   );
-  const told =
+  const explained =
     decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
-  const cause = told !== null && home.isDiskFull === true ? blameDisk(told, dir) : told;
+  const cause = explained !== null && collected.isDiskFull === true ? blameDisk(explained, dir) : explained;
   const incidents = incidentsOf(run.incidents, cause);
-  const blamed = cause === null ? null : blameIncidents(cause, tellIncidents(incidents, finished));
+  const blamed = cause === null ? null : blameIncidents(cause, describeIncidents(incidents, finished));
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
-  if (run.usage !== undefined && run.usage.trouble !== '') run.reporter.say(run.usage.trouble);
-  if (rebuilt !== undefined) reports.push(rebuilt);
+  if (run.usage !== undefined && run.usage.problem !== '') run.reporter.say(run.usage.problem);
+  if (reconstructed !== undefined) reports.push(reconstructed);
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
   // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);
   const context = run.mask.maskValue({
-    logs: home.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
-    events: home.evidence?.events ?? [],
-    pods: home.evidence?.pods ?? [],
+    logs: collected.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
+    events: collected.evidence?.events ?? [],
+    pods: collected.evidence?.pods ?? [],
     usage: run.usage?.report() ?? [],
     incidents,
     phases: run.clock.phases,
@@ -89,8 +94,8 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
   const report: ReportInput = { ...context, verdict, tests: shown.flatMap(({ cases }) => cases) };
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
-  const troubles = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
-  for (const trouble of troubles) if (trouble !== undefined) addFailure(verdict, trouble);
+  const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
+  for (const problem of problems) if (problem !== undefined) addFailure(verdict, problem);
   const { job, end, cluster } = run;
   const testPod = job && end && { name: end.pod.metadata.name, container: job.container };
   return {
@@ -106,10 +111,10 @@ export async function writeVerdict(run: Run, before: Failure | null, home: Broug
 
 /** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
 export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
-  const trouble = await orNothing(dir.reportHtml, () => writeReport(report, dir));
-  if (trouble !== undefined)
+  const problem = await orNothing(dir.reportHtml, () => writeReport(report, dir));
+  if (problem !== undefined)
     await orNothing(dir.resultJson, () => writeOwnFile(dir.resultJson, renderResultJson(report.verdict, report)));
-  return trouble;
+  return problem;
 }
 
 /** Writes a file. What is cut because the disk is full goes: it is of no use, and its room serves the verdict. */
@@ -118,10 +123,10 @@ async function orNothing(file: string, write: () => Promise<unknown>): Promise<F
     await write();
     return undefined;
   } catch (error) {
-    const trouble = describeDiskError(error, 'the report could not be written');
-    if (trouble === undefined) throw error;
+    const problem = describeDiskError(error, 'the report could not be written');
+    if (problem === undefined) throw error;
     await rm(file, { force: true });
-    return trouble;
+    return problem;
   }
 }
 

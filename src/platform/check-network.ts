@@ -43,20 +43,20 @@ export async function checkNetwork(options: NetworkOptions): Promise<Result<unde
     const seconds = (performance.now() - start) / 1000;
     const look = await lookAround(options);
     if (look === undefined) return succeed(undefined);
-    const trouble = look.troubles.find((one) => seconds >= one.patienceSeconds);
-    if (trouble !== undefined) return { ok: false, failure: await trouble.failure() };
-    if (look.troubles.length === 0) {
+    const problem = look.problems.find((one) => seconds >= one.patienceSeconds);
+    if (problem !== undefined) return { ok: false, failure: await problem.failure() };
+    if (look.problems.length === 0) {
       for (const warning of look.warnings)
         if (look.isSettled || seconds >= silencePatienceSeconds) options.warn(warning);
       if (look.isSettled || seconds >= silencePatienceSeconds) return succeed(undefined);
     }
-    waitingFor(`the network: ${[...look.troubles.map((one) => one.words), ...look.warnings][0]}`);
+    waitingFor(`the network: ${[...look.problems.map((one) => one.words), ...look.warnings][0]}`);
     await delay(pollMilliseconds, undefined, { signal });
   }
 }
 
 interface Look {
-  troubles: { words: string; patienceSeconds: number; failure: () => Promise<Failure> }[];
+  problems: { words: string; patienceSeconds: number; failure: () => Promise<Failure> }[];
   warnings: string[];
   /** Whether looking again would say nothing else. */
   isSettled: boolean;
@@ -71,13 +71,13 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
   const isHere = ({ metadata }: { metadata: ObjectMeta }) => metadata.namespace === namespace;
   const workloads = [...deployments, ...statefulSets, ...daemonSets, ...replicaSets].filter(isHere);
   const pods = watch.pods.filter(isHere);
-  const look: Look = { troubles: [], warnings: [], isSettled: true };
+  const look: Look = { problems: [], warnings: [], isSettled: true };
   const ready: { service: Service; targets: Target[] }[] = [];
   for (const service of facts.services.filter((one) => release !== undefined && releaseOf(one) === release)) {
     const state = judgeService(service, { ...facts, pods, workloads });
     if (state.kind === 'ready') ready.push({ service, targets: state.targets });
     else if (state.kind === 'no-pods') look.warnings.push(state.words);
-    else look.troubles.push(problemOf(state));
+    else look.problems.push(problemOf(state));
   }
   const dnsAddress = facts.dns?.spec?.clusterIP;
   if (node === undefined || dnsAddress === undefined) return look;
@@ -87,9 +87,9 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
     ready.flatMap(({ targets }) => targets),
     signal,
   );
-  if (probe.trouble !== '') return look;
+  if (probe.problem !== '') return look;
   if (probe.dns === 'silent')
-    look.troubles.push({
+    look.problems.push({
       words: 'DNS of the cluster',
       patienceSeconds: dnsPatienceSeconds,
       failure: () => explainDns(connection, dnsAddress, signal),
@@ -101,7 +101,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
     const where = targets.map(({ address, port }) => `${address}:${port}`).join(', ');
     const judgement = judgeReached(reached);
     if (judgement === 'broken')
-      look.troubles.push(
+      look.problems.push(
         problemOf({
           kind: 'broken',
           words: `Service ${service.metadata.name} refuses connections (${where}): its pods are ready, but nothing listens there`,
@@ -120,7 +120,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
 
 function problemOf(
   state: Exclude<ServiceState, { kind: 'ready' | 'no-pods' }> & { patienceSeconds?: number },
-): Look['troubles'][number] {
+): Look['problems'][number] {
   const isUnready = state.kind === 'unready';
   const hint = isUnready ? 'Look at the pods named here, and at the readiness probes of their containers.' : state.hint;
   return {
@@ -156,8 +156,8 @@ async function readServices(
 /** Why DNS does not answer: what is wrong with its pods, or with those that make the network. */
 async function explainDns(connection: KubeConnection, address: string, signal: AbortSignal): Promise<Failure> {
   const pods = await listResources<Pod>(connection, '/api/v1/namespaces/kube-system/pods', signal);
-  const troubles = pods.map((pod) => classifyPod(pod)).filter((found) => found !== undefined);
-  const cause = troubles[0]?.failure.reason;
+  const problems = pods.map((pod) => classifyPod(pod)).filter((found) => found !== undefined);
+  const cause = problems[0]?.failure.reason;
   return fail('cluster', `DNS of the cluster (${address}) does not answer${cause === undefined ? '' : `: ${cause}`}`, {
     hint: 'Look at coredns, kube-proxy and the network plugin in kube-system.',
     evidence: pods.map((pod) => `${pod.metadata.name}: ${pod.status?.phase ?? ''}`),

@@ -22,15 +22,15 @@ const words: [PullProblem, RegExp][] = [
   ['broken', /\b(429|5\d\d) |status code (429|5\d\d)|reset by peer|EOF|mismatched digest|gzip/i],
 ];
 
-/** What kind of trouble helm's words tell of. */
+/** What kind of problem helm's words tell of. */
 export function classifyPull(said: string): PullProblem {
   return words.find(([, pattern]) => pattern.test(said))?.[0] ?? 'other';
 }
 
 /** Whether it may be over in a moment. */
 export function mayPass(said: string): boolean {
-  const trouble = classifyPull(said);
-  return trouble === 'unreachable' || trouble === 'broken';
+  const problem = classifyPull(said);
+  return problem === 'unreachable' || problem === 'broken';
 }
 
 /** helm's words without what is only of use to itself: levels, names of steps, advice on its own commands. */
@@ -64,8 +64,8 @@ export function explainNoVersion(who: string, chart: string, wanted: string, ver
   return { kind: 'chart', reason: toOneLine(reason), hint: 'Give one of these as chart-version.', evidence: [] };
 }
 
-function hintOf(trouble: PullProblem, host: string): string {
-  switch (trouble) {
+function hintOf(problem: PullProblem, host: string): string {
+  switch (problem) {
     case 'plain-http':
       return `${host} speaks HTTP without TLS, which is taken from a registry on this machine (localhost) alone.`;
     case 'no-chart':
@@ -79,7 +79,7 @@ function hintOf(trouble: PullProblem, host: string): string {
     case 'unreachable':
       return `Is ${host} the right host, and can it be reached from here? A proxy is taken from HTTPS_PROXY.`;
     case 'broken':
-      return `${host} is in trouble, or what lies there is broken; try again later.`;
+      return `${host} has a problem, or the file there is broken. Try again later.`;
     case 'other':
       return 'Try "helm pull" by hand.';
   }

@@ -53,12 +53,14 @@ export class HelmHome {
    */
   static async open(helm: string, directory: string, signal: AbortSignal): Promise<Result<HelmHome>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const told = await runProgram(helm, ['env'], { signal, timeoutSeconds: 30, env: helmEnvironment });
+    const printed = await runProgram(helm, ['env'], { signal, timeoutSeconds: 30, env: helmEnvironment });
     signal.throwIfAborted();
-    if (told.exitCode !== 0)
-      return fail('chart', `helm does not tell where its files are: ${describeEnd(told)}`, { evidence: [told.stderr] });
+    if (printed.exitCode !== 0)
+      return fail('chart', `helm does not tell where its files are: ${describeEnd(printed)}`, {
+        evidence: [printed.stderr],
+      });
     const env = Object.fromEntries(
-      [...told.stdout.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name!, value!]),
+      [...printed.stdout.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name!, value!]),
     );
     const repositories = await readRepositories(env.HELM_REPOSITORY_CONFIG ?? '');
     return repositories.ok ? succeed(new HelmHome(helm, directory, env, repositories.value)) : repositories;

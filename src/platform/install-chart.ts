@@ -3,8 +3,9 @@ import { hasStayedUp } from '../diagnose/classify-crash.ts';
 import { remedyForHook } from '../diagnose/classify-held-hook.ts';
 import { classifyNotReady } from '../diagnose/classify-pod.ts';
 import { findUnfinishedRollouts } from '../diagnose/classify-rollout.ts';
-import { explainTrouble } from '../diagnose/explain-trouble.ts';
-import { findTroubles } from '../diagnose/find-troubles.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import { explainDiagnosis } from '../diagnose/explain-diagnosis.ts';
+import { findDiagnoses } from '../diagnose/find-diagnoses.ts';
 import { factPaths, type NamespaceFacts } from '../diagnose/namespace-facts.ts';
 import { apiLostSeconds, type NamespaceWatch, type WaitEnd } from '../diagnose/namespace-watch.ts';
 import {
@@ -17,7 +18,6 @@ import {
   statusesOf,
 } from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
-import type { Trouble } from '../diagnose/trouble.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
@@ -33,7 +33,7 @@ import { findUnreadyResources, remedyForResources } from './find-unready-resourc
 const helmSlackSeconds = 30;
 /** What helm read a moment ago, our watches have read by then. */
 const catchUpSeconds = 2;
-/** Of the events that stand beside a trouble. */
+/** Of the events that stand beside a diagnosis. */
 const shownEvents = 12;
 
 export interface InstallOptions {
@@ -114,7 +114,7 @@ class Installation {
   }
 
   /** Runs helm and watches beside it. Whichever ends first ends the other; both are awaited, so that nothing outlives this. */
-  async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Trouble> } | { error: unknown }> {
+  async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Diagnosis> } | { error: unknown }> {
     const { kubeconfigPath, labels, timeoutSeconds, quote, verb = 'install', helmWaits, manifests } = this.#options;
     const over = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, over.signal]);
@@ -230,7 +230,7 @@ class Installation {
       );
     const end = await this.#until(() => (isUp() ? 'up' : this.#look()), deadline, signal);
     if (end.kind === 'decided' && end.value === 'up') return succeed(undefined);
-    return this.explainEnd(end as WaitEnd<Trouble>);
+    return this.explainEnd(end as WaitEnd<Diagnosis>);
   }
 
   /** helm gave up: its words, or better those of the object that made it. */
@@ -241,13 +241,13 @@ class Installation {
     );
     if (!isAboutObjects) return helm;
     const end = await this.#until(() => this.#look(), performance.now() + catchUpSeconds * 1000, this.#options.signal);
-    const trouble = end.kind === 'decided' ? end.value : this.#worst();
-    if (trouble === undefined) return helm;
-    const failure = await this.#explain(trouble);
+    const diagnosis = end.kind === 'decided' ? end.value : this.#worst();
+    if (diagnosis === undefined) return helm;
+    const failure = await this.#explain(diagnosis);
     return { ...failure, evidence: [...failure.evidence, ...helm.evidence] };
   }
 
-  async explainEnd(end: WaitEnd<Trouble>): Promise<Result<undefined>> {
+  async explainEnd(end: WaitEnd<Diagnosis>): Promise<Result<undefined>> {
     const { timeoutSeconds, watch, helmWaits } = this.#options;
     switch (end.kind) {
       case 'decided':
@@ -283,12 +283,12 @@ class Installation {
   }
 
   /** Asked at each change: what is certain by now. */
-  #look(): Trouble | undefined {
+  #look(): Diagnosis | undefined {
     const { watch, waitingFor } = this.#options;
     this.#saveLogs();
     if (this.#haveHooksBegun()) watch.holdHooks();
     waitingFor(watch.describe((pod) => this.#isOurs(pod.metadata.uid)));
-    return watch.certainTrouble(({ uid }) => this.#isOurs(uid));
+    return watch.certainDiagnosis(({ uid }) => this.#isOurs(uid));
   }
 
   /** Whether helm has made one of the hooks that it held back: then it waits no longer for what it made before. */
@@ -304,42 +304,42 @@ class Installation {
   }
 
   /** What is most likely to blame although nothing is certain. */
-  #worst(): Trouble | undefined {
+  #worst(): Diagnosis | undefined {
     const { facts } = this.#options.watch;
     const notReady = facts.pods.map((pod) => classifyNotReady(pod, facts)).filter((found) => found !== undefined);
-    const all = [...findTroubles(facts), ...notReady].filter((trouble) => this.#isOurs(trouble.uid));
+    const all = [...findDiagnoses(facts), ...notReady].filter((diagnosis) => this.#isOurs(diagnosis.uid));
     return (
-      all.find((trouble) => trouble.confidence === 'certain') ??
-      all.find((trouble) => trouble.confidence === 'likely') ??
+      all.find((diagnosis) => diagnosis.confidence === 'certain') ??
+      all.find((diagnosis) => diagnosis.confidence === 'likely') ??
       all[0]
     );
   }
 
-  async #explain(standing: Trouble): Promise<Failure> {
+  async #explain(found: Diagnosis): Promise<Failure> {
     const { connection, signal, watch } = this.#options;
-    const trouble = await explainTrouble(connection, standing, watch.facts, signal);
-    const saved = this.#saved.get(`${trouble.pod} ${trouble.container}`);
-    const namespace = this.#namespaceOf(trouble.uid);
-    const lines = await (saved ?? readProof(connection, namespace, trouble, signal));
-    const { kind, reason, hint, evidence } = trouble.failure;
+    const diagnosis = await explainDiagnosis(connection, found, watch.facts, signal);
+    const saved = this.#saved.get(`${diagnosis.pod} ${diagnosis.container}`);
+    const namespace = this.#namespaceOf(diagnosis.uid);
+    const lines = await (saved ?? readProof(connection, namespace, diagnosis, signal));
+    const { kind, reason, hint, evidence } = diagnosis.failure;
     const isElsewhere = namespace !== this.#chart.namespace;
     return {
       kind: kind === 'cluster' || kind === 'api' ? kind : 'chart',
-      ...subjectOf(trouble.failure),
+      ...subjectOf(diagnosis.failure),
       reason: isElsewhere ? `in namespace ${namespace}: ${reason}` : reason,
-      hint: [hint, ...this.#remarks(trouble)].join(' ').trim(),
-      evidence: [...evidence, ...lines, ...this.#others(trouble.pod), ...this.#events(trouble.pod)],
+      hint: [hint, ...this.#remarks(diagnosis)].join(' ').trim(),
+      evidence: [...evidence, ...lines, ...this.#others(diagnosis.pod), ...this.#events(diagnosis.pod)],
     };
   }
 
-  /** What may be behind the trouble of a pod, beside what it says itself. */
-  #remarks(trouble: Trouble): string[] {
+  /** What may be behind the diagnosis of a pod, beside what it says itself. */
+  #remarks(diagnosis: Diagnosis): string[] {
     const { facts } = this.#options.watch;
-    const pod = facts.pods.find((one) => one.metadata.uid === trouble.uid);
+    const pod = facts.pods.find((one) => one.metadata.uid === diagnosis.uid);
     if (pod === undefined) return [];
     const remarks = this.#olderClaims([pod]).map((claim) => this.#describeOlder(claim));
     const [hook] = facts.heldHooks ?? [];
-    if (hook !== undefined && trouble.failure.code !== 'hook-held-back')
+    if (hook !== undefined && diagnosis.failure.code !== 'hook-held-back')
       remarks.push(`helm makes the ${hook.title} only when all pods are ready; if it waits for that: ${remedyForHook}`);
     return remarks;
   }

@@ -12,7 +12,7 @@ export interface NodeProbe {
   /** In the order of the targets. */
   reached: Reached[];
   /** Why the node could not be asked; empty when it could. */
-  trouble: string;
+  problem: string;
 }
 
 const answerSeconds = 2;
@@ -56,7 +56,7 @@ export async function probeFromNode(
 }
 
 /** What the script printed. Targets that were not tried count as well. */
-export function readProbe(output: string, targetCount: number, trouble: string): NodeProbe {
+export function readProbe(output: string, targetCount: number, problem: string): NodeProbe {
   const reached: Reached[] = Array.from({ length: targetCount }, () => 'accepted');
   let dns: NodeProbe['dns'] = 'answers';
   for (const [, what, index, status] of output.matchAll(/^(dns|tcp) (\d+) (\d+)$/gm)) {
@@ -64,7 +64,7 @@ export function readProbe(output: string, targetCount: number, trouble: string):
     // timeout ends with 124, and bash with 1 when the connection is refused.
     else reached[Number(index)] = status === '0' ? 'accepted' : status === '124' ? 'silent' : 'refused';
   }
-  return { dns, reached, trouble };
+  return { dns, reached, problem };
 }
 
 /** A question for the address of a name, https://www.rfc-editor.org/rfc/rfc1035#section-4 */

@@ -177,10 +177,10 @@ async function pullFromRepository(
   if (pull.exitCode !== 0) return { ok: false, failure: explainPull(what, output, host) };
   const file = await findArchive(directory);
   const digest = await digestOf(file);
-  const trouble = findWrongDigest(path.basename(file), digest, indexes.value);
-  return trouble === undefined
+  const problem = findWrongDigest(path.basename(file), digest, indexes.value);
+  return problem === undefined
     ? succeed({ path: file, digest })
-    : fail('chart', `${what}: ${trouble}`, { hint: `What lies at ${host} is broken, or is not what was released.` });
+    : fail('chart', `${what}: ${problem}`, { hint: `What lies at ${host} is broken, or is not what was released.` });
 }
 
 /**

@@ -29,11 +29,11 @@ export async function saveRelease(
     await writeFile(path.join(directory, file), edit(run.stdout));
     return '';
   };
-  const troubles = await Promise.all([
+  const problems = await Promise.all([
     ask(['status'], 'helm-status.txt', redactText),
     ask(['get', 'manifest'], 'helm-manifest.yaml', redactSecrets),
   ]);
-  return troubles.filter((trouble) => trouble !== '');
+  return problems.filter((problem) => problem !== '');
 }
 
 /** The documents of a manifest, with `***` for what looks like a secret. */

@@ -1,4 +1,4 @@
-import { RebuiltTests } from './rebuilt-tests.ts';
+import { ReconstructedTests } from './reconstructed-tests.ts';
 
 const event = /^\s*(?:=== (RUN|PAUSE|CONT|NAME)\s+(\S.*?)|--- (PASS|FAIL|SKIP): (\S.*?) \(([\d.]+)s\))\s*$/;
 /** `ok`, `FAIL` and their like, with the package. */
@@ -25,7 +25,7 @@ interface GoTest {
 
 /** Reads the output of `go test -v` and of `go test -json` line by line. Subtests are tests, as in gotestsum's reports. */
 export class GoTestLog {
-  readonly tests = new RebuiltTests();
+  readonly tests = new ReconstructedTests();
   #running = new Map<string, GoTest>();
   #current: GoTest | undefined;
   /** Output of tests that are told as JSON, by id. */

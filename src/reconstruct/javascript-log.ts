@@ -1,4 +1,4 @@
-import { RebuiltTests } from './rebuilt-tests.ts';
+import { ReconstructedTests } from './reconstructed-tests.ts';
 
 /** jest: a file and how it ended, then its tests, indented under their `describe`s. */
 const jestFile = /^\s?(PASS|FAIL)\s+(?:\S+ › )?(\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?\s*$/;
@@ -30,7 +30,7 @@ const maxDetailsChars = 16_000;
  * (jest: when its file has), so none is known to be in flight.
  */
 export class JavaScriptLog {
-  readonly tests = new RebuiltTests();
+  readonly tests = new ReconstructedTests();
   /** The file of jest whose tests are being told. */
   #file: string | undefined;
   #groups: { indent: number; name: string }[] = [];

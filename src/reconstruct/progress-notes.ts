@@ -4,7 +4,7 @@ import path from 'node:path';
 import { placeOfNodeId } from './pytest-names.ts';
 import { PytestSessions } from './pytest-sessions.ts';
 import { readLines } from './read-lines.ts';
-import { RebuiltTests } from './rebuilt-tests.ts';
+import { ReconstructedTests } from './reconstructed-tests.ts';
 
 /** Longer lines than the helper writes, and than pytest-reportlog does of all but monstrous failures. */
 const maxLineChars = 4 * 1024 * 1024;
@@ -12,7 +12,7 @@ const keptEnds = 200_000;
 
 /** The helper's notes of one run. */
 export interface ProgressNotes {
-  tests: RebuiltTests;
+  tests: ReconstructedTests;
   /** Whether a session began that has not ended by itself. */
   isUnfinished: boolean;
   sessions: PytestSessions;
@@ -56,7 +56,7 @@ type Note = Record<string, unknown>;
 
 class NotesReader {
   readonly #runId: string;
-  readonly #tests = new RebuiltTests();
+  readonly #tests = new ReconstructedTests();
   readonly #sessions = new PytestSessions();
   readonly #endings: ProgressNotes['endings'] = new Map();
   /** Variants of the open and ended sessions of this run, by key; and keys of those that have not finished. */
@@ -165,8 +165,8 @@ class NotesReader {
 export async function readReportLog(
   file: string,
   signal?: AbortSignal,
-): Promise<{ tests: RebuiltTests; isUnfinished: boolean; sessions: PytestSessions }> {
-  const tests = new RebuiltTests();
+): Promise<{ tests: ReconstructedTests; isUnfinished: boolean; sessions: PytestSessions }> {
+  const tests = new ReconstructedTests();
   const sessions = new PytestSessions(`in ${path.basename(file)}`);
   let session = 0;
   let isUnfinished = false;

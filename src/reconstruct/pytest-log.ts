@@ -1,5 +1,5 @@
 import { placeOfNodeId, pytestWords } from './pytest-names.ts';
-import { RebuiltTests } from './rebuilt-tests.ts';
+import { ReconstructedTests } from './reconstructed-tests.ts';
 
 const word = Object.keys(pytestWords).join('|');
 /** What stands at the right margin: `[ 10%]`, `[ 3/40]`, `1.20s`, by console_output_style. */
@@ -25,7 +25,7 @@ const summaryLine = /^(FAILED|ERROR) (\S+::.*)$/;
  * anything: a result counts only in the part of a session in which pytest tells results.
  */
 export class PytestLog {
-  readonly tests = new RebuiltTests();
+  readonly tests = new ReconstructedTests();
   #part: 'none' | 'results' | 'details' | 'summary' = 'none';
   #isDistributed = false;
   /** The test whose name stands on the last line of its own; without xdist there is one at a time. */

@@ -1,8 +1,8 @@
 /** Which failed tests are put on the files of the checkout. */
 
 import type { TestCase } from '../core/outcome.ts';
+import { causeOf, failedTests, placeOf } from './describe-tests.ts';
 import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
-import { causeOf, failedTests, placeOf } from './tell-tests.ts';
 
 export interface Annotation {
   level: 'error' | 'warning' | 'notice';

@@ -1,9 +1,9 @@
 /** What every rendering says first. */
 import type { TestCase, Verdict } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
-import { nameIncidentShortly, tellIncidents, within } from './incident-story.ts';
+import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './describe-tests.ts';
+import { describeIncidents, nameIncidentShortly, within } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
-import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './tell-tests.ts';
 
 export interface Headline {
   mark: '✓' | '✗' | '■';
@@ -50,15 +50,15 @@ export function headlineOf(
 
 /** The incident that stands nearest to most failures: likelier their cause than the code under test. */
 function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedIncident[]): string {
-  const told = tellIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
-  const [worst] = told;
+  const stories = describeIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
+  const [worst] = stories;
   if (worst === undefined) return '';
   const name = nameIncidentShortly(worst.incident);
   const isAll = worst.failed.length > 0 && worst.failed.length === failedTests(tests).length;
-  if (worst.incident.wasBefore === true) return `; when they began, ${name}${andMore(told.length)}`;
+  if (worst.incident.wasBefore === true) return `; when they began, ${name}${andMore(stories.length)}`;
   if (isAll) return `; ${worst.failed.length === 1 ? '' : 'all '}${within(worst)} after ${name}`;
   return worst.failed.length === 0
-    ? `; meanwhile ${name}${andMore(told.length)}`
+    ? `; meanwhile ${name}${andMore(stories.length)}`
     : `; ${worst.failed.length} of them ${within(worst)} after ${name}`;
 }
 

@@ -1,8 +1,8 @@
 /** What happened to the platform while the tests ran, beside the tests that failed: told in the order of time. */
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
+import { failedTests, formatCount } from './describe-tests.ts';
 import { toPlainLine } from './inert-text.ts';
-import { failedTests, formatCount } from './tell-tests.ts';
 
 /** A test that fails later than this after an incident is not put beside it. */
 const windowSeconds = 30;
@@ -10,7 +10,7 @@ const windowSeconds = 30;
 const slackSeconds = 1;
 
 /** An incident, and the tests that failed while it happened or shortly after. */
-export interface ToldIncident {
+export interface IncidentStory {
   incident: ReportedIncident;
   /** In the order in which they ended. */
   failed: TestCase[];
@@ -22,8 +22,8 @@ export interface ToldIncident {
  * Incidents in the order of time. A failed test is told once, beside the last incident before its end that was not long
  * over when it began.
  */
-export function tellIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): ToldIncident[] {
-  const told: ToldIncident[] = [...incidents]
+export function describeIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): IncidentStory[] {
+  const stories: IncidentStory[] = [...incidents]
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
     .map((incident) => ({ incident, failed: [], withinSeconds: 0 }));
   const ended = failedTests(tests)
@@ -31,18 +31,18 @@ export function tellIncidents(incidents: readonly ReportedIncident[], tests: rea
     .filter(({ at }) => !Number.isNaN(at))
     .sort((a, b) => a.at - b.at);
   for (const { test, at } of ended) {
-    const isCause = ({ incident }: ToldIncident, slack: number) => {
+    const isCause = ({ incident }: IncidentStory, slack: number) => {
       const happened = Date.parse(incident.at) / 1000;
       // A test that was running at the time may end long after, in a timeout of its own.
       const isOver = incident.lasts !== true && at - Math.min(test.seconds, at) > happened + windowSeconds;
       return at >= happened - slack && !isOver;
     };
-    const cause = told.findLast((one) => isCause(one, 0)) ?? told.findLast((one) => isCause(one, slackSeconds));
+    const cause = stories.findLast((one) => isCause(one, 0)) ?? stories.findLast((one) => isCause(one, slackSeconds));
     if (cause === undefined) continue;
     cause.failed.push(test);
     cause.withinSeconds = Math.max(cause.withinSeconds, at - Date.parse(cause.incident.at) / 1000);
   }
-  return told;
+  return stories;
 }
 
 /** `floe-postgresql-0 restarted (OOMKilled)`: who and what, as plain text. */
@@ -66,14 +66,14 @@ export function nameIncidentShortly(incident: ReportedIncident): string {
 }
 
 /** `3 tests failed within 4 s`, or nothing. */
-export function nameVictims(told: ToldIncident): string {
-  if (told.failed.length === 0) return '';
-  const verb = `${formatCount(told.failed.length, 'test')} failed`;
-  return told.incident.wasBefore === true ? verb : `${verb} ${within(told)}`;
+export function nameVictims(stories: IncidentStory): string {
+  if (stories.failed.length === 0) return '';
+  const verb = `${formatCount(stories.failed.length, 'test')} failed`;
+  return stories.incident.wasBefore === true ? verb : `${verb} ${within(stories)}`;
 }
 
 /** `within 4 s`. */
-export function within({ withinSeconds }: ToldIncident): string {
+export function within({ withinSeconds }: IncidentStory): string {
   return `within ${Math.max(1, Math.ceil(withinSeconds))} s`;
 }
 

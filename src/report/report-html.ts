@@ -2,10 +2,6 @@
 import { createHash } from 'node:crypto';
 import type { TestCase, Verdict } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
-import { headlineOf } from './headline.ts';
-import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
-import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
-import { pageScript, pageStyle } from './report-page.ts';
 import {
   evidenceOf,
   failedTests,
@@ -15,7 +11,11 @@ import {
   formatProperties,
   isFlaky,
   wasInFlight,
-} from './tell-tests.ts';
+} from './describe-tests.ts';
+import { headlineOf } from './headline.ts';
+import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
+import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
+import { pageScript, pageStyle } from './report-page.ts';
 import { renderTimeline } from './timeline.ts';
 import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
@@ -118,9 +118,9 @@ function renderContents({ verdict, tests, events, logs, usage, incidents }: Repo
 
 /** Incidents of the platform, with the tests that failed beside each of them. */
 function renderIncidents({ incidents, tests }: ReportInput): string {
-  const told = tellIncidents(incidents ?? [], tests);
-  if (told.length === 0) return '';
-  const items = told.slice(0, maxIncidents).map((one) => {
+  const stories = describeIncidents(incidents ?? [], tests);
+  if (stories.length === 0) return '';
+  const items = stories.slice(0, maxIncidents).map((one) => {
     const victims = one.failed
       .slice(0, 20)
       .map(
@@ -133,8 +133,8 @@ function renderIncidents({ incidents, tests }: ReportInput): string {
     return `<li><span class="at">${escapeHtmlLine(timeOfDay(one.incident.at), 40)}</span> <b>${escapeHtmlLine(nameIncident(one.incident))}</b>${aftermathOf(one.incident)}${within === '' ? '' : ` — ${within}`}${list}</li>`;
   });
   const left =
-    told.length > items.length
-      ? `<p class="empty">${formatCount(told.length - items.length, 'more incident')}</p>\n`
+    stories.length > items.length
+      ? `<p class="empty">${formatCount(stories.length - items.length, 'more incident')}</p>\n`
       : '';
   return `<section id="incidents" aria-labelledby="incidents-title">
 <h2 id="incidents-title">What happened to the platform while the tests ran</h2>
@@ -190,7 +190,7 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     ['all', 'All', tests.length],
     ['failed', 'Failed', failedTests(tests).length],
     ['flaky', 'Flaky', tests.filter(isFlaky).length],
-    ['rebuilt', 'Rebuilt', tests.filter(({ rebuilt }) => rebuilt === true).length],
+    ['reconstructed', 'Reconstructed', tests.filter(({ reconstructed }) => reconstructed === true).length],
     ['skipped', 'Skipped', withStatus('skipped')],
     ['passed', 'Passed', withStatus('passed')],
   ];
@@ -198,7 +198,7 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     .filter(([name, , count]) => name === 'all' || count > 0)
     .map(
       ([name, label, count]) =>
-        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'rebuilt' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
+        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'reconstructed' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
     );
   const leftOut = verdict.tests.total - tests.length;
   yield `<section id="test-list" aria-labelledby="tests-title">
@@ -235,7 +235,7 @@ function renderBar(tests: readonly TestCase[]): string {
 
 /** What the page needs of a test, without what is empty. */
 function toPageTest(test: TestCase): Record<string, unknown> {
-  const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, rebuilt } = test;
+  const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, reconstructed } = test;
   const properties = formatProperties(test);
   return {
     name: toPlainLine(name, 2000),
@@ -249,7 +249,7 @@ function toPageTest(test: TestCase): Record<string, unknown> {
     ...(details === '' ? {} : { details: toPlainText(details) }),
     ...(properties === '' ? {} : { properties: toPlainLine(properties, 1000) }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
-    ...(rebuilt === true ? { rebuilt } : {}),
+    ...(reconstructed === true ? { reconstructed } : {}),
     ...(wasInFlight(test) ? { inFlight: true } : {}),
   };
 }

@@ -122,7 +122,7 @@ const groupOf = (test) => (test.status === 'passed' && test.flakyRuns ? 'flaky' 
 const isRed = (test) => test.status === 'failed' || test.status === 'error';
 const isIn = (test) =>
   filter === 'all' ||
-  (filter === 'failed' ? isRed(test) : filter === 'flaky' ? groupOf(test) === 'flaky' : filter === 'rebuilt' ? test.rebuilt : test.status === filter);
+  (filter === 'failed' ? isRed(test) : filter === 'flaky' ? groupOf(test) === 'flaky' : filter === 'reconstructed' ? test.reconstructed : test.status === filter);
 const place = (test) => (test.file ? test.file + (test.line ? ':' + test.line : '') : '');
 const timeOf = (test) => (test.inFlight && test.seconds === 0 ? '' : duration(test.seconds));
 const duration = (s) => (s < 0.0995 ? Math.round(s * 1000) + ' ms' : s < 10 ? s.toFixed(2) + ' s' : s < 60 ? s.toFixed(1) + ' s' : Math.floor(s / 60) + ' min ' + String(Math.floor(s % 60)).padStart(2, '0') + ' s');
@@ -139,7 +139,7 @@ function details(test) {
   const facts = [test.status, test.suite, test.classname, place(test), timeOf(test)];
   if (test.flakyRuns) facts.push('failed runs before: ' + test.flakyRuns);
   if (test.inFlight) facts.push('was running when the run ended');
-  else if (test.rebuilt) facts.push('rebuilt, since the run ended before its report was written');
+  else if (test.reconstructed) facts.push('reconstructed, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
   if (test.properties) box.append(element('p', 'mono', test.properties));
   if (test.name.length > 120) box.append(element('pre', '', test.name));
@@ -170,7 +170,7 @@ function row(test) {
   name.append(element('span', 'where mono', place(test) || test.classname || test.suite || ''));
   if (groupOf(test) === 'flaky') name.append(element('span', 'badge', 'flaky'));
   if (test.inFlight) name.append(element('span', 'badge alarm', 'was running'));
-  else if (test.rebuilt) name.append(element('span', 'badge', 'rebuilt'));
+  else if (test.reconstructed) name.append(element('span', 'badge', 'reconstructed'));
   button.append(dot, name, element('span', 'time', timeOf(test)));
   const cause = ((test.message || test.details || '').trim().split('\n', 1)[0] || '').slice(0, 300);
   if (cause) button.append(element('span', 'cause mono', cause));

@@ -8,6 +8,9 @@ export interface BesideVerdict {
   usage?: readonly ReportedUsage[];
 }
 
+/** The counts of schema 1, whose name for reconstructed tests is `rebuilt`. */
+type ResultTests = Omit<Verdict['tests'], 'reconstructed'> & { rebuilt: number };
+
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
 export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
   const {
@@ -25,7 +28,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     warnings,
     leg,
   } = verdict;
-  const ordered: Verdict & Required<BesideVerdict> = {
+  const ordered: Omit<Verdict, 'tests'> & { tests: ResultTests } & Required<BesideVerdict> = {
     schema,
     outcome,
     failure:
@@ -46,7 +49,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       errors: tests.errors,
       skipped: tests.skipped,
       flaky: tests.flaky,
-      rebuilt: tests.rebuilt,
+      rebuilt: tests.reconstructed,
       ...(tests.notRun === undefined ? {} : { notRun: tests.notRun }),
     },
     phases: phases.map(({ name, outcome: phaseOutcome, seconds }) => ({ name, outcome: phaseOutcome, seconds })),

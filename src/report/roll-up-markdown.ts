@@ -1,8 +1,8 @@
 /** The summary of all legs: one table of leg and suite, and why each red one is red. */
 import type { TestCounts, Verdict } from '../core/outcome.ts';
+import { causeOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './describe-tests.ts';
 import { codeSpan, escapeMarkdown, tableCodeSpan } from './inert-text.ts';
 import type { Leg } from './leg.ts';
-import { causeOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './tell-tests.ts';
 
 export interface RollUpInput {
   verdict: Verdict;

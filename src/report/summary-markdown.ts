@@ -2,17 +2,6 @@
 
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
-import { headlineOf } from './headline.ts';
-import { aftermathOf, nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
-import {
-  codeBlock,
-  codeSpan,
-  escapeHtml,
-  escapeMarkdown,
-  firstLineOf,
-  tableCodeSpan,
-  toPlainLine,
-} from './inert-text.ts';
 import {
   causeOf,
   evidenceOf,
@@ -25,7 +14,18 @@ import {
   placeOf,
   slowestTests,
   wasInFlight,
-} from './tell-tests.ts';
+} from './describe-tests.ts';
+import { headlineOf } from './headline.ts';
+import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
+import {
+  codeBlock,
+  codeSpan,
+  escapeHtml,
+  escapeMarkdown,
+  firstLineOf,
+  tableCodeSpan,
+  toPlainLine,
+} from './inert-text.ts';
 import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
@@ -79,7 +79,7 @@ function renderHead({ verdict, tests, incidents }: ReportInput): string {
 
 /** Incidents of the platform in the order of time, each with the tests that failed beside it. */
 function renderIncidents({ incidents, tests }: ReportInput): string {
-  const told = tellIncidents(incidents ?? [], tests);
+  const told = describeIncidents(incidents ?? [], tests);
   if (told.length === 0) return '';
   const lines = told.slice(0, maxIncidents).map((one) => {
     const within = nameVictims(one);
@@ -132,7 +132,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       place !== '' || test.classname === '' ? '' : codeSpan(test.classname),
       // Of a test that never ended, nobody may know how long it ran.
       wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
-      wasInFlight(test) ? 'was running when the run ended' : test.rebuilt === true ? 'rebuilt' : '',
+      wasInFlight(test) ? 'was running when the run ended' : test.reconstructed === true ? 'reconstructed' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
       properties === '' ? '' : codeSpan(toPlainLine(properties, 300)),
     ]

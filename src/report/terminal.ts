@@ -1,10 +1,18 @@
 /** The last screen of a run on a terminal. */
 import path from 'node:path';
 import type { ReportInput } from '../core/report-model.ts';
+import {
+  causeOf,
+  evidenceOf,
+  failedTests,
+  formatCount,
+  formatCounts,
+  formatDuration,
+  placeOf,
+} from './describe-tests.ts';
 import { headlineOf } from './headline.ts';
-import { nameIncident, nameVictims, tellIncidents, timeOfDay } from './incident-story.ts';
+import { describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
-import { causeOf, evidenceOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './tell-tests.ts';
 import { formatBytes, isCloseToLimit, nameContainer } from './usage.ts';
 
 const escapeCharacter = '\u001b';
@@ -41,10 +49,10 @@ export function renderTerminal(
     for (const line of evidence.slice(-maxEvidenceLines)) lines.push(dim(`  │ ${quote(line)}`));
   }
 
-  for (const told of tellIncidents(input.incidents ?? [], tests).slice(0, maxIncidents)) {
-    const within = nameVictims(told);
+  for (const story of describeIncidents(input.incidents ?? [], tests).slice(0, maxIncidents)) {
+    const within = nameVictims(story);
     lines.push(
-      `  ${yellow('!')} ${dim(timeOfDay(quote(told.incident.at, 40)))} ${quote(nameIncident(told.incident))}${within === '' ? '' : `: ${within}`}`,
+      `  ${yellow('!')} ${dim(timeOfDay(quote(story.incident.at, 40)))} ${quote(nameIncident(story.incident))}${within === '' ? '' : `: ${within}`}`,
     );
   }
 

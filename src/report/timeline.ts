@@ -1,9 +1,9 @@
 /** The run as a picture: phases, the lives of pods, and what the cluster warned of, on one axis of time. */
 import type { PhaseRecord } from '../core/outcome.ts';
 import type { PodStage, ReportedPod, ReportInput, TimedPhase } from '../core/report-model.ts';
+import { failedTests, formatCount, formatDuration } from './describe-tests.ts';
 import { nameIncident } from './incident-story.ts';
 import { escapeHtmlLine } from './inert-text.ts';
-import { failedTests, formatCount, formatDuration } from './tell-tests.ts';
 
 const maxPods = 60;
 const maxTicks = 500;
@@ -48,7 +48,7 @@ interface Bar {
   className: string;
   from: number;
   until: number;
-  told: string;
+  description: string;
 }
 
 /** The section of the page; empty when there is nothing to draw. */
@@ -101,16 +101,16 @@ function placeAll({ verdict, phases }: ReportInput): TimedPhase[] {
 }
 
 function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }: TimedPhase): string {
-  const told = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the begin`;
-  const bar = { className: `phase ${outcome}`, from: startSeconds, until: startSeconds + seconds, told };
-  return picture.row(name, picture.bars([bar]), formatDuration(seconds), told);
+  const description = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the begin`;
+  const bar = { className: `phase ${outcome}`, from: startSeconds, until: startSeconds + seconds, description };
+  return picture.row(name, picture.bars([bar]), formatDuration(seconds), description);
 }
 
 function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number, knownUntil: number): string {
   const bars = pod.stages.map(({ what, from, until }): Bar => {
     const [start, stop] = [secondsOf(from), until === undefined ? knownUntil : secondsOf(until)];
-    const told = `${pod.name}: ${stageWords[what]} from ${clockOf(Math.max(0, start))} for ${formatDuration(Math.max(0, stop - start))}`;
-    return { className: what, from: start, until: stop, told };
+    const description = `${pod.name}: ${stageWords[what]} from ${clockOf(Math.max(0, start))} for ${formatDuration(Math.max(0, stop - start))}`;
+    return { className: what, from: start, until: stop, description };
   });
   const marks = pod.restarts.map(({ at, what }) => picture.tick('restart', secondsOf(at), what));
   const last = pod.stages.at(-1);
@@ -134,38 +134,46 @@ function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: str
 }
 
 function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: string) => number): string[] {
-  const rows: { label: string; className: string; ticks: { seconds: number; told: string }[]; told: string }[] = [
+  const rows: {
+    label: string;
+    className: string;
+    ticks: { seconds: number; description: string }[];
+    description: string;
+  }[] = [
     {
       label: 'warnings',
       className: 'warning',
-      told: 'warning events of the cluster',
+      description: 'warning events of the cluster',
       ticks: (input.events ?? [])
         .filter(({ type }) => type === 'Warning')
         .map(({ at, object, reason, message }) => ({
           seconds: secondsOf(at),
-          told: `${object} ${reason}: ${message}`,
+          description: `${object} ${reason}: ${message}`,
         })),
     },
     {
       label: 'incidents',
       className: 'incident',
-      told: 'incidents of the platform while the tests ran',
-      ticks: (input.incidents ?? []).map((one) => ({ seconds: secondsOf(one.at), told: nameIncident(one) })),
+      description: 'incidents of the platform while the tests ran',
+      ticks: (input.incidents ?? []).map((one) => ({ seconds: secondsOf(one.at), description: nameIncident(one) })),
     },
     {
       label: 'failed tests',
       className: 'failure',
-      told: 'failed tests',
-      ticks: failedTests(input.tests).map(({ endedAt, name }) => ({ seconds: secondsOf(endedAt ?? ''), told: name })),
+      description: 'failed tests',
+      ticks: failedTests(input.tests).map(({ endedAt, name }) => ({
+        seconds: secondsOf(endedAt ?? ''),
+        description: name,
+      })),
     },
   ];
-  return rows.flatMap(({ label, className, told, ticks }) => {
+  return rows.flatMap(({ label, className, description, ticks }) => {
     const seen = ticks.filter(({ seconds }) => seconds >= 0 && seconds <= picture.end);
     if (seen.length === 0) return [];
     const drawn = seen
       .slice(0, maxTicks)
-      .map((one) => picture.tick(className, one.seconds, `${clockOf(one.seconds)} ${one.told}`));
-    return [picture.row(label, drawn.join(''), seen.length.toLocaleString('en-US'), `${seen.length} ${told}`)];
+      .map((one) => picture.tick(className, one.seconds, `${clockOf(one.seconds)} ${one.description}`));
+    return [picture.row(label, drawn.join(''), seen.length.toLocaleString('en-US'), `${seen.length} ${description}`)];
   });
 }
 
@@ -187,25 +195,25 @@ class Picture {
     this.#ticks = ticks;
   }
 
-  row(label: string, content: string, beside: string, told: string): string {
+  row(label: string, content: string, beside: string, description: string): string {
     const name = escapeHtmlLine(label, 120);
-    return `<div class="row"><span class="label" title="${name}">${name}</span><svg role="img" aria-label="${escapeHtmlLine(told, 300)}">${this.#grid()}${content}</svg><span class="beside">${escapeHtmlLine(beside, 60)}</span></div>`;
+    return `<div class="row"><span class="label" title="${name}">${name}</span><svg role="img" aria-label="${escapeHtmlLine(description, 300)}">${this.#grid()}${content}</svg><span class="beside">${escapeHtmlLine(beside, 60)}</span></div>`;
   }
 
   bars(bars: Bar[]): string {
     return bars
       .filter(({ from, until }) => until >= 0 && from <= this.end)
-      .map(({ className, from, until, told }) => {
+      .map(({ className, from, until, description }) => {
         const width = Math.max(leastPercent, this.#percent(until) - this.#percent(from));
         const x = Math.min(this.#percent(from), 100 - width);
-        return `<rect class="${escapeHtmlLine(className, 60)}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(told, 300)}</title></rect>`;
+        return `<rect class="${escapeHtmlLine(className, 60)}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(description, 300)}</title></rect>`;
       })
       .join('');
   }
 
-  tick(className: string, seconds: number, told: string): string {
+  tick(className: string, seconds: number, description: string): string {
     const x = Math.min(99.7, this.#percent(seconds)).toFixed(2);
-    return `<line class="tick ${escapeHtmlLine(className, 60)}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(told, 300)}</title></line>`;
+    return `<line class="tick ${escapeHtmlLine(className, 60)}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(description, 300)}</title></line>`;
   }
 
   axis(): string {

@@ -21,7 +21,7 @@ export interface Fenced {
   /** Processes that were ended for it. */
   ended: number;
   /** Why it is not fenced; empty when it is. */
-  trouble: string;
+  problem: string;
 }
 
 /** What the script prints before the number of processes that it ended. */
@@ -83,13 +83,13 @@ const recoverSeconds = 60;
 export async function fenceResults(options: FenceOptions): Promise<Fenced> {
   const { nodes, hostPath } = options;
   let ended = 0;
-  let trouble = nodes.length === 0 ? 'no node is there' : '';
+  let problem = nodes.length === 0 ? 'no node is there' : '';
   let isAdopted = false;
   const run = async (node: string, mode: string, owner = '') => {
     const end = await runInNode(node, mode, owner, options);
     ended += end.ended;
-    trouble ||= end.trouble;
-    return end.trouble === '';
+    problem ||= end.problem;
+    return end.problem === '';
   };
   const [first, ...others] = nodes;
   // The nodes see one and the same directory: one of them is enough to change its owner.
@@ -103,8 +103,8 @@ export async function fenceResults(options: FenceOptions): Promise<Fenced> {
   if (!isAdopted && first !== undefined && isFirst)
     isAdopted =
       (await run(first, 'adopt', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)) && isOurs(hostPath);
-  if (!isAdopted) trouble ||= 'its owner is another user';
-  return { isFenced: trouble === '', ended, trouble };
+  if (!isAdopted) problem ||= 'its owner is another user';
+  return { isFenced: problem === '', ended, problem };
 }
 
 /**
@@ -116,13 +116,13 @@ export async function adoptBeforeRemoval(
   nodePath: string,
   signal: AbortSignal,
 ): Promise<string> {
-  let trouble = '';
+  let problem = '';
   for (const node of nodes) {
     const end = await runInNode(node, 'adopt-mount', '', { nodes, nodePath, hostPath: '', fenceSeconds: 3, signal });
-    if (end.trouble === '') return '';
-    trouble = end.trouble;
+    if (end.problem === '') return '';
+    problem = end.problem;
   }
-  return trouble;
+  return problem;
 }
 
 async function runInNode(
@@ -130,7 +130,7 @@ async function runInNode(
   mode: string,
   owner: string,
   options: FenceOptions,
-): Promise<{ ended: number; trouble: string }> {
+): Promise<{ ended: number; problem: string }> {
   const { nodePath, fenceSeconds, signal } = options;
   const args = [nodePath, encodeMountPath(nodePath), String(fenceSeconds), mode, owner];
   const run = await execInContainer(node, ['bash', '-c', script, 'fence-results', ...args], {
@@ -138,8 +138,8 @@ async function runInNode(
     timeoutSeconds: fenceSeconds + recoverSeconds,
   });
   const ended = Number(run.stdout.split(endedMark)[1]?.split('\n')[0] ?? 0);
-  if (run.exitCode === 0) return { ended, trouble: '' };
-  return { ended, trouble: toOneLine(run.stderr || run.error || `node ${node} did not answer`, 200) };
+  if (run.exitCode === 0) return { ended, problem: '' };
+  return { ended, problem: toOneLine(run.stderr || run.error || `node ${node} did not answer`, 200) };
 }
 
 /** As the kernel writes a path in /proc/self/mountinfo: proc(5). */

@@ -188,9 +188,9 @@ export const holderPrefix = '.k8s-test-';
 export function discard(target: string): string {
   const scratch = path.join(path.dirname(target), `${holderPrefix}${randomBytes(6).toString('hex')}-scratch`);
   mkdirSync(scratch, { mode: 0o700 });
-  const trouble = removeTree(target, scratch);
+  const problem = removeTree(target, scratch);
   rmSync(scratch, { recursive: true, force: true });
-  return trouble;
+  return problem;
 }
 
 /**
@@ -200,7 +200,7 @@ export function discard(target: string): string {
  * @returns an empty text, or why something stays.
  */
 function removeTree(target: string, scratch: string): string {
-  const troubles: string[] = [];
+  const problems: string[] = [];
   let count = 0;
   // Directories move side by side into the scratch directory, so that no path ever becomes too long.
   const pending = [{ parent: path.dirname(target), name: Buffer.from(path.basename(target)) }];
@@ -235,10 +235,10 @@ function removeTree(target: string, scratch: string): string {
         holder.close();
       }
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') troubles.push(error instanceof Error ? error.message : String(error));
+      if (codeOf(error) !== 'ENOENT') problems.push(error instanceof Error ? error.message : String(error));
     }
   }
-  return troubles[0] ?? '';
+  return problems[0] ?? '';
 }
 
 /** The code of an exception of the file system; empty when it has none. */

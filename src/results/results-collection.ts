@@ -68,17 +68,17 @@ export class ResultsCollection {
     await this.#puller.close();
     const { files, incomplete, missing } = end.pulled;
     this.#options.say(
-      `${files} files of the results are here${end.trouble === '' ? ', each compared by SHA-256' : ''}`,
+      `${files} files of the results are here${end.problem === '' ? ', each compared by SHA-256' : ''}`,
     );
     const warnings = [...end.pulled.warnings];
     if (incomplete.length > 0)
       warnings.push(`${incomplete.length} files of the results are not complete: ${listNames(incomplete)}`);
-    if (end.trouble === '') return { warnings, failure: undefined, missing };
+    if (end.problem === '') return { warnings, failure: undefined, missing };
     const since =
       this.#lastRoundAt === undefined
         ? 'none had come before'
         : `those that are here are ${Math.round((performance.now() - this.#lastRoundAt) / 1000)} s older`;
-    const reason = `the last results could not be brought home, ${since}: ${end.trouble}`;
+    const reason = `the last results could not be brought home, ${since}: ${end.problem}`;
     const hint = 'Results on a claim outlive the pod; those on an emptyDir go with it.';
     return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure, missing };
   }
@@ -102,25 +102,25 @@ export class ResultsCollection {
     }
   }
 
-  async #finishPulling(signal: AbortSignal): Promise<{ pulled: PullEnd; trouble: string }> {
+  async #finishPulling(signal: AbortSignal): Promise<{ pulled: PullEnd; problem: string }> {
     let rescue = this.#options.openRescue;
     const deadline = performance.now() + awayMilliseconds;
     for (;;) {
       try {
         this.#source ??= await this.#options.openSource(signal);
-        return { pulled: await this.#puller.finish(signal), trouble: '' };
+        return { pulled: await this.#puller.finish(signal), problem: '' };
       } catch (error) {
-        const trouble =
+        const problem =
           signal.aborted && this.#lastProblem !== '' ? this.#lastProblem : toOneLine(messageOf(error), 300);
         const mayPass = error instanceof ApiError ? error.retryable && !isGone(error) : error instanceof CutOutput;
         const isPassing = mayPass && performance.now() < deadline;
-        if (signal.aborted || (!isPassing && rescue === undefined)) return { pulled: this.#puller.describe(), trouble };
+        if (signal.aborted || (!isPassing && rescue === undefined)) return { pulled: this.#puller.describe(), problem };
         if (!isPassing && rescue !== undefined) {
           const open = rescue;
           rescue = undefined;
-          this.#options.say(`the pod of the results is gone; another one reads its claim (${trouble})`);
+          this.#options.say(`the pod of the results is gone; another one reads its claim (${problem})`);
           const opened = await openOrExplain(open, signal);
-          if (typeof opened === 'string') return { pulled: this.#puller.describe(), trouble: `${trouble}; ${opened}` };
+          if (typeof opened === 'string') return { pulled: this.#puller.describe(), problem: `${problem}; ${opened}` };
           this.#source = opened;
         }
         await delay(retryMilliseconds, undefined, { signal }).catch(() => undefined);

@@ -78,11 +78,11 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
   if (owner !== undefined) return inUse(dir.root, owner);
   await removeUnlessFile(dir.resultJson);
   await writeOwnFile(dir.resultJson, renderResultJson(unfinished(tier)));
-  const troubles: string[] = [];
+  const problems: string[] = [];
   const { root: _, resultJson: __, results, ...rest } = dir;
-  for (const old of Object.values(rest)) troubles.push(...clear(dir.root, old));
+  for (const old of Object.values(rest)) problems.push(...clear(dir.root, old));
   for (const one of [dir.junit, dir.logs, dir.cluster]) mkdirSync(one);
-  troubles.push(...emptyResults(dir.root, results));
+  problems.push(...emptyResults(dir.root, results));
   removeHolders(dir.root);
   const reserve = path.join(dir.root, reserveName);
   await rm(reserve, { recursive: true, force: true });
@@ -90,7 +90,7 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
   await writeFile(reserve, Buffer.alloc(reserveBytes, 1), { flag: 'wx' });
   // Test containers run as any user. Only the runner's own users can reach the directory, through its parents.
   await chmod(results, 0o777);
-  return succeed(troubles);
+  return succeed(problems);
 }
 
 async function removeUnlessFile(file: string): Promise<void> {
@@ -115,12 +115,12 @@ function clear(root: string, old: string): string[] {
 function emptyResults(root: string, results: string): string[] {
   const before = lstatSync(results, { throwIfNoEntry: false });
   if (before?.isDirectory() === true && before.uid === (process.getuid?.() ?? before.uid)) {
-    const troubles = clearChildren(results);
-    if (troubles === '') return [];
+    const problems = clearChildren(results);
+    if (problems === '') return [];
   }
-  const troubles = before === undefined ? [] : clear(root, results);
+  const problems = before === undefined ? [] : clear(root, results);
   mkdirSync(results, { recursive: true });
-  return troubles;
+  return problems;
 }
 
 /** Gives up the room that was held for the verdict. Call it before the verdict is written. */

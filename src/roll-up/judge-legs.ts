@@ -97,10 +97,10 @@ function causeOf(legs: readonly Leg[]): Failure | null {
     ({ name, verdict }) =>
       `${name}: ${verdict.failure?.kind ?? verdict.outcome}: ${verdict.failure?.reason ?? 'no reason given'}`,
   );
-  const told = lines.map((line) => toOneLine(line, maxReasonChars + 40)).join('; ');
+  const listed = lines.map((line) => toOneLine(line, maxReasonChars + 40)).join('; ');
   return {
     kind: worst.verdict.failure?.kind ?? 'internal',
-    reason: toOneLine(`${red.length} of ${legs.length} legs ${red.length === 1 ? 'is' : 'are'} red: ${told}`),
+    reason: toOneLine(`${red.length} of ${legs.length} legs ${red.length === 1 ? 'is' : 'are'} red: ${listed}`),
     hint: worst.verdict.failure?.hint ?? '',
     evidence: lines.map((line) => toOneLine(line, 1000)),
   };

@@ -24,15 +24,19 @@ const verdictSchema = v.object({
     v.object({ kind: v.picklist(failureKinds), reason: v.string(), hint: v.string(), evidence: v.array(v.string()) }),
   ),
   tier: v.string(),
-  tests: v.object({
-    total: count,
-    passed: count,
-    failed: count,
-    errors: count,
-    skipped: count,
-    flaky: count,
-    rebuilt: count,
-  }),
+  // `rebuilt` is the name of the contract for what is called reconstructed everywhere else.
+  tests: v.pipe(
+    v.object({
+      total: count,
+      passed: count,
+      failed: count,
+      errors: count,
+      skipped: count,
+      flaky: count,
+      rebuilt: count,
+    }),
+    v.transform(({ rebuilt, ...tests }) => ({ ...tests, reconstructed: rebuilt })),
+  ),
   phases: v.array(v.object({ name: v.string(), outcome: v.string(), seconds: v.number() })),
   durationSeconds: v.number(),
   cluster: v.nullable(

@@ -34,15 +34,15 @@ export function findKept(
   records: readonly RunRecord[],
   call: { tier: string; directory: string },
 ): RunRecord | undefined {
-  return records.findLast(({ content: { kept, standing } }) => {
-    return kept !== undefined && standing?.tier === call.tier && standing.directory === call.directory;
+  return records.findLast(({ content: { kept, reusable } }) => {
+    return kept !== undefined && reusable?.tier === call.tier && reusable.directory === call.directory;
   });
 }
 
 /** What to say where no kept cluster was found: how to make one, and which others there are. */
 export function explainNotFound(records: readonly RunRecord[], call: { tier: string; directory: string }): string {
-  const others = records.flatMap(({ content: { kept, standing } }) =>
-    kept === undefined || standing === undefined ? [] : [`${standing.tier} of ${standing.directory}`],
+  const others = records.flatMap(({ content: { kept, reusable } }) =>
+    kept === undefined || reusable === undefined ? [] : [`${reusable.tier} of ${reusable.directory}`],
   );
   const there = others.length === 0 ? '' : `; kept are: ${others.join(', ')}`;
   return `no cluster of tier ${call.tier} is kept for ${call.directory}; make one: ${nameCommand(`up --tier ${call.tier}`)}${there}`;

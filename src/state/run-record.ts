@@ -61,7 +61,7 @@ const platformSchema = v.object({
 /** A platform that was ready, as helm installed it last. */
 export type InstalledPlatform = v.InferOutput<typeof platformSchema>;
 
-const standingSchema = v.object({
+const reusableClusterSchema = v.object({
   cluster: v.object({
     name: v.string(),
     kubeconfigPath: v.string(),
@@ -82,7 +82,7 @@ const standingSchema = v.object({
 });
 
 /** What a later run must know of a cluster to enter it. */
-export type Standing = v.InferOutput<typeof standingSchema>;
+export type ReusableCluster = v.InferOutput<typeof reusableClusterSchema>;
 
 const recordSchema = v.object({
   schema: v.literal(1),
@@ -95,7 +95,7 @@ const recordSchema = v.object({
   startedAt: v.string(),
   /** Why the cluster stays although the run is over; absent when it does not. */
   kept: v.optional(v.string()),
-  standing: v.optional(standingSchema),
+  reusable: v.optional(reusableClusterSchema),
   made: v.array(madeSchema),
 });
 
@@ -191,17 +191,17 @@ export class RunRecord {
   }
 
   /** Notes what the next run must know of the cluster, should it be kept. */
-  stand(standing: Standing): void {
-    this.#content = { ...this.#content, standing };
+  setReusable(reusable: ReusableCluster): void {
+    this.#content = { ...this.#content, reusable };
     this.#write();
   }
 
   /** Notes the platform in the cluster, or with undefined that it is to be installed anew. */
   notePlatform(platform: InstalledPlatform | undefined): void {
-    const { standing } = this.#content;
-    if (standing === undefined) return;
-    const { platform: _, ...rest } = standing;
-    this.stand(platform === undefined ? rest : { ...rest, platform });
+    const { reusable } = this.#content;
+    if (reusable === undefined) return;
+    const { platform: _, ...rest } = reusable;
+    this.setReusable(platform === undefined ? rest : { ...rest, platform });
   }
 
   /**

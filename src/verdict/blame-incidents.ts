@@ -1,6 +1,6 @@
 import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
-import { aftermathOf, nameIncident, nameVictims, type ToldIncident, timeOfDay } from '../report/incident-story.ts';
+import { aftermathOf, type IncidentStory, nameIncident, nameVictims, timeOfDay } from '../report/incident-story.ts';
 
 /** Failures of the tests that a platform which is not well may have caused. */
 const explicable: ReadonlySet<string> = new Set(['test', 'timeout', 'report', 'no-tests']);
@@ -13,13 +13,13 @@ const shownIncidents = 20;
  * What was missing from the beginning is named whatever happened later, since that may be its consequence. Other failures
  * stay as they are.
  */
-export function blameIncidents(failure: Failure, told: readonly ToldIncident[]): Failure {
-  if (told.length === 0 || !explicable.has(failure.kind)) return failure;
+export function blameIncidents(failure: Failure, stories: readonly IncidentStory[]): Failure {
+  if (stories.length === 0 || !explicable.has(failure.kind)) return failure;
   const [absent, happened] = [true, false].map((wanted) =>
-    told
+    stories
       .filter(({ incident }) => (incident.wasBefore === true) === wanted)
       .sort((a, b) => b.failed.length - a.failed.length),
-  ) as [ToldIncident[], ToldIncident[]];
+  ) as [IncidentStory[], IncidentStory[]];
   const named = absent.slice(0, namedAbsences);
   const clauses =
     named.length === 0 ? [] : [`when they began, ${named.map((one) => nameIncident(one.incident)).join(', ')}`];
@@ -29,14 +29,14 @@ export function blameIncidents(failure: Failure, told: readonly ToldIncident[]):
     const { at } = worst.incident;
     clauses.push(`meanwhile ${nameIncident(worst.incident)} at ${timeOfDay(at)} UTC${aftermathOf(worst.incident)}`);
   }
-  const rest = told.length - named.length;
+  const rest = stories.length - named.length;
   const others = rest === 0 ? '' : `, and ${rest} more ${rest === 1 ? 'incident' : 'incidents'}`;
   const victims = worst !== undefined && named.includes(worst) ? nameVictims(worst) : '';
   return {
     ...failure,
     reason: toOneLine(`${failure.reason}; ${clauses.join('; ')}${others}${victims === '' ? '' : `, ${victims}`}`),
     hint: toOneLine(`The platform was not well while the tests ran: look at its logs first. ${failure.hint}`),
-    evidence: [...told.slice(0, shownIncidents).map(describeTold), ...failure.evidence],
+    evidence: [...stories.slice(0, shownIncidents).map(describeStory), ...failure.evidence],
   };
 }
 
@@ -53,7 +53,7 @@ export function incidentsOf(
     : incidents.filter(({ wasBefore }) => wasBefore !== true);
 }
 
-function describeTold({ incident, failed }: ToldIncident): string {
+function describeStory({ incident, failed }: IncidentStory): string {
   const names = failed.slice(0, namedTests).map(({ name }) => name);
   const more = failed.length > names.length ? ', …' : '';
   const then = names.length === 0 ? '' : `; then failed: ${names.join(', ')}${more}`;

@@ -6,14 +6,14 @@
 
 import { type Failure, type FailureKind, noTests, type TestCounts, toOneLine } from '../core/outcome.ts';
 import {
+  describeNearMisses,
+  describeToolOutput,
   hintNoReport,
   hintSaid,
   nameExitCode,
   saysNoTests,
   showLog,
   type ToolFacts,
-  tellNearMisses,
-  tellSaid,
   wasTimeout,
 } from './explain-exit.ts';
 
@@ -42,7 +42,7 @@ export interface TestFacts {
   /** Reports that are older than the run, and were left out. */
   stale: string[];
   /** What is known beyond the reports; undefined when there is nothing. */
-  rebuilt: RebuiltFacts | undefined;
+  reconstructed: ReconstructedFacts | undefined;
   /** Sessions of pytest, in the order in which they began; empty where nothing tells of them. */
   sessions: SessionFacts[];
   /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
@@ -92,8 +92,8 @@ export interface MemoryFacts {
   cgroupVersion?: number;
 }
 
-export interface RebuiltFacts {
-  /** Where it comes from, in words that follow "rebuilt from". */
+export interface ReconstructedFacts {
+  /** Where it comes from, in words that follow "reconstructed from". */
   source: string;
   /** Whether the log of the tests tells of some of them. */
   isFromLog: boolean;
@@ -120,7 +120,7 @@ const pytestTestsFailed = 1;
 const killedExitCode = 137;
 /** Memory in use this near to the limit makes a SIGKILL of unknown origin one that the kernel probably sent. */
 const nearLimit = 0.9;
-const namesTold = 3;
+const maxNamesShown = 3;
 
 /** The verdict of a run: of the first rule that applies, or green with warnings where none does. Pure. */
 export function decideVerdict(facts: TestFacts): TestVerdict {
@@ -128,7 +128,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
   const shown = sumReports(facts.reports);
   const judged: JudgedFacts = { ...facts, counts, shown, subject: `the ${nameSubject(facts)}` };
   const warnings = facts.stale.map((file) => `${file} was written before this run and is ignored`);
-  if (facts.rebuilt?.isFromLog === true && facts.logGaps.length > 0)
+  if (facts.reconstructed?.isFromLog === true && facts.logGaps.length > 0)
     warnings.push('the log is not complete: more tests may have finished than it tells');
   for (const { judge } of verdictRules) {
     const found = judge(judged);
@@ -153,7 +153,7 @@ function warnGreen({ counts, shown, sessions }: JudgedFacts): string[] {
 
 /** Facts, with what follows from them. */
 interface JudgedFacts extends TestFacts {
-  /** Of the reports and of what was rebuilt beside them. */
+  /** Of the reports and of what was reconstructed beside them. */
   counts: TestCounts;
   /** Of the reports alone. */
   shown: TestCounts;
@@ -258,7 +258,7 @@ function judgeNoReport(facts: JudgedFacts): Red | undefined {
   const old = stale.length > 0 ? `, only ${stale.join(', ')} of an earlier run` : '';
   return red(
     'report',
-    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${tellSaid(tool)}${tell(facts, counts)}${tellNearMisses(tool)}`,
+    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${describeToolOutput(tool)}${tell(facts, counts)}${describeNearMisses(tool)}`,
     reportHint(facts),
   );
 }
@@ -326,9 +326,9 @@ function judgeSessionExit(facts: JudgedFacts): Red | undefined {
 
 function judgeNotRun(facts: JudgedFacts): Red | undefined {
   const session = facts.sessions.find((one) => one.notRun > 0);
-  const notRun = session?.notRun ?? facts.rebuilt?.notRun ?? 0;
+  const notRun = session?.notRun ?? facts.reconstructed?.notRun ?? 0;
   if (notRun === 0) return undefined;
-  const names = facts.rebuilt?.notRunNames ?? [];
+  const names = facts.reconstructed?.notRunNames ?? [];
   const named = names.length === 0 ? '' : `: ${listNames(names)}`;
   const where = session === undefined ? '' : ` by ${session.name}`;
   return red(
@@ -339,8 +339,8 @@ function judgeNotRun(facts: JudgedFacts): Red | undefined {
 }
 
 function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
-  const { rebuilt, counts } = facts;
-  if (rebuilt === undefined || rebuilt.counts.failed + rebuilt.counts.errors === 0) return undefined;
+  const { reconstructed, counts } = facts;
+  if (reconstructed === undefined || reconstructed.counts.failed + reconstructed.counts.errors === 0) return undefined;
   return red(
     'report',
     `tests failed or were running that no report shows, although ${describeEnd(facts)}${tell(facts, counts)}`,
@@ -350,7 +350,7 @@ function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
 
 function judgeNoTest(facts: JudgedFacts): Red | undefined {
   const { counts, shown, tool, end } = facts;
-  const said = end?.exitCode === 0 ? '' : tellSaid(tool);
+  const said = end?.exitCode === 0 ? '' : describeToolOutput(tool);
   if (counts.total === 0)
     return red(
       'no-tests',
@@ -373,7 +373,11 @@ function judgeExitCode(facts: JudgedFacts): Red | undefined {
     );
   const hint = hintSaid(tool);
   if (hint !== undefined)
-    return red('test', `${describeEnd(facts)}, and its report holds no failure ${holds}${tellSaid(tool)}`, hint);
+    return red(
+      'test',
+      `${describeEnd(facts)}, and its report holds no failure ${holds}${describeToolOutput(tool)}`,
+      hint,
+    );
   return red(
     'test',
     `${describeEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
@@ -455,18 +459,18 @@ function interrupt(facts: JudgedFacts): Failure | undefined {
 }
 
 /** `; 12 of 40 tests finished (1 failed: test_b), in flight: test_x, 27 not run`, or nothing when no test is known. */
-function tell({ rebuilt, failedNames }: TestFacts, counts: TestCounts): string {
-  const inFlight = rebuilt?.inFlight ?? [];
+function tell({ reconstructed, failedNames }: TestFacts, counts: TestCounts): string {
+  const inFlight = reconstructed?.inFlight ?? [];
   const finished = counts.total - inFlight.length;
-  if (counts.total === 0 && rebuilt?.collected === undefined) return '';
-  const collected = rebuilt?.collected;
+  if (counts.total === 0 && reconstructed?.collected === undefined) return '';
+  const collected = reconstructed?.collected;
   const of = collected === undefined || collected < finished ? '' : ` of ${collected}`;
   const failed = counts.failed + counts.errors - inFlight.length;
   return [
     `; ${finished}${of} tests finished`,
     failed > 0 ? ` (${failed} failed: ${listNames(failedNames)})` : '',
     inFlight.length > 0 ? `, in flight: ${listNames(inFlight)}` : '',
-    (rebuilt?.notRun ?? 0) > 0 ? `, ${rebuilt!.notRun} not run` : '',
+    (reconstructed?.notRun ?? 0) > 0 ? `, ${reconstructed!.notRun} not run` : '',
   ].join('');
 }
 
@@ -475,8 +479,8 @@ function countFailed(counts: TestCounts): string {
 }
 
 function listNames(names: readonly string[]): string {
-  const told = names.slice(0, namesTold).map((name) => toOneLine(name, 120));
-  return `${told.join(', ')}${names.length > namesTold ? ', …' : ''}`;
+  const shown = names.slice(0, maxNamesShown).map((name) => toOneLine(name, 120));
+  return `${shown.join(', ')}${names.length > maxNamesShown ? ', …' : ''}`;
 }
 
 const noTestsHint = 'Check the path of the tests, and any -k or -m that selects among them.';
@@ -508,7 +512,7 @@ function describeExit(end: ContainerEnd): string {
 }
 
 function evidenceOf(facts: TestFacts): string[] {
-  const { end, rebuilt, memory } = facts;
+  const { end, reconstructed, memory } = facts;
   const shown = sumReports(facts.reports);
   const subject = nameSubject(facts);
   const word = end?.reason === undefined ? '' : `, ${end.reason}`;
@@ -527,31 +531,33 @@ function evidenceOf(facts: TestFacts): string[] {
     ),
     ...facts.unreadable.map(({ file, reason }) => `${file}: ${reason}`),
     ...facts.stale.map((file) => `${file}: older than this run`),
-    ...(rebuilt === undefined
+    ...(reconstructed === undefined
       ? []
       : [
-          `rebuilt from ${rebuilt.source}: ${rebuilt.counts.total - rebuilt.inFlight.length} tests finished, ${rebuilt.counts.failed + rebuilt.counts.errors - rebuilt.inFlight.length} of them failed`,
-          ...(rebuilt.inFlight.length === 0 ? [] : [`in flight: ${rebuilt.inFlight.slice(0, 10).join(', ')}`]),
-          ...describeNotRun(rebuilt),
+          `reconstructed from ${reconstructed.source}: ${reconstructed.counts.total - reconstructed.inFlight.length} tests finished, ${reconstructed.counts.failed + reconstructed.counts.errors - reconstructed.inFlight.length} of them failed`,
+          ...(reconstructed.inFlight.length === 0
+            ? []
+            : [`in flight: ${reconstructed.inFlight.slice(0, 10).join(', ')}`]),
+          ...describeNotRun(reconstructed),
         ]),
     ...facts.logGaps,
     ...(facts.interruption === null && shown.failed + shown.errors === 0 ? showLog(facts.tool) : []),
   ];
 }
 
-function describeNotRun({ notRun, notRunNames }: RebuiltFacts): string[] {
+function describeNotRun({ notRun, notRunNames }: ReconstructedFacts): string[] {
   if (notRun === undefined || notRun === 0) return [];
   const names = notRunNames.slice(0, 10).join(', ');
   const more = names !== '' && notRun > Math.min(notRunNames.length, 10) ? ', …' : '';
   return [`not run: ${notRun}${names === '' ? '' : `: ${names}${more}`}`];
 }
 
-/** The sum of the counts of all reports and of what was rebuilt beside them. */
-function sumCounts({ reports, rebuilt }: TestFacts): TestCounts {
+/** The sum of the counts of all reports and of what was reconstructed beside them. */
+function sumCounts({ reports, reconstructed }: TestFacts): TestCounts {
   const sum = sumReports(reports);
-  if (rebuilt === undefined) return sum;
-  addCounts(sum, rebuilt.counts);
-  if (rebuilt.notRun !== undefined) sum.notRun = rebuilt.notRun;
+  if (reconstructed === undefined) return sum;
+  addCounts(sum, reconstructed.counts);
+  if (reconstructed.notRun !== undefined) sum.notRun = reconstructed.notRun;
   return sum;
 }
 
@@ -562,7 +568,7 @@ function sumReports(reports: readonly ReportFacts[]): TestCounts {
 }
 
 function addCounts(sum: TestCounts, counts: TestCounts): void {
-  for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'rebuilt'] as const)
+  for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
     sum[key] += counts[key];
 }
 

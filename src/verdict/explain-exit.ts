@@ -98,7 +98,7 @@ export function wasTimeout(exitCode: number, facts: ToolFacts | undefined): bool
 }
 
 /** What the tool said last, in words that follow a sentence; nothing where it said nothing. */
-export function tellSaid(facts: ToolFacts | undefined): string {
+export function describeToolOutput(facts: ToolFacts | undefined): string {
   const [said] = facts?.said ?? [];
   return said === undefined ? '' : `: ${said}`;
 }
@@ -134,7 +134,7 @@ export function hintNoReport(exitCode: number, facts: ToolFacts | undefined, res
 }
 
 /** What is there in place of a report, in words that follow a sentence: `; there is TestResult.trx, a TRX report of .NET`. */
-export function tellNearMisses(facts: ToolFacts | undefined): string {
+export function describeNearMisses(facts: ToolFacts | undefined): string {
   const [elsewhere] = facts?.reportsElsewhere ?? [];
   if (elsewhere !== undefined) return `; the tests wrote ${elsewhere}`;
   const near = facts?.nearMisses ?? [];

@@ -70,7 +70,7 @@ function machineLog(dir: ResultsDir): string {
 }
 
 /** The log of a command that ran on this machine, as reports name it. */
-export function tellMachineLog(dir: ResultsDir, lastLines: string[]): ReportedLog {
+export function describeMachineLog(dir: ResultsDir, lastLines: string[]): ReportedLog {
   return { ...logName, lastLines, path: path.relative(dir.root, machineLog(dir)) };
 }
 
@@ -131,7 +131,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   for (const stream of Object.values(streams)) stream.end();
   closeSync(log);
   if (logProblem !== '') run.warn(`the log of the tests is not complete: ${logProblem}`);
-  run.ownLog = tellMachineLog(dir, tail);
+  run.ownLog = describeMachineLog(dir, tail);
   signal.throwIfAborted();
   if (ended.error !== null)
     return fail('start', `the tests could not be started: ${toOneLine(ended.error)}`, {

@@ -9,8 +9,8 @@ export type TestInFlight = Pick<TestCase, 'suite' | 'name' | 'classname' | 'file
 };
 
 /** A run, told from something else than its report. */
-export interface RebuiltRun {
-  /** Where it comes from, in words that follow "rebuilt from". */
+export interface ReconstructedRun {
+  /** Where it comes from, in words that follow "reconstructed from". */
   source: string;
   /** Whether the log of the tests tells of some of them: then it is as complete as the log is. */
   isFromLog: boolean;
@@ -29,7 +29,7 @@ export interface RebuiltRun {
 }
 
 /** How a finished test is told to `RebuiltTests`. */
-export interface RebuiltEnd {
+export interface ReconstructedEnd {
   status: TestCase['status'];
   seconds?: number;
   endedAt?: string;
@@ -54,7 +54,7 @@ const maxTotalDetailsChars = 32 * 1024 * 1024;
  * Gathers a run from what is said of it, in bounded memory. A test is known by an id, which may be anything that tells it
  * from the others.
  */
-export class RebuiltTests {
+export class ReconstructedTests {
   readonly #begun = new Map<string, TestInFlight>();
   readonly #ended = new Map<string, TestCase>();
   readonly #expected = new Set<string>();
@@ -122,7 +122,7 @@ export class RebuiltTests {
    * The test ended. Told twice of one id, a failure after a pass replaces it (a teardown, say), a pass after a failure is a
    * flaky test, and of two failures the first stays.
    */
-  end(id: string, place: Place, end: RebuiltEnd): void {
+  end(id: string, place: Place, end: ReconstructedEnd): void {
     const begun = this.#begun.get(id);
     this.#begun.delete(id);
     const earlier = this.#ended.get(id);
@@ -157,7 +157,7 @@ export class RebuiltTests {
       message: cutText(end.message ?? '', maxMessageChars),
       details,
       ...(flakyRuns > 0 ? { flakyRuns } : {}),
-      rebuilt: true,
+      reconstructed: true,
     });
   }
 
@@ -204,12 +204,12 @@ export class RebuiltTests {
     source: string,
     isKnown: (place: Place & { status?: TestCase['status'] }) => boolean = () => false,
     isIdKnown: (id: string) => boolean = () => false,
-  ): RebuiltRun {
+  ): ReconstructedRun {
     const cases = [...this.#ended.values()].filter((one) => !isKnown(one));
     const inFlight = [...this.#begun.values()].filter((one) => !isKnown(one));
     const counts = { ...this.#left };
     for (const one of cases) addToCounts(counts, one);
-    counts.rebuilt = counts.total;
+    counts.reconstructed = counts.total;
     const areIdsKnown = this.#areExpectedIdsKnown && this.#expected.size > 0;
     const collected = areIdsKnown ? this.#expected.size : this.#expectedCount;
     const reached = this.#ended.size + this.#leftOut + this.#begun.size;
@@ -241,20 +241,20 @@ export class RebuiltTests {
  * A report that was cut off, with what the log adds to it: tests that ended after the cut, those in flight, those never
  * reached. Of a test that both tell, the report says more.
  */
-export function joinRebuilt(cutOff: RebuiltRun, log: RebuiltRun): RebuiltRun {
+export function joinReconstructed(cutOff: ReconstructedRun, log: ReconstructedRun): ReconstructedRun {
   const keyOf = ({ classname, name }: Place): string => JSON.stringify([classname, name]);
-  const told = new Set(cutOff.cases.map(keyOf));
-  const more = log.cases.filter((one) => !told.has(keyOf(one)));
+  const reported = new Set(cutOff.cases.map(keyOf));
+  const more = log.cases.filter((one) => !reported.has(keyOf(one)));
   const counts = { ...cutOff.counts };
   for (const one of more) addToCounts(counts, one);
-  counts.rebuilt = counts.total;
+  counts.reconstructed = counts.total;
   return {
     ...log,
     source: `${cutOff.source} and ${log.source}`,
     cases: [...cutOff.cases, ...more],
     casesLeftOut: cutOff.casesLeftOut,
     counts,
-    inFlight: log.inFlight.filter((one) => !told.has(keyOf(one))),
+    inFlight: log.inFlight.filter((one) => !reported.has(keyOf(one))),
   };
 }
 
@@ -262,8 +262,8 @@ export function joinRebuilt(cutOff: RebuiltRun, log: RebuiltRun): RebuiltRun {
  * The run with its tests in flight as `error` cases that name the cause, such as "killed for memory at its limit of 64Mi":
  * from here on it is a report like any other.
  */
-export function closeRebuilt(
-  run: RebuiltRun,
+export function closeReconstructed(
+  run: ReconstructedRun,
   cause: string,
 ): Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'> {
   const inFlight = run.inFlight.map(({ startedAt, ...place }): TestCase => {
@@ -274,12 +274,12 @@ export function closeRebuilt(
       status: 'error',
       message: cause,
       details: `This test was running when the run ended: ${cause}${since}`,
-      rebuilt: true,
+      reconstructed: true,
     };
   });
   const counts = { ...run.counts };
   for (const one of inFlight) addToCounts(counts, one);
-  counts.rebuilt = counts.total;
+  counts.reconstructed = counts.total;
   if (run.notRun !== undefined) counts.notRun = run.notRun;
   return {
     file: run.source,

@@ -10,7 +10,7 @@ import { PytestLog } from './pytest-log.ts';
 import { placeOfNodeId } from './pytest-names.ts';
 import type { PytestSession } from './pytest-sessions.ts';
 import { readLines, toShownLine } from './read-lines.ts';
-import { joinRebuilt, type RebuiltRun, RebuiltTests } from './rebuilt-tests.ts';
+import { joinReconstructed, type ReconstructedRun, ReconstructedTests } from './reconstructed-tests.ts';
 
 /** Our own directory in `results-path`, where the helper in the test image writes. */
 export const helperDirectory = '.k8s-test';
@@ -60,7 +60,7 @@ export async function readHelperFault(directory: string, signal: AbortSignal): P
   return '';
 }
 
-export interface RebuildOptions {
+export interface ReconstructOptions {
   /** Reports of this run that could be read. */
   reports: readonly Pick<JUnitReport, 'cases' | 'counts'>[];
   unreadable: readonly { file: string; partial?: JUnitReport }[];
@@ -77,9 +77,9 @@ export interface RebuildOptions {
 }
 
 /** What is known of a run beyond its reports. */
-export interface RebuiltKnowledge {
+export interface ReconstructedKnowledge {
   /** Tests that no report tells of; undefined when there are none. */
-  rebuilt: RebuiltRun | undefined;
+  reconstructed: ReconstructedRun | undefined;
   /** Sessions of pytest, in the order in which they began. */
   sessions: PytestSession[];
 }
@@ -90,14 +90,14 @@ export interface RebuiltKnowledge {
  * hold count; the log, in which tests may print what looks like pytest, only if the run was interrupted.
  * @throws on I/O errors, and the signal's reason when it is aborted.
  */
-export async function rebuildRun(options: RebuildOptions): Promise<RebuiltKnowledge> {
+export async function reconstructRun(options: ReconstructOptions): Promise<ReconstructedKnowledge> {
   const { reports, notes, signal } = options;
   const hasReport = reports.length > 0;
   const known = knownTests(reports);
   const isHeld = (id: string) => known.holds(placeOfNodeId(id));
   const sessions = notes?.sessions.list(isHeld) ?? [];
-  const candidates: RebuiltRun[] = [];
-  const consider = (run: RebuiltRun): void => {
+  const candidates: ReconstructedRun[] = [];
+  const consider = (run: ReconstructedRun): void => {
     if (run.counts.total + run.inFlight.length > 0) candidates.push(run);
   };
   if (notes !== undefined && !notes.tests.isEmpty) {
@@ -112,7 +112,7 @@ export async function rebuildRun(options: RebuildOptions): Promise<RebuiltKnowle
     const run = log.tests.finish(file, known.tells);
     consider(hasReport && !log.isUnfinished ? leaveOutRenamed(run, log.tests, reports) : run);
   }
-  if (hasNotes) return { rebuilt: candidates[0], sessions };
+  if (hasNotes) return { reconstructed: candidates[0], sessions };
   const cutOff = mostTelling(
     options.unreadable.flatMap(({ file, partial }) =>
       partial !== undefined && partial.counts.total > 0 ? [fromPartial(file, partial, known.tells)] : [],
@@ -121,20 +121,20 @@ export async function rebuildRun(options: RebuildOptions): Promise<RebuiltKnowle
   const isWhole = hasReport && options.unreadable.length === 0;
   const log =
     options.logFile !== undefined && (!isWhole || options.isInterrupted)
-      ? await tellFromLog(options.logFile, isWhole, known.tells, signal)
+      ? await reconstructFromLog(options.logFile, isWhole, known.tells, signal)
       : undefined;
-  if (cutOff !== undefined) candidates.push(log === undefined ? cutOff : joinRebuilt(cutOff, log));
+  if (cutOff !== undefined) candidates.push(log === undefined ? cutOff : joinReconstructed(cutOff, log));
   else if (log !== undefined) consider(log);
-  return { rebuilt: mostTelling(candidates), sessions };
+  return { reconstructed: mostTelling(candidates), sessions };
 }
 
 /** The run as the log tells it; beside whole reports only a session of pytest that never came to its end. */
-async function tellFromLog(
+async function reconstructFromLog(
   file: string,
   hasWholeReports: boolean,
   isKnown: (place: { classname: string; name: string }) => boolean,
   signal: AbortSignal,
-): Promise<RebuiltRun | undefined> {
+): Promise<ReconstructedRun | undefined> {
   const { tool, tests, isUnfinished } = await readTestLog(file, signal);
   const isTold = tool === 'pytest' ? !hasWholeReports || isUnfinished : tool !== undefined && !hasWholeReports;
   return isTold && !tests.isEmpty
@@ -143,7 +143,7 @@ async function tellFromLog(
 }
 
 /** Whether the helper's notes tell of all tests of a report log, and so of its sessions. */
-function isNoted(log: { tests: RebuiltTests }, notes: ProgressNotes | undefined): boolean {
+function isNoted(log: { tests: ReconstructedTests }, notes: ProgressNotes | undefined): boolean {
   const ids = log.tests.ids();
   return notes !== undefined && ids.length > 0 && ids.every((id) => notes.sessions.isNoted(id));
 }
@@ -152,7 +152,11 @@ function isNoted(log: { tests: RebuiltTests }, notes: ProgressNotes | undefined)
  * A run without the tests that the reports seem to hold under other names (`--junit-prefix` and the like, or cases that the
  * reader left out): those of which the reports hold as many more.
  */
-function leaveOutRenamed(run: RebuiltRun, tests: RebuiltTests, reports: RebuildOptions['reports']): RebuiltRun {
+function leaveOutRenamed(
+  run: ReconstructedRun,
+  tests: ReconstructedTests,
+  reports: ReconstructOptions['reports'],
+): ReconstructedRun {
   const red = run.counts.failed + run.counts.errors;
   const green = run.counts.total - red;
   const reported = reports.reduce(
@@ -170,7 +174,7 @@ function leaveOutRenamed(run: RebuiltRun, tests: RebuiltTests, reports: RebuildO
   if (isRedHeld) Object.assign(counts, { failed: 0, errors: 0 });
   if (isGreenHeld) Object.assign(counts, { passed: 0, skipped: 0, flaky: 0 });
   counts.total = counts.passed + counts.skipped + counts.failed + counts.errors;
-  counts.rebuilt = counts.total;
+  counts.reconstructed = counts.total;
   return { ...run, cases: run.cases.filter(isLeft), counts };
 }
 
@@ -207,7 +211,7 @@ async function readTestLog(
   );
 }
 
-async function findReportLogs(options: RebuildOptions): Promise<string[]> {
+async function findReportLogs(options: ReconstructOptions): Promise<string[]> {
   const found: string[] = [];
   const entries = await readdir(options.resultsDir, { recursive: true, withFileTypes: true }).catch(() => []);
   const candidates = entries.filter((entry) => entry.isFile() && /\.(jsonl?|log)$/.test(entry.name));
@@ -227,7 +231,7 @@ interface KnownTests {
   tells: (test: { classname: string; name: string; status?: TestCase['status'] }) => boolean;
 }
 
-function knownTests(reports: RebuildOptions['reports']): KnownTests {
+function knownTests(reports: ReconstructOptions['reports']): KnownTests {
   const held = new Set<string>();
   const failed = new Set<string>();
   for (const { cases } of reports) {
@@ -242,17 +246,17 @@ function knownTests(reports: RebuildOptions['reports']): KnownTests {
   };
 }
 
-function fromPartial(file: string, partial: JUnitReport, isKnown: KnownTests['tells']): RebuiltRun {
-  const tests = new RebuiltTests();
+function fromPartial(file: string, partial: JUnitReport, isKnown: KnownTests['tells']): ReconstructedRun {
+  const tests = new ReconstructedTests();
   for (const [i, one] of partial.cases.entries()) tests.end(String(i), one, one);
   const run = tests.finish(`what could be read of ${file}`, isKnown);
   return { ...run, casesLeftOut: partial.casesLeftOut };
 }
 
 /** The candidate that tells of the most tests; of equals, the first. */
-function mostTelling(candidates: readonly RebuiltRun[]): RebuiltRun | undefined {
-  const size = (run: RebuiltRun): number => run.counts.total + run.inFlight.length;
-  return candidates.reduce<RebuiltRun | undefined>(
+function mostTelling(candidates: readonly ReconstructedRun[]): ReconstructedRun | undefined {
+  const size = (run: ReconstructedRun): number => run.counts.total + run.inFlight.length;
+  return candidates.reduce<ReconstructedRun | undefined>(
     (best, run) => (best === undefined || size(run) > size(best) ? run : best),
     undefined,
   );

@@ -2,8 +2,8 @@ import { type Failure, type FailureKind, type FailureSubject, subjectOf, toOneLi
 import type { ObjectMeta, Pod } from '../kube/objects.ts';
 
 /**
- * The object behind a trouble, by its path in the API: one that is missing, a quota or nodes that leave too little. Whoever is in
- * trouble for it looks again only after pauses, which may be minutes: the kubelet, and above all controllers.
+ * The object behind a diagnosis, by its path in the API: one that is missing, a quota or nodes that leave too little. Whoever is in
+ * diagnosis for it looks again only after pauses, which may be minutes: the kubelet, and above all controllers.
  */
 export type Cause =
   | { kind: 'missing'; path: string }
@@ -13,7 +13,7 @@ export type Cause =
   | { kind: 'room'; requested: Readonly<Record<string, number>> };
 
 /** What keeps a pod, or the object that should make it, from its work, and whether that can still heal by itself. */
-export interface Trouble {
+export interface Diagnosis {
   failure: Failure;
   /**
    * `certain`: nothing can heal it, the wait may end now. `likely`: it heals only if something outside changes, so the
@@ -53,26 +53,26 @@ export const othersPatienceSeconds = 180;
 /** A node, a provisioner or a container runtime that is away for a moment: as long as a restart of such a thing takes. */
 export const machineryPatienceSeconds = 60;
 
-export interface TroubleOptions extends FailureSubject {
+export interface DiagnosisOptions extends FailureSubject {
   kind: FailureKind;
   reason: string;
   hint?: string;
   evidence?: string[];
-  confidence: Trouble['confidence'];
+  confidence: Diagnosis['confidence'];
   patienceSeconds?: number;
   patienceWhileOthersStartSeconds?: number;
   cause?: Cause | undefined;
 }
 
-export function podTrouble(pod: Pod, container: string, options: TroubleOptions): Trouble {
-  return objectTrouble(pod, options, { pod: pod.metadata.name, container });
+export function podDiagnosis(pod: Pod, container: string, options: DiagnosisOptions): Diagnosis {
+  return objectDiagnosis(pod, options, { pod: pod.metadata.name, container });
 }
 
-export function objectTrouble(
+export function objectDiagnosis(
   object: { metadata: ObjectMeta },
-  options: TroubleOptions,
+  options: DiagnosisOptions,
   log: { pod: string; container: string } = { pod: '', container: '' },
-): Trouble {
+): Diagnosis {
   const { kind, reason, hint = '', evidence = [], confidence } = options;
   return {
     failure: { kind, ...subjectOf(options), reason: toOneLine(reason), hint, evidence },

@@ -14,10 +14,10 @@ import {
   helperDirectory,
   readHelperFault,
   readHelperNotes,
-  rebuildRun,
+  reconstructRun,
   takeHelperFiles,
-} from '../reconstruct/rebuild-run.ts';
-import type { RebuiltRun } from '../reconstruct/rebuilt-tests.ts';
+} from '../reconstruct/reconstruct-run.ts';
+import type { ReconstructedRun } from '../reconstruct/reconstructed-tests.ts';
 import { type CollectedResults, collectResults } from '../results/collect-results.ts';
 import { fenceResults } from '../results/fence-results.ts';
 import { readStacks } from '../results/read-stacks.ts';
@@ -34,7 +34,7 @@ import { ResultSteps } from './result-steps.ts';
 import type { Run } from './run.ts';
 
 /** What was brought home; the rest was not there, or time ran out before it. */
-export interface BroughtHome {
+export interface CollectedRun {
   results?: CollectedResults;
   evidence?: Evidence | undefined;
   /** Whether the results directory can take no more. */
@@ -42,7 +42,7 @@ export interface BroughtHome {
   /** What the helper in the test image noted. */
   notes?: ProgressNotes | undefined;
   /** What is known of the tests beyond their reports. */
-  rebuilt?: RebuiltRun | undefined;
+  reconstructed?: ReconstructedRun | undefined;
   /** Sessions of pytest. */
   sessions?: PytestSession[];
   /** Kills for memory in the test container. */
@@ -69,7 +69,7 @@ type Missing = { name: string; reason: string; isDirectory?: boolean }[];
  * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has come home is
  * put into `home` as soon as it is there. Whatever the cluster does, what lies on the disk is sorted, masked and read.
  */
-export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolean): Promise<Result<undefined>> {
+export async function collectRun(run: Run, collected: CollectedRun, isCancelled: boolean): Promise<Result<undefined>> {
   const steps = new ResultSteps(run.signal, isCancelled);
   try {
     const isLate = () => steps.isCancelled;
@@ -78,21 +78,21 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
       // Logs that are still followed (after a cancel) end with what there is.
       steps.run('logs', async (signal) => run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), signal)),
     ]);
-    home.logGaps = testLog(run)?.gaps ?? [];
-    await lookAtDisk(run, home);
-    const collected = await steps.run('collection', (signal) => finishCollection(run, signal));
+    collected.logGaps = testLog(run)?.gaps ?? [];
+    await lookAtDisk(run, collected);
+    const fromJob = await steps.run('collection', (signal) => finishCollection(run, signal));
     await steps.run('disk', async (signal) => {
-      home.results = await sortResults(run, { isFenced, missing: collected?.missing ?? [], signal });
+      collected.results = await sortResults(run, { isFenced, missing: fromJob?.missing ?? [], signal });
     });
-    await steps.run('reading', (signal) => tellWhatFinished(run, home, signal));
+    await steps.run('reading', (signal) => reconstructTests(run, collected, signal));
     // An API server that was given up is asked once more, and not for long.
     const isLost = run.end?.interruption?.why === 'api-lost';
     await steps.run('evidence', async (signal) => {
       const patience = isLost ? AbortSignal.any([signal, AbortSignal.timeout(lostApiSeconds * 1000)]) : signal;
-      home.evidence = await gatherEvidence(run, patience);
+      collected.evidence = await gatherEvidence(run, patience);
     });
-    await steps.run('disk', (signal) => maskOwnFiles(run, home, signal));
-    if (collected?.result.ok === false) return collected.result;
+    await steps.run('disk', (signal) => maskOwnFiles(run, collected, signal));
+    if (fromJob?.result.ok === false) return fromJob.result;
   } finally {
     steps.close();
     await run.logs?.close();
@@ -101,27 +101,27 @@ export async function bringHome(run: Run, home: BroughtHome, isCancelled: boolea
 }
 
 /** For a run whose process was killed: what only its cluster can still tell, and give. */
-export async function salvageCluster(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+export async function salvageCluster(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
   await fence(run, fenceSeconds.usual, signal);
-  home.evidence = await gatherEvidence(run, signal);
+  collected.evidence = await gatherEvidence(run, signal);
 }
 
 /**
  * For a run whose process was killed: what lies on the disk. Nothing of the run may write there any more, lest a secret come
  * after the masking.
  */
-export async function salvageDisk(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
-  await lookAtDisk(run, home);
-  home.logGaps = testLog(run)?.gaps ?? [];
-  home.results = await sortResults(run, { isFenced: isOwned(run), missing: [], signal });
-  await tellWhatFinished(run, home, signal);
-  await maskOwnFiles(run, home, signal);
-  home.evidence ??= { events: [], pods: [], troubles: [], logs: await readLogTails(run.dir.logs) };
+export async function salvageDisk(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
+  await lookAtDisk(run, collected);
+  collected.logGaps = testLog(run)?.gaps ?? [];
+  collected.results = await sortResults(run, { isFenced: isOwned(run), missing: [], signal });
+  await reconstructTests(run, collected, signal);
+  await maskOwnFiles(run, collected, signal);
+  collected.evidence ??= { events: [], pods: [], problems: [], logs: await readLogTails(run.dir.logs) };
 }
 
-async function lookAtDisk(run: Run, home: BroughtHome): Promise<void> {
-  home.isDiskFull = await isDiskFull(run.dir.root);
-  if (!home.isDiskFull) return;
+async function lookAtDisk(run: Run, collected: CollectedRun): Promise<void> {
+  collected.isDiskFull = await isDiskFull(run.dir.root);
+  if (!collected.isDiskFull) return;
   run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
   // Directories have to be made for what is taken.
   await shrinkReserve(run.dir);
@@ -150,7 +150,7 @@ async function finishCollection(
 }
 
 /** Logs and objects of the cluster are ours; those that another program wrote may still hold a secret. */
-async function maskOwnFiles(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+async function maskOwnFiles(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
   const { mask, dir } = run;
   if (!mask.isEmpty) {
     const limits = { totalBytes: Number.POSITIVE_INFINITY, files: Number.POSITIVE_INFINITY };
@@ -161,10 +161,10 @@ async function maskOwnFiles(run: Run, home: BroughtHome, signal: AbortSignal): P
       for (const warning of taken.warnings) run.warn(warning);
     }
     sayMasked(run, masked);
-    home.evidence = mask.maskValue(home.evidence);
+    collected.evidence = mask.maskValue(collected.evidence);
   }
   // What could not be taken is not among them: only a directory that could not be gone through as a whole is open.
-  run.isMasked = home.results !== undefined;
+  run.isMasked = collected.results !== undefined;
 }
 
 function sayMasked(run: Run, masked: readonly string[]): void {
@@ -191,7 +191,7 @@ async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<bo
   if (run.forceCollector || run.cluster === undefined || route !== 'host') return true;
   const ofTests = run.end?.pod.spec.nodeName;
   const nodes = [...run.cluster.nodes].sort((a, b) => Number(b === ofTests) - Number(a === ofTests));
-  const { isFenced, ended, trouble } = await fenceResults({
+  const { isFenced, ended, problem } = await fenceResults({
     nodes,
     nodePath: run.resultsNodePath,
     hostPath: run.dir.results,
@@ -200,7 +200,7 @@ async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<bo
   });
   if (ended > 0)
     run.reporter.say(`${ended} processes beside the tests could still write to the results, and were ended`);
-  if (!isFenced) run.warn(`the results could not be taken over from their containers, and are copied: ${trouble}`);
+  if (!isFenced) run.warn(`the results could not be taken over from their containers, and are copied: ${problem}`);
   return isFenced;
 }
 
@@ -230,7 +230,7 @@ async function sortResults(
   const { interruption, failure } = run.end ?? {};
   if (interruption != null) failure?.evidence.push(...(await readStacks(dir.results)));
   await takeHelperFiles(dir.results, helperFilesDir(run));
-  const collected = await collectResults({
+  const fromJob = await collectResults({
     taken: { ...taken, files: taken.files.filter((file) => !file.startsWith(`${helperDirectory}/`)) },
     takenDir: dir.results,
     missing: options.missing,
@@ -240,8 +240,8 @@ async function sortResults(
     exitCode: (run.end?.terminated ?? run.exit)?.exitCode,
     signal,
   });
-  for (const warning of collected.warnings) run.warn(warning);
-  return collected;
+  for (const warning of fromJob.warnings) run.warn(warning);
+  return fromJob;
 }
 
 /** Where the notes of the helper in the test image are kept. */
@@ -256,38 +256,38 @@ function notBefore(run: Run): number {
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
-async function tellWhatFinished(run: Run, home: BroughtHome, signal: AbortSignal): Promise<void> {
+async function reconstructTests(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
   if (run.testsStartedAt === undefined) return;
-  const { reports = [], unreadable = [] } = home.results ?? {};
-  home.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
+  const { reports = [], unreadable = [] } = collected.results ?? {};
+  collected.notes = await readHelperNotes(helperFilesDir(run), run.record.content.runId, signal);
   const fault = await readHelperFault(helperFilesDir(run), signal);
   if (fault !== '') run.warn(`the test helper could not note everything, so that tests may be missing: ${fault}`);
-  if (home.notes !== undefined) {
-    addEndings(reports, home.notes);
-    addFlakyRuns(reports, home.notes);
+  if (collected.notes !== undefined) {
+    addEndings(reports, collected.notes);
+    addFlakyRuns(reports, collected.notes);
   }
   const logFile =
     testLog(run)?.file ?? (run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path));
-  const { rebuilt, sessions } = await rebuildRun({
+  const { reconstructed, sessions } = await reconstructRun({
     reports,
     unreadable,
-    notes: home.notes,
+    notes: collected.notes,
     resultsDir: run.dir.results,
     notBefore: notBefore(run),
     logFile,
     isInterrupted: run.end === undefined ? run.exit === undefined : run.end.failure !== null,
     signal,
   });
-  home.rebuilt = rebuilt;
-  home.sessions = sessions;
+  collected.reconstructed = reconstructed;
+  collected.sessions = sessions;
   const exitCode = (run.end?.terminated ?? run.exit)?.exitCode;
   if (exitCode !== 0 || reports.length === 0)
-    home.tool = await gatherToolFacts(run, reports.length > 0, logFile, signal);
+    collected.tool = await gatherToolFacts(run, reports.length > 0, logFile, signal);
   const { nodeName } = run.end?.pod.spec ?? {};
   const container = run.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
   const containerId = container?.containerID?.replace(/^.*:\/\//, '') ?? '';
   if (nodeName !== undefined && containerId !== '' && run.cluster?.nodes.includes(nodeName) === true)
-    home.kernelKills = await readKernelKills(nodeName, containerId, signal);
+    collected.kernelKills = await readKernelKills(nodeName, containerId, signal);
 }
 
 /** What the chart made in another namespace: `cluster/<namespace>/` and `logs/<namespace>/`. */
@@ -332,11 +332,11 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
   for (const other of others) {
     evidence.events.push(...other.events);
     evidence.pods.push(...other.pods);
-    evidence.troubles.push(...other.troubles);
+    evidence.problems.push(...other.problems);
   }
   evidence.events.sort((a, b) => a.at.localeCompare(b.at));
   if (run.release !== undefined && run.cluster !== undefined)
-    evidence.troubles.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
-  for (const trouble of evidence.troubles) run.warn(trouble);
+    evidence.problems.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
+  for (const problem of evidence.problems) run.warn(problem);
   return run.mask.maskValue(evidence);
 }

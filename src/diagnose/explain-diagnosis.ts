@@ -5,35 +5,35 @@ import type { Pod } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
 import { classifyNotReady } from './classify-pod.ts';
 import { classifySchedule, sumRequests } from './classify-schedule.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf } from './pod-facts.ts';
-import type { Trouble } from './trouble.ts';
 
 /**
- * A trouble as it is told once it has ended a wait: of a Deployment that is late, the pod that is not ready and what its
+ * A diagnosis as it is told once it has ended a wait: of a Deployment that is late, the pod that is not ready and what its
  * probe says; of a pod without a place, what the other pods of the cluster ask for, as far as we may see them.
  */
-export async function explainTrouble(
+export async function explainDiagnosis(
   connection: KubeConnection,
-  trouble: Trouble,
+  diagnosis: Diagnosis,
   facts: NamespaceFacts,
   signal: AbortSignal,
-): Promise<Trouble> {
-  const pod = facts.pods.find((one) => one.metadata.uid === trouble.uid);
-  if (pod !== undefined && trouble.failure.kind === 'schedule') {
+): Promise<Diagnosis> {
+  const pod = facts.pods.find((one) => one.metadata.uid === diagnosis.uid);
+  if (pod !== undefined && diagnosis.failure.kind === 'schedule') {
     const all = await listAllPods(connection, signal);
-    return (all === undefined ? undefined : classifySchedule(pod, facts, sumRequests(all))) ?? trouble;
+    return (all === undefined ? undefined : classifySchedule(pod, facts, sumRequests(all))) ?? diagnosis;
   }
-  const beside = trouble.pod === '' ? findLatePod(trouble, facts) : undefined;
-  if (beside === undefined) return trouble;
-  const { failure } = trouble;
+  const beside = diagnosis.pod === '' ? findLatePod(diagnosis, facts) : undefined;
+  if (beside === undefined) return diagnosis;
+  const { failure } = diagnosis;
   const reason = toOneLine(`${failure.reason}: ${beside.failure.reason}`);
-  return { ...trouble, pod: beside.pod, container: beside.container, failure: { ...failure, reason } };
+  return { ...diagnosis, pod: beside.pod, container: beside.container, failure: { ...failure, reason } };
 }
 
-function findLatePod(trouble: Trouble, facts: NamespaceFacts): Trouble | undefined {
+function findLatePod(diagnosis: Diagnosis, facts: NamespaceFacts): Diagnosis | undefined {
   const owned = facts.replicaSets
-    .filter((set) => controllerOf(set)?.uid === trouble.uid)
+    .filter((set) => controllerOf(set)?.uid === diagnosis.uid)
     .map((set) => set.metadata.uid);
   return facts.pods
     .filter((pod) => owned.includes(controllerOf(pod)?.uid ?? ''))

@@ -31,7 +31,7 @@ export function formatCounts(counts: TestCounts): string {
     counts.errors > 0 ? formatCount(counts.errors, 'error') : '',
     counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
     counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
-    counts.rebuilt > 0 ? `${counts.rebuilt.toLocaleString('en-US')} rebuilt` : '',
+    counts.reconstructed > 0 ? `${counts.reconstructed.toLocaleString('en-US')} reconstructed` : '',
     (counts.notRun ?? 0) > 0 ? `${counts.notRun!.toLocaleString('en-US')} not run` : '',
   ];
   return parts.filter(Boolean).join(', ') || 'no tests';
@@ -59,7 +59,7 @@ export function shortReason(reason: string): string {
 
 /** Whether it was running when the run died. */
 export function wasInFlight(test: TestCase): boolean {
-  return test.status === 'error' && test.rebuilt === true;
+  return test.status === 'error' && test.reconstructed === true;
 }
 
 /**

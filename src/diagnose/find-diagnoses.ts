@@ -5,12 +5,12 @@ import { classifyHeldHook } from './classify-held-hook.ts';
 import { classifyNode, nodesOf } from './classify-node.ts';
 import { classifyOwners } from './classify-owner.ts';
 import { classifyPod } from './classify-pod.ts';
+import type { Diagnosis } from './diagnosis.ts';
 import { factsNear, type NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady, statusesOf } from './pod-facts.ts';
-import type { Trouble } from './trouble.ts';
 
-/** The troubles of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
-export function findTroubles(facts: NamespaceFacts): Trouble[] {
+/** The diagnoses of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
+export function findDiagnoses(facts: NamespaceFacts): Diagnosis[] {
   const claims = facts.claims.map((claim) => {
     const isBeside = (pod: Pod) => pod.metadata.namespace === claim.metadata.namespace;
     return classifyClaim(claim, { ...facts, pods: facts.pods.filter(isBeside) });
@@ -25,31 +25,35 @@ export function findTroubles(facts: NamespaceFacts): Trouble[] {
   ].filter((found) => found !== undefined);
 }
 
-/** How far other pods than that of a trouble are: whether some are still on their way, and may yet change it. */
-export type OthersStand = 'settled' | 'initializing' | 'starting' | 'not-begun';
+/** How far other pods than that of a diagnosis are: whether some are still on their way, and may yet change it. */
+export type OthersProgress = 'settled' | 'initializing' | 'starting' | 'not-begun';
 
 /**
  * Whether anything but the pods that are in trouble themselves is still on its way: `not-begun` where a container of it has
  * not even run yet (its image is being pulled), `starting` where it runs and is not ready, or works and will end,
  * `initializing` where only init containers run.
  */
-export function findOthersStand(trouble: Trouble, troubles: readonly Trouble[], facts: NamespaceFacts): OthersStand {
-  const grave = troubles.filter((one) => one.confidence !== 'transient');
+export function findOthersStand(
+  diagnosis: Diagnosis,
+  diagnoses: readonly Diagnosis[],
+  facts: NamespaceFacts,
+): OthersProgress {
+  const grave = diagnoses.filter((one) => one.confidence !== 'transient');
   const stuck = new Set(grave.map((one) => one.pod));
   const uids = new Set(grave.map((one) => one.uid));
   const claims = new Set(
     facts.claims.filter(({ metadata }) => uids.has(metadata.uid)).map(({ metadata }) => metadata.name),
   );
   const waitsForClaim = (pod: Pod) => claimsOf(pod).some((name) => claims.has(name));
-  let stand: OthersStand = 'settled';
+  let progress: OthersProgress = 'settled';
   for (const pod of facts.pods) {
-    if (pod.metadata.name === trouble.pod || stuck.has(pod.metadata.name) || waitsForClaim(pod)) continue;
+    if (pod.metadata.name === diagnosis.pod || stuck.has(pod.metadata.name) || waitsForClaim(pod)) continue;
     if (!isOnItsWay(pod)) continue;
     if (!hasBegun(pod)) return 'not-begun';
-    if (conditionOf(pod, 'Initialized')?.status !== 'False') stand = 'starting';
-    else if (stand === 'settled') stand = 'initializing';
+    if (conditionOf(pod, 'Initialized')?.status !== 'False') progress = 'starting';
+    else if (progress === 'settled') progress = 'initializing';
   }
-  return stand;
+  return progress;
 }
 
 function isOnItsWay(pod: Pod): boolean {

@@ -37,7 +37,7 @@ export async function readServices(kubeconfigPath: string, namespace: string): P
 }
 
 /** Pure. */
-export function tellKept(view: KeptView): string[] {
+export function describeKept(view: KeptView): string[] {
   const { what, namespace, pod, services } = view;
   const kubectl = `kubectl --namespace ${namespace}`;
   const lines = [
