@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { noTests, type TestCase, type Verdict } from '../../src/core/outcome.ts';
 import { defaultJUnitLimits } from '../../src/junit/junit-report.ts';
 import { writeJUnit } from '../../src/junit/write-junit.ts';
+import { renderResultJson } from '../../src/report/result-json.ts';
 import { readLegs } from '../../src/roll-up/read-legs.ts';
 import { makeTest } from '../report/sample-runs.ts';
 
@@ -38,7 +39,7 @@ async function leaveLeg(
   const at = path.join(root, directory);
   mkdirSync(at, { recursive: true });
   const verdict = { ...passed, ...over };
-  writeFileSync(path.join(at, 'result.json'), JSON.stringify(verdict));
+  writeFileSync(path.join(at, 'result.json'), renderResultJson(verdict));
   const reports = [{ file: 'junit.xml', cases, casesLeftOut: 0 }];
   await writeJUnit(path.join(at, 'junit.xml'), { reports, phases: passed.phases, failure: verdict.failure });
 }

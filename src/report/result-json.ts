@@ -27,6 +27,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     isMasked,
     warnings,
     leg,
+    casesLeftOut,
   } = verdict;
   const ordered: Omit<Verdict, 'tests'> & { tests: ResultTests } & Required<BesideVerdict> = {
     schema,
@@ -71,6 +72,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     ...(isMasked === undefined ? {} : { isMasked }),
     warnings,
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
+    ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
       at,
       pod,
