@@ -80,7 +80,8 @@ export async function publishInputErrors(errors: InputError[], tier: string, rep
 /** Tells GitHub of a run that could not begin. */
 export async function publishNoRun(failure: Failure, tier: string, reporter: ActionReporter): Promise<void> {
   reporter.fail(failure);
-  await writeStepSummary(`**✗ the run could not begin**\n\n    ${failure.reason}\n    ${failure.hint}\n`, reporter);
+  const why = codeBlock(`${failure.reason}\n${failure.hint}`, maxErrorCharacters);
+  await writeStepSummary(['**✗ the run could not begin**', '', why, ''].join('\n'), reporter);
   setOutputsOfNoRun(failure, tier);
 }
 
