@@ -22,7 +22,55 @@ interface Packed {
 
 const limits: ZipLimits = { fileBytes: 1024 * 1024, listBytes: 1024 * 1024, results: 20 };
 
-function makeZip(entries: Packed[], over: { count?: number; listBytes?: number; tail?: Buffer } = {}): Buffer {
+/** What the records of 64 bits say instead of the truth. */
+interface Large {
+  /** The numbers of each entry: unpacked and packed size, offset. */
+  numbers?: (bigint | number)[];
+  /** Id of the extra field. */
+  id?: number;
+  /** How long the extra field says it is. */
+  extraBytes?: number;
+  count?: bigint;
+  listBytes?: bigint;
+  listAt?: bigint;
+  recordAt?: bigint;
+  signature?: number;
+}
+
+/** The end of a zip whose numbers need 64 bits: record, locator, and an end that refers to them. */
+function makeLargeEnd(count: number, listBytes: number, offset: number, over: Large): Buffer {
+  const record = Buffer.alloc(56);
+  record.writeUInt32LE(over.signature ?? 0x06064b50, 0);
+  record.writeBigUInt64LE(44n, 4);
+  record.writeBigUInt64LE(over.count ?? BigInt(count), 24);
+  record.writeBigUInt64LE(over.count ?? BigInt(count), 32);
+  record.writeBigUInt64LE(over.listBytes ?? BigInt(listBytes), 40);
+  record.writeBigUInt64LE(over.listAt ?? BigInt(offset), 48);
+  const locator = Buffer.alloc(20);
+  locator.writeUInt32LE(0x07064b50, 0);
+  locator.writeBigUInt64LE(over.recordAt ?? BigInt(offset + listBytes), 8);
+  locator.writeUInt32LE(1, 16);
+  const end = Buffer.alloc(22, 0xff);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt32LE(0, 4);
+  end.writeUInt16LE(0, 20);
+  return Buffer.concat([record, locator, end]);
+}
+
+/** Three numbers of an entry, as its extra field has them. */
+function makeLargeNumbers(truth: number[], over: Large): Buffer {
+  const numbers = over.numbers ?? truth;
+  const extra = Buffer.alloc(4 + 8 * numbers.length);
+  extra.writeUInt16LE(over.id ?? 1, 0);
+  extra.writeUInt16LE(over.extraBytes ?? 8 * numbers.length, 2);
+  for (const [i, number] of numbers.entries()) extra.writeBigUInt64LE(BigInt(number), 4 + 8 * i);
+  return extra;
+}
+
+function makeZip(
+  entries: Packed[],
+  over: { count?: number; listBytes?: number; tail?: Buffer; large?: Large } = {},
+): Buffer {
   const files: Buffer[] = [];
   const list: Buffer[] = [];
   let offset = 0;
@@ -45,10 +93,18 @@ function makeZip(entries: Packed[], over: { count?: number; listBytes?: number; 
     head.writeUInt32LE(mode * 0x10000, 38);
     head.writeUInt32LE(says.offset ?? offset, 42);
     files.push(local, inFile, data);
-    list.push(head, inList);
+    if (over.large === undefined) list.push(head, inList);
+    else {
+      for (const field of [20, 24, 42]) head.writeUInt32LE(0xffffffff, field);
+      const extra = makeLargeNumbers([says.unpacked ?? bytes.length, data.length, offset], over.large);
+      head.writeUInt16LE(extra.length, 30);
+      list.push(head, inList, extra);
+    }
     offset += local.length + inFile.length + data.length;
   }
   const listed = Buffer.concat(list);
+  if (over.large !== undefined)
+    return Buffer.concat([...files, listed, makeLargeEnd(entries.length, listed.length, offset, over.large)]);
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
   end.writeUInt16LE(over.count ?? entries.length, 8);
@@ -235,4 +291,81 @@ testAttack('zip', 'no bomb is unpacked, and no cut or forged archive ends in mor
         expect(ok ? (files['result.json'] ?? verdict) : verdict).toBe(verdict);
       });
   expect(existsSync(path.join(tmpdir(), 'victim'))).toBe(false);
+});
+
+const most = 2n ** 64n - 1n;
+const forgedNumbers: Record<string, Large> = {
+  'no extra field': { numbers: [] },
+  'one number of three': { numbers: [1] },
+  'an extra field that says it is empty': { extraBytes: 0 },
+  'an extra field longer than its room': { extraBytes: 0xffff },
+  'an extra field of another kind': { id: 0x5455 },
+  'sizes beyond any file': { numbers: [most, most, most] },
+  'an offset beyond any file': { numbers: [12, 14, most] },
+  'an offset behind the end': { numbers: [12, 14, 2n ** 40n] },
+  'an offset at the last number that is exact': { numbers: [12, 14, 2n ** 53n - 1n] },
+  'a packed size of a terabyte': { numbers: [12, 2n ** 40n, 0] },
+  'an unpacked size of a terabyte': { numbers: [2n ** 40n, 14, 0] },
+  'more files than there are': { count: 3n },
+  'fewer files than there are': { count: 1n },
+  'files without end': { count: most },
+  'a list of a terabyte': { listBytes: 2n ** 40n },
+  'a list without end': { listBytes: most },
+  'a list of no bytes': { listBytes: 0n },
+  'a list behind the end': { listAt: 2n ** 40n },
+  'a list beyond any file': { listAt: most },
+  'a list at the begin': { listAt: 0n },
+  'a record behind the end': { recordAt: 2n ** 40n },
+  'a record beyond any file': { recordAt: most },
+  'a record at the begin': { recordAt: 0n },
+  'a record that is none': { signature: 0x06054b50 },
+};
+
+testAttack(
+  'zip',
+  'numbers of 64 bits are read as they are, and forged ones end in no more than a failure',
+  async (attempt) => {
+    const files = { 'result.json': verdict, 'junit.xml': '<testsuites/>' };
+    await attempt('an archive with true numbers of 64 bits', async () => {
+      expect(await take(makeZip(good, { large: {} }))).toMatchObject({ ok: true, files });
+    });
+    for (const [what, large] of Object.entries(forgedNumbers))
+      await attempt(what, async () => {
+        expect(await take(makeZip(good, { large }))).toMatchObject({ ok: false, files: {} });
+      });
+    await attempt('64 MiB of zeros in a file of ten bytes', async () => {
+      const bomb = { name: 'result.json', content: Buffer.alloc(64 * 1024 * 1024), says: { unpacked: 10 } };
+      expect((await take(makeZip([bomb], { large: {} }))).ok).toBe(false);
+    });
+    const whole = makeZip(good, { large: {} });
+    // What stands before the list is that of any zip.
+    const listAt = whole.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
+    for (let length = listAt; length < whole.length; length++)
+      await attempt(`cut after ${length} bytes`, async () => {
+        expect((await take(whole.subarray(0, length))).ok).toBe(false);
+      });
+    for (let at = listAt; at < whole.length; at++)
+      for (const bits of [0xff, 0x01])
+        await attempt(`byte ${at} turned by ${bits}`, async () => {
+          const turned = Buffer.from(whole);
+          turned.writeUInt8(turned.readUInt8(at) ^ bits, at);
+          const taken = await take(turned);
+          expect(taken.ok ? (taken.files['result.json'] ?? verdict) : verdict).toBe(verdict);
+        });
+  },
+);
+
+testAttack('zip', 'no result of an archive is passed over for its place', async (attempt) => {
+  const at = (depth: number): Packed[] => good.map((one) => ({ ...one, name: `${'d/'.repeat(depth)}${one.name}` }));
+  for (let depth = 0; depth <= 4; depth++)
+    await attempt(`results ${depth} directories deep are taken`, async () => {
+      const taken = await take(makeZip(at(depth)));
+      expect(taken).toMatchObject({ ok: true, files: { [`${'d/'.repeat(depth)}result.json`]: verdict } });
+    });
+  for (let depth = 5; depth <= 60; depth += 5)
+    for (const beside of [[], good.map((one) => ({ ...one, name: `beside/${one.name}` }))])
+      await attempt(`results ${depth} directories deep beside ${beside.length} files are refused`, async () => {
+        const taken = await take(makeZip([...beside, ...at(depth)]));
+        expect(taken).toMatchObject({ ok: false, files: {}, reason: expect.stringContaining('deeper than 4') });
+      });
 });

@@ -59,6 +59,14 @@ describe('the legs of a directory', () => {
     });
   });
 
+  test('are found as deep in an artifact as they are unpacked there, so that no red one is passed over', async () => {
+    const artifact = { name: 'k8s-test-deep', jobRun: 'a', createdAt: 1, directory: '17/k8s-test-deep' };
+    const oom = { kind: 'oom', reason: 'killed', hint: '', evidence: [] };
+    await leaveLeg('17/k8s-test-deep/a/b/c/d', { outcome: 'failed', failure: oom });
+    const legs = await readLegs(root, signal, [artifact]);
+    expect(legs).toMatchObject([{ verdict: { outcome: 'failed' }, artifact }]);
+  });
+
   test('keep no more in memory together than one run does, and lose no count', async () => {
     const legCount = 5;
     const perLeg = 6000;

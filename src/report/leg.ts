@@ -1,6 +1,9 @@
 /** The legs of a workflow run, or of several runs on one machine: what each came to, as its results tell it. */
 import type { TestCase, TestCounts, Verdict } from '../core/outcome.ts';
 
+/** Results of legs are looked for so many directories deep, in an artifact or in a directory that holds all of them. */
+export const maxResultsDepth = 4;
+
 /** Tests of one suite of a leg. */
 export interface LegSuite {
   name: string;

@@ -7,10 +7,9 @@ import { resultsMarker } from '../inputs/read-inputs.ts';
 import { type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { phasesSuiteName } from '../junit/write-junit.ts';
-import type { Leg, LegArtifact, LegSuite } from '../report/leg.ts';
+import { type Leg, type LegArtifact, type LegSuite, maxResultsDepth } from '../report/leg.ts';
 import { missingLeg } from './missing-leg.ts';
 
-const maxDepth = 4;
 /** A verdict is some kilobytes; what is larger is none of ours. */
 const maxVerdictBytes = 4 * 1024 * 1024;
 const maxVerdictBytesOfAll = 32 * 1024 * 1024;
@@ -65,8 +64,8 @@ const verdictSchema = v.object({
 });
 
 /**
- * Every leg below a directory, found by its `result.json`: one of schema 1 that cannot be read, or that contradicts
- * itself or its report, makes a red leg. Which of them count is decided by `chooseLegs`.
+ * Every leg below a directory, or below those of its artifacts, found by its `result.json`: one of schema 1 that cannot be
+ * read, or that contradicts itself or its report, makes a red leg. Which of them count is decided by `chooseLegs`.
  * @param artifacts what GitHub says of the artifacts in the directory.
  */
 export async function readLegs(
@@ -77,17 +76,20 @@ export async function readLegs(
   const legs: Leg[] = [];
   // One for all: a matrix of 256 jobs must not take the memory of 256 runs.
   const budget: ReadBudget = { totals: startTotals(), verdictBytes: maxVerdictBytesOfAll };
-  for (const found of await findVerdicts(directory)) {
-    signal.throwIfAborted();
-    const artifact = artifacts.find((one) => found === one.directory || found.startsWith(`${one.directory}/`));
-    const leg = await readLeg(directory, found, budget, signal);
-    legs.push(artifact === undefined ? leg : { ...leg, artifact });
-  }
+  for (const artifact of artifacts.length === 0 ? [undefined] : artifacts)
+    for (const found of await findVerdicts(directory, artifact?.directory ?? '')) {
+      signal.throwIfAborted();
+      const leg = await readLeg(directory, found, budget, signal);
+      legs.push(artifact === undefined ? leg : { ...leg, artifact });
+    }
   return legs;
 }
 
-/** Directories that hold a `result.json`, relative to the root, sorted. What lies below one is its own. */
-async function findVerdicts(root: string): Promise<string[]> {
+/**
+ * Directories that hold a `result.json`, at `start` or some directories below, relative to the root, sorted. What lies below
+ * one is its own.
+ */
+async function findVerdicts(root: string, start: string): Promise<string[]> {
   const found: string[] = [];
   const look = async (relative: string, depth: number): Promise<void> => {
     const entries = await readdir(path.join(root, relative), { withFileTypes: true });
@@ -95,10 +97,10 @@ async function findVerdicts(root: string): Promise<string[]> {
       found.push(relative);
       return;
     }
-    if (depth === maxDepth) return;
+    if (depth === maxResultsDepth) return;
     for (const entry of entries) if (entry.isDirectory()) await look(path.join(relative, entry.name), depth + 1);
   };
-  if (existsSync(root)) await look('', 0);
+  if (existsSync(path.join(root, start))) await look(start, 0);
   return found.sort();
 }
 

@@ -8,10 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import { constants, crc32, createInflateRaw } from 'node:zlib';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
+import { maxResultsDepth } from '../report/leg.ts';
 
 const reportName = 'junit.xml';
-/** Directories of an artifact in which results may lie. */
-const maxDepth = 4;
 const mebibyte = 1024 * 1024;
 
 /** What is taken of one artifact, at most. */
@@ -106,16 +105,15 @@ async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]>
     const next = at + 46 + nameBytes + extraBytes + commentBytes;
     if (next > bytes) throw new BadZip('its list of files is damaged');
     const extra = list.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes);
-    const sizes = [24, 20, 42].map((field) => list.readUInt32LE(at + field));
-    const [unpacked, packed, where] = readLarge(sizes, extra);
+    const readNumber = readNumbers(extra);
     entries.push({
       name: list.subarray(at + 46, at + 46 + nameBytes).toString(),
       flags: list.readUInt16LE(at + 8),
       method: list.readUInt16LE(at + 10),
       crc: list.readUInt32LE(at + 16),
-      unpacked: unpacked!,
-      packed: packed!,
-      offset: where!,
+      unpacked: readNumber(list.readUInt32LE(at + 24)),
+      packed: readNumber(list.readUInt32LE(at + 20)),
+      offset: readNumber(list.readUInt32LE(at + 42)),
       mode: list[at + 5] === 3 ? list.readUInt16LE(at + 40) : 0,
     });
     at = next;
@@ -124,18 +122,30 @@ async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]>
   return entries;
 }
 
-/** Numbers that need 64 bits stand in the extra field, in their order; in their place are 32 bits of ones. */
-function readLarge(fields: number[], extra: Buffer): number[] {
+/** Kind of the part of an extra field that holds numbers of 64 bits. */
+const largeNumbersId = 1;
+
+/**
+ * A reader of the numbers of one entry, in the order in which its extra field has them: one that needs 64 bits stands there,
+ * and 32 bits of ones are in its place.
+ */
+function readNumbers(extra: Buffer): (field: number) => number {
   let large = Buffer.alloc(0);
-  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2))
-    if (extra.readUInt16LE(at) === 1) large = Buffer.from(extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2)));
+  for (let from = 0; from + 4 <= extra.length; ) {
+    const to = from + 4 + extra.readUInt16LE(from + 2);
+    if (extra.readUInt16LE(from) === largeNumbersId) {
+      if (to > extra.length) throw new BadZip('its numbers of 64 bits are cut off');
+      large = Buffer.from(extra.subarray(from + 4, to));
+    }
+    from = to;
+  }
   let at = 0;
-  return fields.map((field) => {
+  return (field) => {
     if (field !== 0xffffffff) return field;
     if (at + 8 > large.length) throw new BadZip('it lacks a number of 64 bits');
     at += 8;
     return toNumber(large.readBigUInt64LE(at - 8));
-  });
+  };
 }
 
 function toNumber(value: bigint): number {
@@ -146,9 +156,12 @@ function toNumber(value: bigint): number {
 /** The results that lie under no other's directory, each with its report. */
 function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
   const byName = new Map<string, Entry>();
+  const deep: string[] = [];
   for (const entry of entries) {
     const base = entry.name.slice(entry.name.lastIndexOf('/') + 1);
     if ((base !== resultsMarker && base !== reportName) || !isPlain(entry.name)) continue;
+    if (base === resultsMarker && depthOf(entry.name) > maxResultsDepth) deep.push(entry.name);
+    if (depthOf(entry.name) > maxResultsDepth) continue;
     if (byName.has(entry.name)) throw new BadZip(`it holds ${toOneLine(entry.name, 100)} twice`);
     byName.set(entry.name, entry);
   }
@@ -162,6 +175,10 @@ function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
     }
     return false;
   };
+  // A result that nobody looks at may be a red one.
+  const lost = deep.find((name) => !isWithinOther(path.posix.dirname(name)));
+  if (lost !== undefined)
+    throw new BadZip(`its ${toOneLine(lost, 100)} lies deeper than ${maxResultsDepth} directories`);
   const own = [...directories].filter((directory) => !isWithinOther(directory));
   if (own.length > limits.results) throw new BadZip(`it holds ${own.length} results`);
   return own.flatMap((directory) =>
@@ -169,11 +186,18 @@ function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
   );
 }
 
-/** Whether a name is a path of few plain parts, which leads nowhere else and which any disk takes. */
+function depthOf(name: string): number {
+  return name.split('/').length - 1;
+}
+
+/** No path of more parts is looked at. */
+const maxParts = 100;
+
+/** Whether a name is a path of plain parts, which leads nowhere else and which any disk takes. */
 function isPlain(name: string): boolean {
   const parts = name.split('/');
   return (
-    parts.length <= maxDepth + 1 &&
+    parts.length <= maxParts &&
     !/[\\\0\ufffd]/.test(name) &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..' && Buffer.byteLength(part) <= 255)
   );
