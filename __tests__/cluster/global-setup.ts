@@ -73,7 +73,7 @@ export async function makeSharedCluster(
     const [, nodes] = await Promise.all([
       createCluster(cluster, options).then(orThrow),
       waitForContainerd(name, nodeCount, options).then(async (found) => {
-        const names = found.map((node) => node.name);
+        const names = orThrow(found).map((node) => node.name);
         orThrow(await loadImages([testImage], names, options));
         const tag = ['images', 'tag', `docker.io/library/${testImage}`, `docker.io/library/${sharedImage}`];
         for (const node of names) execFileSync('docker', ['exec', node, 'ctr', '--namespace=k8s.io', ...tag]);

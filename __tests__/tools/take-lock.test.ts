@@ -56,3 +56,20 @@ test('a lock whose writer is about to say who it is, is one', () => {
   utimesSync(lock, before, before);
   expect(takeLock(lock)).toBeUndefined();
 });
+
+test.each([
+  'null',
+  '5',
+  '[]',
+  '{}',
+  '{"pid":"1","startTicks":1}',
+  '{"pid":-1,"startTicks":""}',
+  '{"pid":1e99}',
+  'x'.repeat(5000),
+])('a lock that no process wrote (%s), as a checkout may hold one, keeps nobody out', (content) => {
+  const lock = path.join(directory, 'lock');
+  writeFileSync(lock, content);
+  const before = new Date(Date.now() - 60_000);
+  utimesSync(lock, before, before);
+  expect(takeLock(lock)).toBeUndefined();
+});

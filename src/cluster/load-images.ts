@@ -17,6 +17,8 @@ import { registryOf } from './registry-credentials.ts';
 
 const importDeadlineSeconds = 10 * 60;
 const askSeconds = 60;
+/** Longer than `kind create` may take, whose own words say more when it fails. */
+const containerdSeconds = 8 * 60;
 const pollMilliseconds = 250;
 /** So long a containerd that was stopped may take to be there again. */
 const restartSeconds = 60;
@@ -27,14 +29,16 @@ const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before
  * the cluster is there: images can go in meanwhile.
- * @returns the nodes' containers.
+ * @returns the nodes' containers, or a failure of kind `cluster` when it does not answer in all of them.
  */
 export async function waitForContainerd(
   cluster: string,
   nodes: number,
-  options: { signal: AbortSignal; waitingFor: (what: string) => void },
-): Promise<NodeContainer[]> {
+  options: { signal: AbortSignal; waitingFor: (what: string) => void; deadlineSeconds?: number },
+): Promise<Result<NodeContainer[]>> {
   const ready = new Set<string>();
+  const deadlineSeconds = options.deadlineSeconds ?? containerdSeconds;
+  const deadline = performance.now() + deadlineSeconds * 1000;
   for (;;) {
     options.signal.throwIfAborted();
     const machines = await listMachines(cluster, options.signal);
@@ -45,7 +49,11 @@ export async function waitForContainerd(
       });
       if (probe.exitCode === 0) ready.add(name);
     }
-    if (machines.length >= nodes && machines.every((one) => ready.has(one.name))) return machines;
+    if (machines.length >= nodes && machines.every((one) => ready.has(one.name))) return succeed(machines);
+    if (performance.now() > deadline)
+      return fail('cluster', `containerd answers in ${ready.size} of ${nodes} nodes after ${deadlineSeconds} s`, {
+        hint: "The nodes' own logs are in cluster/kind-logs of the results.",
+      });
     options.waitingFor(`containerd in ${ready.size} of ${nodes} nodes`);
     await delay(pollMilliseconds, undefined, { signal: options.signal });
   }
@@ -68,8 +76,9 @@ export async function fillNodes(
   options: LoadOptions & { say: (line: string) => void; waitingFor: (what: string) => void },
 ): Promise<Result<undefined>> {
   const { images, archives } = wanted;
-  const nodes = await waitForContainerd(cluster.name, cluster.nodes, options);
-  const names = chooseNodes(nodes, wanted.controlPlane);
+  const found = await waitForContainerd(cluster.name, cluster.nodes, options);
+  if (!found.ok) return found;
+  const names = chooseNodes(found.value, wanted.controlPlane);
   if (images.length > 0)
     options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
   const loaded = await loadImages(images, names, options);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { toOneLine } from '../core/outcome.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import type { ObjectMeta } from './objects.ts';
@@ -57,26 +58,38 @@ export async function readObject(
   return connection.call('GET', path, { signal: options.signal });
 }
 
+/** So long an object may take to go, with all that it owns: a pod of a Job has its grace, and a finalizer may hold any. */
+const goneSeconds = 120;
+
 /**
  * Deletes an object with all that it owns, and returns when it is gone.
- * @throws ApiError, or the signal's reason.
+ * @throws ApiError, also when it is not gone in time, or the signal's reason.
  */
 export async function deleteObject(
   connection: KubeConnection,
   object: NewObject,
-  options: CreateOptions,
+  options: CreateOptions & { deadlineSeconds?: number },
 ): Promise<void> {
+  const deadlineSeconds = options.deadlineSeconds ?? goneSeconds;
+  const deadline = performance.now() + deadlineSeconds * 1000;
   const path = `${await pathOf(connection, object, options)}/${object.metadata.name}`;
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Foreground' };
   try {
     await connection.call('DELETE', path, { signal: options.signal, body });
     for (;;) {
-      await connection.call('GET', path, { signal: options.signal });
+      const { metadata } = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal: options.signal });
+      if (performance.now() > deadline) throw stillThere(object, metadata, deadlineSeconds);
       await delay(pollMilliseconds, undefined, { signal: options.signal });
     }
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
   }
+}
+
+function stillThere({ kind }: NewObject, { name, finalizers = [] }: ObjectMeta, seconds: number): ApiError {
+  const held = finalizers.length === 0 ? '' : `, held by its finalizers ${finalizers.join(', ')}`;
+  const message = `${kind}/${name} is being deleted, and still there after ${seconds} s${held}`;
+  return new ApiError(toOneLine(message), { code: 'DEADLINE', retryable: false });
 }
 
 /**

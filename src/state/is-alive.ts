@@ -6,7 +6,7 @@ import * as v from 'valibot';
 const spaceSchema = v.object({ bootId: v.string(), pidNamespace: v.string(), host: v.string() });
 
 export const processSchema = v.object({
-  pid: v.number(),
+  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** When it started, in ticks since the machine did; empty where the system does not tell. */
   startTicks: v.string(),
   /** Absent where the system does not tell, and in what older versions wrote. */

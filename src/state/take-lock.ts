@@ -1,6 +1,7 @@
 /** Files by which one process at a time has something for itself. One that ended without giving it back holds nobody up. */
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
-import { identifySelf, judgeLife, type ProcessIdentity } from './is-alive.ts';
+import * as v from 'valibot';
+import { identifySelf, judgeLife, type ProcessIdentity, processSchema } from './is-alive.ts';
 
 /** A writer that has not said by then who it is was ended before it could. */
 const writingMilliseconds = 5000;
@@ -96,7 +97,8 @@ function read(lock: string): { writer: ProcessIdentity | undefined; ageMilliseco
 
 function parse(text: string): ProcessIdentity | undefined {
   try {
-    return JSON.parse(text) as ProcessIdentity;
+    const read = v.safeParse(processSchema, JSON.parse(text));
+    return read.success ? read.output : undefined;
   } catch {
     return undefined;
   }
