@@ -4,7 +4,9 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { fail, noTests, succeed, type Verdict } from '../../src/core/outcome.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
+import { renderResultJson } from '../../src/report/result-json.ts';
 import { rollUp } from '../../src/roll-up/roll-up.ts';
+import { makeVerdict } from '../report/sample-runs.ts';
 
 let root: string;
 beforeEach(() => {
@@ -18,11 +20,8 @@ function leaveLeg(tier: string, over: object, junit: string): void {
   const at = path.join(root, 'legs', tier);
   mkdirSync(at, { recursive: true });
   const tests = { ...noTests, total: 1, passed: 1 };
-  const verdict = { schema: 1, outcome: 'passed', failure: null, tier, tests, phases: [], durationSeconds: 9 };
-  writeFileSync(
-    path.join(at, 'result.json'),
-    JSON.stringify({ ...verdict, cluster: null, image: null, warnings: [], ...over }),
-  );
+  const verdict = makeVerdict({ tier, tests, durationSeconds: 9, ...over });
+  writeFileSync(path.join(at, 'result.json'), renderResultJson(verdict));
   writeFileSync(path.join(at, 'junit.xml'), junit);
 }
 

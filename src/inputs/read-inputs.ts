@@ -244,9 +244,9 @@ export function readInputs(
 
   const ownDir = value.mode === 'report' ? 'report' : value.tier;
   const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', ownDir));
-  const problem = whyNotOurs(resultsDir, sources.directory);
-  if (problem !== undefined)
-    errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: problem });
+  const notOurs = whyNotOurs(resultsDir, sources.directory);
+  if (notOurs !== undefined)
+    errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: notOurs });
   for (const mount of value.volumes) {
     if (mount.mountPath === value['results-path'])
       errors.push({

@@ -97,8 +97,8 @@ function read(lock: string): { writer: ProcessIdentity | undefined; ageMilliseco
 
 function parse(text: string): ProcessIdentity | undefined {
   try {
-    const read = v.safeParse(processSchema, JSON.parse(text));
-    return read.success ? read.output : undefined;
+    const parsed = v.safeParse(processSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
   } catch {
     return undefined;
   }
