@@ -1,14 +1,14 @@
 import type { ChildProcessByStdio } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What a program prints, of both its streams, from its start on. */
 export class WatchedOutput {
   text = '';
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   readonly #listeners = new Set<() => void>();
 
   /** `end` is the event after which nothing more is waited for: `exit` where others may hold its output open. */
-  constructor(child: ChildProcessByStdio<null, Readable, Readable>, end: 'exit' | 'close') {
+  constructor(child: ChildProcessByStdio<Writable | null, Readable, Readable>, end: 'exit' | 'close') {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {

@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { split } from 'shlex';
-import { commandDocs } from '../../src/cli/help.ts';
+import { type CommandName, commandDocs, takesJson } from '../../src/cli/help.ts';
 import { inputNames } from '../../src/inputs/schema.ts';
 import { root } from './read-snippets.ts';
 
 /** Programs that are not ours, and are taken as they are. */
 const foreign = new Set(
-  'alias aws az cat cd cp curl docker echo eval export gcloud gh git helm kind kubectl mkdir pip python3 sed sha256sum tar unset uv'.split(
+  'alias aws az cat cd cp curl docker echo eval export gcloud gh git helm jq kind kubectl mkdir pip python3 sed sha256sum source tar unset uv'.split(
     ' ',
   ),
 );
@@ -61,7 +61,8 @@ function checkCommand(words: string[]): string[] {
 function checkCli([command = '', ...args]: string[]): string[] {
   if (!cliCommands.has(command)) return [`the command line has no command ${command}`];
   const flags = args.filter((word) => word.startsWith('-')).map((word) => word.replace(/^--?/, '').replace(/=.*/s, ''));
+  const hasJson = takesJson(command as CommandName);
   return flags
-    .filter((flag) => !(inputNames as string[]).includes(flag))
+    .filter((flag) => !(inputNames as string[]).includes(flag) && !(flag === 'json' && hasJson))
     .map((flag) => `${command} has no flag --${flag}`);
 }

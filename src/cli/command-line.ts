@@ -1,10 +1,10 @@
-/** The commands of the command line: `run`, `up`, `rerun`, `report`, `doctor` and `down`. */
+/** The commands of the command line: `run`, `up`, `rerun`, `report`, `doctor`, `down` and `completion`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import leven from 'leven';
 import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
-import { exitStatusOf, type Failure, succeed } from '../core/outcome.ts';
+import { type Failure, succeed } from '../core/outcome.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
@@ -23,20 +23,19 @@ import { addTeardown, runTests } from '../pipeline/pipeline.ts';
 import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunOptions, RunRequest } from '../pipeline/run.ts';
 import { tearDown } from '../pipeline/teardown.ts';
-import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { findJobProcess } from '../state/is-alive.ts';
 import { compareShape, describeShape, explainNotFound, findKept } from '../state/kept-cluster.ts';
 import { RunRecord } from '../state/run-record.ts';
+import { isShell, renderCompletion } from './completion.ts';
 import { examine } from './doctor.ts';
-import { type CommandName, commandDocs, renderCommandHelp, renderHelp } from './help.ts';
-import { renderChecks } from './render-checks.ts';
-import { TerminalReporter, wantsColour } from './terminal-reporter.ts';
+import { type CommandName, commandDocs, renderCommandHelp, renderHelp, shells, takesJson } from './help.ts';
+import { type Removal, Screen } from './screen.ts';
+import { TerminalReporter } from './terminal-reporter.ts';
 
-/** Exit status. */
+/** Exit status of a command whose input is wrong. */
 const wrongInput = 3;
-const machineFault = 2;
 
 /** Runs one command and returns its exit status. */
 export async function runCommand(args: string[]): Promise<number> {
@@ -46,13 +45,16 @@ export async function runCommand(args: string[]): Promise<number> {
   if (name === '--version') return show(manifest.version);
   if (name === 'help' && rest.length === 1) return runCommand([...rest, '--help']);
   if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp());
-  if (name === undefined) return refuse(renderHelp());
-  if (!isCommand(name)) return refuse(`${describeUnknown(name)}\n\n${renderHelp()}`);
+  if (name === undefined) return complain(renderHelp());
+  if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp()}`);
   // Behind `--` the words are those of the test command.
-  const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  const end = rest.includes('--') ? rest.indexOf('--') : rest.length;
+  const own = rest.slice(0, end);
   if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
-  if (name === 'down' && rest.length > 0) return refuse(`down takes no arguments: ${rest.join(' ')}`);
-  return { run, up, rerun, report, doctor, down }[name](rest);
+  const screen = new Screen(takesJson(name) && own.includes('--json'));
+  const given = [...(screen.isJson ? own.filter((one) => one !== '--json') : own), ...rest.slice(end)];
+  if (name === 'down' && given.length > 0) return refuse(screen, `down takes no arguments: ${given.join(' ')}`);
+  return { run, up, rerun, report, doctor, down, completion }[name](given, screen);
 }
 
 function isCommand(word: string): word is CommandName {
@@ -69,52 +71,55 @@ function show(text: string): number {
   return 0;
 }
 
-async function run(args: string[]): Promise<number> {
-  const inputs = readArguments(args);
+async function run(args: string[], screen: Screen): Promise<number> {
+  const inputs = readArguments(screen, args);
   if (inputs === undefined) return wrongInput;
-  if (inputs.mode === 'report') return report(args);
+  if (inputs.mode === 'report') return report(args, screen);
   const begun = beginRun(process.env);
-  if (!begun.ok) return refuseToBegin(begun.failure);
-  const { end, record, reporter } = await runHere(inputs, begun.value, { request: describeRequest(args) });
+  if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
+  const { end, record, reporter } = await runHere(screen, inputs, begun.value, { request: describeRequest(args) });
   if (!(await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line))))
     await addTeardown(end, record, reporter);
-  return showEnd(end);
+  return screen.showEnd(end);
 }
 
 /** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be fixed. */
-async function up(args: string[]): Promise<number> {
-  const inputs = readArguments(args);
+async function up(args: string[], screen: Screen): Promise<number> {
+  const inputs = readArguments(screen, args);
   if (inputs === undefined) return wrongInput;
-  if (inputs.tier === 'unit') return refuse('tier unit has neither a cluster nor a platform');
+  if (inputs.tier === 'unit') return refuse(screen, 'tier unit has neither a cluster nor a platform');
   const kept = findKept(RunRecord.list(recordDirectory(process.env)), whichKept(inputs.tier));
-  if (kept !== undefined) return enter(kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
+  if (kept !== undefined) return enter(screen, kept, inputs, { request: describeRequest(args), isOnlyPlatform: true });
   const begun = beginRun(process.env);
-  if (!begun.ok) return refuseToBegin(begun.failure);
+  if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
   const how = { request: describeRequest(args), isOnlyPlatform: true };
-  const { end, record, reporter } = await runHere(inputs, begun.value, how);
+  const { end, record, reporter } = await runHere(screen, inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
     await addTeardown(end, record, reporter);
-    return showEnd(end);
+    return screen.showEnd(end);
   }
   record.keep('up');
-  return reportUp(end, record, reporter);
+  return reportUp(screen, end, record, reporter);
 }
 
 /** Runs the tests in the kept cluster. */
-async function rerun(args: string[]): Promise<number> {
+async function rerun(args: string[], screen: Screen): Promise<number> {
   const { tests, flags } = splitTests(args);
   const call = whichKept(readFlags(flags).given.tier ?? 'integration');
   const records = RunRecord.list(recordDirectory(process.env));
   const kept = findKept(records, call);
   const reusable = kept?.content.reusable;
-  if (kept === undefined || reusable === undefined) return refuse(explainNotFound(records, call));
-  const inputs = readArguments(flags, {}, reusable.given);
+  if (kept === undefined || reusable === undefined) return refuse(screen, explainNotFound(records, call));
+  const inputs = readArguments(screen, flags, {}, reusable.given);
   if (inputs === undefined) return wrongInput;
   if (tests.length > 0 && inputs.ownJob !== undefined)
-    return refuse(`${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`);
+    return refuse(
+      screen,
+      `${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`,
+    );
   if (reusable.hasSecrets && inputs.secrets.length === 0)
-    return refuse("secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
-  return enter(kept, inputs, { tests });
+    return refuse(screen, "secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
+  return enter(screen, kept, inputs, { tests });
 }
 
 /** The words before the flags and those behind `--` say which tests; the flags are what is between them. */
@@ -128,6 +133,7 @@ function splitTests(args: string[]): { tests: string[]; flags: string[] } {
 
 /** Runs in a kept cluster, which no other process may use meanwhile. */
 async function enter(
+  screen: Screen,
   kept: RunRecord,
   inputs: Inputs,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'tests'>,
@@ -136,39 +142,43 @@ async function enter(
   const changed = compareShape(reusable!.shape, describeShape(inputs));
   if (changed.length > 0)
     return refuse(
+      screen,
       `the kept cluster ${reusable!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
     );
   const owner = kept.occupy();
   if (owner !== undefined)
-    return refuse(`the kept cluster ${reusable!.cluster.name} is in use by another run (process ${owner.pid})`);
+    return refuse(screen, `the kept cluster ${reusable!.cluster.name} is in use by another run (process ${owner.pid})`);
   try {
     const begun = beginRun(process.env);
-    if (!begun.ok) return refuseToBegin(begun.failure);
-    const { end, record, reporter } = await runHere(inputs, begun.value, { ...how, kept });
+    if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
+    const { end, record, reporter } = await runHere(screen, inputs, begun.value, { ...how, kept });
     if (how.request !== undefined && end.verdict.cluster !== null)
       kept.setReusable({ ...kept.content.reusable!, ...how.request });
     await addTeardown(end, record, reporter);
-    if (how.isOnlyPlatform === true) return reportUp(end, kept, reporter);
+    if (how.isOnlyPlatform === true) return reportUp(screen, end, kept, reporter);
     if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => reporter.say(line));
-    return showEnd(end);
+    return screen.showEnd(end);
   } finally {
     kept.release();
   }
 }
 
 /** The end of `up`: how to get at it, or what is wrong with it. */
-async function reportUp(end: RunEnd, record: RunRecord, reporter: TerminalReporter): Promise<number> {
+async function reportUp(screen: Screen, end: RunEnd, record: RunRecord, reporter: TerminalReporter): Promise<number> {
   await sayKept(end, 'up', record, (line) => reporter.say(line));
-  return end.verdict.failure?.kind === 'no-tests' ? 0 : showEnd(end);
+  if (end.verdict.failure?.kind !== 'no-tests') return screen.showEnd(end);
+  screen.showVerdict(end);
+  return 0;
 }
 
 /** Runs the pipeline on this terminal, with a record of its own. */
 async function runHere(
+  screen: Screen,
   inputs: Inputs,
   { record, workDir }: BegunRun,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'kept' | 'tests'>,
 ): Promise<{ end: RunEnd; record: RunRecord; reporter: TerminalReporter }> {
-  const reporter = new TerminalReporter(process.stdout, process.env);
+  const reporter = new TerminalReporter(screen.words, process.env);
   const signal = abortOnSignals(() => {
     process.stderr.write(`\nended at once; what is left behind is removed by: ${nameCommand('down')}\n`);
     process.exit(130);
@@ -202,38 +212,35 @@ function definedOnly(given: RawInputs): Record<string, string> {
   );
 }
 
-/** The machine has no place for a run. */
-function refuseToBegin({ reason, hint }: Failure): number {
-  process.stderr.write(`${reason}. Fix: ${hint}\n`);
-  return machineFault;
+/** A failure as the terminal tells it in a line. */
+function tellFailure({ reason, hint }: Failure): string {
+  return `${reason}. Fix: ${hint}`;
 }
 
-function refuse(why: string): number {
+function refuse(screen: Screen, why: string): number {
+  return screen.refuse({ kind: 'input', reason: why, hint: '', evidence: [] });
+}
+
+/** Says on standard error what is wrong with the words of a call. */
+function complain(why: string): number {
   process.stderr.write(`${why}\n`);
   return wrongInput;
 }
 
-async function report(args: string[]): Promise<number> {
-  const inputs = readArguments(args, { mode: 'report' });
+async function report(args: string[], screen: Screen): Promise<number> {
+  const inputs = readArguments(screen, args, { mode: 'report' });
   if (inputs === undefined) return wrongInput;
   const legs = succeed({ directory: inputs.legsDir ?? path.resolve('k8s-test-results'), artifacts: [] });
   const runAttempt = Number(process.env.GITHUB_RUN_ATTEMPT) || undefined;
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  return showEnd(await rollUp({ inputs, legs, runAttempt, say, signal: abortOnSignals() }));
+  const say = (line: string) => screen.say(line);
+  return screen.showEnd(await rollUp({ inputs, legs, runAttempt, say, signal: abortOnSignals() }));
 }
 
-function showEnd(end: RunEnd): number {
-  const colour = wantsColour(process.stdout, process.env);
-  const lines = renderTerminal(end.report, { colour, cwd: process.cwd() });
-  process.stdout.write(`\n${lines.join('\n')}\n`);
-  return exitStatusOf(end.verdict);
-}
-
-async function doctor(args: string[]): Promise<number> {
-  const inputs = readArguments(args);
+async function doctor(args: string[], screen: Screen): Promise<number> {
+  const inputs = readArguments(screen, args);
   if (inputs === undefined) return wrongInput;
   const checks = await examine(inputs, abortOnSignals());
-  process.stdout.write(`${renderChecks(checks, inputs.tier, process.stdout.columns).join('\n')}\n`);
+  screen.showChecks(checks, inputs.tier);
   return checks.some((check) => check.state === 'problem') ? 2 : 0;
 }
 
@@ -242,40 +249,64 @@ function isOfOtherJob({ livingJob, content: { kept } }: RunRecord, ownJob: numbe
   return kept !== undefined && livingJob !== undefined && livingJob.pid !== 0 && livingJob.pid !== ownJob;
 }
 
-async function down(): Promise<number> {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
+async function down(_args: string[], screen: Screen): Promise<number> {
+  const say = (line: string) => screen.say(line);
+  const removal: Removal = { removed: [], inUse: [], notRemoved: [] };
   const records = RunRecord.list(recordDirectory(process.env));
   const ownJob = findJobProcess()?.pid;
   const isUsed = (record: RunRecord) => record.isAlive || record.occupant !== undefined || isOfOtherJob(record, ownJob);
   const over = records.filter((record) => !isUsed(record));
   for (const record of records.filter(isUsed)) {
-    const { runId, pid, reusable } = record.content;
-    const user = record.occupant?.pid;
-    if (user !== undefined) say(`cluster ${reusable?.cluster.name} is in use by another run (process ${user})`);
-    else if (record.isAlive) say(`run ${runId} is still going on (process ${pid}); it removes its own`);
-    else say(`run ${runId} is over, and a job of a workflow that is not may use what it kept`);
+    const why = explainUse(record);
+    say(why);
+    removal.inUse.push(why);
   }
   const signal = abortOnSignals();
-  let status = 0;
   for (const record of over) {
+    const { runId, startedAt, kept } = record.content;
     const workDir = findWorkDir(record);
     const checkpoint = workDir === undefined ? undefined : readCheckpoint(workDir);
     const problems = await tearDown(record, signal, say);
     for (const problem of problems) process.stderr.write(`not removed: ${problem}\n`);
-    if (problems.length > 0) status = 2;
-    else say(`run ${record.content.runId} of ${record.content.startedAt}: nothing of it is left`);
-    if (checkpoint !== undefined && record.content.kept === undefined)
+    removal.notRemoved.push(...problems);
+    if (problems.length === 0) {
+      removal.removed.push({ runId, startedAt });
+      say(`run ${runId} of ${startedAt}: nothing of it is left`);
+    }
+    if (checkpoint !== undefined && kept === undefined)
       say(`  it was killed before it could say how it ended; what there was lies in ${checkpoint.inputs.resultsDir}`);
   }
   if (over.length === 0) say('nothing to remove');
-  return status;
+  screen.showRemoval(removal);
+  return removal.notRemoved.length > 0 ? 2 : 0;
+}
+
+/** Why what a record names is not removed. */
+function explainUse(record: RunRecord): string {
+  const { runId, pid, reusable } = record.content;
+  const user = record.occupant?.pid;
+  if (user !== undefined) return `cluster ${reusable?.cluster.name} is in use by another run (process ${user})`;
+  if (record.isAlive) return `run ${runId} is still going on (process ${pid}); it removes its own`;
+  return `run ${runId} is over, and a job of a workflow that is not may use what it kept`;
+}
+
+async function completion([shell = '', ...more]: string[], screen: Screen): Promise<number> {
+  if (!isShell(shell) || more.length > 0)
+    return refuse(screen, `completion takes the name of one shell: ${shells.join(', ')}`);
+  process.stdout.write(renderCompletion(shell));
+  return 0;
 }
 
 /**
  * The inputs that the flags amount to, over those of an earlier call and below what the command itself implies; undefined
  * when something is wrong with them, which is then told whole.
  */
-function readArguments(args: string[], implied: RawInputs = {}, earlier: RawInputs = {}): Inputs | undefined {
+function readArguments(
+  screen: Screen,
+  args: string[],
+  implied: RawInputs = {},
+  earlier: RawInputs = {},
+): Inputs | undefined {
   const { given, problems } = readFlags(args);
   const read = readInputs({
     given: { ...earlier, ...given, ...implied },
@@ -284,7 +315,9 @@ function readArguments(args: string[], implied: RawInputs = {}, earlier: RawInpu
   });
   const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
   if (errors.length === 0) return read.inputs;
-  process.stderr.write(`wrong input, nothing was made:\n${errors.map((error) => `  ${error}`).join('\n')}\n`);
+  const reason = 'wrong input, nothing was made';
+  const words = [`${reason}:`, ...errors.map((error) => `  ${error}`)].join('\n');
+  screen.refuse({ kind: 'input', reason, hint: '', evidence: errors }, words);
   return undefined;
 }
 

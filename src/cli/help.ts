@@ -1,6 +1,9 @@
 /** What `--help` prints: one page of commands, and one page per command with its inputs by group. */
 import { inputDocs, inputGroups } from '../inputs/input-docs.ts';
-import { inputNames } from '../inputs/schema.ts';
+import { type InputName, inputNames } from '../inputs/schema.ts';
+
+/** The shells whose completion is printed. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
 
 /** Width of a terminal that everybody has, in columns. */
 const width = 80;
@@ -11,8 +14,11 @@ interface CommandDoc {
   examples: [command: string, meaning: string][];
   /** Groups of inputs that the command reads. */
   groups: (keyof typeof inputGroups)[];
+  /** What is printed on standard output with `--json`; absent where the command has no such flag. */
+  json?: string;
 }
 
+const verdictJson = 'Print result.json on standard output and everything else on standard error';
 const runGroups: CommandDoc['groups'] = ['tests', 'platform', 'cluster', 'images', 'results'];
 
 /** Every command of the command line, in the order of the help page. */
@@ -25,12 +31,14 @@ export const commandDocs = {
       ['k8s-test run --image shop-tests:ci --keep failure', 'keep the cluster if a test fails'],
     ],
     groups: runGroups,
+    json: verdictJson,
   },
   up: {
     summary: 'create a cluster with the platform and keep it; run it again to deploy changes',
     usage: 'k8s-test up [flags]',
     examples: [['k8s-test up --tier integration', 'then: k8s-test rerun']],
     groups: runGroups,
+    json: verdictJson,
   },
   rerun: {
     summary: 'run tests in the kept cluster, after deploying what has changed (also: again)',
@@ -40,28 +48,54 @@ export const commandDocs = {
       ['k8s-test rerun -- tests/integration -k health', 'with options of pytest'],
     ],
     groups: runGroups,
+    json: verdictJson,
   },
   report: {
     summary: 'combine all results below k8s-test-results/ into one summary',
     usage: 'k8s-test report [--legs DIRECTORY] [flags]',
     examples: [['k8s-test report --expect integration --expect e2e', 'fail if one of them is missing']],
     groups: ['roll-up', 'results'],
+    json: verdictJson,
   },
   doctor: {
     summary: 'check that this machine meets the requirements',
     usage: 'k8s-test doctor [flags]',
     examples: [['k8s-test doctor --tier e2e', 'what the full platform needs']],
     groups: runGroups,
+    json: 'Print the checks as JSON on standard output',
   },
   down: {
     summary: 'remove clusters and files of kept or interrupted runs',
     usage: 'k8s-test down',
     examples: [],
     groups: [],
+    json: 'Print what was removed as JSON on standard output',
+  },
+  completion: {
+    summary: 'print the completion of commands, flags and values for a shell',
+    usage: `k8s-test completion <${shells.join('|')}>`,
+    examples: [
+      ['source <(k8s-test completion bash)', 'for this bash; in ~/.bashrc for every bash'],
+      ['source <(k8s-test completion zsh)', 'for this zsh; in ~/.zshrc, behind compinit'],
+      ['k8s-test completion fish > ~/.config/fish/completions/k8s-test.fish', 'for every fish'],
+    ],
+    groups: [],
   },
 } satisfies Record<string, CommandDoc>;
 
 export type CommandName = keyof typeof commandDocs;
+
+/** The inputs that are flags of a command, in the order of its help page. */
+export function inputsOf(name: CommandName): InputName[] {
+  const { groups }: CommandDoc = commandDocs[name];
+  return groups.flatMap((group) => inputNames.filter((input) => inputDocs[input].group === group));
+}
+
+/** Whether a command can print JSON. */
+export function takesJson(name: CommandName): boolean {
+  const { json }: CommandDoc = commandDocs[name];
+  return json !== undefined;
+}
 
 /** The page that `k8s-test --help` prints, at most 80 columns wide. */
 export function renderHelp(): string {
@@ -84,7 +118,7 @@ export function renderHelp(): string {
 
 /** The page that `k8s-test COMMAND --help` prints, at most 80 columns wide. */
 export function renderCommandHelp(name: CommandName): string {
-  const { summary, usage, examples, groups }: CommandDoc = commandDocs[name];
+  const { summary, usage, examples, groups, json }: CommandDoc = commandDocs[name];
   const flags = groups.flatMap((group) => [
     '',
     `${inputGroups[group]}:`,
@@ -96,11 +130,12 @@ export function renderCommandHelp(name: CommandName): string {
     '',
     `Usage: ${usage}`,
     ...(shown.length === 0 ? [] : ['', 'Examples:', ...shown]),
+    ...(json === undefined ? [] : ['', 'Output:', ...entry('--json', json, 20)]),
     ...flags,
   ].join('\n');
 }
 
-function describeFlag(input: (typeof inputNames)[number]): string[] {
+function describeFlag(input: InputName): string[] {
   const { description, default: value } = inputDocs[input];
   const text = `${description}${value === '' ? '' : `. Default: ${value}`}`.replaceAll('`', '');
   return entry(`--${input}`, text, 20);

@@ -1,0 +1,77 @@
+/** Where the words of a command go, and its JSON. */
+import type { Check } from '../cluster/judge-machine.ts';
+import { exitStatusOf, type Failure, noTests, outcomeOf, type Verdict } from '../core/outcome.ts';
+import { renderResultJson } from '../report/result-json.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import type { RunEnd } from '../results/run-end.ts';
+import { renderChecks } from './render-checks.ts';
+import { wantsColour } from './terminal-reporter.ts';
+
+/** What `down` did. */
+export interface Removal {
+  /** Runs of which nothing is left. */
+  removed: { runId: string; startedAt: string }[];
+  /** What was left alone because somebody uses it, a line each. */
+  inUse: string[];
+  /** What could not be removed, a line each. */
+  notRemoved: string[];
+}
+
+/**
+ * The two streams of a process. For people, words go to standard output. With `--json`, standard output holds one JSON document,
+ * written when the command ends, and words go to standard error.
+ */
+export class Screen {
+  readonly isJson: boolean;
+  readonly words: NodeJS.WriteStream;
+
+  constructor(isJson: boolean) {
+    this.isJson = isJson;
+    this.words = isJson ? process.stderr : process.stdout;
+  }
+
+  say(line: string): void {
+    this.words.write(`${line}\n`);
+  }
+
+  /** Shows the end of a run; as JSON it is the content of result.json. Returns the exit status. */
+  showEnd(end: RunEnd): number {
+    const colour = wantsColour(this.words, process.env);
+    const lines = renderTerminal(end.report, { colour, cwd: process.cwd() });
+    this.say(`\n${lines.join('\n')}`);
+    this.showVerdict(end);
+    return exitStatusOf(end.verdict);
+  }
+
+  /** With `--json`, prints the content of result.json. */
+  showVerdict({ verdict, report }: Pick<RunEnd, 'verdict' | 'report'>): void {
+    if (this.isJson) process.stdout.write(renderResultJson(verdict, report));
+  }
+
+  /** Says why a command does nothing; as JSON it is a verdict without tests. Returns the exit status. */
+  refuse(failure: Failure, words = failure.reason): number {
+    process.stderr.write(`${words}\n`);
+    const nothing = { tests: { ...noTests }, phases: [], durationSeconds: 0, cluster: null, image: null, warnings: [] };
+    const verdict: Verdict = { schema: 1, outcome: outcomeOf(failure), failure, tier: '', ...nothing };
+    if (this.isJson) process.stdout.write(renderResultJson(verdict));
+    return exitStatusOf(verdict);
+  }
+
+  /** Shows what `doctor` found. */
+  showChecks(checks: Check[], tier: string): void {
+    if (!this.isJson) this.say(renderChecks(checks, tier, process.stdout.columns).join('\n'));
+    else {
+      const told = checks.map(({ name, state, found, needed, fix }) => ({ name, state, found, needed, fix }));
+      this.#print({ schema: 1, tier, canRun: !checks.some(({ state }) => state === 'problem'), checks: told });
+    }
+  }
+
+  /** With `--json`, prints what `down` did. */
+  showRemoval(removal: Removal): void {
+    if (this.isJson) this.#print({ schema: 1, ...removal });
+  }
+
+  #print(document: object): void {
+    process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+  }
+}
