@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { emptyFacts, factPaths, type NamespaceFacts } from '../src/diagnose/namespace-facts.ts';
+import { factPaths, type NamespaceFacts } from '../src/diagnose/namespace-facts.ts';
 import { connect } from '../src/kube/connection.ts';
 import type { ObjectMeta } from '../src/kube/objects.ts';
 import { listResources } from '../src/kube/resources.ts';
@@ -40,7 +40,7 @@ async function record(fault: string): Promise<void> {
   try {
     kubectl(['--namespace', namespace, 'apply', '-f', '-'], text);
     await delay(seconds * 1000);
-    const facts: Record<string, readonly object[]> = { ...emptyFacts };
+    const facts: Record<string, readonly object[]> = {};
     for (const [kind, listPath] of Object.entries(factPaths(namespace)))
       facts[kind] = (await listResources<{ metadata: ObjectMeta }>(connection, listPath, signal)).map(trim);
     facts.nodes = (facts.nodes as NamespaceFacts['nodes']).map(({ metadata: { name, uid, labels }, spec, status }) => ({

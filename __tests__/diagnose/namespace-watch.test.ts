@@ -4,17 +4,20 @@ import { NamespaceWatch } from '../../src/diagnose/namespace-watch.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { listen, writePlainKubeconfig } from '../kube/loopback-kubeconfig.ts';
 import { liveBytes } from '../live-bytes.ts';
+import { recorded } from './recorded.ts';
 
 /** An API server without objects: lists are empty, watches stay open. */
 class QuietServer {
   /** Lists that a question of ours asked for. */
   questions = 0;
   readonly podStreams: ServerResponse[] = [];
+  readonly jobStreams: ServerResponse[] = [];
   readonly #server: Server = createServer((request, response) => {
     const url = new URL(request.url!, 'http://x');
     if (url.searchParams.get('watch') === 'true') {
       response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
       if (url.pathname.endsWith('/pods')) this.podStreams.push(response);
+      if (url.pathname.endsWith('/jobs')) this.jobStreams.push(response);
       return;
     }
     if (url.searchParams.has('limit')) this.questions++;
@@ -48,10 +51,8 @@ beforeEach(async () => {
     await connection.close();
     await server.stop();
   };
-  await watch.until(() => (watch.isSynced && server.podStreams.length > 0 ? true : undefined), {
-    signal,
-    deadlineSeconds: 60,
-  });
+  const areOpen = () => watch.isSynced && server.podStreams.length > 0 && server.jobStreams.length > 0;
+  await watch.until(() => areOpen() || undefined, { signal, deadlineSeconds: 60 });
 });
 
 afterEach(async () => {
@@ -116,4 +117,44 @@ test('a busy namespace does not fill the memory with one look after the other', 
   expect(await wait).toEqual({ kind: 'decided', value: true });
   // A promise that outlives the looks would keep 300 bytes of each: 18 MB.
   expect(liveBytes() - before).toBeLessThan(6 * 1024 * 1024);
+});
+
+/** One object of a recorded fault, as a watch tells of it. */
+function tell(stream: ServerResponse | undefined, type: string, object: object): void {
+  stream?.write(`${JSON.stringify({ type, object })}\n`);
+}
+
+const seesExitCode =
+  /^the pre-install hook Job integration-tests failed: container test-runner of pod \S+ ended with exit code 7$/;
+
+test('a hook that Helm deletes as soon as it fails is named with its exit code, although its Job is told first', async () => {
+  const { jobs, pods } = recorded('hook-failed');
+  const [jobStream] = server.jobStreams;
+  const [podStream] = server.podStreams;
+  tell(jobStream, 'ADDED', jobs[0]!);
+  tell(jobStream, 'DELETED', jobs[0]!);
+  const isToldOfJob = () => watch.facts.deleted?.jobs.length === 1 || undefined;
+  await watch.until(isToldOfJob, { signal, deadlineSeconds: 60 });
+  expect(watch.certainDiagnosis(() => true)).toBeUndefined();
+  tell(podStream, 'ADDED', { ...pods[0]!, status: { phase: 'Running' } });
+  tell(podStream, 'MODIFIED', pods[0]!);
+  tell(podStream, 'DELETED', pods[0]!);
+  const found = await watch.until(() => watch.certainDiagnosis(() => true), { signal, deadlineSeconds: 60 });
+  expect(found).toMatchObject({ kind: 'decided', value: { failure: { reason: expect.stringMatching(seesExitCode) } } });
+  expect([watch.facts.jobs, watch.facts.pods]).toEqual([[], []]);
+});
+
+test('a Pod that is a hook and is deleted as soon as it fails is named with its exit code', async () => {
+  const { pods } = recorded('hook-failed');
+  const { ownerReferences: _, ...metadata } = pods[0]!.metadata;
+  const pod = { ...pods[0]!, metadata: { ...metadata, annotations: { 'helm.sh/hook': 'test' } } };
+  tell(server.podStreams[0], 'ADDED', pod);
+  tell(server.podStreams[0], 'DELETED', pod);
+  const found = await watch.until(() => watch.certainDiagnosis(() => true), { signal, deadlineSeconds: 60 });
+  expect(found).toMatchObject({
+    kind: 'decided',
+    value: {
+      failure: { reason: expect.stringMatching(/^pod \S+ failed, .*container test-runner ended with exit code 7$/) },
+    },
+  });
 });

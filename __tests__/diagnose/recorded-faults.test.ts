@@ -500,6 +500,27 @@ describe('no false alarm', () => {
     expect(judgeStanding({ ...facts, nodes: [], events: [refusing, later] })).toBeUndefined();
   });
 
+  test('a Job that has failed waits a moment for the end of its pod, which is watched apart, and then is told by its own words', () => {
+    const facts = recorded('hook-failed');
+    const pods = facts.pods.map((pod) => ({ ...pod, status: { phase: 'Running' } }));
+    const patience = new Patience();
+    expect(patience.judge({ ...facts, pods }, 0, () => true)).toBeUndefined();
+    expect(patience.judge(facts, 1, () => true)?.failure.reason).toMatch(/ended with exit code 7$/);
+    const unseen = judgeStanding({ ...facts, pods });
+    expect(unseen?.diagnosis.failure.reason).toMatch(/failed: Job has reached the specified backoff limit$/);
+    expect(unseen?.afterSeconds).toBe(6);
+  });
+
+  test('a Job that was active for too long is told so at once, and not by the signal that ended its pod', () => {
+    const facts = recorded('hook-failed');
+    const [job] = facts.jobs;
+    const message = 'Job was active longer than specified deadline';
+    const conditions = [{ type: 'Failed', status: 'True', reason: 'DeadlineExceeded', message }];
+    const late = judgeStanding({ ...facts, jobs: [{ ...job!, status: { ...job!.status, conditions } }] });
+    expect(late?.diagnosis.failure.reason).toMatch(/failed: Job was active longer than specified deadline$/);
+    expect(late?.afterSeconds).toBe(0);
+  });
+
   test('a pod that was evicted and made again is no fault until it happens for the third time', () => {
     const facts = recorded('evicted');
     const evicted = facts.pods.find((pod) => pod.status?.reason === 'Evicted')!;

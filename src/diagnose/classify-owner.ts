@@ -8,7 +8,7 @@ import { conditionOf, controllerOf, describeEnd, describeEvent, eventsOf, status
 /** The diagnoses of all that makes pods in a namespace. */
 export function classifyOwners(facts: NamespaceFacts): Diagnosis[] {
   const diagnoses: (Diagnosis | undefined)[] = [
-    ...facts.jobs.map((job) => classifyJob(job, facts)),
+    ...[...facts.jobs, ...(facts.deleted?.jobs ?? [])].map((job) => classifyJob(job, facts)),
     ...facts.deployments.map(classifyDeployment),
   ];
   for (const set of facts.replicaSets) {
@@ -33,7 +33,7 @@ function lastRefusal(facts: NamespaceFacts, owner: { metadata: ObjectMeta }): Cl
   return eventsOf(facts.events, owner).findLast((event) => event.reason === 'FailedCreate');
 }
 
-function podsOf(facts: NamespaceFacts, owner: { metadata: ObjectMeta }): Pod[] {
+function podsOf(facts: Pick<NamespaceFacts, 'pods'>, owner: { metadata: ObjectMeta }): Pod[] {
   return facts.pods.filter((pod) => controllerOf(pod)?.uid === owner.metadata.uid);
 }
 
@@ -111,18 +111,17 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
   const hook = job.metadata.annotations?.['helm.sh/hook'];
   const name = hook === undefined ? `Job ${job.metadata.name}` : `the ${hook} hook Job ${job.metadata.name}`;
   const failed = conditionOf(job, 'Failed') ?? conditionOf(job, 'FailureTarget');
-  const last = pods
-    .filter((pod) => pod.status?.phase === 'Failed')
-    .sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
-    .at(-1);
+  const last = lastFailed([...pods, ...podsOf({ pods: facts.deleted?.pods ?? [] }, job)]);
   const guilty = last === undefined ? undefined : guiltyOf(last);
   const end = guilty?.state?.terminated;
   const log = { pod: last?.metadata.name ?? '', container: guilty?.name ?? '' };
   if (failed?.status === 'True') {
-    const how =
-      end === undefined || last === undefined
-        ? `: ${failed.message ?? failed.reason ?? ''}`
-        : `: container ${log.container} of pod ${log.pod} ended with ${endOf(last, log.container, end)}`;
+    // The controller ended the pods itself, whose exit codes are those of its signal.
+    const isLate = failed.reason === 'DeadlineExceeded';
+    const isTold = end !== undefined && last !== undefined && !isLate;
+    const how = isTold
+      ? `: container ${log.container} of pod ${log.pod} ended with ${endOf(last, log.container, end)}`
+      : `: ${failed.message ?? failed.reason ?? ''}`;
     const times = (job.status?.failed ?? 0) > 1 ? `, after ${job.status?.failed} attempts` : '';
     return objectDiagnosis(
       job,
@@ -131,7 +130,8 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
         reason: `${name} failed${how}${times}`,
         hint: 'Its last lines say why.',
         evidence: [`Job ${job.metadata.name}: ${failed.reason ?? ''}, ${failed.message ?? ''}`],
-        confidence: 'certain',
+        // Jobs and pods are watched apart: the end of the pod, which is older, may be still to come.
+        confidence: isTold || isLate ? 'certain' : 'likely',
       },
       log,
     );
@@ -157,6 +157,13 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
     },
     log,
   );
+}
+
+function lastFailed(pods: readonly Pod[]): Pod | undefined {
+  return pods
+    .filter((pod) => pod.status?.phase === 'Failed')
+    .sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
+    .at(-1);
 }
 
 /** The container of a failed pod that failed it. */

@@ -45,6 +45,11 @@ export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Diagn
     .sort((a, b) => ranks[a.confidence] - ranks[b.confidence])[0];
 }
 
+/** A Pod that Helm ran as a hook, and deleted because it failed; undefined for any other pod. */
+export function classifyDeletedHook(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
+  return pod.metadata.annotations?.['helm.sh/hook'] === undefined ? undefined : classifyEnd(pod, facts);
+}
+
 /**
  * A pod that failed. Of a pod that somebody makes again it is no problem, unless it is evicted again and again; the Job of
  * a pod knows itself how often it tries (classify-owner.ts).

@@ -4,7 +4,7 @@ import { classifyClaim } from './classify-claim.ts';
 import { classifyHeldHook } from './classify-held-hook.ts';
 import { classifyNode, nodesOf } from './classify-node.ts';
 import { classifyOwners } from './classify-owner.ts';
-import { classifyPod } from './classify-pod.ts';
+import { classifyDeletedHook, classifyPod } from './classify-pod.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { factsNear, type NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady, statusesOf } from './pod-facts.ts';
@@ -19,6 +19,7 @@ export function findDiagnoses(facts: NamespaceFacts): Diagnosis[] {
     // Before what else its pods are in: this is why.
     ...facts.pods.map((pod) => classifyHeldHook(pod, facts)),
     ...facts.pods.map((pod) => classifyPod(pod, factsNear(facts, pod))),
+    ...(facts.deleted?.pods ?? []).map((pod) => classifyDeletedHook(pod, facts)),
     ...classifyOwners(facts),
     ...claims,
     ...nodesOf(facts.pods, facts.nodes).map(classifyNode),

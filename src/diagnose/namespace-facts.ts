@@ -12,6 +12,8 @@ export interface NamespaceFacts {
   claims: readonly Claim[];
   /** Empty where we may not see them. */
   nodes: readonly Node[];
+  /** What failed and is deleted by now, as it last was: Helm deletes a hook that failed at once, where the chart wants it so. */
+  deleted?: { jobs: readonly Job[]; pods: readonly Pod[] };
   /** While helm waits for all that it made (`--wait`), and only then: the hooks that it makes afterwards. */
   heldHooks?: readonly HeldHook[];
 }
@@ -40,7 +42,7 @@ export const emptyFacts: NamespaceFacts = {
 };
 
 /** What the API lists. */
-export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks'>;
+export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks' | 'deleted'>;
 
 /**
  * The facts as an object of a namespace sees them: claims are known by their names, which others elsewhere may have too. All

@@ -1,13 +1,14 @@
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
-import { type Change, type ResourceWatch, watchResources } from '../kube/watch.ts';
+import type { ClusterEvent, Job, ObjectMeta, Pod } from '../kube/objects.ts';
+import { type Change, type ResourceWatch, type WatchedObject, watchResources } from '../kube/watch.ts';
 import { checkCause } from './check-cause.ts';
 import { describePods } from './classify-pod.ts';
 import type { Cause, Diagnosis } from './diagnosis.ts';
 import { uidsOfJob } from './find-diagnoses.ts';
 import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
+import { conditionOf } from './pod-facts.ts';
 
 /** How a wait on a namespace ended. */
 export type WaitEnd<R> =
@@ -26,6 +27,9 @@ const questionSeconds = 5;
 /** The kubelet and the controllers that lacked an object look for it again within this time. */
 const laterSeconds = 30;
 
+/** Of pods and Jobs that failed and were deleted, so many are known for as long as the watch lasts. */
+const maxDeleted = 100;
+
 /** Without these nothing can be decided; the others only make it more precise, and may be forbidden to us. */
 const indispensable: ReadonlySet<string> = new Set(['pods', 'events']);
 
@@ -37,6 +41,7 @@ export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
   /** One for each namespace. */
   readonly #stores = new Map<ListedKind, ReadonlyMap<string, { metadata: ObjectMeta }>[]>();
+  readonly #deleted: { jobs: Job[]; pods: Pod[] } = { jobs: [], pods: [] };
   readonly #onPod = new Set<(change: Change<Pod>) => void>();
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
@@ -76,8 +81,20 @@ export class NamespaceWatch {
     const { pods: podsPath, ...paths } = factPaths(namespace);
     this.#podsPath = podsPath;
     const onPodChange = (change: Change<Pod>) => {
+      if (change.type === 'deleted' && change.object.status?.phase === 'Failed')
+        keep(this.#deleted.pods, change.object);
       for (const listener of this.#onPod) listener(change);
       onChange();
+    };
+    const onJobChange = (change: Change<Job>) => {
+      if (change.type === 'deleted' && hasFailed(change.object)) keep(this.#deleted.jobs, change.object);
+      onChange();
+    };
+    /** Of any kind but the pods of our own namespace, whose watch is not like the others. */
+    const watchKind = (kind: ListedKind, path: string): ResourceWatch<WatchedObject> => {
+      if (kind === 'pods') return watchResources<Pod>({ connection, path, signal, onChange: onPodChange });
+      if (kind === 'jobs') return watchResources<Job>({ connection, path, signal, onChange: onJobChange });
+      return watchResources({ connection, path, signal, onChange });
     };
     this.#pods = watchResources<Pod>({
       connection,
@@ -91,7 +108,7 @@ export class NamespaceWatch {
     const ends: Promise<never>[] = [this.#pods.done];
     const syncs: Promise<void>[] = [this.#pods.synced];
     for (const [kind, path] of Object.entries(paths) as [ListedKind, string][]) {
-      const watch = watchResources({ connection, path, signal, onChange });
+      const watch = watchKind(kind, path);
       this.#stores.set(kind, [watch.store]);
       const isOptional = !indispensable.has(kind);
       ends.push(watch.done.catch((error: unknown) => (isOptional ? unlessRefused(error) : rethrow(error))));
@@ -100,10 +117,7 @@ export class NamespaceWatch {
     for (const other of others?.namespaces ?? []) {
       const { nodes: _, ...otherPaths } = factPaths(other);
       for (const [kind, path] of Object.entries(otherPaths) as [ListedKind, string][]) {
-        const watch =
-          kind === 'pods'
-            ? watchResources<Pod>({ connection, path, signal, onChange: onPodChange })
-            : watchResources({ connection, path, signal, onChange });
+        const watch = watchKind(kind, path);
         this.#stores.get(kind)?.push(watch.store);
         ends.push(
           watch.done.catch((error: unknown) => {
@@ -139,7 +153,7 @@ export class NamespaceWatch {
 
   /** All that is known at this moment. */
   get facts(): NamespaceFacts {
-    const facts: Record<string, unknown> = { ...emptyFacts };
+    const facts: Record<string, unknown> = { ...emptyFacts, deleted: this.#deleted };
     for (const kind of this.#stores.keys()) facts[kind] = this.#list(kind);
     if (this.#heldHooks !== undefined) facts.heldHooks = this.#heldHooks;
     return facts as unknown as NamespaceFacts;
@@ -268,6 +282,15 @@ export class NamespaceWatch {
   describe(isOurs: (pod: Pod) => boolean): string {
     return describePods(this.pods, isOurs);
   }
+}
+
+function hasFailed(job: Job): boolean {
+  return ['Failed', 'FailureTarget'].some((type) => conditionOf(job, type)?.status === 'True');
+}
+
+function keep<T>(list: T[], object: T): void {
+  list.push(object);
+  if (list.length > maxDeleted) list.shift();
 }
 
 function rethrow(error: unknown): never {

@@ -31,8 +31,8 @@ import { findUnreadyResources, remedyForResources } from './find-unready-resourc
 
 /** helm's own deadline is a net behind ours. */
 const helmSlackSeconds = 30;
-/** What helm read a moment ago, our watches have read by then. */
-const catchUpSeconds = 2;
+/** What helm read a moment ago, our watches have read by then, even where one of them was cut off and begins anew. */
+const catchUpSeconds = 6;
 /** Of the events that stand beside a diagnosis. */
 const shownEvents = 12;
 
@@ -108,8 +108,8 @@ class Installation {
   constructor(chart: Chart, options: InstallOptions, before?: readonly { metadata: ObjectMeta }[]) {
     this.#chart = chart;
     this.#options = options;
-    const { pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims } = options.watch.facts;
-    const there = before ?? [pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims].flat();
+    const { facts } = options.watch;
+    const there = before ?? listObjects(facts);
     this.#before = new Set(there.map((object) => object.metadata.uid));
   }
 
@@ -161,10 +161,7 @@ class Installation {
 
   /** The namespace of an object that is watched. */
   #namespaceOf(uid: string): string {
-    const { nodes: _, heldHooks: __, ...lists } = this.#options.watch.facts;
-    const found = Object.values(lists)
-      .flat<readonly (readonly { metadata: ObjectMeta }[])[]>()
-      .find((one) => one.metadata.uid === uid);
+    const found = listObjects(this.#options.watch.facts).find((one) => one.metadata.uid === uid);
     return found?.metadata.namespace ?? this.#chart.namespace;
   }
 
@@ -400,6 +397,13 @@ class Installation {
       }
     }
   }
+}
+
+/** All that a namespace has, and had. */
+function listObjects(facts: NamespaceFacts): { metadata: ObjectMeta }[] {
+  const { pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims, deleted } = facts;
+  const gone = [...(deleted?.pods ?? []), ...(deleted?.jobs ?? [])];
+  return [pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims, gone].flat();
 }
 
 function workloadsOf({ deployments, statefulSets, daemonSets }: NamespaceFacts): Workload[] {
