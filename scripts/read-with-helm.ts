@@ -3,19 +3,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type ReadYaml, readYaml } from '../src/inputs/read-yaml.ts';
+import { type ReadYaml, readJson, readYaml } from '../src/inputs/read-yaml.ts';
 
 /** As JSON has it: integers beyond 2^53 lose digits in Helm's functions, not in what it installs. */
 type HelmReading = { value: unknown; problem?: undefined } | { value?: undefined; problem: string };
 
-// fromYaml takes mappings alone, fromYamlArray lists alone; each hands an error back as a value.
+// fromYaml and fromJson take mappings alone, fromYamlArray lists alone; each hands an error back as a value. A document that
+// is longer than a file may be is in several, of which all but the last are named so.
 const template = `apiVersion: v1
 kind: List
-{{ range $_, $file := .Files.Glob "documents/*" }}{{ range fromJsonArray (toString $file) -}}
-# {{ dict "mapping" (fromYaml .) "list" (fromYamlArray .) | toJson | b64enc }}
-{{ end }}{{ end }}`;
-/** Of a file in a chart Helm takes 5 MiB at most. */
-const charactersPerFile = 1_000_000;
+{{ $rest := "" }}{{ range $name, $file := .Files.Glob "documents/*" }}{{ range fromJsonArray (toString $file) -}}
+{{ if hasSuffix ".more.json" $name }}{{ $rest = print $rest . }}{{ else }}{{ $text := print $rest . }}{{ $rest = "" }}
+# {{ dict "mapping" (fromYaml $text) "list" (fromYamlArray $text) "json" (fromJson $text) | toJson | b64enc }}
+{{ end }}{{ end }}{{ end }}`;
+/** Of a file in a chart Helm takes 5 MiB at most, and a character may take six bytes. */
+const charactersPerFile = 800_000;
 
 /** What Helm reads each text as; one process for all of them. */
 function readWithHelm(documents: string[]): HelmReading[] {
@@ -24,33 +26,69 @@ function readWithHelm(documents: string[]): HelmReading[] {
     for (const part of ['templates', 'documents']) mkdirSync(path.join(directory, part));
     writeFileSync(path.join(directory, 'Chart.yaml'), 'apiVersion: v2\nname: reader\nversion: 1.0.0\n');
     writeFileSync(path.join(directory, 'templates', 'readings.yaml'), template);
-    for (const [i, file] of packFiles(documents).entries())
-      writeFileSync(path.join(directory, 'documents', `${String(i).padStart(6, '0')}.json`), JSON.stringify(file));
+    for (const [i, { texts, isContinued }] of packFiles(documents).entries()) {
+      const name = `${String(i).padStart(6, '0')}${isContinued ? '.more' : ''}.json`;
+      writeFileSync(path.join(directory, 'documents', name), JSON.stringify(texts));
+    }
     const printed = execFileSync('helm', ['template', directory], { encoding: 'utf8', maxBuffer: 2 ** 29 });
-    const readings = printed.split('\n').filter((line) => line.startsWith('# ') && !line.startsWith('# Source'));
-    return readings.map((line) =>
-      readingOf(JSON.parse(Buffer.from(line.slice(2), 'base64').toString()) as { mapping: unknown; list: unknown }),
-    );
+    const lines = printed.split('\n').filter((line) => line.startsWith('# ') && !line.startsWith('# Source'));
+    if (lines.length !== documents.length)
+      throw new Error(`Helm read ${lines.length} of ${documents.length} documents`);
+    return lines.map((line, i) => {
+      const readings = JSON.parse(Buffer.from(line.slice(2), 'base64').toString()) as Readings;
+      return readingOf(readings, documents[i] ?? '');
+    });
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function packFiles(documents: string[]): string[][] {
-  const files: string[][] = [];
+interface PackedFile {
+  texts: string[];
+  /** Whether it is a part of one document, which goes on in the next file. */
+  isContinued: boolean;
+}
+
+function packFiles(documents: string[]): PackedFile[] {
+  const files: PackedFile[] = [];
   let room = 0;
   for (const document of documents) {
-    room -= document.length;
-    if (room < 0 || files.length === 0) {
-      files.push([]);
-      room = charactersPerFile;
-    }
-    files.at(-1)?.push(document);
+    const parts = cutDocument(document);
+    const last = parts.pop() ?? '';
+    files.push(...parts.map((part) => ({ texts: [part], isContinued: true })));
+    room -= last.length;
+    const file = files.at(-1);
+    if (file === undefined || file.isContinued || room < 0) {
+      files.push({ texts: [last], isContinued: false });
+      room = charactersPerFile - last.length;
+    } else file.texts.push(last);
   }
   return files;
 }
 
-function readingOf({ mapping, list }: { mapping: unknown; list: unknown }): HelmReading {
+/** A text in parts that a file has room for, none of which ends within a character. */
+function cutDocument(document: string): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  while (document.length - from > charactersPerFile) {
+    const isWithinPair = (document.charCodeAt(from + charactersPerFile) & 0xfc00) === 0xdc00;
+    const end = from + charactersPerFile - (isWithinPair ? 1 : 0);
+    parts.push(document.slice(from, end));
+    from = end;
+  }
+  return [...parts, document.slice(from)];
+}
+
+interface Readings {
+  mapping: unknown;
+  list: unknown;
+  json: unknown;
+}
+
+/** Of what kubectl would try first, as it does: an object in JSON, else YAML. */
+function readingOf({ mapping, list, json }: Readings, document: string): HelmReading {
+  if (readJson(document.replace(/^\uFEFF/, '')) !== undefined && (json as { Error?: string }).Error === undefined)
+    return { value: json };
   const { Error: problem } = (mapping ?? {}) as { Error?: string };
   if (problem === undefined) return { value: mapping };
   const [first] = Array.isArray(list) ? (list as unknown[]) : [];
@@ -70,7 +108,6 @@ export function compareWithHelm(
   read: (text: string) => ReadYaml = readYaml,
 ): { differences: Difference[]; refused: number } {
   const readings = readWithHelm(documents);
-  if (readings.length !== documents.length) throw new Error(`Helm read ${readings.length} of ${documents.length}`);
   const differences: Difference[] = [];
   let refused = 0;
   for (const [index, document] of documents.entries()) {

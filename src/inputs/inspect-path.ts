@@ -52,10 +52,20 @@ export function readInputFile(
   const problem = explainPath(full, 'file');
   if (problem !== undefined) return { problem };
   try {
-    return { text: readFileSync(full, 'utf8') };
+    return { text: decodeText(readFileSync(full)) };
   } catch (error) {
     return { problem: `may not be read: ${explainAt(full, error)}` };
   }
+}
+
+/**
+ * UTF-8, or UTF-16 behind its byte order mark, as kubectl and kind read it: Windows PowerShell writes it by `>`. What is no
+ * character becomes U+FFFD, as with kubectl.
+ */
+function decodeText(bytes: Buffer): string {
+  const mark = bytes.toString('hex', 0, 2);
+  const encoding = { feff: 'utf-16be', fffe: 'utf-16le' }[mark] ?? 'utf-8';
+  return new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes);
 }
 
 /** The names in a directory, or what is wrong with it. */

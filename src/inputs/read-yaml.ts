@@ -39,14 +39,18 @@ function readDocument(text: string, firstLine: number, reader: YamlReader): Read
 }
 
 /** An object in JSON, which kubectl tries first; undefined when it is none. */
-function readJson(text: string): unknown {
+export function readJson(text: string): unknown {
   if (!/^\s*\{\s*["}]/.test(text)) return undefined;
   try {
-    return parseJson(text);
+    return parseJson(text.replace(escapes, (one) => (halfPair.test(one) ? String.raw`\uFFFD` : one)));
   } catch {
     return undefined;
   }
 }
+
+const escapes = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[dD][89a-fA-F][\da-fA-F]{2}|.)/g;
+/** Of a pair that stands for one character; alone it stands for none, and Go reads U+FFFD. */
+const halfPair = /^\\u[dD][89a-fA-F][\da-fA-F]{2}$/;
 
 /** A copy of plain JSON with every number as exact as it was, which `structuredClone` does not make. */
 export function cloneJson<T extends object>(value: T): T {
