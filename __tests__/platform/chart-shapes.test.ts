@@ -7,7 +7,7 @@ import { emptyFacts, factsNear } from '../../src/diagnose/namespace-facts.ts';
 import { disablesNetwork, readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import { holdsNamespace, listOtherNamespaces } from '../../src/platform/chart.ts';
-import { describeUnready } from '../../src/platform/find-unready-resources.ts';
+import { describeUnbalanced, describeUnready } from '../../src/platform/find-unready-resources.ts';
 
 describe('the namespaces in which a chart makes pods', () => {
   const object = (apiVersion: string, kind: string, namespace?: string) => ({
@@ -60,26 +60,81 @@ describe('the namespaces in which a chart makes pods', () => {
 });
 
 describe('a custom resource that is not ready', () => {
-  const resource = (conditions: object[] | undefined) => ({
+  const resource = (status: object | undefined, metadata: object = {}) => ({
     kind: 'ExternalSecret',
-    metadata: { name: 'db', uid: 'a' },
-    ...(conditions === undefined ? {} : { status: { conditions } }),
+    metadata: { name: 'db', uid: 'a', generation: 2, ...metadata },
+    ...(status === undefined ? {} : { status }),
   });
+  const conditions = (...list: object[]) => resource({ conditions: list });
   test.each([
     [
       'is told with its condition, its reason and its message',
-      [{ type: 'Ready', status: 'False', reason: 'SecretSyncedError', message: 'no such key' }],
+      conditions({ type: 'Ready', status: 'False', reason: 'SecretSyncedError', message: 'no such key' }),
       'ExternalSecret db has Ready=False (SecretSyncedError): no such key',
     ],
     [
       'is told when it is not known',
-      [{ type: 'Available', status: 'Unknown' }],
-      'ExternalSecret db has Available=Unknown',
+      conditions({ type: 'Ready', status: 'Unknown' }),
+      'ExternalSecret db has Ready=Unknown',
     ],
-    ['is not told when it is ready', [{ type: 'Ready', status: 'True' }], undefined],
-    ['is not told when it does not say', undefined, undefined],
-  ])('%s', (_, conditions, expected) => {
-    expect(describeUnready(resource(conditions))).toBe(expected);
+    [
+      'is told when its controller says that it is at work, although it is ready',
+      conditions({ type: 'Ready', status: 'True' }, { type: 'Reconciling', status: 'True', reason: 'Progressing' }),
+      'ExternalSecret db has Reconciling=True (Progressing)',
+    ],
+    [
+      'is told when its controller has given up',
+      conditions({ type: 'Stalled', status: 'True', message: 'no such store' }),
+      'ExternalSecret db has Stalled=True: no such store',
+    ],
+    [
+      'is told when its controller has not seen its last change',
+      resource({ observedGeneration: 1, conditions: [{ type: 'Ready', status: 'True' }] }),
+      'ExternalSecret db is at generation 2, of which its controller has seen 1',
+    ],
+    [
+      'is told when it is being deleted',
+      resource({}, { deletionTimestamp: '2026-11-29T08:00:00Z' }),
+      'ExternalSecret db is being deleted',
+    ],
+    ['is not told when it is ready', conditions({ type: 'Ready', status: 'True' }), undefined],
+    [
+      'is not told for a condition that Helm does not wait for',
+      conditions({ type: 'Available', status: 'False' }),
+      undefined,
+    ],
+    ['is not told when it does not say', resource(undefined), undefined],
+  ])('%s', (_, object, expected) => {
+    expect(describeUnready(object)).toBe(expected);
+  });
+});
+
+describe('a Service of type LoadBalancer, for which Helm 3 waits', () => {
+  const service = (spec: object, status: object = {}) => ({
+    kind: 'Service',
+    metadata: { name: 'web', uid: 'a' },
+    spec,
+    status,
+  });
+  test.each([
+    [
+      'is told where the cluster gives it no address, as Kind does',
+      service({ type: 'LoadBalancer' }, { loadBalancer: {} }),
+      'Service web of type LoadBalancer has no address, since the cluster has no load balancer for it',
+    ],
+    [
+      'is not told once it has one',
+      service({ type: 'LoadBalancer' }, { loadBalancer: { ingress: [{ ip: '10.0.0.1' }] } }),
+      undefined,
+    ],
+    [
+      'is not told where its author gave it one',
+      service({ type: 'LoadBalancer', externalIPs: ['10.0.0.1'] }, { loadBalancer: {} }),
+      undefined,
+    ],
+    ['is not told where it is of another type', service({ type: 'ClusterIP' }, { loadBalancer: {} }), undefined],
+  ])('%s', (_, object, expected) => {
+    expect(describeUnbalanced(object)).toBe(expected);
   });
 });
 

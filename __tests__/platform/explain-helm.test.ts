@@ -30,7 +30,7 @@ test.each([
   [
     'Error: INSTALLATION FAILED: failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): errors:\n  .spec.template.spec.containers[name="main"].env: duplicate entries for key [name="LOG_LEVEL"]\n',
     /^helm install failed: the API server refuses Deployment shop\/web: .*duplicate entries for key \[name="LOG_LEVEL"\]$/,
-    /Helm 4 applies.*helm-version 3/,
+    /Helm 4 applies.*set helm-version to a version 3/,
   ],
   [
     'Error: INSTALLATION FAILED: unable to continue with install: Namespace "monitoring" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',

@@ -379,6 +379,7 @@ function installPlatform(
     labels: isExisting ? { [runLabel]: run.record.content.runId } : {},
     timeoutSeconds: inputs.platformTimeoutSeconds,
     helmWaits: inputs.helmWaits,
+    isHelm3: /^v?3\./.test(inputs.helmVersion ?? ''),
   };
   run.release = chart;
   if (update !== undefined && update.act !== 'install' && update.act !== 'renew')

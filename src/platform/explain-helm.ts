@@ -56,7 +56,7 @@ const explanations: Explanation[] = [
   },
   {
     words: /failed to create typed patch object/i,
-    hint: 'Helm 4 applies objects by the API server, which refuses what Helm 3 let through, such as two entries of one name in env or ports, or an unknown field: fix the template, or give helm-version 3.',
+    hint: 'Helm 4 applies objects by the API server, which refuses what Helm 3 let through, such as two entries of one name in env or ports, or an unknown field: fix the template, or set helm-version to a version 3, with its checksum in tools-checksums.',
     say: describeTypedPatch,
   },
   {

@@ -4,15 +4,20 @@ import { readObject } from '../kube/create-object.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { isCustom } from './chart.ts';
 
-/** A custom resource, as far as it tells whether it is ready. */
-export interface CustomResource {
+/** A resource, as far as it tells whether it is ready. */
+export interface AwaitedResource {
   kind: string;
   metadata: ObjectMeta;
-  status?: { conditions?: { type?: string; status?: string; reason?: string; message?: string }[] } | null;
+  spec?: { type?: string; externalIPs?: string[] };
+  status?: {
+    observedGeneration?: number;
+    conditions?: { type?: string; status?: string; reason?: string; message?: string }[];
+    loadBalancer?: { ingress?: unknown[] };
+  } | null;
 }
 
 export const remedyForResources =
-  'Helm waits until these custom resources are Ready: make what they need, or set helm-wait to false, and only what runs is waited for.';
+  'Helm waits until these resources are ready: make what they need, or set helm-wait to false, and only what runs is waited for.';
 
 /** A chart of thousands of custom resources must not be asked for one by one. */
 const mostResources = 50;
@@ -20,25 +25,29 @@ const mostResources = 50;
 const askSeconds = 10;
 
 /**
- * The custom resources of a chart that do not say that they are ready, a line each with their own words. What cannot be read
- * is left out: it only makes a failure more precise.
+ * What helm still waits for and what is no pod, a line each with its own words: custom resources, and for Helm 3 Services
+ * that nobody balances. What cannot be read is left out: it only makes a failure more precise.
  */
 export async function findUnreadyResources(
   connection: KubeConnection,
   manifests: unknown[],
-  namespace: string,
-  signal: AbortSignal,
+  options: { namespace: string; isHelm3: boolean; signal: AbortSignal },
 ): Promise<string[]> {
+  const { namespace, isHelm3, signal } = options;
   const hurry = AbortSignal.any([signal, AbortSignal.timeout(askSeconds * 1000)]);
-  const custom = (manifests as ({ apiVersion: string; kind: string; metadata: ObjectMeta } | null)[])
-    .filter((one) => one !== null && isCustom(one.apiVersion) && typeof one.metadata?.name === 'string')
+  // Helm 3 waits for no custom resource, and Helm 4 for no load balancer.
+  const isAwaited = (one: Manifest) =>
+    isHelm3 ? one.apiVersion === 'v1' && one.kind === 'Service' : isCustom(one.apiVersion);
+  const awaited = (manifests as (Manifest | null)[])
     .filter((one) => one !== null)
+    .filter((one) => isAwaited(one) && typeof one.metadata?.name === 'string')
     .slice(0, mostResources);
   const found = await Promise.all(
-    custom.map(async (one) => {
+    awaited.map(async (one) => {
       try {
         const where = { namespace: one.metadata.namespace ?? namespace, signal: hurry };
-        return describeUnready((await readObject(connection, one, where)) as CustomResource);
+        const resource = (await readObject(connection, one, where)) as AwaitedResource;
+        return isHelm3 ? describeUnbalanced(resource) : describeUnready(resource);
       } catch (error) {
         if (error instanceof ApiError || !signal.aborted) return undefined;
         throw error;
@@ -48,12 +57,33 @@ export async function findUnreadyResources(
   return found.filter((line) => line !== undefined);
 }
 
-/** `ExternalSecret db has Ready=False (SecretSyncedError): could not get secret data`; undefined for one that is ready. Pure. */
-export function describeUnready({ kind, metadata, status }: CustomResource): string | undefined {
-  const conditions = status?.conditions ?? [];
-  const ready = conditions.find(({ type }) => type === 'Ready') ?? conditions.find(({ type }) => type === 'Available');
-  if (ready === undefined || ready.status === 'True') return undefined;
-  const reason = ready.reason === undefined || ready.reason === '' ? '' : ` (${ready.reason})`;
-  const message = ready.message === undefined || ready.message === '' ? '' : `: ${ready.message}`;
-  return `${kind} ${metadata.name} has ${ready.type}=${ready.status ?? 'Unknown'}${reason}${message}`;
+interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+/**
+ * `ExternalSecret db has Ready=False (SecretSyncedError): could not get secret data`; undefined for one that is ready. As
+ * Helm 4 judges it, by kstatus: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus. Pure.
+ */
+export function describeUnready({ kind, metadata, status }: AwaitedResource): string | undefined {
+  if (metadata.deletionTimestamp !== undefined) return `${kind} ${metadata.name} is being deleted`;
+  const { conditions = [], observedGeneration } = status ?? {};
+  if (observedGeneration !== undefined && observedGeneration !== metadata.generation)
+    return `${kind} ${metadata.name} is at generation ${metadata.generation ?? 0}, of which its controller has seen ${observedGeneration}`;
+  const guilty =
+    conditions.find(({ type, status: is }) => (type === 'Reconciling' || type === 'Stalled') && is === 'True') ??
+    conditions.find(({ type, status: is }) => type === 'Ready' && is !== 'True');
+  if (guilty === undefined) return undefined;
+  const reason = guilty.reason === undefined || guilty.reason === '' ? '' : ` (${guilty.reason})`;
+  const message = guilty.message === undefined || guilty.message === '' ? '' : `: ${guilty.message}`;
+  return `${kind} ${metadata.name} has ${guilty.type}=${guilty.status ?? 'Unknown'}${reason}${message}`;
+}
+
+/** A Service that Helm 3 waits for in vain where nothing balances loads, as on Kind; undefined for any other. Pure. */
+export function describeUnbalanced({ metadata, spec, status }: AwaitedResource): string | undefined {
+  if (spec?.type !== 'LoadBalancer' || (spec.externalIPs ?? []).length > 0) return undefined;
+  if ((status?.loadBalancer?.ingress ?? []).length > 0) return undefined;
+  return `Service ${metadata.name} of type LoadBalancer has no address, since the cluster has no load balancer for it`;
 }

@@ -47,6 +47,8 @@ export interface InstallOptions {
   verb?: 'install' | 'upgrade';
   /** Whether helm waits for what it made before it runs the hooks that come after it; else only we wait. */
   helmWaits: boolean;
+  /** Whether it is a Helm 3, which waits for other things than Helm 4. */
+  isHelm3: boolean;
   /** What the chart renders to, hooks included. */
   manifests: unknown[];
   signal: AbortSignal;
@@ -260,10 +262,11 @@ class Installation {
         if (worst === undefined) {
           const pods = watch.describe((pod) => this.#isOurs(pod.metadata.uid));
           const rollouts = helmWaits ? [] : findUnfinishedRollouts(watch.facts, this.#chart.release);
-          const { connection, manifests, signal } = this.#options;
-          // Helm waits for the condition Ready of any kind; we only for what runs.
+          const { connection, manifests, isHelm3, signal } = this.#options;
+          const { namespace } = this.#chart;
+          // Helm waits for more than what runs, for which alone we wait.
           const waited = helmWaits
-            ? await findUnreadyResources(connection, manifests, this.#chart.namespace, signal)
+            ? await findUnreadyResources(connection, manifests, { namespace, isHelm3, signal })
             : [];
           return fail('chart', `${late}: ${[...waited, pods, ...rollouts].join('; ')}`, {
             hint: waited.length === 0 ? patience : `${remedyForResources} ${patience}`,
