@@ -37,11 +37,12 @@ _MAX_DETAILS = 16000
 _IDS_PER_LINE = 200
 _MAX_ERRORS = 5
 
-# What the container uses, and its statistics with the key of the page cache in them: cgroup v2, then v1. The kernel gives
-# the page cache back before it kills, so that it says nothing about how near the limit is.
+# What the container uses, and its statistics with the keys of the page cache and of shared memory in them: cgroup v2, then
+# v1. The kernel gives the page cache back before it kills, so that it says nothing about how near the limit is. Shared memory
+# (/dev/shm, an emptyDir in memory), which it counts among it, it cannot give back.
 _MEMORY_FILES = (
-    (2, "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "file"),
-    (1, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat", "total_cache"),
+    (2, "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "file", "shmem"),
+    (1, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat", "total_cache", "total_shmem"),
 )
 
 # Options that show something and run no test.
@@ -145,15 +146,14 @@ class _Notes(object):
     def used(self):
         if self._memory is None:
             return None
-        _, usage, statistics, key = self._memory
+        _, usage, statistics, cache, shared = self._memory
         with open(usage) as file:
             bytes_used = int(file.read())
         with open(statistics) as file:
-            for line in file:
-                name, _, value = line.partition(" ")
-                if name == key:
-                    return max(bytes_used - int(value), 0)
-        return None
+            values = dict(line.split(" ", 1) for line in file)
+        if cache not in values:
+            return None
+        return max(bytes_used - max(int(values[cache]) - int(values.get(shared, 0)), 0), 0)
 
     def failed(self, error):
         """A fault of ours is told in a file of its own, a few times at most, and never to pytest."""
