@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
- * hostile input and counts the attempts; `cluster` needs the lab and runs its files one after another, since some of them
+ * Four projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
+ * hostile input and counts the attempts; `vm` boots guests of the lab (lab/vm); `cluster` needs the lab and runs its files one after another, since some of them
  * load the whole machine. scripts/run-tests.ts says which may run beside others.
  */
 const workers = Number(process.env.FLOE_TEST_WORKERS ?? '1');
@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/cluster/**', '__tests__/attacks/**'],
+          exclude: ['__tests__/cluster/**', '__tests__/attacks/**', '__tests__/vm/**'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -24,6 +24,14 @@ export default defineConfig({
           name: 'attacks',
           include: ['__tests__/attacks/**/*.test.ts'],
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: ['__tests__/vm/**/*.test.ts'],
+          testTimeout: 180_000,
           hookTimeout: 60_000,
         },
       },

@@ -22,6 +22,23 @@ test('the kills of one container are told with the memory that was in use, and t
   expect(parseKernelKills(log, other)).toEqual([{ process: 'node (vitest 1)', usageBytes: 32 * 2 ** 20 }]);
 });
 
+test('on cgroup v2, where the whole container is killed, the process that asked for memory is the one that is told', () => {
+  // As Linux 7.2 wrote it in the guest of lab/vm; what does not matter is left out.
+  const scope = `/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod0d8f2a51.slice/cri-containerd-${id}.scope`;
+  const record = `[    3.310000] python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[    3.310000] memory: usage 65536kB, limit 65536kB, failcnt 94
+[    3.310000] swap: usage 0kB, limit 9007199254740988kB, failcnt 0
+[    3.310000] Memory cgroup stats for ${scope}:
+[    3.310000] anon 66715648
+[    3.310000] Memory cgroup min protection 0kB -- low protection 0kB
+[    3.310000] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=${scope},task_memcg=${scope},task=python3,pid=752,uid=0
+[    3.310000] Memory cgroup out of memory: Killed process 752 (python3) total-vm:79248kB, anon-rss:64808kB
+[    3.310000] Tasks in ${scope} are going to be killed due to memory.oom.group set
+[    3.310000] Memory cgroup out of memory: Killed process 750 (bash) total-vm:4176kB, anon-rss:256kB
+[    3.310000] Memory cgroup out of memory: Killed process 752 (python3) total-vm:79248kB, anon-rss:64808kB`;
+  expect(parseKernelKills(record, id)).toEqual([{ process: 'python3', usageBytes: 64 * 2 ** 20 }]);
+});
+
 test('a container that is not known has none', () => {
   expect(parseKernelKills(log, '')).toEqual([]);
   expect(parseKernelKills(log, 'f'.repeat(64))).toEqual([]);
