@@ -13,8 +13,10 @@ TIER ?= integration
 TEST ?=
 # For break-components: names of programs (all, unless they are given).
 ONLY ?=
+# For test-runner: classic or containerd (both, unless it is given).
+STORE ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-docker28 test-attacks quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-runner test-vm test-attacks quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -70,13 +72,11 @@ test: images node_modules ## Everything that is tested here
 test-attacks: lab node_modules ## What hostile files, names and texts do to us: attempts and held, by kind (TEST=yaml: the files of that name alone)
 	@$(WITH_LAB) node scripts/run-tests.ts attacks $(TEST)
 
-# What the integration tier needs of this machine's docker.
-INTEGRATION_IMAGES = "$$FLOE_LAB_NODE_IMAGE" floe-example:dev floe-test-runner:dev postgres:15-bookworm dagster/dagster-k8s:1.13.27 debian:bookworm-slim
+test-runner: images node_modules ## As GitHub's runner: images, results, teardown, the action and the integration tier as uid 1001 on docker 28, with each image store (machines of the lab; STORE=classic: that one)
+	@$(WITH_LAB) lab/up docker28 && npm run --silent build && node scripts/run-tests.ts runner $(STORE)
 
-test-docker28: images node_modules ## The integration tier as a user like GitHub's, on docker 28 with each of its image stores (machines of the lab)
-	@$(WITH_LAB) npm run --silent build; lab/up docker28; for store in classic containerd; do \
-	  lab/docker28 start $$store; lab/docker28 load $$store $(INTEGRATION_IMAGES); \
-	  lab/docker28 run $$store node scripts/test-docker28.ts k8s-test-results/docker28-$$store; lab/docker28 stop $$store; done
+test-vm: lab node_modules ## What Linux does with cgroup v2, on a guest that boots in seconds (machines of the lab)
+	@$(WITH_LAB) lab/up docker28 uml && node scripts/run-tests.ts vm
 
 quick: lab node_modules ## What needs no cluster
 	@$(WITH_LAB) npm run --silent check && node scripts/run-tests.ts quick

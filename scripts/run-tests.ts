@@ -1,16 +1,18 @@
 /**
- * Runs the tests (all of them, or the part that is named: quick, attacks, cluster) and closes with their count:
+ * Runs the tests (quick, attacks, vm and cluster, or the part that is named: one of these, or runner) and closes with their count:
  * `N passed, N failed`, and `, N skipped` when there are any. No test at all is a failure. The attacks have a table of
- * their own before it. What follows the part selects files of it: `attacks yaml`.
+ * their own before it. What follows the part selects files of it: `attacks yaml`; of runner, image stores and files:
+ * `runner classic main-job`.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type AttackTally, sumAttacks } from '../__tests__/attacks/attempts.ts';
-import { describeDocker } from '../__tests__/cluster/dockers.ts';
+import { describeDocker, type ImageStore, imageStores, isLab } from '../__tests__/cluster/dockers.ts';
 import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
 import { messageOf } from '../src/core/outcome.ts';
+import { runnerFiles, startRunner } from './run-as-runner.ts';
 
 interface Counts {
   numPassedTests: number;
@@ -50,12 +52,16 @@ const runs = (name: string): boolean => part === undefined || part === name;
 // One part after the other: clusters take the whole machine, and tests of time limits beside them would only wait.
 if (runs('quick')) await runVitest('quick', selected);
 if (runs('attacks')) await runVitest('attacks', selected);
+// The lab's machines have the guest's files.
+if (part === 'vm' || (runs('vm') && isLab)) await runVitest('vm', selected);
 if (runs('cluster'))
   await runClusterTests().catch((error: unknown) => {
     process.stderr.write(`the shared cluster: ${messageOf(error)}\n`);
     totals.failed++;
     isGreen = false;
   });
+const runnerDockers: string[] = [];
+if (part === 'runner') await runRunnerTests();
 
 const dockersFile = path.join(directory, 'dockers');
 const otherDockers = existsSync(dockersFile) ? readFileSync(dockersFile, 'utf8').trim().split('\n') : [];
@@ -76,7 +82,26 @@ process.exitCode = isGreen ? 0 : 1;
 
 /** What the cluster tests ran on, a line for each docker. */
 function listDockers(): string[] {
-  return part === 'quick' ? [] : [`clusters: ${describeDocker(process.env)}`, ...otherDockers];
+  const own = runs('cluster') ? [`clusters: ${describeDocker(process.env)}`] : [];
+  return [...own, ...otherDockers, ...runnerDockers];
+}
+
+/** As GitHub's runner, with one image store after the other. */
+async function runRunnerTests(): Promise<void> {
+  const isStore = (word: string): word is ImageStore => imageStores.some((store) => store === word);
+  const words = selected.filter((word) => !isStore(word));
+  const stores = selected.filter(isStore);
+  const wanted = runnerFiles.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  for (const store of stores.length === 0 ? imageStores : stores) {
+    const runner = startRunner(store);
+    try {
+      runnerDockers.push(`runner: ${runner.description}`);
+      const place = { prefix: runner.prefix({ COLUMNS: '160' }), directory: runner.checkout };
+      await runVitest('cluster', wanted, {}, place);
+    } finally {
+      runner.stop();
+    }
+  }
 }
 
 /**
@@ -107,12 +132,19 @@ async function runClusterTests(): Promise<void> {
   }
 }
 
-async function runVitest(project: string, filter: string[], env: Record<string, string> = {}): Promise<void> {
-  const outputFile = path.join(directory, 'count.json');
+/** @param place where it runs instead of here: what starts it there, and a directory that both sides see. */
+async function runVitest(
+  project: string,
+  filter: string[],
+  env: Record<string, string> = {},
+  place?: { prefix: string[]; directory: string },
+): Promise<void> {
+  const outputFile = path.join(place?.directory ?? directory, 'count.json');
   rmSync(outputFile, { force: true });
   const args = ['run', '--project', project, '--reporter=default', '--reporter=json'];
-  args.push(`--outputFile.json=${outputFile}`, ...filter);
-  const vitest = spawn(path.join('node_modules', '.bin', 'vitest'), args, {
+  args.push(`--outputFile.json=${place === undefined ? outputFile : 'count.json'}`, ...filter);
+  const [program = '', ...before] = [...(place?.prefix ?? []), path.join('node_modules', '.bin', 'vitest')];
+  const vitest = spawn(program, [...before, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
@@ -125,7 +157,7 @@ async function runVitest(project: string, filter: string[], env: Record<string, 
   totals.failed += counts.numFailedTests;
   totals.skipped += counts.numPendingTests;
   for (const { name, startTime, endTime, status, message, assertionResults } of counts.testResults) {
-    const file = path.relative('.', name);
+    const file = path.relative(place === undefined ? '.' : '/home/runner/work/checkout', name);
     tallies.push(...assertionResults.flatMap(({ meta }) => meta.attacks ?? []));
     files.push({ name: file, seconds: (endTime - startTime) / 1000 });
     const failedTests = assertionResults.filter((test) => test.status === 'failed');

@@ -17,10 +17,12 @@ export interface TestDocker {
 }
 
 const lab = path.resolve('lab', 'docker28');
+export type ImageStore = 'classic' | 'containerd';
+export const imageStores: ImageStore[] = ['classic', 'containerd'];
 /** Where lab/docker28 puts buildx for clients. */
 const buildx = '/run/floe-lab/cli-plugins/docker-buildx';
 
-function docker28(store: 'classic' | 'containerd'): TestDocker {
+function docker28(store: ImageStore): TestDocker {
   const config = mkdtempSync(path.join(tmpdir(), 'docker28-config-'));
   mkdirSync(path.join(config, 'cli-plugins'));
   symlinkSync(buildx, path.join(config, 'cli-plugins', 'docker-buildx'));
@@ -40,7 +42,7 @@ function docker28(store: 'classic' | 'containerd'): TestDocker {
 
 const own: TestDocker = {
   name: 'the docker of this machine',
-  hasAttestations: false,
+  hasAttestations: hasContainerdStore(),
   prefix: [],
   env: {},
   start: () => {},
@@ -48,16 +50,34 @@ const own: TestDocker = {
 };
 
 export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
-export const newDockers = isLab ? [docker28('classic'), docker28('containerd')] : [];
+/** Only root starts them; for the runner's user one of them is the docker of this machine. */
+const newDockers = isLab && userInfo().uid === 0 ? imageStores.map(docker28) : [];
 export const dockers = [own, ...newDockers];
 
-/** One line: what this docker is, and who uses it. */
-export function describeDocker(env: NodeJS.ProcessEnv): string {
-  const format =
-    'docker {{.ServerVersion}}, store {{.Driver}}{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}} ({{index . 1}}){{end}}{{end}}, cgroup v{{.CgroupVersion}}';
-  const said = execFileSync('docker', ['info', '--format', format], { encoding: 'utf8', env }).trim();
-  return `${said}, as ${userInfo().username} (uid ${userInfo().uid})`;
+/** Whether images keep all of their parts, attestations among them, in the docker that is asked when nobody says which. */
+function hasContainerdStore(): boolean {
+  const status = execFileSync('docker', ['info', '--format', '{{json .DriverStatus}}'], { encoding: 'utf8' });
+  return status.includes('io.containerd.snapshotter');
 }
+
+/** One line: what the docker of this environment is, and who uses it. */
+export function describeDocker(env: NodeJS.ProcessEnv): string {
+  const { username, uid } = userInfo();
+  return `${execFileSync('docker', infoArgs, { encoding: 'utf8', env }).trim()}, as ${username} (uid ${uid})`;
+}
+
+/** The same of what `lab/docker28 runner` runs in. */
+export function describeRunner(store: ImageStore): string {
+  const run = (command: string[]) =>
+    execFileSync(lab, ['runner', store, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+  return `${run(['docker', ...infoArgs])}, as ${run(['id', '--user', '--name'])} (uid ${run(['id', '--user'])})`;
+}
+
+const infoArgs = [
+  'info',
+  '--format',
+  'docker {{.ServerVersion}}, store {{.Driver}}{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}} ({{index . 1}}){{end}}{{end}}, cgroup v{{.CgroupVersion}}',
+];
 
 /** Notes for the end of `make test` that tests ran on a docker beside this machine's own. */
 export function noteDocker(docker: TestDocker): void {
