@@ -1,12 +1,13 @@
 /**
- * Writes what users read about inputs and outputs from the one schema: all of action.yml, and the tables between the
- * marks in README.md and docs/reference.md. With `--check` it writes nothing, and its exit status says whether all three
- * are current.
+ * Writes what users read about inputs and outputs from the one schema: all of action.yml, the tables between the marks in
+ * README.md and docs/reference.md, and the JSON Schemas of `.k8s-test.yaml` and `result.json`. With `--check` it writes
+ * nothing, and its exit status says whether all are current.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { outputDocs } from '../src/action/outputs.ts';
 import { inputDocs, inputGroups } from '../src/inputs/input-docs.ts';
 import { inputNames } from '../src/inputs/schema.ts';
+import { projectFileSchema, resultFileSchema } from './generate/json-schemas.ts';
 
 const root = new URL('../', import.meta.url);
 
@@ -96,11 +97,13 @@ const files = {
   'action.yml': renderActionYml(),
   'README.md': renderReadme(read('README.md')),
   'docs/reference.md': renderReference(read('docs/reference.md')),
+  'schemas/k8s-test.schema.json': `${JSON.stringify(projectFileSchema(), undefined, 2)}\n`,
+  'schemas/result.schema.json': `${JSON.stringify(resultFileSchema(), undefined, 2)}\n`,
 };
 for (const [name, text] of Object.entries(files)) {
   const file = new URL(name, root);
   if (process.argv.includes('--check')) {
-    if (readFileSync(file, 'utf8') === text) continue;
+    if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
     process.stderr.write(`${name} is not current: run "npm run generate"\n`);
     process.exitCode = 1;
   } else writeFileSync(file, text);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Verdict } from '../../src/core/outcome.ts';
+import { checkResult } from '../schemas/validators.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 
@@ -22,6 +23,7 @@ test('run --json prints result.json and nothing else on standard output, for pro
   const { status, stdout, stderr, directory } = k8sTest('run', '--tier', 'unit', '--json', '--command', command);
   const file = path.join(directory, 'k8s-test-results/unit/result.json');
   expect(stdout, stderr).toBe(readFileSync(file, 'utf8'));
+  expect(checkResult(JSON.parse(stdout))).toEqual([]);
   expect(JSON.parse(stdout)).toMatchObject({ schema: 1, outcome: 'passed', tests: { total: 1, passed: 1 } });
   expect(stderr).toContain('hello from the tests');
   expect(stderr).toContain('1 test passed');
@@ -31,6 +33,7 @@ test('run --json prints result.json and nothing else on standard output, for pro
 test('report --json prints the verdict of the roll-up', () => {
   const { status, stdout } = k8sTest('report', '--json', '--expect', 'integration');
   const { outcome, failure } = JSON.parse(stdout) as Verdict;
+  expect(checkResult(JSON.parse(stdout))).toEqual([]);
   expect(outcome).not.toBe('passed');
   expect(failure?.reason).toContain('integration');
   expect(status).not.toBe(0);
@@ -39,6 +42,7 @@ test('report --json prints the verdict of the roll-up', () => {
 test('with --json a wrong input is a verdict that names every error', () => {
   const { status, stdout, stderr } = k8sTest('run', '--json', '--tier', 'nightly', '--imgae', 'x');
   const { outcome, failure } = JSON.parse(stdout) as Verdict;
+  expect(checkResult(JSON.parse(stdout))).toEqual([]);
   expect(outcome).toBe('broken');
   expect(failure).toMatchObject({ kind: 'input', reason: 'wrong input, nothing was made' });
   expect(failure?.evidence).toEqual([

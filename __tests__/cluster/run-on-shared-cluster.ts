@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inject, onTestFinished } from 'vitest';
+import { expect, inject, onTestFinished } from 'vitest';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
 import type { Reporter } from '../../src/core/reporter.ts';
@@ -12,6 +12,7 @@ import { bundledChart } from '../../src/pipeline/begin-run.ts';
 import { runTests } from '../../src/pipeline/pipeline.ts';
 import type { RunEnd } from '../../src/results/run-end.ts';
 import { newRunId, RunRecord } from '../../src/state/run-record.ts';
+import { checkResult } from '../schemas/validators.ts';
 import { sharedImage } from './global-setup.ts';
 
 export interface SharedRun extends RunEnd {
@@ -92,6 +93,8 @@ export async function runOnSharedCluster(options: {
   // A cluster of a test's own goes as a whole, and may be broken by now.
   else if (options.cluster === undefined) await remove();
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
+  // However a run ends, programs that read its result.json by the schema find what they expect.
+  expect(checkResult(onDisk)).toEqual([]);
   return { ...end, printed, masked, onDisk };
 }
 

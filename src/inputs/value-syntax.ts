@@ -23,11 +23,13 @@ export interface RegistryMirror {
   /** http(s) address without a final slash. */
   address: string;
 }
+const durationPattern = /^(\d{1,15}[hms])+$/;
+const bytesPattern = /^(\d+(?:\.\d+)?)(k|Ki|M|Mi|G|Gi|T|Ti)?$/;
 const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
 
 /** Seconds in a duration such as `90s`, `20m` or `1h30m`; undefined when it is none, or is zero. */
 export function parseDuration(text: string): number | undefined {
-  if (!/^(\d{1,15}[hms])+$/.test(text)) return undefined;
+  if (!durationPattern.test(text)) return undefined;
   let seconds = 0;
   for (const [, count, unit] of text.matchAll(/(\d{1,15})([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
   return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
@@ -46,7 +48,7 @@ const byteUnits: Record<string, number> = {
 };
 
 function parseBytes(text: string): number | undefined {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)(k|Ki|M|Mi|G|Gi|T|Ti)?$/.exec(text) ?? [];
+  const [, count, unit] = bytesPattern.exec(text) ?? [];
   return count === undefined ? undefined : Math.floor(Number(count) * byteUnits[unit ?? '']!);
 }
 
@@ -89,6 +91,15 @@ export function readSecrets(text: string): { secrets: [string, string][]; proble
   return { secrets, problems: [...new Set(problems)] };
 }
 
+/** What the JSON Schema of `.k8s-test.yaml` tells of an input beside its type. */
+export interface WrittenAs extends Record<string, unknown> {
+  /** Whether it holds several values: a list in YAML, lines elsewhere. */
+  isList?: boolean;
+  /** What every value looks like, as a regular expression of JavaScript. */
+  pattern?: string;
+}
+const writtenAs = <T = string>(how: WrittenAs) => v.metadata<T, WrittenAs>(how);
+
 export const oneOf = <const T extends readonly string[]>(names: T) =>
   v.picklist(names, `is not known; choose one of ${names.join(', ')}`);
 export const matching = (pattern: RegExp, problem: string) => v.pipe(v.string(), v.regex(pattern, problem));
@@ -100,11 +111,13 @@ export const integer = (from: number, to: number) =>
   );
 export const duration = v.pipe(
   v.string(),
+  writtenAs({ pattern: durationPattern.source }),
   v.check((text) => parseDuration(text) !== undefined, 'is not a duration; write it as 90s, 20m or 1h30m'),
   v.transform((text) => parseDuration(text)!),
 );
 export const lines = v.pipe(
   v.string(),
+  writtenAs({ isList: true }),
   v.transform((text) =>
     text
       .split('\n')
@@ -115,12 +128,14 @@ export const lines = v.pipe(
 const linesMatching = (pattern: RegExp, problem: string) =>
   v.pipe(
     lines,
+    writtenAs<string[]>({ pattern: pattern.source }),
     v.check((all) => all.every((line) => pattern.test(line)), problem),
   );
 /** `NAME=value` lines; the value is kept to the letter, blanks included. */
 export const assignments = (name: RegExp, problem: string) =>
   v.pipe(
     v.string(),
+    writtenAs({ isList: true }),
     v.transform((text) => text.split(/\r?\n/).filter((line) => line.trim() !== '')),
     v.check(
       (all) => all.every((line) => line.includes('=') && name.test(line.slice(0, line.indexOf('=')).trim())),
@@ -130,6 +145,8 @@ export const assignments = (name: RegExp, problem: string) =>
       all.map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1)]),
     ),
   );
+/** `NAME=value` lines whose text no error may quote; `readSecrets` reads them. */
+export const secretLines = v.pipe(v.string(), writtenAs({ isList: true }));
 /** Lines as `helm --set` takes them. */
 export const setLines = v.pipe(
   linesMatching(/^[^=\s][^=]*=/, 'is not key=value, one a line'),
@@ -144,6 +161,7 @@ export const setLines = v.pipe(
 /** A memory quantity of Kubernetes in bytes. */
 export const bytes = v.pipe(
   v.string(),
+  writtenAs({ pattern: bytesPattern.source }),
   v.check((text) => parseBytes(text) !== undefined, 'is not a size; write it as 512Mi or 5Gi'),
   v.transform((text) => parseBytes(text)!),
 );
@@ -169,6 +187,7 @@ export const imageNames = linesMatching(
 export const version = matching(/^v?\d+\.\d+\.\d+$/, 'is not a version; write it as v1.2.3');
 export const words = v.pipe(
   v.string(),
+  writtenAs({ isList: true }),
   v.transform((text) => readWords(text)),
   v.check((list) => list !== undefined, 'is neither a YAML list of strings nor a line with its quotes closed'),
   v.transform((list) => list!),

@@ -1,15 +1,13 @@
 /** The content of `result.json`. */
 import { subjectOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
+import type { ResultFile } from './result-schema.ts';
 
 /** What schema 1 tells beside the verdict. */
 export interface BesideVerdict {
   incidents?: readonly ReportedIncident[];
   usage?: readonly ReportedUsage[];
 }
-
-/** The counts of schema 1, whose name for reconstructed tests is `rebuilt`. */
-type ResultTests = Omit<Verdict['tests'], 'reconstructed'> & { rebuilt: number };
 
 /** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
 export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
@@ -29,7 +27,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     leg,
     casesLeftOut,
   } = verdict;
-  const ordered: Omit<Verdict, 'tests'> & { tests: ResultTests } & Required<BesideVerdict> = {
+  const ordered: ResultFile = {
     schema,
     outcome,
     failure:
@@ -81,7 +79,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       ...(lasts && { lasts }),
       ...(wasBefore && { wasBefore }),
     })),
-    usage,
+    usage: [...usage],
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }

@@ -2,66 +2,18 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
-import { failureKinds, noTests, type TestCase, type TestCounts, type Verdict } from '../core/outcome.ts';
+import { noTests, type TestCase, type TestCounts, type Verdict } from '../core/outcome.ts';
 import { resultsMarker } from '../inputs/read-inputs.ts';
 import { type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { phasesSuiteName } from '../junit/write-junit.ts';
 import { type Leg, type LegArtifact, type LegSuite, maxResultsDepth } from '../report/leg.ts';
+import { verdictSchema } from '../report/result-schema.ts';
 import { missingLeg } from './missing-leg.ts';
 
 /** A verdict is some kilobytes; what is larger is none of ours. */
 const maxVerdictBytes = 4 * 1024 * 1024;
 const maxVerdictBytesOfAll = 32 * 1024 * 1024;
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** `result.json`, schema 1. It comes from another job, and whoever can write there can write anything. */
-const verdictSchema = v.object({
-  schema: v.literal(1),
-  outcome: v.picklist(['passed', 'failed', 'broken', 'cancelled']),
-  failure: v.nullable(
-    v.object({ kind: v.picklist(failureKinds), reason: v.string(), hint: v.string(), evidence: v.array(v.string()) }),
-  ),
-  tier: v.string(),
-  // `rebuilt` is the name of the contract for what is called reconstructed everywhere else.
-  tests: v.pipe(
-    v.object({
-      total: count,
-      passed: count,
-      failed: count,
-      errors: count,
-      skipped: count,
-      flaky: count,
-      rebuilt: count,
-    }),
-    v.transform(({ rebuilt, ...tests }) => ({ ...tests, reconstructed: rebuilt })),
-  ),
-  phases: v.array(v.object({ name: v.string(), outcome: v.string(), seconds: v.number() })),
-  durationSeconds: v.number(),
-  cluster: v.nullable(
-    v.object({
-      kind: v.string(),
-      name: v.string(),
-      namespace: v.string(),
-      nodes: v.number(),
-      kubernetes: v.string(),
-    }),
-  ),
-  image: v.nullable(v.object({ name: v.string(), digest: v.string() })),
-  isMasked: v.optional(v.boolean()),
-  warnings: v.array(v.string()),
-  casesLeftOut: v.optional(count),
-  leg: v.optional(
-    v.object({
-      job: v.string(),
-      attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
-      matrix: v.string(),
-      legs: v.pipe(v.number(), v.integer(), v.minValue(1)),
-      step: v.optional(v.string()),
-      name: v.optional(v.string()),
-    }),
-  ),
-});
 
 /**
  * Every leg below a directory, or below those of its artifacts, found by its `result.json`: one of schema 1 that cannot be
@@ -151,13 +103,15 @@ async function readVerdict(
   }
   const parsed = v.safeParse(verdictSchema, content);
   if (!parsed.success) return `is not a verdict of schema 1: ${parsed.issues[0].message}`;
-  const { leg, phases, casesLeftOut, isMasked, ...rest } = parsed.output;
+  const { leg, phases, failure, tests, ...rest } = parsed.output;
+  const { rebuilt, ...counts } = tests;
   const verdict = {
     ...rest,
-    ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
-    ...(isMasked === undefined ? {} : { isMasked }),
+    failure: failure as Verdict['failure'],
+    tests: { ...counts, reconstructed: rebuilt },
+    phases: phases as Verdict['phases'],
   };
-  return { verdict: { ...verdict, phases: phases as Verdict['phases'] }, leg };
+  return { verdict, leg };
 }
 
 /** The tests of a leg, by suite; what its phases have to say is in its verdict. */
