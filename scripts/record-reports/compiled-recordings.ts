@@ -157,6 +157,55 @@ var _ = Describe("cart", func() {
     command: 'ginkgo -procs 2 --junit-report junit.xml --output-dir $R',
   },
   {
+    id: 'ginkgo-focus',
+    tool: 'ginkgo',
+    version: 'ginkgo version',
+    packages: { go: ['github.com/onsi/ginkgo/v2/ginkgo@v2.34.0'] },
+    files: {
+      ...module,
+      'shop_test.go': `package shop
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+)
+
+func TestShop(t *testing.T) { RunSpecs(t, "shop") }
+
+var _ = Describe("cart", func() {
+	FIt("adds", func() {})
+	It("pays", func() { Fail("no cart") })
+})
+`,
+    },
+    prepare: 'go get github.com/onsi/ginkgo/v2@v2.34.0 && go mod tidy',
+    command: 'ginkgo --junit-report junit.xml --output-dir $R',
+  },
+  {
+    id: 'ginkgo-build-failure',
+    tool: 'ginkgo',
+    version: 'ginkgo version',
+    packages: { go: ['github.com/onsi/ginkgo/v2/ginkgo@v2.34.0'] },
+    files: {
+      ...module,
+      'shop_test.go': `package shop
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+)
+
+func TestShop(t *testing.T) { RunSpecs(t, "shop") }
+
+var _ = It("adds", func() { undefinedName() })
+`,
+    },
+    prepare: 'go get github.com/onsi/ginkgo/v2@v2.34.0 && go mod tidy',
+    command: 'ginkgo --junit-report junit.xml --output-dir $R',
+  },
+  {
     id: 'catch2',
     tool: 'Catch2',
     packages: debian('catch2'),

@@ -70,6 +70,17 @@ export const javaRecordings: Recording[] = [
     command: 'mvn -B -q test; code=$?; cp target/surefire-reports/*.xml $R/; exit $code',
   },
   {
+    id: 'surefire-build-failure',
+    tool: 'Maven surefire',
+    version,
+    packages,
+    files: {
+      'pom.xml': pom,
+      'src/test/java/shop/ShopTest.java': 'package shop;\nclass ShopTest { Missing missing; }\n',
+    },
+    command: 'mvn -B -q test',
+  },
+  {
     id: 'failsafe',
     tool: 'Maven failsafe',
     version,

@@ -77,6 +77,12 @@ export const javascriptRecordings: Recording[] = [
       'JEST_JUNIT_REPORT_TEST_SUITE_ERRORS=true JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
   },
   {
+    id: 'jest-no-tests',
+    ...jest,
+    files: { ...commonJs, 'shop.js': '' },
+    command: 'JEST_JUNIT_OUTPUT_DIR=$R jest --reporters=default --reporters=jest-junit',
+  },
+  {
     id: 'jest-retries',
     ...jest,
     files: {
@@ -154,6 +160,14 @@ export const javascriptRecordings: Recording[] = [
     command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
   },
   {
+    id: 'vitest-no-tests',
+    tool: 'vitest',
+    version: versionOf('vitest'),
+    packages,
+    files: { ...esm, 'shop.js': '' },
+    command: 'vitest run --reporter=verbose --reporter=junit --outputFile.junit=$R/junit.xml',
+  },
+  {
     id: 'vitest-unhandled-error',
     tool: 'vitest',
     version: versionOf('vitest'),
@@ -223,6 +237,22 @@ export const javascriptRecordings: Recording[] = [
     command: 'node node_modules/mocha/bin/mocha.js',
   },
   {
+    id: 'mocha-no-tests',
+    tool: 'mocha',
+    version: versionOf('mocha'),
+    packages,
+    files: { ...commonJs, 'shop.js': '' },
+    command: 'node node_modules/mocha/bin/mocha.js',
+  },
+  {
+    id: 'mocha-cannot-load',
+    tool: 'mocha, xunit',
+    version: versionOf('mocha'),
+    packages,
+    files: { ...commonJs, 'test/shop.js': "require('./missing');\n", 'test/b.js': "it('adds', () => {});\n" },
+    command: 'node node_modules/mocha/bin/mocha.js --reporter xunit --reporter-options output=$R/xunit.xml',
+  },
+  {
     id: 'mocha-xunit',
     tool: 'mocha, xunit',
     version: versionOf('mocha'),
@@ -252,6 +282,19 @@ export const javascriptRecordings: Recording[] = [
     command: 'node --test --test-reporter=junit --test-reporter-destination=$R/junit.xml',
   },
   {
+    id: 'node-test-cannot-load',
+    tool: 'node --test',
+    version: 'echo Node $(node --version)',
+    packages: { npm: [] },
+    files: {
+      ...esm,
+      'k.test.js': "import './missing.js';\n",
+      'b.test.js': "import test from 'node:test';\ntest('adds', () => {});\n",
+    },
+    command:
+      'node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination=$R/junit.xml',
+  },
+  {
     id: 'node-test-tap',
     tool: 'node --test (TAP)',
     version: 'echo Node $(node --version)',
@@ -268,6 +311,27 @@ export const javascriptRecordings: Recording[] = [
     version: 'echo Playwright $(playwright --version)',
     packages,
     files: { ...esm, 'shop.spec.js': playwrightShop, 'playwright.config.js': playwrightConfig(', retries: 1') },
+    command: 'playwright test',
+  },
+  {
+    id: 'playwright-cannot-load',
+    tool: 'Playwright',
+    version: 'echo Playwright $(playwright --version)',
+    packages,
+    files: {
+      ...esm,
+      'k.spec.js': "import './missing.js';\n",
+      'shop.spec.js': "import { test } from '@playwright/test';\ntest('adds', async () => {});\n",
+      'playwright.config.js': playwrightConfig(''),
+    },
+    command: 'playwright test',
+  },
+  {
+    id: 'playwright-no-tests',
+    tool: 'Playwright',
+    version: 'echo Playwright $(playwright --version)',
+    packages,
+    files: { ...esm, 'playwright.config.js': playwrightConfig('') },
     command: 'playwright test',
   },
   {

@@ -154,6 +154,34 @@ export const pythonRecordings: Recording[] = [
     command: 'timeout 3 pytest -v --junitxml=$R/junit.xml',
   },
   {
+    id: 'pytest-xdist-crash',
+    tool: 'pytest, pytest-xdist',
+    version: `${version} && ${versionOf('pytest-xdist')}`,
+    packages,
+    files: { 'test_b.py': 'import os\ndef test_a(): pass\ndef test_dies(): os._exit(3)\ndef test_c(): pass\n' },
+    command: 'pytest -v -n 1 --junitxml=$R/junit.xml',
+  },
+  {
+    id: 'pytest-teardown',
+    tool: 'pytest',
+    version,
+    packages,
+    files: {
+      'test_b.py': `
+import pytest
+@pytest.fixture
+def database():
+    yield
+    raise RuntimeError("the database is still in use")
+def test_stores(database): pass
+def test_pays(database): assert 0, "no cart"
+@pytest.mark.xfail(strict=True, reason="known")
+def test_known(): pass
+`,
+    },
+    command: 'pytest -v --junitxml=$R/junit.xml',
+  },
+  {
     id: 'pytest-json-ctrf',
     tool: 'pytest-json-ctrf (CTRF)',
     version: versionOf('pytest-json-ctrf'),
@@ -197,6 +225,25 @@ class Broken(unittest.TestCase):
     command: 'python -m xmlrunner discover -o $R',
   },
   {
+    id: 'unittest-no-tests',
+    tool: 'unittest-xml-reporting',
+    packages,
+    version: `${versionOf('unittest-xml-reporting')}; python --version`,
+    files: { 'test_shop.py': 'def helper(): pass\n' },
+    command: 'python -m unittest discover -v',
+  },
+  {
+    id: 'behave-cannot-load',
+    tool: 'behave',
+    version: 'behave --version',
+    packages,
+    files: {
+      'features/cart.feature': 'Feature: cart\n  Scenario: empty\n    Given a cart\n',
+      'features/steps/cart.py': 'import nosuchmodule\n',
+    },
+    command: 'behave --junit --junit-directory $R',
+  },
+  {
     id: 'behave',
     tool: 'behave',
     version: 'behave --version',
@@ -223,6 +270,14 @@ class Broken(unittest.TestCase):
     packages,
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --log NONE --report NONE shop.robot',
+  },
+  {
+    id: 'robot-no-data',
+    tool: 'Robot Framework, --xunit',
+    version: 'robot --version | cut -d" " -f 1-3',
+    packages,
+    files: { 'shop.robot': robot() },
+    command: 'robot --outputdir $R --xunit xunit.xml tests/',
   },
 ];
 

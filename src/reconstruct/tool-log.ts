@@ -58,8 +58,13 @@ const reasons: RegExp[] = [
   /^error(?:\[E\d+\])?: .+$/,
   /^\[ERROR\] (Failed to execute goal .+)$/,
   /^\[ERROR\] (\S+\.(?:java|kt):\[\d+,\d+\] .+)$/,
+  /^(Detected Programmatic Focus) - setting exit status/,
+  /^(No tests? (?:files )?found), exiting with code \d+$/,
+  /^\[ ERROR \] (.+)$/,
   /^PHP (?:Fatal|Parse) error: +(.+)$/,
 ];
+/** What Python ends with where nobody caught it: the last line of its trace, and of the log. */
+const pythonError = /^(?:\w+\.){0,10}\w{0,100}(?:Error|Exception): .+$/;
 /** A shell that cannot start a program: `sh: 1: pytest: not found`. */
 const shellReason =
   /^(?:\S{1,100}: )?(?:line )?(?:\d{1,6}: )?(\S{1,200}: (?:(?:command )?not found|cannot execute.{0,100}|Permission denied))$/;
@@ -107,6 +112,8 @@ class ToolLogReader {
   tell(): ToolLog {
     if (this.#open !== undefined) this.#say(this.#open.subject);
     this.#say(this.#goError);
+    const last = this.#lastLines.at(-1) ?? '';
+    if (pythonError.test(last)) this.#say(last);
     for (const reason of this.#perhaps) this.#say(reason);
     return { tool: this.#tool, said: this.#said, reportsWritten: this.#written, lastLines: this.#lastLines };
   }

@@ -250,8 +250,7 @@ function judgeNoReport(facts: JudgedFacts): Red | undefined {
   const { reports, end, counts, stale, tool, subject } = facts;
   if (reports.length > 0) return undefined;
   const exitCode = end?.exitCode ?? 0;
-  if (counts.total === 0 && saysNoTests(exitCode, tool?.tool))
-    return red('no-tests', `no test ran: ${tool?.tool} found none (exit code ${exitCode})`, noTestsHint);
+  if (counts.total === 0 && saysNoTests(exitCode, tool)) return foundNoTests(facts);
   if (wasTimeout(exitCode, tool))
     return red('timeout', `timeout(1) ended ${subject} (exit code 124)${tell(facts, counts)}`, timeoutHint);
   const where = `${facts.junitGlobs.join(' ')} in ${facts.resultsPath}`;
@@ -261,6 +260,10 @@ function judgeNoReport(facts: JudgedFacts): Red | undefined {
     `no JUnit report (${where})${old}, although ${describeEnd(facts)}${describeToolOutput(tool)}${tell(facts, counts)}${describeNearMisses(tool)}`,
     reportHint(facts),
   );
+}
+
+function foundNoTests({ tool, end }: JudgedFacts): Red {
+  return red('no-tests', `no test ran: ${tool?.tool} found none (exit code ${end?.exitCode})`, noTestsHint);
 }
 
 function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
@@ -350,6 +353,7 @@ function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
 
 function judgeNoTest(facts: JudgedFacts): Red | undefined {
   const { counts, shown, tool, end } = facts;
+  if (counts.total === 0 && saysNoTests(end?.exitCode ?? 0, tool)) return foundNoTests(facts);
   const said = end?.exitCode === 0 ? '' : describeToolOutput(tool);
   if (counts.total === 0)
     return red(

@@ -34,6 +34,10 @@ const codes: Record<string, Record<number, string>> = {
   pytest: pytestCodes,
   'cargo-nextest': nextestCodes,
   'go test': { 1: 'tests failed or a build failed', 2: 'it could not be built or run' },
+  // https://onsi.github.io/ginkgo/#focused-specs
+  ginkgo: { 197: 'a spec is focused' },
+  // https://docs.python.org/3/library/unittest.html#unittest.main
+  unittest: { 5: 'no tests were run' },
   PHPUnit: { 1: 'tests failed', 2: 'a test threw, or PHPUnit itself failed' },
   'Robot Framework': {
     251: 'help was printed',
@@ -57,16 +61,20 @@ export function nameExitCode(
   if (exitCode === 124 && hasTimeout) return 'timeout: its time was up';
   const own = tool === undefined ? undefined : codes[tool]?.[exitCode];
   if (own !== undefined) return `${tool}: ${own}`;
-  const countsTo = { mocha: 255, 'Robot Framework': 249 }[tool ?? ''] ?? 0;
+  const countsTo = { mocha: 255, Cypress: 255, 'Robot Framework': 249 }[tool ?? ''] ?? 0;
   // A tool that could not begin says why, and its exit code counts nothing.
   if (exitCode > 0 && exitCode <= countsTo && said.length === 0)
     return `${tool}: ${exitCode} failed ${exitCode === 1 ? 'test' : 'tests'}`;
   return shellCodes[exitCode] ?? (exitCode === 124 ? 'what timeout(1) ends with when its time is up' : undefined);
 }
 
-/** Whether the tool says by its exit code that there were no tests. */
-export function saysNoTests(exitCode: number, tool: string | undefined): boolean {
-  return (tool === 'pytest' && exitCode === 5) || (tool === 'cargo-nextest' && exitCode === 4);
+const noTestsCodes: Record<string, number> = { pytest: 5, unittest: 5, 'cargo-nextest': 4 };
+
+/** Whether the tool says, by its exit code or in its own words, that there were no tests. */
+export function saysNoTests(exitCode: number, facts: Pick<ToolFacts, 'tool' | 'said'> | undefined): boolean {
+  const { tool, said = [] } = facts ?? {};
+  if (tool === undefined || exitCode === 0) return false;
+  return noTestsCodes[tool] === exitCode || said.some((line) => /^(?:Error: )?No tests? (?:files )?found\b/.test(line));
 }
 
 /** How each tool writes a JUnit report to `results-path`. */
@@ -76,6 +84,8 @@ function howToReport(tool: string | undefined, resultsPath: string): string {
     pytest: `pytest --junitxml=${file}`,
     jest: `jest --reporters=default --reporters=jest-junit with JEST_JUNIT_OUTPUT_DIR=${resultsPath}`,
     vitest: `vitest run --reporter=default --reporter=junit --outputFile.junit=${file}`,
+    Cypress: `cypress run --reporter junit --reporter-options mochaFile=${resultsPath}/[hash].xml`,
+    unittest: `python -m xmlrunner discover -o ${resultsPath}`,
     mocha: `mocha --reporter xunit --reporter-options output=${file}`,
     playwright: `playwright test --reporter=list,junit with PLAYWRIGHT_JUNIT_OUTPUT_FILE=${file}`,
     'node --test': `node --test --test-reporter=junit --test-reporter-destination=${file}`,
@@ -107,6 +117,8 @@ export function describeToolOutput(facts: ToolFacts | undefined): string {
 export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   const [said] = facts?.said ?? [];
   if (said === undefined || /There are test failures|There were failing tests/.test(said)) return undefined;
+  if (/Programmatic Focus/.test(said))
+    return 'Remove the F of FIt, FDescribe and the like: a focused suite leaves its other tests out.';
   if (/coverage/i.test(said)) return 'Let the tests cover more, or lower the threshold.';
   if (/failed to run|Failed suite|Cannot find|No module|while loading|(build|setup) failed/.test(said))
     return 'Fix what could not be loaded or built: the file, or what the image lacks. Its tests did not run.';
