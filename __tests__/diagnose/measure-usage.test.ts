@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { addSummary, askedBy, type NodeSummary, UsageMeter } from '../../src/diagnose/measure-usage.ts';
 import { connect } from '../../src/kube/connection.ts';
 import type { Pod } from '../../src/kube/objects.ts';
-import { readQuantity } from '../../src/kube/quantity.ts';
+import { readQuantity } from '../../src/core/quantity.ts';
 import { listen, writePlainKubeconfig } from '../kube/loopback-kubeconfig.ts';
 
 /** What a real kubelet said. */

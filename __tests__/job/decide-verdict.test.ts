@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Failure, noTests, type TestCounts } from '../../src/core/outcome.ts';
-import {
-  causeOfEnd,
-  decideVerdict,
-  type ReconstructedFacts,
-  type ReportFacts,
-  type SessionFacts,
-  type TestFacts,
-  type TestVerdict,
-  verdictRules,
-} from '../../src/verdict/decide-verdict.ts';
+import { decideVerdict, type TestVerdict, verdictRules } from '../../src/verdict/decide-verdict.ts';
+import { causeOfEnd } from '../../src/verdict/describe-facts.ts';
 import type { ToolFacts } from '../../src/verdict/explain-exit.ts';
+import type { ReconstructedFacts, ReportFacts, SessionFacts, TestFacts } from '../../src/verdict/test-facts.ts';
 
 const counts = (some: Partial<TestCounts>): TestCounts => {
   const all = { ...noTests, ...some };

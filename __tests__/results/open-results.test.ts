@@ -12,7 +12,7 @@ const allowed: Record<string, string> = {
   'pipeline/provide-helper.ts': 'reads the helper that comes with us',
   'pipeline/sees-results.ts': 'makes a mark of its own, before any test runs',
   'pipeline/write-verdict.ts': 'removes reports of its own',
-  'reconstruct/rebuild-run.ts': 'reads what was taken',
+  'reconstruct/reconstruct-run.ts': 'reads what was taken',
 };
 
 test('a new module that opens files below the results directory is noticed, since links there lead anywhere', () => {

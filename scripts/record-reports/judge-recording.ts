@@ -12,7 +12,8 @@ import { nameFailedTests } from '../../src/report/describe-tests.ts';
 import { collectResults } from '../../src/results/collect-results.ts';
 import { findNearMisses } from '../../src/results/near-misses.ts';
 import { takeFiles } from '../../src/results/take-files.ts';
-import { causeOfEnd, decideVerdict, type TestVerdict } from '../../src/verdict/decide-verdict.ts';
+import { decideVerdict, type TestVerdict } from '../../src/verdict/decide-verdict.ts';
+import { causeOfEnd } from '../../src/verdict/describe-facts.ts';
 
 /** Where recordings lie, each in a directory of its own. */
 export const recordedDir = path.join(import.meta.dirname, '../../__tests__/junit/recorded');

@@ -3,7 +3,29 @@
  * functions are kept, without `yaml_parser_`, so that the two can be read side by side. Readers of YAML 1.2 differ from it
  * in tabs, in indentation within brackets and quotes, in `? `, `:` and aliases, and in what ends a line. Pure.
  */
-import { YamlProblem } from './yaml-scalars.ts';
+import { scanBlockScalar, scanFlowScalar, scanPlainScalar } from './scan-yaml-scalars.ts';
+import {
+  afterAnchor,
+  colon,
+  dash,
+  doubleQuote,
+  exclamation,
+  greater,
+  isBlank,
+  isBlankOrEnd,
+  isBreak,
+  isBreakOrEnd,
+  isWord,
+  notFirstOfPlain,
+  percent,
+  pipe,
+  question,
+  quote,
+  space,
+  tab,
+  uriSigns,
+  YamlCursor,
+} from './yaml-cursor.ts';
 
 export type TokenType =
   | 'stream-end'
@@ -53,71 +75,8 @@ const longestSimpleKey = 1024;
 /** Brackets and indents; Go's stops at 10,000 of each, and no object of Kubernetes has 100. */
 const deepestNesting = 1000;
 
-const code = (sign: string) => sign.charCodeAt(0);
-const tab = code('\t');
-const space = code(' ');
-const carriageReturn = code('\r');
-const lineFeed = code('\n');
-const colon = code(':');
-const dash = code('-');
-const question = code('?');
-const quote = code("'");
-const doubleQuote = code('"');
-const backslash = code('\\');
-const hash = code('#');
-const exclamation = code('!');
-const percent = code('%');
-const pipe = code('|');
-const greater = code('>');
-
-const isBlank = (char: number) => char === space || char === tab;
-const isBreak = (char: number) =>
-  char === lineFeed || char === carriageReturn || char === 0x85 || char === 0x2028 || char === 0x2029;
-/** At the end there is a 0, which is none of the characters that a document may hold. */
-const isBreakOrEnd = (char: number) => char === 0 || isBreak(char);
-const isBlankOrEnd = (char: number) => isBlank(char) || isBreakOrEnd(char);
-const isDigit = (char: number) => char >= 48 && char <= 57;
-const isWord = (char: number) =>
-  isDigit(char) || (char >= 65 && char <= 90) || (char >= 97 && char <= 122) || char === 95 || char === dash;
-
-const codesOf = (signs: string): ReadonlySet<number> => new Set([...signs].map(code));
-const flowIndicators = codesOf(',?[]{}');
-const notFirstOfPlain = codesOf('-?:,[]{}#&*!|>\'"%@`');
-const afterAnchor = codesOf('?:,]}%@`');
-const uriSigns = codesOf(";/?:@&=+$,.!~*'()[]%");
-
-const escapes: Record<string, string> = {
-  '0': '\0',
-  a: '\x07',
-  b: '\b',
-  t: '\t',
-  '\t': '\t',
-  n: '\n',
-  v: '\v',
-  f: '\f',
-  r: '\r',
-  e: '\x1B',
-  ' ': ' ',
-  '"': '"',
-  "'": "'",
-  '\\': '\\',
-  N: '\u0085',
-  _: '\u00A0',
-  L: '\u2028',
-  P: '\u2029',
-};
-const escapedLengths: Record<string, number> = { x: 2, u: 4, U: 8 };
-
-/** Control characters and what is none, except tabs and line breaks: a document may not hold them. */
-const forbidden = /[^\P{Cc}\t\n\r\u0085]|[\uFFFE\uFFFF]/u;
-
 export class YamlScanner {
-  readonly #text: string;
-  #position = 0;
-  /** In characters from the start, and of the line; a character beyond the BMP is one. */
-  #index = 0;
-  #column = 0;
-  #line = 0;
+  readonly #cursor: YamlCursor;
   #tokens: Token[] = [];
   #tokensTaken = 0;
   #indent = -1;
@@ -128,10 +87,9 @@ export class YamlScanner {
   /** By number of their token, their place in the list. */
   readonly #simpleKeysByToken = new Map<number, number>();
 
+  /** @throws YamlProblem for control characters; the methods throw it for what is no YAML. */
   constructor(text: string) {
-    this.#text = text;
-    const at = forbidden.exec(text)?.index;
-    if (at !== undefined) throw new YamlProblem('control characters are not allowed', at);
+    this.#cursor = new YamlCursor(text);
     this.#simpleKeys.push(this.#newSimpleKey(false, false));
   }
 
@@ -151,51 +109,8 @@ export class YamlScanner {
     return token;
   }
 
-  #at(ahead = 0): number {
-    const position = this.#position + ahead;
-    return position < this.#text.length ? this.#text.charCodeAt(position) : 0;
-  }
-
-  #fail(message: string, offset = this.#position): never {
-    throw new YamlProblem(message, offset);
-  }
-
-  #skip(count = 1): void {
-    for (let i = 0; i < count; i += 1) {
-      const isPair = (this.#at() & 0xfc00) === 0xd800 && this.#position + 1 < this.#text.length;
-      this.#position += isPair ? 2 : 1;
-      this.#index += 1;
-      this.#column += 1;
-    }
-  }
-
-  #read(): string {
-    const start = this.#position;
-    this.#skip();
-    return this.#text.slice(start, this.#position);
-  }
-
-  /** One line break, as it counts in a scalar. */
-  #readLine(): string {
-    const char = this.#at();
-    const width = char === carriageReturn && this.#at(1) === lineFeed ? 2 : 1;
-    this.#position += width;
-    this.#index += width;
-    this.#column = 0;
-    this.#line += 1;
-    return char === 0x2028 || char === 0x2029 ? String.fromCharCode(char) : '\n';
-  }
-
-  #skipBlanks(): void {
-    while (isBlank(this.#at())) this.#skip();
-  }
-
-  #skipComment(): void {
-    if (this.#at() === hash) while (!isBreakOrEnd(this.#at())) this.#skip();
-  }
-
   #add(type: TokenType, more: Partial<Token> = {}, place = -1): void {
-    const token: Token = { type, offset: this.#position, text: '', suffix: '', isPlain: false, ...more };
+    const token: Token = { type, offset: this.#cursor.position, text: '', suffix: '', isPlain: false, ...more };
     if (place < 0) this.#tokens.push(token);
     else this.#tokens.splice(place, 0, token);
   }
@@ -213,13 +128,13 @@ export class YamlScanner {
 
   #fetchNextToken(): void {
     this.#scanToNextToken();
-    this.#unrollIndent(this.#column);
-    const char = this.#at();
-    if (this.#position >= this.#text.length) this.#fetchStreamEnd();
-    else if (this.#column === 0 && char === percent) this.#fetchDirective();
-    else if (this.#isDocumentIndicator()) this.#fetchDocumentIndicator();
+    this.#unrollIndent(this.#cursor.column);
+    const char = this.#cursor.at();
+    if (this.#cursor.position >= this.#cursor.text.length) this.#fetchStreamEnd();
+    else if (this.#cursor.column === 0 && char === percent) this.#fetchDirective();
+    else if (this.#cursor.isDocumentIndicator()) this.#fetchDocumentIndicator();
     else {
-      const fetch = this.#fetchers[this.#text[this.#position] ?? ''];
+      const fetch = this.#fetchers[this.#cursor.text[this.#cursor.position] ?? ''];
       if (fetch === undefined) this.#fetchByContext(char);
       else fetch();
     }
@@ -240,7 +155,7 @@ export class YamlScanner {
   };
 
   #fetchByContext(char: number): void {
-    const next = this.#at(1);
+    const next = this.#cursor.at(1);
     const inFlow = this.#flowLevel > 0;
     const startsPlain =
       !(isBlankOrEnd(char) || notFirstOfPlain.has(char)) ||
@@ -251,14 +166,7 @@ export class YamlScanner {
     else if (char === question && (inFlow || isBlankOrEnd(next))) this.#fetchKey();
     else if (char === colon && (inFlow || isBlankOrEnd(next))) this.#fetchValue();
     else if (startsPlain) this.#fetchPlainScalar();
-    else this.#fail('found character that cannot start any token');
-  }
-
-  /** `---` or `...` at the start of a line. */
-  #isDocumentIndicator(): boolean {
-    if (this.#column !== 0) return false;
-    const word = this.#text.slice(this.#position, this.#position + 3);
-    return (word === '---' || word === '...') && isBlankOrEnd(this.#at(3));
+    else this.#cursor.fail('found character that cannot start any token');
   }
 
   #newSimpleKey(isPossible: boolean, isRequired: boolean): SimpleKey {
@@ -266,23 +174,23 @@ export class YamlScanner {
       isPossible,
       isRequired,
       tokenNumber: this.#tokensTaken + this.#tokens.length,
-      offset: this.#position,
-      index: this.#index,
-      line: this.#line,
-      column: this.#column,
+      offset: this.#cursor.position,
+      index: this.#cursor.index,
+      line: this.#cursor.line,
+      column: this.#cursor.column,
     };
   }
 
   #isSimpleKeyValid(key: SimpleKey): boolean {
     if (!key.isPossible) return false;
-    if (key.line === this.#line && key.index + longestSimpleKey >= this.#index) return true;
-    if (key.isRequired) this.#fail("could not find expected ':'", key.offset);
+    if (key.line === this.#cursor.line && key.index + longestSimpleKey >= this.#cursor.index) return true;
+    if (key.isRequired) this.#cursor.fail("could not find expected ':'", key.offset);
     key.isPossible = false;
     return false;
   }
 
   #saveSimpleKey(): void {
-    const isRequired = this.#flowLevel === 0 && this.#indent === this.#column;
+    const isRequired = this.#flowLevel === 0 && this.#indent === this.#cursor.column;
     if (!this.#isSimpleKeyAllowed) return;
     const key = this.#newSimpleKey(true, isRequired);
     this.#removeSimpleKey();
@@ -293,7 +201,7 @@ export class YamlScanner {
   #removeSimpleKey(): void {
     const key = this.#simpleKeys.at(-1);
     if (key === undefined || !key.isPossible) return;
-    if (key.isRequired) this.#fail("could not find expected ':'", key.offset);
+    if (key.isRequired) this.#cursor.fail("could not find expected ':'", key.offset);
     key.isPossible = false;
     this.#simpleKeysByToken.delete(key.tokenNumber);
   }
@@ -302,7 +210,8 @@ export class YamlScanner {
     if (this.#flowLevel > 0 || this.#indent >= column) return;
     this.#indents.push(this.#indent);
     this.#indent = column;
-    if (this.#indents.length > deepestNesting) this.#fail(`it is nested more than ${deepestNesting} levels deep`);
+    if (this.#indents.length > deepestNesting)
+      this.#cursor.fail(`it is nested more than ${deepestNesting} levels deep`);
     this.#add(type, { offset }, place);
   }
 
@@ -315,9 +224,9 @@ export class YamlScanner {
   }
 
   #fetchStreamEnd(): void {
-    if (this.#column !== 0) {
-      this.#column = 0;
-      this.#line += 1;
+    if (this.#cursor.column !== 0) {
+      this.#cursor.column = 0;
+      this.#cursor.line += 1;
     }
     this.#unrollIndent(-1);
     this.#removeSimpleKey();
@@ -336,18 +245,18 @@ export class YamlScanner {
     this.#unrollIndent(-1);
     this.#removeSimpleKey();
     this.#isSimpleKeyAllowed = false;
-    this.#add(this.#at() === dash ? 'document-start' : 'document-end');
-    this.#skip(3);
+    this.#add(this.#cursor.at() === dash ? 'document-start' : 'document-end');
+    this.#cursor.skip(3);
   }
 
   #fetchFlowCollectionStart(type: TokenType): void {
     this.#saveSimpleKey();
     this.#simpleKeys.push(this.#newSimpleKey(false, false));
     this.#flowLevel += 1;
-    if (this.#flowLevel > deepestNesting) this.#fail(`it is nested more than ${deepestNesting} levels deep`);
+    if (this.#flowLevel > deepestNesting) this.#cursor.fail(`it is nested more than ${deepestNesting} levels deep`);
     this.#isSimpleKeyAllowed = true;
     this.#add(type);
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchFlowCollectionEnd(type: TokenType): void {
@@ -359,36 +268,36 @@ export class YamlScanner {
     }
     this.#isSimpleKeyAllowed = false;
     this.#add(type);
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchFlowEntry(): void {
     this.#removeSimpleKey();
     this.#isSimpleKeyAllowed = true;
     this.#add('flow-entry');
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchBlockEntry(): void {
     if (this.#flowLevel === 0) {
-      if (!this.#isSimpleKeyAllowed) this.#fail('block sequence entries are not allowed in this context');
-      this.#rollIndent(this.#column, -1, 'block-sequence-start', this.#position);
+      if (!this.#isSimpleKeyAllowed) this.#cursor.fail('block sequence entries are not allowed in this context');
+      this.#rollIndent(this.#cursor.column, -1, 'block-sequence-start', this.#cursor.position);
     }
     this.#removeSimpleKey();
     this.#isSimpleKeyAllowed = true;
     this.#add('block-entry');
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchKey(): void {
     if (this.#flowLevel === 0) {
-      if (!this.#isSimpleKeyAllowed) this.#fail('mapping keys are not allowed in this context');
-      this.#rollIndent(this.#column, -1, 'block-mapping-start', this.#position);
+      if (!this.#isSimpleKeyAllowed) this.#cursor.fail('mapping keys are not allowed in this context');
+      this.#rollIndent(this.#cursor.column, -1, 'block-mapping-start', this.#cursor.position);
     }
     this.#removeSimpleKey();
     this.#isSimpleKeyAllowed = this.#flowLevel === 0;
     this.#add('key');
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchValue(): void {
@@ -402,44 +311,38 @@ export class YamlScanner {
       this.#isSimpleKeyAllowed = false;
     } else {
       if (this.#flowLevel === 0) {
-        if (!this.#isSimpleKeyAllowed) this.#fail('mapping values are not allowed in this context');
-        this.#rollIndent(this.#column, -1, 'block-mapping-start', this.#position);
+        if (!this.#isSimpleKeyAllowed) this.#cursor.fail('mapping values are not allowed in this context');
+        this.#rollIndent(this.#cursor.column, -1, 'block-mapping-start', this.#cursor.position);
       }
       this.#isSimpleKeyAllowed = this.#flowLevel === 0;
     }
     this.#add('value');
-    this.#skip();
+    this.#cursor.skip();
   }
 
   #fetchAnchor(type: 'alias' | 'anchor'): void {
     this.#saveSimpleKey();
     this.#isSimpleKeyAllowed = false;
-    const offset = this.#position;
-    this.#skip();
-    const text = this.#readWord();
-    const next = this.#at();
+    const offset = this.#cursor.position;
+    this.#cursor.skip();
+    const text = this.#cursor.readWord();
+    const next = this.#cursor.at();
     if (text === '' || !(isBlankOrEnd(next) || afterAnchor.has(next)))
-      this.#fail('did not find expected alphabetic or numeric character', offset);
+      this.#cursor.fail('did not find expected alphabetic or numeric character', offset);
     this.#add(type, { offset, text });
-  }
-
-  #readWord(): string {
-    const start = this.#position;
-    while (isWord(this.#at())) this.#skip();
-    return this.#text.slice(start, this.#position);
   }
 
   #fetchTag(): void {
     this.#saveSimpleKey();
     this.#isSimpleKeyAllowed = false;
-    const offset = this.#position;
+    const offset = this.#cursor.position;
     let text = '';
     let suffix: string;
-    if (this.#text[this.#position + 1] === '<') {
-      this.#skip(2);
+    if (this.#cursor.text[this.#cursor.position + 1] === '<') {
+      this.#cursor.skip(2);
       suffix = this.#scanTagUri('', false, offset);
-      if (this.#text[this.#position] !== '>') this.#fail("did not find the expected '>'", offset);
-      this.#skip();
+      if (this.#cursor.text[this.#cursor.position] !== '>') this.#cursor.fail("did not find the expected '>'", offset);
+      this.#cursor.skip();
     } else {
       text = this.#scanTagHandle(false, offset);
       if (text.length > 1 && text.endsWith('!')) suffix = this.#scanTagUri('', false, offset);
@@ -449,264 +352,94 @@ export class YamlScanner {
         [text, suffix] = suffix === '' ? ['', '!'] : ['!', suffix];
       }
     }
-    if (!isBlankOrEnd(this.#at())) this.#fail('did not find expected whitespace or line break', offset);
+    if (!isBlankOrEnd(this.#cursor.at())) this.#cursor.fail('did not find expected whitespace or line break', offset);
     this.#add('tag', { offset, text, suffix });
   }
 
   #scanTagHandle(isDirective: boolean, offset: number): string {
-    if (this.#at() !== exclamation) this.#fail("did not find expected '!'", offset);
-    let handle = this.#read() + this.#readWord();
-    if (this.#at() === exclamation) handle += this.#read();
-    else if (isDirective && handle !== '!') this.#fail("did not find expected '!'", offset);
+    if (this.#cursor.at() !== exclamation) this.#cursor.fail("did not find expected '!'", offset);
+    let handle = this.#cursor.read() + this.#cursor.readWord();
+    if (this.#cursor.at() === exclamation) handle += this.#cursor.read();
+    else if (isDirective && handle !== '!') this.#cursor.fail("did not find expected '!'", offset);
     return handle;
   }
 
   #scanTagUri(head: string, mayBeEmpty: boolean, offset: number): string {
-    const start = this.#position;
-    while (isWord(this.#at()) || uriSigns.has(this.#at())) this.#skip();
-    const written = this.#text.slice(start, this.#position);
-    if (written === '' && !mayBeEmpty) this.#fail('did not find expected tag URI', offset);
+    const start = this.#cursor.position;
+    while (isWord(this.#cursor.at()) || uriSigns.has(this.#cursor.at())) this.#cursor.skip();
+    const written = this.#cursor.text.slice(start, this.#cursor.position);
+    if (written === '' && !mayBeEmpty) this.#cursor.fail('did not find expected tag URI', offset);
     try {
       return head + decodeURIComponent(written);
     } catch {
-      this.#fail('did not find URI escaped octet', offset);
+      this.#cursor.fail('did not find URI escaped octet', offset);
     }
   }
 
   #scanDirective(): void {
-    const offset = this.#position;
-    this.#skip();
-    const name = this.#readWord();
-    if (name === '') this.#fail('could not find expected directive name', offset);
-    if (!isBlankOrEnd(this.#at())) this.#fail('found unexpected non-alphabetical character', offset);
-    this.#skipBlanks();
+    const offset = this.#cursor.position;
+    this.#cursor.skip();
+    const name = this.#cursor.readWord();
+    if (name === '') this.#cursor.fail('could not find expected directive name', offset);
+    if (!isBlankOrEnd(this.#cursor.at())) this.#cursor.fail('found unexpected non-alphabetical character', offset);
+    this.#cursor.skipBlanks();
     if (name === 'YAML') this.#add('version-directive', { offset, text: this.#scanVersion(offset) });
     else if (name === 'TAG') {
       const text = this.#scanTagHandle(true, offset);
-      if (!isBlank(this.#at())) this.#fail('did not find expected whitespace', offset);
-      this.#skipBlanks();
+      if (!isBlank(this.#cursor.at())) this.#cursor.fail('did not find expected whitespace', offset);
+      this.#cursor.skipBlanks();
       const suffix = this.#scanTagUri('', false, offset);
-      if (!isBlankOrEnd(this.#at())) this.#fail('did not find expected whitespace or line break', offset);
+      if (!isBlankOrEnd(this.#cursor.at())) this.#cursor.fail('did not find expected whitespace or line break', offset);
       this.#add('tag-directive', { offset, text, suffix });
-    } else this.#fail('found unknown directive name', offset);
-    this.#skipBlanks();
-    this.#skipComment();
-    if (!isBreakOrEnd(this.#at())) this.#fail('did not find expected comment or line break', offset);
-    if (isBreak(this.#at())) this.#readLine();
+    } else this.#cursor.fail('found unknown directive name', offset);
+    this.#cursor.skipBlanks();
+    this.#cursor.skipComment();
+    if (!isBreakOrEnd(this.#cursor.at())) this.#cursor.fail('did not find expected comment or line break', offset);
+    if (isBreak(this.#cursor.at())) this.#cursor.readLine();
   }
 
   #scanVersion(offset: number): string {
-    const [version] = /^\d{1,2}\.\d{1,2}(?!\d)/.exec(this.#text.slice(this.#position, this.#position + 6)) ?? [];
-    if (version === undefined) this.#fail('did not find expected version number', offset);
-    this.#skip(version.length);
+    const [version] =
+      /^\d{1,2}\.\d{1,2}(?!\d)/.exec(this.#cursor.text.slice(this.#cursor.position, this.#cursor.position + 6)) ?? [];
+    if (version === undefined) this.#cursor.fail('did not find expected version number', offset);
+    this.#cursor.skip(version.length);
     return version.split('.').map(Number).join('.');
   }
 
   #fetchBlockScalar(isLiteral: boolean): void {
     this.#removeSimpleKey();
     this.#isSimpleKeyAllowed = true;
-    const offset = this.#position;
-    this.#skip();
-    const { chomping, increment } = this.#scanBlockHeader(offset);
-    let indent = increment === 0 ? 0 : Math.max(this.#indent, 0) + increment;
-    let text = '';
-    let leadingBreak = '';
-    let isLeadingBlank = false;
-    let trailingBreaks: string;
-    [trailingBreaks, indent] = this.#scanBlockBreaks(indent, offset);
-    while (this.#column === indent && this.#position < this.#text.length) {
-      const isTrailingBlank = isBlank(this.#at());
-      if (!isLiteral && !isLeadingBlank && !isTrailingBlank && leadingBreak === '\n') {
-        if (trailingBreaks === '') text += ' ';
-      } else text += leadingBreak;
-      text += trailingBreaks;
-      isLeadingBlank = isBlank(this.#at());
-      const start = this.#position;
-      while (!isBreakOrEnd(this.#at())) this.#skip();
-      text += this.#text.slice(start, this.#position);
-      leadingBreak = isBreak(this.#at()) ? this.#readLine() : '';
-      [trailingBreaks, indent] = this.#scanBlockBreaks(indent, offset);
-    }
-    if (chomping !== '-') text += leadingBreak;
-    if (chomping === '+') text += trailingBreaks;
-    this.#add('scalar', { offset, text });
-  }
-
-  #scanBlockHeader(offset: number): { chomping: string; increment: number } {
-    let chomping = '';
-    let increment = 0;
-    const readChomping = () => {
-      const sign = this.#text[this.#position];
-      if (chomping === '' && (sign === '+' || sign === '-')) chomping = this.#read();
-    };
-    readChomping();
-    if (isDigit(this.#at())) {
-      increment = Number(this.#read());
-      if (increment === 0) this.#fail('found an indentation indicator equal to 0', offset);
-    }
-    readChomping();
-    this.#skipBlanks();
-    this.#skipComment();
-    if (!isBreakOrEnd(this.#at())) this.#fail('did not find expected comment or line break', offset);
-    if (isBreak(this.#at())) this.#readLine();
-    return { chomping, increment };
-  }
-
-  /** Empty lines, and the indentation of the text where nothing says it. */
-  #scanBlockBreaks(known: number, offset: number): [breaks: string, indent: number] {
-    let breaks = '';
-    let widest = 0;
-    const isIndented = () => known > 0 && this.#column >= known;
-    for (;;) {
-      while (!isIndented() && this.#at() === space) this.#skip();
-      widest = Math.max(widest, this.#column);
-      if (!isIndented() && this.#at() === tab)
-        this.#fail('found a tab character where an indentation space is expected', offset);
-      if (!isBreak(this.#at())) break;
-      breaks += this.#readLine();
-    }
-    return [breaks, known === 0 ? Math.max(widest, this.#indent + 1, 1) : known];
+    const offset = this.#cursor.position;
+    this.#add('scalar', { offset, text: scanBlockScalar(this.#cursor, isLiteral, this.#indent) });
   }
 
   #fetchFlowScalar(mark: number): void {
     this.#saveSimpleKey();
     this.#isSimpleKeyAllowed = false;
-    const offset = this.#position;
-    this.#skip();
-    const parts: string[] = [];
-    for (;;) {
-      if (this.#isDocumentIndicator()) this.#fail('found unexpected document indicator', offset);
-      if (this.#position >= this.#text.length) this.#fail('found unexpected end of stream', offset);
-      const isFolded = mark === quote ? this.#scanSingleQuoted(parts) : this.#scanDoubleQuoted(parts, offset);
-      if (this.#at() === mark) break;
-      parts.push(this.#scanQuotedBlanks(isFolded));
-    }
-    this.#skip();
-    this.#add('scalar', { offset, text: parts.join('') });
-  }
-
-  /** Up to the next blank or the end of the scalar. @returns whether an escaped line break ended it. */
-  #scanSingleQuoted(parts: string[]): boolean {
-    while (!isBlankOrEnd(this.#at())) {
-      if (this.#at() !== quote) parts.push(this.#read());
-      else if (this.#at(1) === quote) {
-        parts.push("'");
-        this.#skip(2);
-      } else break;
-    }
-    return false;
-  }
-
-  #scanDoubleQuoted(parts: string[], offset: number): boolean {
-    while (!isBlankOrEnd(this.#at())) {
-      const char = this.#at();
-      if (char === doubleQuote) break;
-      if (char !== backslash) parts.push(this.#read());
-      else if (isBreak(this.#at(1))) {
-        this.#skip();
-        this.#readLine();
-        return true;
-      } else parts.push(this.#scanEscape(offset));
-    }
-    return false;
-  }
-
-  #scanEscape(offset: number): string {
-    const sign = this.#text[this.#position + 1] ?? '';
-    const simple = Object.hasOwn(escapes, sign) ? escapes[sign] : undefined;
-    const length = Object.hasOwn(escapedLengths, sign) ? (escapedLengths[sign] ?? 0) : 0;
-    if (simple === undefined && length === 0) this.#fail('found unknown escape character', offset);
-    this.#skip(2);
-    if (simple !== undefined) return simple;
-    const digits = this.#text.slice(this.#position, this.#position + length);
-    if (digits.length < length || !/^[\da-fA-F]+$/.test(digits))
-      this.#fail('did not find expected hexdecimal number', offset);
-    const value = Number.parseInt(digits, 16);
-    if ((value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
-      this.#fail('found invalid Unicode character escape code', offset);
-    this.#skip(length);
-    return String.fromCodePoint(value);
-  }
-
-  /** What blanks and line breaks between words of a quoted scalar stand for. */
-  #scanQuotedBlanks(isFolded: boolean): string {
-    let blanks = '';
-    let leadingBreak = '';
-    let trailingBreaks = '';
-    let isAfterBreak = isFolded;
-    for (;;) {
-      if (isBlank(this.#at())) {
-        if (isAfterBreak) this.#skip();
-        else blanks += this.#read();
-      } else if (!isBreak(this.#at())) break;
-      else if (isAfterBreak) trailingBreaks += this.#readLine();
-      else {
-        leadingBreak = this.#readLine();
-        isAfterBreak = true;
-      }
-    }
-    return isAfterBreak ? foldBreaks(leadingBreak, trailingBreaks) : blanks;
+    const offset = this.#cursor.position;
+    this.#add('scalar', { offset, text: scanFlowScalar(this.#cursor, mark) });
   }
 
   #fetchPlainScalar(): void {
     this.#saveSimpleKey();
     this.#isSimpleKeyAllowed = false;
-    const offset = this.#position;
-    const indent = this.#indent + 1;
-    const inFlow = this.#flowLevel > 0;
-    const parts: string[] = [];
-    let between = '';
-    let isAfterBreak = false;
-    for (;;) {
-      if (this.#isDocumentIndicator() || this.#at() === hash) break;
-      const start = this.#position;
-      for (let char = this.#at(); !isBlankOrEnd(char); char = this.#at()) {
-        if (char === colon && isBlankOrEnd(this.#at(1))) break;
-        if (inFlow && flowIndicators.has(char)) break;
-        this.#skip();
-      }
-      if (this.#position > start) {
-        parts.push(between, this.#text.slice(start, this.#position));
-        between = '';
-        isAfterBreak = false;
-      }
-      if (!isBlank(this.#at()) && !isBreak(this.#at())) break;
-      let blanks = '';
-      let leadingBreak = '';
-      let trailingBreaks = '';
-      while (isBlank(this.#at()) || isBreak(this.#at())) {
-        if (isBlank(this.#at())) {
-          if (isAfterBreak && this.#column < indent && this.#at() === tab)
-            this.#fail('found a tab character that violates indentation', offset);
-          if (isAfterBreak) this.#skip();
-          else blanks += this.#read();
-        } else if (isAfterBreak) trailingBreaks += this.#readLine();
-        else {
-          leadingBreak = this.#readLine();
-          isAfterBreak = true;
-        }
-      }
-      between = isAfterBreak ? foldBreaks(leadingBreak, trailingBreaks) : blanks;
-      if (!inFlow && this.#column < indent) break;
-    }
-    this.#add('scalar', { offset, text: parts.join(''), isPlain: true });
-    if (isAfterBreak) this.#isSimpleKeyAllowed = true;
+    const offset = this.#cursor.position;
+    const { text, endsAfterBreak } = scanPlainScalar(this.#cursor, this.#indent + 1, this.#flowLevel > 0);
+    this.#add('scalar', { offset, text, isPlain: true });
+    if (endsAfterBreak) this.#isSimpleKeyAllowed = true;
   }
 
   #scanToNextToken(): void {
     for (;;) {
-      while (this.#at() === space || ((this.#flowLevel > 0 || !this.#isSimpleKeyAllowed) && this.#at() === tab))
-        this.#skip();
-      this.#skipComment();
-      if (!isBreak(this.#at())) return;
-      this.#readLine();
+      while (
+        this.#cursor.at() === space ||
+        ((this.#flowLevel > 0 || !this.#isSimpleKeyAllowed) && this.#cursor.at() === tab)
+      )
+        this.#cursor.skip();
+      this.#cursor.skipComment();
+      if (!isBreak(this.#cursor.at())) return;
+      this.#cursor.readLine();
       if (this.#flowLevel === 0) this.#isSimpleKeyAllowed = true;
     }
   }
-}
-
-/** One line break is a blank; of several the first is dropped. */
-function foldBreaks(leading: string, trailing: string): string {
-  if (leading !== '\n') return leading + trailing;
-  return trailing === '' ? ' ' : trailing;
 }

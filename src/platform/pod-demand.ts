@@ -1,5 +1,5 @@
 /** What the pods of rendered manifests ask of a cluster. Pure. */
-import { readQuantity } from '../kube/quantity.ts';
+import { readQuantity } from '../core/quantity.ts';
 
 /** What pods ask for. */
 export interface Demand {

@@ -1,0 +1,113 @@
+/** What `decideVerdict` judges: all that is known when a run has ended. */
+import { type Failure, noTests, type TestCounts } from '../core/outcome.ts';
+import type { ToolFacts } from './explain-exit.ts';
+
+/** How the test container ended. */
+export interface ContainerEnd {
+  exitCode: number;
+  signal?: number;
+  reason?: string;
+  message?: string;
+}
+
+export interface TestFacts {
+  /** What ran the tests: a container unless told otherwise. */
+  ranIn?: 'container' | 'command';
+  /** What ended the run before its tests had, or kept them from beginning; null when the container ended by itself. */
+  interruption: Failure | null;
+  /** Undefined when nobody saw the container end. */
+  end: ContainerEnd | undefined;
+  /** Memory limit of the test container, as Kubernetes writes it. */
+  memoryLimit: string;
+  /** What is known of its memory, beside the reason of its end. */
+  memory: MemoryFacts;
+  /** Reports of this run that could be read, and what was wrong with the others. */
+  reports: ReportFacts[];
+  unreadable: { file: string; reason: string }[];
+  /** Reports that are older than the run, and were left out. */
+  stale: string[];
+  /** What is known beyond the reports; undefined when there is nothing. */
+  reconstructed: ReconstructedFacts | undefined;
+  /** Sessions of pytest, in the order in which they began; empty where nothing tells of them. */
+  sessions: SessionFacts[];
+  /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
+  failedNames: string[];
+  /** What is missing from the log of the test container, a line each. */
+  logGaps: string[];
+  /** What is known of the tool that ran the tests; undefined where nobody asked. */
+  tool?: ToolFacts | undefined;
+  junitGlobs: string[];
+  resultsPath: string;
+}
+
+export interface ReportFacts {
+  file: string;
+  counts: TestCounts;
+  /** Failures and errors that attributes claim, and failed runs that cases show; see `JUnitReport`. */
+  claimedFailures: number;
+  failedRuns: number;
+}
+
+/** A session of pytest, after all later ones are known; as the notes of the helper or a report log tell it. */
+export interface SessionFacts {
+  /** In words that begin a sentence: `session 2 of pytest`. */
+  name: string;
+  /** Whether it came to its end by itself. */
+  isFinished: boolean;
+  /** pytest's exit status; undefined where nobody noted it. */
+  exit: number | undefined;
+  /** Whether any of its tests failed, or was running when it died. */
+  hadFailures: boolean;
+  /** Tests that failed in it, or were running when it died, and that passed in no later session of the same kind. */
+  unresolved: number;
+  /** Names of the first of them. */
+  unresolvedNames: string[];
+  /** Tests that it collected, and that neither it nor a later session of the same kind ended. */
+  notRun: number;
+  /** Whether later sessions of the same kind ran everything that it was to run, and all of that passed. */
+  isRepeated: boolean;
+}
+
+export interface MemoryFacts {
+  /** Processes of the container that the node's kernel killed, as far as its log could be read. */
+  kills: { process: string; usageBytes?: number; isNodeWide?: boolean }[];
+  /** The most that was in use at a moment at which somebody looked, without the page cache. */
+  peakBytes?: number;
+  /** Of the container's cgroup. With 2 the runtime says OOMKilled of every kill for memory. */
+  cgroupVersion?: number;
+}
+
+export interface ReconstructedFacts {
+  /** Where it comes from, in words that follow "reconstructed from". */
+  source: string;
+  /** Whether the log of the tests tells of some of them. */
+  isFromLog: boolean;
+  /** Of finished tests and of those in flight, which are errors. */
+  counts: TestCounts;
+  /** Names of the tests that had begun when the run ended. */
+  inFlight: string[];
+  /** Tests that were to run. */
+  collected: number | undefined;
+  notRun: number | undefined;
+  notRunNames: string[];
+}
+
+/** The sum of the counts of all reports and of what was reconstructed beside them. */
+export function sumCounts({ reports, reconstructed }: TestFacts): TestCounts {
+  const sum = sumReports(reports);
+  if (reconstructed === undefined) return sum;
+  addCounts(sum, reconstructed.counts);
+  if (reconstructed.notRun !== undefined) sum.notRun = reconstructed.notRun;
+  return sum;
+}
+
+export function sumReports(reports: readonly ReportFacts[]): TestCounts {
+  const sum: TestCounts = { ...noTests };
+  for (const { counts } of reports) addCounts(sum, counts);
+  return sum;
+}
+
+function addCounts(sum: TestCounts, counts: TestCounts): void {
+  for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
+    sum[key] += counts[key];
+}
