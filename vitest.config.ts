@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
- * hostile input and counts the attempts; `vm` boots guests of the lab (lab/vm); `cluster` needs the lab and runs its files one after another, since some of them
+ * Five projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
+ * hostile input and counts the attempts; `vm` boots guests of the lab (lab/vm); `runner` is run by the user of
+ * `lab/docker28 runner`; `cluster` needs the lab and runs its files one after another, since some of them
  * load the whole machine. scripts/run-tests.ts says which may run beside others.
  */
 const workers = Number(process.env.FLOE_TEST_WORKERS ?? '1');
@@ -14,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/cluster/**', '__tests__/attacks/**', '__tests__/vm/**'],
+          exclude: ['__tests__/cluster/**', '__tests__/attacks/**', '__tests__/vm/**', '__tests__/runner/**'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -31,6 +32,14 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['__tests__/vm/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'runner',
+          include: ['__tests__/runner/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },

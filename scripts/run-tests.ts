@@ -91,13 +91,17 @@ async function runRunnerTests(): Promise<void> {
   const isStore = (word: string): word is ImageStore => imageStores.some((store) => store === word);
   const words = selected.filter((word) => !isStore(word));
   const stores = selected.filter(isStore);
-  const wanted = runnerFiles.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const isWanted = (file: string) =>
+    words.length === 0 || words.some((word) => path.basename(file) === `${word}.test.ts`);
+  const wanted = runnerFiles.filter(isWanted);
   for (const store of stores.length === 0 ? imageStores : stores) {
     const runner = startRunner(store);
     try {
       runnerDockers.push(`runner: ${runner.description}`);
       const place = { prefix: runner.prefix({ COLUMNS: '160' }), directory: runner.checkout };
-      await runVitest('cluster', wanted, {}, place);
+      if (wanted.length > 0) await runVitest('cluster', wanted, {}, place);
+      const own = listTests('__tests__/runner').filter(isWanted);
+      if (own.length > 0) await runVitest('runner', own, {}, place);
     } finally {
       runner.stop();
     }
@@ -113,9 +117,7 @@ async function runClusterTests(): Promise<void> {
   try {
     const described = path.join(directory, 'cluster.json');
     writeFileSync(described, JSON.stringify(cluster));
-    const all = readdirSync('__tests__/cluster')
-      .filter((name) => name.endsWith('.test.ts'))
-      .map((name) => path.join('__tests__/cluster', name));
+    const all = listTests('__tests__/cluster');
     const needsMachine = (file: string) =>
       /(command-line|action-step)\.ts'|makeSharedCluster|\/\/ Needs the machine for itself/.test(
         readFileSync(file, 'utf8'),
@@ -130,6 +132,11 @@ async function runClusterTests(): Promise<void> {
   } finally {
     await remove();
   }
+}
+
+function listTests(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
+  return names.map((name) => path.join(folder, name));
 }
 
 /** @param place where it runs instead of here: what starts it there, and a directory that both sides see. */
