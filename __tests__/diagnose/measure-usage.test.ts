@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readQuantity } from '../../src/core/quantity.ts';
 import { addSummary, askedBy, type NodeSummary, UsageMeter } from '../../src/diagnose/measure-usage.ts';
 import { connect } from '../../src/kube/connection.ts';
 import type { Pod } from '../../src/kube/objects.ts';
-import { readQuantity } from '../../src/core/quantity.ts';
 import { listen, writePlainKubeconfig } from '../kube/loopback-kubeconfig.ts';
 
 /** What a real kubelet said. */

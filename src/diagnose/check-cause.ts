@@ -1,7 +1,7 @@
+import { readQuantity } from '../core/quantity.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Node, Pod } from '../kube/objects.ts';
-import { readQuantity } from '../core/quantity.ts';
 import { listResources } from '../kube/resources.ts';
 import { makesRoom } from './classify-schedule.ts';
 import type { Cause } from './diagnosis.ts';

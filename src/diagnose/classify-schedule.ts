@@ -1,6 +1,7 @@
 /** A pod without a place: which resource, asked and there, with the numbers side by side. */
-import type { Node, Pod, Taint, Toleration } from '../kube/objects.ts';
+
 import { readQuantity } from '../core/quantity.ts';
+import type { Node, Pod, Taint, Toleration } from '../kube/objects.ts';
 import { lacksNetwork } from './classify-node.ts';
 import {
   type Cause,

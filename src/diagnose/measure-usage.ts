@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toOneLine } from '../core/outcome.ts';
+import { readQuantity } from '../core/quantity.ts';
 import type { ReportedUsage } from '../core/report-model.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/objects.ts';
-import { readQuantity } from '../core/quantity.ts';
 
 /** The parts that we read of a kubelet's summary (https://kubernetes.io/docs/reference/instrumentation/node-metrics/). */
 export interface NodeSummary {
