@@ -5,19 +5,12 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
-import { homeDirectory } from '../core/user-directories.ts';
-import { type ChartSource, readRemoteChart } from './chart-source.ts';
-import {
-  explainPath,
-  explainUnwritable,
-  findForeignLink,
-  followLinks,
-  inspectPath,
-  listInputDirectory,
-  readInputFile,
-} from './inspect-path.ts';
+import type { ChartSource } from './chart-source.ts';
+import { whyNotOurs } from './check-results-dir.ts';
+import { explainPath, inspectPath, readInputFile } from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
+import { readChart } from './read-chart-input.ts';
 import {
   type InputError,
   type InputName,
@@ -152,9 +145,6 @@ export interface InputSources {
   /** Where a kubeconfig is looked for; that of this process by default. */
   env?: NodeJS.ProcessEnv;
 }
-
-/** The marker by which we know a results directory of ours; written before anything else is. */
-export const resultsMarker = 'result.json';
 
 /**
  * Reads, checks and completes all inputs. Creates nothing.
@@ -395,79 +385,6 @@ function readCluster(
   return read.kubeconfig;
 }
 
-/** Which chart with which values of its own; what does not fit goes to `errors`. */
-function readChart(
-  raw: RawInputs,
-  value: InputValues,
-  options: { resolve: (file: string) => string; bundledChart: string; errors: InputError[] },
-): { profile: string | undefined; chart: ChartSource | undefined; valuesFiles: string[] } {
-  const { resolve, bundledChart, errors } = options;
-  const preset = tiers[value.tier];
-  const profile = value.profile ?? (value.chart === undefined ? preset.profile : undefined);
-  const remote = value.chart === undefined ? undefined : readRemoteChart(value.chart, value['chart-version']);
-  if (remote !== undefined && 'problem' in remote)
-    errors.push({ input: remote.input, value: raw[remote.input] ?? '', problem: remote.problem });
-  if (remote === undefined && value['chart-version'] !== undefined)
-    errors.push({
-      input: 'chart-version',
-      value: value['chart-version'],
-      problem: 'only counts for a chart that lies elsewhere (oci://… or https://…#name)',
-    });
-  const chart = chooseChart(profile, remote, resolve(value.chart ?? bundledChart));
-  const valuesFiles: string[] = [];
-  if (profile === 'none') {
-    if (value.chart !== undefined)
-      errors.push({ input: 'chart', value: value.chart, problem: 'contradicts profile "none"; leave one of them out' });
-  } else if (remote !== undefined) {
-    if (profile !== undefined)
-      errors.push({
-        input: 'profile',
-        value: profile,
-        problem: 'is a file in the directory of a chart; a chart that lies elsewhere takes values',
-      });
-  } else {
-    const chartPath = chart?.kind === 'local' ? chart.path : '';
-    if (value.chart !== undefined) checkLocalChart(value.chart, chartPath, errors);
-    if (profile !== undefined) {
-      const profileFile = path.join(chartPath, 'profiles', `${profile}.yaml`);
-      const found = inspectPath(profileFile);
-      const wrong = (problem: string) =>
-        errors.push({
-          input: value.profile === undefined ? 'tier' : 'profile',
-          value: value.profile ?? value.tier,
-          problem,
-        });
-      if (found === 'file') valuesFiles.push(profileFile);
-      // A chart that cannot be used has been named.
-      else if (explainPath(chartPath, 'any') === undefined) {
-        const known = listProfiles(chartPath);
-        if (typeof found === 'object') wrong(`needs ${profileFile}, which ${found.problem}`);
-        else wrong(`needs profile "${profile}", which the chart does not have; it has ${known.join(', ') || 'none'}`);
-      }
-    }
-  }
-  return { profile, chart, valuesFiles };
-}
-
-/** A chart of this machine must be there; helm's short names for repositories are known to the user's helm alone. */
-function checkLocalChart(chart: string, full: string, errors: InputError[]): void {
-  const problem = explainPath(full, 'any');
-  if (problem === undefined) return;
-  const isShortName = inspectPath(full) === 'absent' && /^[\w-]+\/[\w.-]+$/.test(chart);
-  const advice = isShortName ? '; a chart of a repository is written as https://charts.example.com#name' : '';
-  errors.push({ input: 'chart', value: chart, problem: `${problem}${advice}` });
-}
-
-/** The chart of a run; one that is wrong will not be used. */
-function chooseChart(
-  profile: string | undefined,
-  remote: ReturnType<typeof readRemoteChart>,
-  localPath: string,
-): ChartSource | undefined {
-  if (profile === 'none') return undefined;
-  return remote !== undefined && 'kind' in remote ? remote : { kind: 'local', path: localPath };
-}
-
 /** A build needs its directory and its Dockerfile, and a name that can be given to it. */
 function checkBuild(
   value: { build?: string | undefined; dockerfile?: string | undefined; image: string },
@@ -510,31 +427,4 @@ function readKindConfig(file: string, full: string, errors: InputError[]): UserK
     errors.push({ input: 'kind-config', value: file, problem });
     return undefined;
   }
-}
-
-function listProfiles(chart: string): string[] {
-  const { names = [] } = listInputDirectory(path.join(chart, 'profiles'));
-  return names
-    .filter((file) => file.endsWith('.yaml'))
-    .map((file) => file.slice(0, -'.yaml'.length))
-    .sort();
-}
-
-/** Why a directory may not be emptied and used for results; undefined when it may. */
-function whyNotOurs(directory: string, workspace: string): string | undefined {
-  const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
-  const link = findForeignLink(directory, workspace);
-  if (link !== undefined) return `leads through the symbolic link ${link}; name a directory that no link leads to`;
-  const precious = [workspace, homeDirectory()].filter((one) => one !== undefined);
-  for (const target of [directory, followLinks(directory) ?? directory])
-    if (precious.some((one) => inside(one, target) || inside(followLinks(one) ?? one, target)))
-      return 'holds your files; name a directory that is for results alone';
-  const found = inspectPath(directory);
-  if (found === 'absent') return explainUnwritable(directory);
-  if (found === 'file') return 'is a file; name a directory';
-  if (typeof found === 'object') return found.problem;
-  const { names: entries, problem } = listInputDirectory(directory);
-  if (problem !== undefined) return problem;
-  if (entries.length === 0 || entries.includes(resultsMarker)) return explainUnwritable(directory);
-  return `holds files that no run of ours wrote (${entries.slice(0, 3).join(', ')}); name an empty or new directory`;
 }

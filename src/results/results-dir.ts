@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describeDiskError } from '../core/disk-error.ts';
 import { fail, noTests, type Result, succeed, type Verdict } from '../core/outcome.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
-import { resultsMarker } from '../inputs/read-inputs.ts';
+import { resultsMarker } from '../inputs/check-results-dir.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import type { ProcessIdentity } from '../state/is-alive.ts';
 import { takeLock, writerOf } from '../state/take-lock.ts';

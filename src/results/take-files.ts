@@ -12,8 +12,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../core/outcome.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
 import { codeOf, discard, ForeignDirectory, type ForeignEntry, holderPrefix } from './foreign-directory.ts';
+import { aboveLimit, describeLeftOutFiles, type LeftOutFile, leftOut, leftOutDirectory, nameOf } from './left-out.ts';
 import { planNames } from './plan-names.ts';
-import { chooseFiles, describeLeftOut, listNames, type ResultsLimits, showName } from './results-limits.ts';
+import { chooseFiles, describeLeftOut, type ResultsLimits, showName } from './results-limits.ts';
 
 export interface TakeOptions {
   /** The directory whose files are taken. Afterwards it holds what was taken, and nothing else. */
@@ -33,17 +34,6 @@ export interface TakeOptions {
   seenAs?: string;
   /** Ends the taking early. What has not been taken by then is left out by name. */
   signal: AbortSignal;
-}
-
-/** A file that was not taken. */
-export interface LeftOutFile {
-  /** Its path, as a reader can bear it, without secrets. */
-  name: string;
-  why: 'link' | 'special' | 'limit' | 'unreadable';
-  /** One line; empty where nothing is lost, as by a link to a file that was taken. */
-  reason: string;
-  /** Whether it stands for all that may lie in it. */
-  isDirectory?: true;
 }
 
 export interface TakenFiles {
@@ -123,7 +113,7 @@ export async function takeFiles(options: TakeOptions): Promise<TakenFiles> {
     for (const source of opened) source.close();
   }
   putInPlace(options, others, holder, into);
-  taken.warnings.push(...warn(taken.leftOut, holder));
+  taken.warnings.push(...describeLeftOutFiles(taken.leftOut, holder));
   if (taken.leftOut.some(({ why }) => why === 'unreadable')) return taken;
   for (const name of readdirSync(root).filter((one) => one.startsWith(path.basename(holder)))) {
     const stays = discard(path.join(root, name));
@@ -473,36 +463,6 @@ function targetOf(at: ForeignDirectory, { name }: ForeignEntry): Buffer {
   } catch {
     return Buffer.alloc(0);
   }
-}
-
-function warn(left: readonly LeftOutFile[], holder: string): string[] {
-  const warnings: string[] = [];
-  const odd = left.filter(({ why }) => why === 'link' || why === 'special').map(({ name }) => name);
-  if (odd.length > 0)
-    warnings.push(`${odd.length} links or special files of the results were left out: ${listNames(odd.sort())}`);
-  const deep = left.filter(({ why, reason }) => why === 'limit' && reason !== aboveLimit);
-  for (const { name, reason } of deep) warnings.push(`${name} was left out of the results: ${reason}`);
-  const unreadable = left.filter(({ why }) => why === 'unreadable');
-  const first = unreadable[0];
-  if (first !== undefined)
-    warnings.push(
-      `${unreadable.length} files of the results could not be read or masked, and are not uploaded: ${listNames(unreadable.map(({ name }) => name))} (${first.reason}). What there is of them lies in ${holder}`,
-    );
-  return warnings;
-}
-
-const aboveLimit = 'it is above results-limit';
-
-function leftOut(where: Buffer[], why: LeftOutFile['why'], reason: string): LeftOutFile {
-  return { name: showName(nameOf(where)), why, reason };
-}
-
-function leftOutDirectory(where: Buffer[], why: LeftOutFile['why'], reason: string): LeftOutFile {
-  return { ...leftOut(where, why, reason), isDirectory: true };
-}
-
-function nameOf(where: readonly Buffer[]): string {
-  return where.map((part) => part.toString()).join('/');
 }
 
 /** Something else has its name by now. */

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import { noTests, type TestCase, type TestCounts, type Verdict } from '../core/outcome.ts';
-import { resultsMarker } from '../inputs/read-inputs.ts';
+import { resultsMarker } from '../inputs/check-results-dir.ts';
 import { type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { phasesSuiteName } from '../junit/write-junit.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, crc32, createInflateRaw } from 'node:zlib';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
-import { resultsMarker } from '../inputs/read-inputs.ts';
+import { resultsMarker } from '../inputs/check-results-dir.ts';
 import { maxResultsDepth } from '../report/leg.ts';
 
 const reportName = 'junit.xml';
