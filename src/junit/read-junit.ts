@@ -94,6 +94,9 @@ export async function readJUnit(
   }
 }
 
+/** Robot Framework nests keywords 140 deep, with loops and branches between them. */
+const foreignDepth = 1000;
+
 function hintFor(error: MalformedReport): string {
   return error.code !== undefined
     ? 'The test process ended before it had written its report; see the end of its log for the reason'
@@ -121,11 +124,20 @@ async function parseXml(
     );
   });
   let sink: ReportSink | undefined;
+  // Parser and sinks keep every element that is open.
+  let depth = 0;
   parser.on('opentag', ({ name, attributes }) => {
     sink ??= options.otherFormats === true && isForeignRoot(name) ? new ForeignXml(name, builder) : builder;
+    const mostDepth = sink === builder ? limits.depth : foreignDepth;
+    if (depth >= mostDepth)
+      throw new MalformedReport(`nests elements more than ${mostDepth} deep`, { line: lineNow() });
+    depth++;
     sink.open(name, attributes, lineNow());
   });
-  parser.on('closetag', ({ name }) => sink?.close(name));
+  parser.on('closetag', ({ name }) => {
+    depth--;
+    sink?.close(name);
+  });
   parser.on('text', (text) => sink?.addText(text));
   parser.on('cdata', (text) => sink?.addText(text));
 

@@ -98,9 +98,6 @@ export class ReportBuilder implements ReportSink {
       const shown = cut(name, 100);
       throw new MalformedReport(`is no JUnit report: its root element is <${shown}>`, { line, foreignRoot: shown });
     }
-    if (this.#elements.length >= this.#limits.depth) {
-      throw new MalformedReport(`nests elements more than ${this.#limits.depth} deep`, { line });
-    }
     if (root) {
       this.#normalised = attributes.name === normalisedName;
       this.#isPytest = attributes.name === 'pytest tests';
