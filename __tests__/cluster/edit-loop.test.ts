@@ -15,6 +15,8 @@ import { deployment, service, shell, writeChart } from './write-chart.ts';
  * is about what one call leaves to the next; its tests build on each other.
  */
 const names = { tests: 'edit-loop-tests:dev', web: 'edit-loop-web:dev' };
+/** A namespace that the chart makes beside that of its release. */
+const beside = 'edit-loop-beside';
 let project: string;
 let chart: string;
 let env: Record<string, string>;
@@ -40,6 +42,8 @@ beforeAll(async () => {
       readinessProbe: { httpGet: { path: '/', port: 8000 }, periodSeconds: 1 },
     }),
     'service.yaml': service('web', 8000),
+    'beside.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: beside } }),
+    'worker.yaml': deployment('worker', web, { metadata: { namespace: beside } }),
     'config.yaml':
       'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: colours}\ndata: {colour: "{{ .Values.colour | default "red" }}"}\n',
   });
@@ -93,9 +97,10 @@ function buildWeb(word: string): void {
   build(names.web, `FROM ${testImage}\nENTRYPOINT []\nCOPY files /web\n`, { 'word.txt': word });
 }
 
-async function listPods(): Promise<Pod[]> {
+async function listPods(namespace = 'floe-test'): Promise<Pod[]> {
   const connection = connect({ kubeconfigPath });
-  const pods = await listResources<Pod>(connection, '/api/v1/namespaces/floe-test/pods', AbortSignal.timeout(30_000));
+  const signal = AbortSignal.timeout(30_000);
+  const pods = await listResources<Pod>(connection, `/api/v1/namespaces/${namespace}/pods`, signal);
   await connection.close();
   return pods;
 }
@@ -128,7 +133,7 @@ describe('an edit in a kept cluster', () => {
     const end = await call(['rerun', edited]);
     expect(end.verdict?.failure, end.output).toBeNull();
     expect(end.output).toContain(`loaded: ${names.web}`);
-    expect(end.output).toMatch(/restarted, for their images have changed: web-/);
+    expect(end.output).toMatch(/restarted, for their images have changed: web-\S+, worker-/);
     expect(end.verdict?.tests).toMatchObject({ total: 1, passed: 1 });
     // Of the red run before nothing is left in this one's results or namespace.
     const left = async () => (await listPods()).map(({ metadata }) => metadata.name.replace(/-.*/, '')).sort();
@@ -145,6 +150,18 @@ describe('an edit in a kept cluster', () => {
     const end = await first.ended;
     expect(end.status, end.output).toBe(0);
     expect(end.output).toContain('helm upgrade floe-test: the chart or its values have changed');
+  });
+
+  test('of a chart that failed has all of it made anew, also what it has in a namespace of its own', async () => {
+    const [former] = await listPods(beside);
+    const args = ['--kubeconfig', kubeconfigPath, '--namespace', 'floe-test', 'label', 'secret'];
+    execFileSync('kubectl', [...args, '--selector', 'owner=helm', '--overwrite', 'status=failed'], { stdio: 'ignore' });
+    const end = await call(['again', edited, '--set', 'colour=blue']);
+    expect(end.status, end.output).toBe(0);
+    expect(end.output).toContain('is removed, with all data, and installed anew: its last installation is failed');
+    const uids = (await listPods(beside)).map(({ metadata }) => metadata.uid);
+    expect(uids).toHaveLength(1);
+    expect(uids).not.toContain(former?.metadata.uid);
   });
 
   test('has its results come home although the results directory was removed', async () => {

@@ -5,7 +5,7 @@ import { recorded } from './recorded.ts';
 const at = '2026-11-24T12:00:00.000Z';
 /** A Deployment of two pods, both of them ready. */
 const well = recorded('rolling-update');
-const web = { kind: 'Deployment', name: 'web' };
+const web = { namespace: well.pods[0]?.metadata.namespace, kind: 'Deployment', name: 'web' };
 const scaledTo = (replicas: number) =>
   well.deployments.map((deployment) => ({ ...deployment, spec: { ...deployment.spec, replicas } }));
 
@@ -27,6 +27,16 @@ describe('a part of the platform', () => {
         wasBefore: true,
       },
     ]);
+  });
+
+  test('that has the name of a part in another namespace is not stood in for by that', () => {
+    const elsewhere = well.deployments.map((one) => ({
+      ...one,
+      metadata: { ...one.metadata, uid: 'other', namespace: 'other' },
+    }));
+    expect(isStandingIn({ ...web, namespace: 'other' }, well)).toBe(false);
+    const absences = findAbsences({ ...well, deployments: [...well.deployments, ...elsewhere] }, at);
+    expect(absences).toMatchObject([{ pod: 'web', what: 'had no ready pod: its Deployment wants 2' }]);
   });
 
   test.each([

@@ -132,6 +132,8 @@ describe('the first line says what the tool says', () => {
     ['ginkgo-build-failure', './shop_test.go:11:29: undefined: undefinedName'],
     ['surefire-build-failure', '/app/src/test/java/shop/ShopTest.java:[2,18] cannot find symbol'],
     ['ginkgo-focus', '(ginkgo: a spec is focused), and its report holds no failure (1 passed, 1 skipped)'],
+    ['phpunit-warning', 'and its report holds no failure (2 passed, 0 skipped): Tests: 2, Assertions: 2, Warnings: 1.'],
+    ['googletest-typed', '1 of 4 tests failed: Holds300'],
     ['pytest-xdist-crash', '1 of 3 tests failed: test_dies'],
     ['pytest-report-elsewhere', 'the tests wrote /app/report.xml'],
     ['pytest-killed', '1 of 3 tests finished, in flight: test_hangs, 1 not run'],

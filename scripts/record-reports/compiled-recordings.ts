@@ -233,6 +233,23 @@ var _ = It("adds", func() { undefinedName() })
     command: './shop --gtest_output=xml:$R/junit.xml',
   },
   {
+    id: 'googletest-typed',
+    tool: 'googletest',
+    packages: debian('libgtest-dev'),
+    version: "dpkg -s libgtest-dev | sed -n 's/^Version: /libgtest-dev /p'",
+    files: {
+      'shop.cpp': `#include <gtest/gtest.h>
+template <typename T> class Cart : public testing::Test {};
+using Types = testing::Types<int, unsigned char>;
+TYPED_TEST_SUITE(Cart, Types);
+TYPED_TEST(Cart, Holds300) { EXPECT_EQ(300, static_cast<int>(static_cast<TypeParam>(300))); }
+TYPED_TEST(Cart, IsEmpty) { EXPECT_EQ(TypeParam{}, TypeParam(0)); }
+`,
+    },
+    prepare: 'g++ -O0 -o shop shop.cpp -lgtest -lgtest_main -lpthread',
+    command: './shop --gtest_output=xml:$R/junit.xml',
+  },
+  {
     id: 'cargo-nextest',
     tool: 'cargo-nextest',
     version: 'cargo nextest --version | head -1',
@@ -292,6 +309,23 @@ public class Hooks {
     version: "rspec --version | sed -n 's/^ *- rspec-core/rspec-core/p'",
     files: { 'spec/bad_spec.rb': "require 'nosuchgem'\n" },
     command: 'rspec --format progress --format RspecJunitFormatter --out $R/junit.xml',
+  },
+  {
+    id: 'phpunit-warning',
+    tool: 'PHPUnit',
+    version: 'phpunit --version',
+    packages: debian('phpunit'),
+    files: {
+      'ShopTest.php': `<?php
+use PHPUnit\\Framework\\TestCase;
+class ShopTest extends TestCase {
+  public function testAdds() { $this->assertTrue(true); }
+  public function testWarns() { $this->addWarning('the cart is deprecated'); $this->assertTrue(true); }
+}
+class EmptyTest extends TestCase {}
+`,
+    },
+    command: 'phpunit --fail-on-warning --log-junit $R/junit.xml ShopTest.php',
   },
   {
     id: 'phpunit',

@@ -9,16 +9,18 @@ import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts'
 
 /** What puts a pod in the place of one that is gone; the pod itself where nothing does. */
 export interface Maker {
+  namespace: string | undefined;
   kind: string;
   name: string;
 }
 
 /** The Deployment behind a pod's ReplicaSet, where there is one: each change of a Deployment has a ReplicaSet of its own. */
 export function makerOf(pod: Pod, { replicaSets }: Pick<NamespaceFacts, 'replicaSets'>): Maker {
+  const { namespace, name } = pod.metadata;
   const owner = controllerOf(pod);
-  if (owner === undefined) return { kind: 'Pod', name: pod.metadata.name };
+  if (owner === undefined) return { namespace, kind: 'Pod', name };
   const above = replicaSets.find(({ metadata }) => metadata.uid === owner.uid);
-  return (above === undefined ? undefined : controllerOf(above)) ?? owner;
+  return { namespace, ...((above === undefined ? undefined : controllerOf(above)) ?? owner) };
 }
 
 /** Whether a pod of this maker is ready. */
@@ -28,8 +30,8 @@ export function isStandingIn(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 
 
 function podsOf(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 'replicaSets'>): Pod[] {
   return facts.pods.filter((pod) => {
-    const { kind, name } = makerOf(pod, facts);
-    return kind === maker.kind && name === maker.name;
+    const { namespace, kind, name } = makerOf(pod, facts);
+    return namespace === maker.namespace && kind === maker.kind && name === maker.name;
   });
 }
 
@@ -51,13 +53,14 @@ function whyAbsent(maker: Maker, workload: Workload, facts: NamespaceFacts): str
  */
 export function findAbsences(facts: NamespaceFacts, at: string): ReportedIncident[] {
   const look = (kind: string, workload: Workload): ReportedIncident[] => {
-    const { name } = workload.metadata;
-    if (isStandingIn({ kind, name }, facts)) return [];
+    const { namespace, name } = workload.metadata;
+    const maker = { namespace, kind, name };
+    if (isStandingIn(maker, facts)) return [];
     const { replicas = 1 } = workload.spec ?? {};
     const what =
       replicas === 0
         ? `had no pod: its ${kind} is scaled to 0`
-        : `had no ready pod: ${whyAbsent({ kind, name }, workload, facts) ?? `its ${kind} wants ${replicas}`}`;
+        : `had no ready pod: ${whyAbsent(maker, workload, facts) ?? `its ${kind} wants ${replicas}`}`;
     return [{ at, pod: name, container: '', what, lasts: true, wasBefore: true }];
   };
   return [

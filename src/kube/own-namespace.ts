@@ -97,8 +97,19 @@ export async function deleteNamespace(
   namespace: Namespace,
   { signal, waitSeconds }: { signal: AbortSignal; waitSeconds: number },
 ): Promise<void> {
-  const { name, uid } = namespace.metadata;
   await requestDeletion(connection, namespace, signal);
+  await awaitDeletion(connection, namespace, { signal, waitSeconds });
+}
+
+/**
+ * Waits until a namespace that somebody deletes is gone, with all that was in it.
+ * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ */
+export async function awaitDeletion(
+  connection: KubeConnection,
+  { metadata: { name, uid } }: Namespace,
+  { signal, waitSeconds }: { signal: AbortSignal; waitSeconds: number },
+): Promise<void> {
   const deadline = performance.now() + waitSeconds * 1000;
   for (;;) {
     const left = await findNamespace(connection, name, signal);

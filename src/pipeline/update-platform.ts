@@ -10,7 +10,7 @@ import { controllerOf, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Job, Pod } from '../kube/objects.ts';
-import { deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
+import { awaitDeletion, deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
 import { listResources } from '../kube/resources.ts';
 import type { Chart } from '../platform/chart.ts';
 import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
@@ -51,18 +51,18 @@ async function listFiles(root: string): Promise<string[]> {
 export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<PlatformUpdate>> {
   const { inputs, signal, kept, changedImages } = run;
   const changed = new Set([...changedImages].map(nameInNode));
-  const paths = factPaths(inputs.namespace);
+  const lists = [inputs.namespace, ...run.otherNamespaces].map(factPaths);
   const [pods, jobs] = await Promise.all([
-    listResources<Pod>(connection, paths.pods, signal),
-    listResources<Job>(connection, paths.jobs, signal),
+    Promise.all(lists.map((one) => listResources<Pod>(connection, one.pods, signal))),
+    Promise.all(lists.map((one) => listResources<Job>(connection, one.jobs, signal))),
   ]);
   const update = planUpdate({
     release: await findRelease(connection, { name: chart.release, namespace: chart.namespace }, signal),
     noted: kept?.content.reusable?.platform,
     digest: run.chartDigest,
     isChanged: (image) => changed.has(nameInNode(image)),
-    pods,
-    jobs,
+    pods: pods.flat(),
+    jobs: jobs.flat(),
   });
   if (update.act !== 'none') kept?.notePlatform(undefined);
   if (update.act !== 'renew') return succeed(update);
@@ -88,7 +88,7 @@ export async function finishUpdate(
   if (restart.length > 0)
     run.reporter.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
   for (const pod of restart)
-    await connection.deletePod(chart.namespace, pod.metadata.name, {
+    await connection.deletePod(pod.metadata.namespace ?? chart.namespace, pod.metadata.name, {
       graceSeconds: restartGraceSeconds,
       signal: run.signal,
     });
@@ -129,6 +129,13 @@ async function removePlatform(run: Run, chart: Chart, connection: KubeConnection
     const found = await findNamespace(connection, namespace, signal);
     run.reporter.waitingFor(`namespace ${namespace} to go`);
     if (found !== undefined) await deleteNamespace(connection, found, { signal, waitSeconds: removalSeconds });
+    // Those that the chart holds are on their way out, and take nothing new until they are gone.
+    for (const beside of run.otherNamespaces) {
+      const other = await findNamespace(connection, beside, signal);
+      if (other?.metadata.deletionTimestamp === undefined) continue;
+      run.reporter.waitingFor(`namespace ${beside} to go`);
+      await awaitDeletion(connection, other, { signal, waitSeconds: removalSeconds });
+    }
     return succeed(undefined);
   } catch (error) {
     if (signal.aborted || error instanceof ApiError) throw error;

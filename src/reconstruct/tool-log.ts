@@ -61,6 +61,7 @@ const reasons: RegExp[] = [
   /^(Detected Programmatic Focus) - setting exit status/,
   /^(No tests? (?:files )?found), exiting with code \d+$/,
   /^\[ ERROR \] (.+)$/,
+  /^Tests: \d+, Assertions: \d+, (?:Warnings|PHPUnit|Deprecations|Notices|Skipped|Incomplete|Risky)\b.*$/,
   /^PHP (?:Fatal|Parse) error: +(.+)$/,
 ];
 /** What Python ends with where nobody caught it: the last line of its trace, and of the log. */

@@ -38,7 +38,7 @@ const codes: Record<string, Record<number, string>> = {
   ginkgo: { 197: 'a spec is focused' },
   // https://docs.python.org/3/library/unittest.html#unittest.main
   unittest: { 5: 'no tests were run' },
-  PHPUnit: { 1: 'tests failed', 2: 'a test threw, or PHPUnit itself failed' },
+  PHPUnit: { 1: 'a test failed, or warned where that is not allowed', 2: 'a test threw, or PHPUnit itself failed' },
   'Robot Framework': {
     251: 'help was printed',
     252: 'invalid data or a wrong command line',
@@ -119,6 +119,8 @@ export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   if (said === undefined || /There are test failures|There were failing tests/.test(said)) return undefined;
   if (/Programmatic Focus/.test(said))
     return 'Remove the F of FIt, FDescribe and the like: a focused suite leaves its other tests out.';
+  if (/^Tests: \d+, Assertions: /.test(said))
+    return 'PHPUnit was told to fail on what it counts here, as with --fail-on-warning: its log names the tests.';
   if (/coverage/i.test(said)) return 'Let the tests cover more, or lower the threshold.';
   if (/failed to run|Failed suite|Cannot find|No module|while loading|(build|setup) failed/.test(said))
     return 'Fix what could not be loaded or built: the file, or what the image lacks. Its tests did not run.';
