@@ -1,4 +1,4 @@
-/** The commands of the command line: `run`, `up`, `rerun`, `report`, `doctor`, `down` and `completion`. */
+/** The commands of the command line: `init`, `run`, `up`, `rerun`, `report`, `doctor`, `down` and `completion`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import leven from 'leven';
@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, succeed } from '../core/outcome.ts';
 import { quoteValue } from '../core/quote-value.ts';
+import { explainUnwritable } from '../inputs/inspect-path.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
@@ -31,6 +32,7 @@ import { RunRecord } from '../state/run-record.ts';
 import { isShell, renderCompletion } from './completion.ts';
 import { examine } from './doctor.ts';
 import { type CommandName, commandDocs, renderCommandHelp, renderHelp, shells, takesJson } from './help.ts';
+import { initialize } from './init.ts';
 import { type Removal, Screen } from './screen.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 
@@ -53,8 +55,9 @@ export async function runCommand(args: string[]): Promise<number> {
   if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
   const screen = new Screen(takesJson(name) && own.includes('--json'));
   const given = [...(screen.isJson ? own.filter((one) => one !== '--json') : own), ...rest.slice(end)];
-  if (name === 'down' && given.length > 0) return refuse(screen, `down takes no arguments: ${given.join(' ')}`);
-  return { run, up, rerun, report, doctor, down, completion }[name](given, screen);
+  if ((name === 'down' || name === 'init') && given.length > 0)
+    return refuse(screen, `${name} takes no arguments: ${given.join(' ')}`);
+  return { init, run, up, rerun, report, doctor, down, completion }[name](given, screen);
 }
 
 function isCommand(word: string): word is CommandName {
@@ -68,6 +71,13 @@ function describeUnknown(word: string): string {
 
 function show(text: string): number {
   process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+async function init(_args: string[], screen: Screen): Promise<number> {
+  const problem = explainUnwritable(process.cwd());
+  if (problem !== undefined) return refuse(screen, `${process.cwd()} ${problem}`);
+  screen.showStart(await initialize(process.cwd(), abortOnSignals()));
   return 0;
 }
 

@@ -23,6 +23,13 @@ const runGroups: CommandDoc['groups'] = ['tests', 'platform', 'cluster', 'images
 
 /** Every command of the command line, in the order of the help page. */
 export const commandDocs = {
+  init: {
+    summary: 'write .k8s-test.yaml, a workflow and a test image for this repository',
+    usage: 'k8s-test init',
+    examples: [['k8s-test init', 'in the root of the repository; changes no file that is there']],
+    groups: [],
+    json: 'Print what was written and assumed as JSON on standard output',
+  },
   run: {
     summary: 'run the tests: cluster, platform, tests, results, cleanup',
     usage: 'k8s-test run [flags]',

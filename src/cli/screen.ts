@@ -4,6 +4,7 @@ import { exitStatusOf, type Failure, noTests, outcomeOf, type Verdict } from '..
 import { renderResultJson } from '../report/result-json.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
+import type { Start } from './init.ts';
 import { renderChecks } from './render-checks.ts';
 import { wantsColour } from './terminal-reporter.ts';
 
@@ -64,6 +65,21 @@ export class Screen {
       const told = checks.map(({ name, state, found, needed, fix }) => ({ name, state, found, needed, fix }));
       this.#print({ schema: 1, tier, canRun: !checks.some(({ state }) => state === 'problem'), checks: told });
     }
+  }
+
+  /** Shows what `init` wrote, what it assumed, and what to do next. */
+  showStart(start: Start): void {
+    const { written, kept, assumptions, commands } = start;
+    const list = (title: string, lines: string[]) =>
+      lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ''];
+    const lines = [
+      ...list('Written', written),
+      ...list('There already, and not changed', kept),
+      ...list('Assumed', assumptions),
+      ...list('Next', commands),
+    ];
+    if (this.isJson) this.#print({ schema: 1, ...start });
+    else this.say(lines.join('\n').trimEnd());
   }
 
   /** With `--json`, prints what `down` did. */
