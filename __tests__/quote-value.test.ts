@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { quoteValue } from '../src/core/quote-value.ts';
+import { readInputs } from '../src/inputs/read-inputs.ts';
 import { renderInputErrors, unknownInput } from '../src/inputs/schema.ts';
 
 test.each<[value: unknown, quoted: string]>([
@@ -38,4 +42,26 @@ test('an error of an input names an input of a megabyte in one short line', () =
     unknownInput(`unit.${'x'.repeat(1e6)}`, ''),
   ];
   for (const line of renderInputErrors(errors)) expect(line.length).toBeLessThan(500);
+});
+
+test('a project file of ten thousand wrong names is answered in some lines, soon', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'many-errors-'));
+  try {
+    const names = Array.from({ length: 10_000 }, (_, i) => `  wrong-name-${i}: x\n`);
+    writeFileSync(path.join(directory, '.k8s-test.yaml'), `unit:\n${names.join('')}`);
+    const read = readInputs({ given: { tier: 'unit', command: 'true' }, directory, bundledChart: directory });
+    const lines = renderInputErrors(read.errors ?? []);
+    expect(lines).toHaveLength(51);
+    expect(lines[0]).toContain('unit.wrong-name-0: "" is not an input');
+    expect(lines.at(-1)).toContain('has 9950 more names that are no inputs');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('a thousand errors are told in a hundred lines, and their number', () => {
+  const errors = Array.from({ length: 1000 }, () => ({ input: 'tier', value: 'y', problem: 'z'.repeat(1e5) }));
+  const lines = renderInputErrors(errors);
+  expect(lines.at(-1)).toBe('… and 900 more inputs are wrong');
+  expect(lines.join('').length).toBeLessThan(200_000);
 });

@@ -13,6 +13,9 @@ import { WrittenScalar } from './yaml-values.ts';
 /** Name of the file in which a repository keeps its defaults, per tier. */
 const projectFileName = '.k8s-test.yaml';
 
+/** Of so many unknown names it is said which input may be meant. */
+const mostUnknown = 50;
+
 /**
  * The defaults of the project file for the tier that will run, as far as the file is trusted; problems are added to
  * `errors`.
@@ -45,6 +48,7 @@ export function readProjectFile(
     errors.push({ input: projectFileName, value: file, problem: 'is not a mapping of tiers to inputs' });
     return {};
   }
+  const unknown: string[] = [];
   for (const [tier, entries] of Object.entries(content)) {
     if (!tierNames.includes(tier as TierName))
       errors.push({
@@ -58,9 +62,12 @@ export function readProjectFile(
       for (const name of Object.keys(entries))
         if (name === 'project-file')
           errors.push({ input: `${tier}.${name}`, value: '', problem: 'cannot be set by the project file itself' });
-        else if (!inputNames.includes(name as InputName) || name === 'tier')
-          errors.push(unknownInput(`${tier}.${name}`, ''));
+        else if (!inputNames.includes(name as InputName) || name === 'tier') unknown.push(`${tier}.${name}`);
   }
+  for (const name of unknown.slice(0, mostUnknown)) errors.push(unknownInput(name, ''));
+  const more = unknown.length - mostUnknown;
+  if (more > 0)
+    errors.push({ input: projectFileName, value: file, problem: `has ${more} more names that are no inputs` });
   const tier = given.tier ?? 'integration';
   const own = content[tier];
   if (!isMapping(own)) return {};

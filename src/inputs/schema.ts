@@ -132,11 +132,20 @@ export function unknownInput(name: string, value: string): InputError {
   return { input: name, value, problem: `is not an input${guess}` };
 }
 
-/** All errors as one text, a line each: the input, its value, and what would be right. */
+/** So many errors are told; nobody mends more at once, and each becomes an annotation. */
+const mostErrors = 100;
+const maxProblemChars = 1000;
+
+/** The errors, a line each: the input, its value, and what would be right. Of very many the last line says how many more there are. */
 export function renderInputErrors(errors: InputError[]): string[] {
-  return errors.map(
-    ({ input, value, problem }) => `${quoteName(input)}: ${quoteValue(withoutAssigned(input, value))} ${problem}`,
-  );
+  const lines = errors
+    .slice(0, mostErrors)
+    .map(
+      ({ input, value, problem }) =>
+        `${quoteName(input)}: ${quoteValue(withoutAssigned(input, value))} ${toOneLine(problem, maxProblemChars)}`,
+    );
+  const more = errors.length - lines.length;
+  return more === 0 ? lines : [...lines, `… and ${more} more inputs are wrong`];
 }
 
 /** Inputs whose lines give values to names; a value may be a password. */
