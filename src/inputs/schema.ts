@@ -138,14 +138,14 @@ const maxProblemChars = 1000;
 
 /** The errors, a line each: the input, its value, and what would be right. Of very many the last line says how many more there are. */
 export function renderInputErrors(errors: InputError[]): string[] {
-  const lines = errors
+  const rendered = errors
     .slice(0, mostErrors)
     .map(
       ({ input, value, problem }) =>
         `${quoteName(input)}: ${quoteValue(withoutAssigned(input, value))} ${toOneLine(problem, maxProblemChars)}`,
     );
-  const more = errors.length - lines.length;
-  return more === 0 ? lines : [...lines, `… and ${more} more inputs are wrong`];
+  const more = errors.length - rendered.length;
+  return more === 0 ? rendered : [...rendered, `… and ${more} more inputs are wrong`];
 }
 
 /** Inputs whose lines give values to names; a value may be a password. */
