@@ -163,7 +163,7 @@ describe('a path that leads nowhere', () => {
       expect(output).toContain(
         input === 'results-dir'
           ? 'results-dir: "circle" leads through the symbolic link '
-          : `${input}: "circle" may not be accessed: its symbolic links lead in a circle`,
+          : `${input}: "circle" may not be accessed: its symbolic links form a loop`,
       );
     expect(status).toBe(3);
   });
@@ -190,7 +190,7 @@ describe('a user without a place for the record of a run', () => {
     );
     const { status, output } = await untilEnd(child);
     expect(output).toMatch(
-      /^the record of the run cannot be written to \/nonexistent\/state\/k8s-test-action: permission denied\. Fix: Name a directory .*XDG_STATE_HOME/m,
+      /^the record of the run cannot be saved in \/nonexistent\/state\/k8s-test-action: permission denied\. Fix: Name a directory .*XDG_STATE_HOME/m,
     );
     expect(output).not.toMatch(/^\s+at /m);
     expect(status).toBe(2);
@@ -198,8 +198,8 @@ describe('a user without a place for the record of a run', () => {
 
   test('is told so by the action, as the cause of the red step and in its outputs', async () => {
     const { status, output, outputs } = await runAction({ tier: 'unit' }, nowhere);
-    expect(output).toMatch(/^::error title=k8s-test%3A results::the record of the run cannot be written/m);
-    expect(outputs).toContain('the record of the run cannot be written');
+    expect(output).toMatch(/^::error title=k8s-test%3A results::the record of the run cannot be saved/m);
+    expect(outputs).toContain('the record of the run cannot be saved');
     expect(status).toBe(2);
   });
 });

@@ -52,7 +52,7 @@ describe('wrong inputs', () => {
       ),
       'env: "9TOKEN=***" is not NAME=value, one a line',
       expect.stringMatching(/^job-set: "auth.users=\*\*\*" holds a list that does not end with }/),
-      expect.stringMatching(/^job-set: "auth.users=\*\*\*" only counts for a Job of your own/),
+      expect.stringMatching(/^job-set: "auth.users=\*\*\*" only applies to a Job of your own/),
     ]);
     const inReport = errorsOf({ mode: 'report', secrets: `TOKEN<<END\n${password}\nEND`, set: `a=${password}` });
     expect(inReport.join()).toContain('secrets: "TOKEN=***" has no meaning in mode report');
@@ -111,7 +111,7 @@ describe('wrong inputs', () => {
     expect(problems).toContainEqual(expect.stringMatching(/^build: "." .*: build and push it in a step before/));
     expect(errorsOf({ kubeconfig: 'nowhere' })).toEqual([
       `kubeconfig: "nowhere" does not exist (looked for ${directory}/nowhere)`,
-      'kubeconfig: "nowhere" only counts for cluster existing; give that, or leave it out',
+      'kubeconfig: "nowhere" only applies to cluster existing; give that, or leave it out',
     ]);
     expect(errorsOf({ tier: 'unit', cluster: 'existing' })).toEqual([
       'cluster: "existing" contradicts tier unit, which runs on this machine',
@@ -191,7 +191,7 @@ describe('results-dir', () => {
     mkdirSync(path.join(directory, 'out'));
     writeFileSync(path.join(directory, 'out/thesis.tex'), '');
     expect(errorsOf({ 'results-dir': 'out' })).toEqual([
-      'results-dir: "out" holds files that no run of ours wrote (thesis.tex); name an empty or new directory',
+      'results-dir: "out" holds files that no run wrote (thesis.tex); choose an empty or new directory',
     ]);
   });
 
@@ -326,7 +326,7 @@ describe('secrets', () => {
       'secrets: "***" has in its line 2 something that is not NAME=value; write a value of several lines between NAME<<END and END',
       'secrets: "***" has no line that ends the value of C, which begins in line 5',
       'secrets: "***" gives A twice',
-      'secrets: "***" gives B less than 4 characters, which cannot be masked; what is so short goes into env',
+      'secrets: "***" gives B fewer than 4 characters, which cannot be masked; put short values into env',
       'env: "A" is given by secrets too; leave one of them out',
     ]);
   });
@@ -374,8 +374,8 @@ describe('a Job of the user’s own', () => {
 
   test('is what container and job-set are for', () => {
     expect(errorsOf({ container: 'one', 'job-set': 'a=b' })).toEqual([
-      expect.stringMatching(/^container: "one" only counts for a Job of your own/),
-      expect.stringMatching(/^job-set: "a=\*\*\*" only counts for a Job of your own/),
+      expect.stringMatching(/^container: "one" only applies to a Job of your own/),
+      expect.stringMatching(/^job-set: "a=\*\*\*" only applies to a Job of your own/),
     ]);
   });
 });

@@ -156,8 +156,9 @@ describe('the place of records', () => {
 });
 
 test('a process that has ended is dead although its parent never asks how, as the first process of a job container does not', async () => {
-  // The shell starts one that ends, and becomes a program that awaits nobody.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  // Python forks a child that exits, and never waits for it. A shell would do so whenever it sees SIGCHLD.
+  const program = 'import os, time\npid = os.fork()\nif pid == 0: os._exit(0)\nprint(pid, flush=True)\ntime.sleep(60)';
+  const parent = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'ignore'] });
   children.push(parent);
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());

@@ -44,7 +44,7 @@ test('with --json a wrong input is a verdict that names every error', () => {
   const { outcome, failure } = JSON.parse(stdout) as Verdict;
   expect(checkResult(JSON.parse(stdout))).toEqual([]);
   expect(outcome).toBe('broken');
-  expect(failure).toMatchObject({ kind: 'input', reason: 'wrong input, nothing was made' });
+  expect(failure).toMatchObject({ kind: 'input', reason: 'invalid input; nothing was created' });
   expect(failure?.evidence).toEqual([
     'imgae: "x" is not an input; did you mean image?',
     'tier: "nightly" is not known; choose one of unit, integration, e2e, staging',

@@ -287,7 +287,7 @@ describe('the action', () => {
     const end = await runWorkflow('fork', { env });
     expect(end.status, end.output).toBe(0);
     expect(end.outputs).toMatchObject({ outcome: 'passed', passed: '1', 'artifact-id': '' });
-    expect(end.output).toContain(`The files lie in ${end.outputs['results-dir']} on the runner`);
+    expect(end.output).toContain(`The files are in ${end.outputs['results-dir']} on the runner`);
     expect(end.summary).toContain('1 test passed');
     const verdict = JSON.parse(readFileSync(end.told('results', 'result.json'), 'utf8')) as Verdict;
     expect(verdict.leg).toEqual({ job: 'fork', attempt: 1, matrix: '', legs: 1, step: 'tests' });

@@ -185,7 +185,7 @@ describe('fault 7: the API server', () => {
     expect(lines).toEqual(Array.from({ length: 30 }, (_, i) => `line ${i + 1}`));
     expect(readFileSync(path.join(run.dir.results, 'lines'), 'utf8').trim().split('\n')).toHaveLength(30);
     expect(run.onDisk.warnings).toEqual([
-      expect.stringMatching(/^the API server did not answer for \d\d s, and does again: /),
+      expect.stringMatching(/^the API server did not answer for \d\d s, and answers again: /),
     ]);
     expect(run.problems).toEqual([]);
   });
@@ -212,7 +212,7 @@ def test_three(): pass
       .filter((number) => number !== undefined);
     expect(numbered).toEqual(Array.from({ length: 450 }, (_, i) => String(i)));
     expect(run.onDisk.warnings).toEqual([
-      expect.stringMatching(/^the API server did not answer for \d\d s, and does again: /),
+      expect.stringMatching(/^the API server did not answer for \d\d s, and answers again: /),
     ]);
   });
 

@@ -110,7 +110,7 @@ describe('fault 11: a cancel as GitHub sends it', () => {
     const post = step.startPost();
     await post.untilPrinted(/::group::teardown/);
     post.process.kill('SIGINT');
-    await post.untilPrinted(/SIGINT: the removal goes on/);
+    await post.untilPrinted(/SIGINT: cleanup continues/);
     post.process.kill('SIGTERM');
     const end = await post.ended;
     await expectTold(step, end, /during (cluster|images)/);

@@ -218,7 +218,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
   [
     'crashes',
     {
-      reason: /^container main of pod web-\S+ crashes again and again: 3 restarts \(exit code 3\)$/,
+      reason: /^container main of pod web-\S+ crashes repeatedly: 3 restarts \(exit code 3\)$/,
       hint: /last lines/,
       proof: /KeyError: DATABASE_URL/,
       visibleAt: lastCrash,
@@ -227,7 +227,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
   [
     'init container fails',
     {
-      reason: /^init container migrate of pod web-\S+ crashes again and again: 3 restarts \(exit code 1\)$/,
+      reason: /^init container migrate of pod web-\S+ crashes repeatedly: 3 restarts \(exit code 1\)$/,
       hint: /last lines/,
       proof: /no such table: orders/,
       visibleAt: lastCrash,
@@ -236,7 +236,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
   [
     'is killed for memory',
     {
-      reason: /^container main of pod web-\S+ is killed for memory at its limit of 32Mi again and again: 3 restarts$/,
+      reason: /^container main of pod web-\S+ is killed for memory at its limit of 32Mi repeatedly: 3 restarts$/,
       hint: /resources\.limits\.memory/,
       proof: /loading/,
       visibleAt: lastCrash,
@@ -373,7 +373,7 @@ describe('fault 6, and 5 for pods of the chart', () => {
     ['values violate the schema', /the chart does not render: .*replicas.*(integer|Expected)/i, /values/],
     [
       'release of the same name',
-      /helm install failed: another release of the same name is in the namespace already/,
+      /helm install failed: another release of the same name is already in the namespace/,
       /release/,
     ],
     ['immutable field', /helm install failed: .*immutable/, /delete it/],

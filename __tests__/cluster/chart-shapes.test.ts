@@ -252,7 +252,7 @@ describe('a chart as Airflow, with all kinds of dependencies', () => {
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, hint } = run.onDisk.failure!;
     expect(reason).toMatch(
-      /^init container wait-for-flow-migrations of pod \S+ waits for the post-install hook Job floe-test-run-flow-migrations, which helm makes only when all pods are ready: they wait for each other$/,
+      /^init container wait-for-flow-migrations of pod \S+ waits for the post-install hook Job floe-test-run-flow-migrations, which helm creates only when all pods are ready: they wait for each other$/,
     );
     expect(hint).toMatch(/^Set helm-wait: false,/);
     // Since then nothing was on its way.
@@ -314,7 +314,7 @@ describe('a chart as cert-manager', () => {
     // Why depends on how far the node has got: nothing may listen yet, the Service's address lead nowhere, or no answer come in
     // time, when what is not ready itself is told.
     expect(reason).toMatch(
-      /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* cannot be asked \(Service certs-early-webhook in namespace \S+\): \S|^container certs-webhook of pod \S+ runs but is not ready/,
+      /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* does not answer \(Service certs-early-webhook in namespace \S+\): \S|^container certs-webhook of pod \S+ runs but is not ready/,
     );
     expect(`${reason}: ${hint}`).toMatch(/not ready/);
     expect(listOutside('certs-early')).toEqual([]);
@@ -357,7 +357,7 @@ describe('helm-wait', () => {
       kind: 'chart',
       reason: expect.stringMatching(/^the chart is not ready after 60 s: container main of pod web-/),
       hint: expect.stringMatching(
-        /helm makes the post-install hook Job seed only when all pods are ready; if it waits for that: Set helm-wait: false/,
+        /helm creates the post-install hook Job seed only when all pods are ready; if this container waits for it: Set helm-wait: false/,
       ),
     });
   });

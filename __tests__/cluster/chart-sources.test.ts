@@ -185,7 +185,7 @@ describe('a chart in an OCI registry', () => {
     const { failure, said } = await provide(oci(privateRegistry.address, '1.2.3'));
     expect(failure).toMatchObject({ kind: 'chart' });
     expect(failure!.reason).toMatch(
-      /^chart oci:\/\/\S+\/team\/small 1\.2\.3 cannot be had: .*(credential|unauthorized)/,
+      /^chart oci:\/\/\S+\/team\/small 1\.2\.3 cannot be downloaded: .*(credential|unauthorized)/,
     );
     expect(failure!.hint).toMatch(/docker login/);
     expect(said).not.toMatch(/again in/);
@@ -195,7 +195,7 @@ describe('a chart in an OCI registry', () => {
     const { failure } = await provide(oci(registry.address, '1.2.9'));
     expect(failure).toMatchObject({
       kind: 'chart',
-      reason: `there is no version 1.2.9 of oci://${registry.address}/team/small; the nearest there are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3`,
+      reason: `there is no version 1.2.9 of oci://${registry.address}/team/small; the nearest are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3`,
       hint: 'Give one of these as chart-version.',
     });
   });
@@ -263,20 +263,20 @@ describe('a chart in a chart repository', () => {
 
   test('without a login is refused, with what to do', async () => {
     const { failure } = await provide(fromRepository(privateRepository.address));
-    expect(failure?.reason).toMatch(/^chart http:\S+#small cannot be had: .*401 Unauthorized$/);
+    expect(failure?.reason).toMatch(/^chart http:\S+#small cannot be downloaded: .*401 Unauthorized$/);
     expect(failure?.hint).toMatch(/helm repo add --username/);
   });
 
   test('whose version is not there is answered with the nearest there are', async () => {
     const { failure } = await provide(fromRepository(repository.address, '1.2.9'));
     expect(failure?.reason).toBe(
-      `${repository.address} has no version 1.2.9 of small; the nearest there are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3`,
+      `${repository.address} has no version 1.2.9 of small; the nearest are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3`,
     );
   });
 
   test('whose name is not there is answered with names like it', async () => {
     const { failure } = await provide(fromRepository(repository.address, undefined, 'smal'));
-    expect(failure?.reason).toBe(`${repository.address} has no chart smal; the names most like it are small, other`);
+    expect(failure?.reason).toBe(`${repository.address} has no chart smal; the most similar names are small, other`);
   });
 
   test('at an address that is no repository', async () => {
@@ -293,7 +293,7 @@ describe('a chart in a chart repository', () => {
     ['small-1.2.3.tgz', { kind: 'status', status: 401 }, /401 Unauthorized/],
     ['small-1.2.3.tgz', { kind: 'status', status: 500 }, /500 Internal Server Error/],
     ['small-1.2.3.tgz', { kind: 'cut' }, /reset by peer|unexpected EOF/],
-    ['small-1.2.3.tgz', { kind: 'half' }, /small-1\.2\.3\.tgz is not what the index promises: it has sha256:/],
+    ['small-1.2.3.tgz', { kind: 'half' }, /small-1\.2\.3\.tgz does not match the index: it has sha256:/],
     ['small-1.2.3.tgz', { kind: 'page' }, /small-1\.2\.3\.tgz is not what the index promises/],
     ['small-1.2.3.tgz', { kind: 'hang' }, /no end within \d+ s/],
   ] as const)('whose %s is met by %j is told in one line', async (file, fault, words) => {
@@ -468,13 +468,13 @@ dependencies:
     [
       'a repository that asks for a password',
       () => one(`{ name: small, version: ^1, repository: "${privateRepository.address}" }`),
-      /^the repository http:\S+ of dependencies of app cannot be had: .*401 Unauthorized$/,
+      /^the repository http:\S+ of dependencies of app cannot be downloaded: .*401 Unauthorized$/,
       /helm repo add --username/,
     ],
     [
       'a host that is not there',
       () => one('{ name: small, version: ^1, repository: "oci://registry.invalid/team" }'),
-      /^dependencies of app cannot be had: .*no such host$/,
+      /^dependencies of app cannot be downloaded: .*no such host$/,
       /Is registry\.invalid the right host/,
     ],
     [
@@ -483,7 +483,7 @@ dependencies:
         repository.plan('small-1.3.0.tgz', { kind: 'half' });
         return one(`{ name: small, version: ^1, repository: "${repository.address}" }`);
       },
-      /^dependencies of app cannot be had: small-1\.3\.0\.tgz is broken: unexpected EOF$/,
+      /^dependencies of app cannot be downloaded: small-1\.3\.0\.tgz is broken: unexpected EOF$/,
       /not a whole chart/,
     ],
     [
@@ -511,14 +511,14 @@ describe('what is no chart', () => {
     const empty = path.join(directory, 'empty');
     mkdirSync(empty);
     expect((await provide(local(empty))).failure?.reason).toMatch(
-      /empty is no chart that helm can read: .*Chart\.yaml/,
+      /empty is not a chart that helm can read: .*Chart\.yaml/,
     );
     const broken = path.join(directory, 'broken.tgz');
     writeFileSync(broken, 'not a chart');
-    expect((await provide(local(broken))).failure?.reason).toMatch(/broken\.tgz is no chart that helm can read: /);
+    expect((await provide(local(broken))).failure?.reason).toMatch(/broken\.tgz is not a chart that helm can read: /);
     cpSync(path.join(root, 'small'), path.join(directory, 'content'), { recursive: true });
     const other = path.join(directory, 'other.tgz');
     execFileSync('tar', ['-czf', other, '-C', path.join(directory, 'content'), 'templates']);
-    expect((await provide(local(other))).failure?.reason).toMatch(/other\.tgz is no chart that helm can read: /);
+    expect((await provide(local(other))).failure?.reason).toMatch(/other\.tgz is not a chart that helm can read: /);
   });
 });

@@ -85,7 +85,7 @@ describe('results that are not on the runner’s disk', () => {
     await isDeleted;
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'broken', failure: { kind: 'evicted' } });
     expect(readFileSync(path.join(run.dir.results, 'early'), 'utf8')).toBe('early\n');
-    expect(run.onDisk.warnings.join('\n')).toMatch(/the last results could not be brought home, those that are here/);
+    expect(run.onDisk.warnings.join('\n')).toMatch(/the last results could not be collected, those that are here/);
   });
 
   test('are those of the last moment when the tests run out of time', async () => {

@@ -133,7 +133,7 @@ describe('an edit in a kept cluster', () => {
     const end = await call(['rerun', edited]);
     expect(end.verdict?.failure, end.output).toBeNull();
     expect(end.output).toContain(`loaded: ${names.web}`);
-    expect(end.output).toMatch(/restarted, for their images have changed: web-\S+, worker-/);
+    expect(end.output).toMatch(/restarted because their images changed: web-\S+, worker-/);
     expect(end.verdict?.tests).toMatchObject({ total: 1, passed: 1 });
     // Of the red run before nothing is left in this one's results or namespace.
     const left = async () => (await listPods()).map(({ metadata }) => metadata.name.replace(/-.*/, '')).sort();
@@ -187,7 +187,7 @@ describe('a kept cluster that is not what it was', () => {
     expect(stopped.status).toBe(2);
     expect(stopped.verdict?.failure).toMatchObject({
       kind: 'cluster',
-      reason: expect.stringMatching(/does not run: \S+ stopped$/),
+      reason: expect.stringMatching(/is not running: \S+ stopped$/),
       hint: expect.stringContaining(`docker start ${node}`),
     });
     execFileSync('docker', ['rm', '--force', '--volumes', node], { stdio: 'ignore' });

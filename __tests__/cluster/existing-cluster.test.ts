@@ -165,7 +165,7 @@ describe('a namespace that was there', () => {
     const refused = await runOnExisting({ kubeconfig: own, script: passing, given: { namespace: given, chart } });
     expect(refused.onDisk.failure).toMatchObject({
       kind: 'input',
-      reason: `there is a release floe-test in namespace ${given} already, which this run did not make`,
+      reason: `namespace ${given} already has a release floe-test, which this run did not create`,
     });
     expect(
       execFileSync('helm', ['list', '--short', '--namespace', given, '--kubeconfig', admin], { encoding: 'utf8' }),
@@ -182,7 +182,7 @@ describe('a namespace that was there', () => {
     kubectl(admin, ['wait', '--for=condition=complete', `job/${jobName}`, '--namespace', given, '--timeout=60s']);
     const reason = expect.stringMatching(
       new RegExp(
-        `^Job ${jobName} stands in namespace ${given} since 20\\S+Z: run ${kept.record.content.runId} made it$`,
+        `^Job ${jobName} already exists in namespace ${given} \\(created 20\\S+Z\\): run ${kept.record.content.runId} made it$`,
       ),
     );
     const remove = `kubectl --namespace ${given} delete job ${jobName}`;
@@ -275,7 +275,7 @@ describe('a runner that is a pod of the cluster', () => {
     const said = kubectl(admin, ['logs', 'in-cluster', '--namespace', accounts]);
     expect(ask('{.status.containerStatuses[0].state.terminated.exitCode}'), said).toBe('0');
     expect(said).toMatch(/context in-cluster of the ServiceAccount of this pod: https:\/\/10\./);
-    expect(said).toMatch(/known there as system:serviceaccount:k8s-test-action:runner/);
+    expect(said).toMatch(/authenticated as system:serviceaccount:k8s-test-action:runner/);
     const verdict = JSON.parse(readFileSync(path.join(directory, 'out', 'results', 'result.json'), 'utf8')) as Verdict;
     expect(verdict).toMatchObject({
       outcome: 'passed',
@@ -322,7 +322,7 @@ describe('fault 14', () => {
     expect(expired.onDisk.failure).toMatchObject({
       kind: 'api',
       reason: expect.stringMatching(
-        /refuses us: the token of user runner has expired, at 2026-01-01T00:00:00.000Z \(it said: Unauthorized\)$/,
+        /refuses us: the token of user runner has expired, at 2026-01-01T00:00:00.000Z \(its message: Unauthorized\)$/,
       ),
     });
     const exec = {

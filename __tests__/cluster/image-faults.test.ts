@@ -65,13 +65,13 @@ describe('fault 4: an image that nobody can pull ends the run in seconds, with i
     [
       'a tag that is not there',
       () => 'good:nope',
-      /is not there: the registry knows no such name or tag/,
+      /is not there: the registry has no such name or tag/,
       /Check the name and the tag/,
     ],
     [
       'a name that is not there',
       () => 'no/such:1',
-      /is not there: the registry knows no such name or tag/,
+      /is not there: the registry has no such name or tag/,
       /load-images/,
     ],
     [
@@ -150,7 +150,7 @@ describe('fault 4: a registry that is not well is waited for, and told', () => {
     const run = await patient[name]!;
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', failure: null });
     expect(run.onDisk.warnings).toEqual([
-      expect.stringMatching(new RegExp(`was pulled only at attempt 3; before, it was said: .*${words.source}`)),
+      expect.stringMatching(new RegExp(`was pulled only at attempt 3; the error before: .*${words.source}`)),
     ]);
   });
 
@@ -160,9 +160,9 @@ describe('fault 4: a registry that is not well is waited for, and told', () => {
   });
 
   test.each([
-    ['429 for ever, after four attempts', 'always-busy', 4, /limits how often it is asked.*429/],
-    ['500 for ever, after four attempts', 'always-ill', 4, /the registry itself fails.*500/],
-    ['cut connections, after three attempts', 'always-cut', 3, /do not reach the registry.*reset/],
+    ['429 for ever, after four attempts', 'always-busy', 4, /rate limit of the registry is reached.*429/],
+    ['500 for ever, after four attempts', 'always-ill', 4, /the registry returns server errors.*500/],
+    ['cut connections, after three attempts', 'always-cut', 3, /cannot reach the registry.*reset/],
   ])('%s', async (_, name, attempts, reason) => {
     const run = await patient[name]!;
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });

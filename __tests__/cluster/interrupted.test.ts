@@ -40,7 +40,7 @@ echo "the shell goes on after $?"`,
     expect(readFileSync(path.join(run.dir.results, 'partial.json'), 'utf8')).toBe('[3]');
     const evidence = run.onDisk.failure?.evidence.join('\n') ?? '';
     expect(evidence).toContain('test container: exit code 0');
-    expect(evidence).toMatch(/stacks when the tests were told to end:[\s\S]*suite\.py", line \d+ in test_in_flight/);
+    expect(evidence).toMatch(/stacks when the tests were asked to stop:[\s\S]*suite\.py", line \d+ in test_in_flight/);
     // The end of the tests is what is waited for, not the end of their grace.
     expect(run.onDisk.phases.find((phase) => phase.name === 'tests')?.seconds).toBeLessThan(60);
     expect(run.onDisk.warnings).toEqual([]);
@@ -53,7 +53,7 @@ echo "the shell goes on after $?"`,
     });
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'timeout' } });
     expect(readTestLog(run)).toEqual(['begun', 'no']);
-    expect(run.printed).toContain('the tests have not ended after 4 s of grace: SIGKILL');
+    expect(run.printed).toContain('the tests did not end after 4 s of grace: SIGKILL');
     expect(run.onDisk.failure?.evidence[0]).toBe('test container: exit code 137');
     expect(run.onDisk.warnings).toEqual([]);
   });

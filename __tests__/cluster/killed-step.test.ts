@@ -101,7 +101,7 @@ describe('a step whose program is killed', () => {
       expect(place).not.toContain(canary);
     expect(post.summary).toContain('the step was killed during tests');
     expect(post.output).toContain('::error title=k8s-test%3A internal::the step was killed during tests');
-    expect(post.output).toContain(`the files lie in ${step.resultsDir}`);
+    expect(post.output).toContain(`the files are in ${step.resultsDir}`);
     expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
   });
 

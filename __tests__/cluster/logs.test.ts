@@ -58,7 +58,9 @@ out(b"no newline at the end")`),
   // More than a console takes came with the long line: the last one is in the file alone.
   expect(run.printed.find((line) => line.startsWith('xxx'))).toHaveLength(4001);
   expect(run.printed).not.toContain('no newline at the end');
-  expect(run.printed).toContainEqual(expect.stringMatching(/^… the log goes on: all of it is in .*test-runner\.log$/));
+  expect(run.printed).toContainEqual(
+    expect.stringMatching(/^… the log continues: all of it is in .*test-runner\.log$/),
+  );
 });
 
 test('fault 8: a log is whole through the rotation of its file at 10 MiB, in a burst and after silence', async () => {

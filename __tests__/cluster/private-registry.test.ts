@@ -72,7 +72,7 @@ describe('a private registry', () => {
     process.env.DOCKER_CONFIG = writeDockerConfig({});
     const run = await runOnSharedCluster({ script: greenScript, given: { image: `${proxy.address}/floe/absent:1` } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
-    expect(run.onDisk.failure?.reason).toMatch(/there is none of this name, or it may not be read.*401/);
+    expect(run.onDisk.failure?.reason).toMatch(/it does not exist, or these credentials may not read it.*401/);
     expect(run.onDisk.failure?.hint).toContain(`docker login ${proxy.address}`);
   });
 });

@@ -22,7 +22,7 @@ describe('pods that wait for a hook, which helm makes only when they are ready',
     const { afterSeconds, diagnosis } = judgeStanding(facts)!;
     expect(afterSeconds).toBe(6);
     expect(diagnosis.failure.reason).toMatch(
-      /^init container wait-for-airflow-migrations of pod (webserver|worker)-\S+ waits for the post-install hook Job floe-test-run-airflow-migrations, which helm makes only when all pods are ready: they wait for each other$/,
+      /^init container wait-for-airflow-migrations of pod (webserver|worker)-\S+ waits for the post-install hook Job floe-test-run-airflow-migrations, which helm creates only when all pods are ready: they wait for each other$/,
     );
     expect(diagnosis.failure.hint).toMatch(/helm-wait: false.*migrateDatabaseJob\.useHelmHooks=false/);
   });
@@ -70,7 +70,7 @@ describe('a claim that gets its volume with its first pod', () => {
   test('which is the pod of a hook that helm holds back: they wait for each other', () => {
     const hook = { ...migrations, claims: ['warehouse-data'] };
     const reason = expect.stringMatching(
-      /that of the post-install hook Job \S+, which helm makes only when all is ready/,
+      /that of the post-install hook Job \S+, which helm creates only when everything is ready/,
     );
     expect(judgeStanding(claim(hook))).toMatchObject({ afterSeconds: 6, diagnosis: { failure: { reason } } });
   });

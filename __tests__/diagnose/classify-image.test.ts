@@ -30,31 +30,31 @@ const likely = (patienceSeconds: number) => ({ confidence: 'likely', patienceSec
 
 describe('each thing that a real cluster said of an image has one cause', () => {
   test.each<[string, object, RegExp, RegExp]>([
-    ['bad-tag', certain, /is not there: the registry knows no such name or tag/, /Check the name and the tag/],
-    ['bad-name', certain, /is not there: the registry knows no such name or tag/, /load-images/],
+    ['bad-tag', certain, /is not there: the registry has no such name or tag/, /Check the name and the tag/],
+    ['bad-name', certain, /is not there: the registry has no such name or tag/, /load-images/],
     ['bad-digest', certain, /is not there/, /Check the name/],
-    ['401-basic', certain, /refused by the registry: there is none of this name, or it may not/, /docker login 172/],
+    ['401-basic', certain, /refused by the registry: it does not exist, or these credentials may not/, /docker login 172/],
     ['401-no-credentials', certain, /refused by the registry/, /docker login 172\.18\.0\.1:\d+\)/],
     ['denied-with-token', certain, /refused by the registry/, /Check the name; if it is right, log in/],
     ['403', certain, /refused by the registry/, /load-images/],
     ['token-401', certain, /refused by the registry/, /docker login/],
     ['token-403', certain, /refused by the registry/, /docker login/],
     ['unknown-host', certain, /there is no such registry/, /Check the name of the registry, no-such-registry\.invalid/],
-    ['plain-http', certain, /speaks http/, /registry-mirrors: (172\.18\.0\.1:\d+)=http:\/\/\1$/],
+    ['plain-http', certain, /serves HTTP/, /registry-mirrors: (172\.18\.0\.1:\d+)=http:\/\/\1$/],
     ['unknown-certificate', certain, /do not trust the certificate/, /registry-mirrors/],
     ['list-without-platform', certain, /is not there for the platform of the nodes/, /Build it for the platform/],
-    ['invalid-name', certain, /has a name that is none/, /small letters/],
+    ['invalid-name', certain, /has an invalid name/, /small letters/],
     ['pull-policy-never', certain, /pull policy is Never/, /load-images/],
-    ['connection-refused', likely(60), /do not reach the registry/, /proxy or firewall/],
-    ['connection-reset', likely(60), /do not reach the registry/, /registry-mirrors/],
-    ['truncated-layer', likely(60), /do not reach the registry/, /registry-mirrors/],
-    ['wrong-digest', likely(60), /not what it announced/, /push the image again/],
-    ['429', likely(120), /limits how often it is asked/, /docker login/],
-    ['token-429', likely(120), /limits how often it is asked/, /docker login/],
-    ['500', likely(120), /the registry itself fails/, /Look whether 172/],
-    ['503', likely(120), /the registry itself fails/, /registry-mirrors/],
-    ['token-503', likely(120), /the registry itself fails/, /registry-mirrors/],
-    ['pull-qps', { confidence: 'transient' }, /waits for its turn/, /^$/],
+    ['connection-refused', likely(60), /cannot reach the registry/, /proxy or firewall/],
+    ['connection-reset', likely(60), /cannot reach the registry/, /registry-mirrors/],
+    ['truncated-layer', likely(60), /cannot reach the registry/, /registry-mirrors/],
+    ['wrong-digest', likely(60), /does not match its digest/, /push the image again/],
+    ['429', likely(120), /rate limit of the registry is reached/, /docker login/],
+    ['token-429', likely(120), /rate limit of the registry is reached/, /docker login/],
+    ['500', likely(120), /the registry returns server errors/, /Check the status of 172/],
+    ['503', likely(120), /the registry returns server errors/, /registry-mirrors/],
+    ['token-503', likely(120), /the registry returns server errors/, /registry-mirrors/],
+    ['pull-qps', { confidence: 'transient' }, /is queued/, /^$/],
   ])('%s', (name, judgement, reason, hint) => {
     const { image, waiting } = recorded[name]!;
     expect(waiting.length).toBeGreaterThan(0);
@@ -118,7 +118,7 @@ describe('pulls that healed', () => {
 
   test('are told once, with the attempt and what was said before', () => {
     expect(describeHealedPulls([failed, event('BackOff', 'Back-off pulling image "r/x:1"', 3), pulled])).toEqual([
-      'image r/x:1 was pulled only at attempt 3; before, it was said: 429 Too Many',
+      'image r/x:1 was pulled only at attempt 3; the error before: 429 Too Many',
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('pulls that healed', () => {
     expect(describeStuckPull([pod], [pulling], 30)).toMatchObject({
       kind: 'image',
       reason:
-        'image r.example/x:1 is still being pulled for pod web-1 after 30 s: r.example has neither sent it nor refused',
+        'image r.example/x:1 is still being pulled for pod web-1 after 30 s: r.example has neither sent nor refused it',
     });
     expect(
       describeStuckPull([pod], [pulling, { ...pulled, lastTimestamp: '2026-11-24T13:00:09Z' }], 30),

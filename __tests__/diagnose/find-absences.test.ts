@@ -44,7 +44,7 @@ describe('a part of the platform', () => {
       'never-ready-http',
       /^web had no ready pod: container main of pod web-\S+ runs but is not ready: readiness probe: /,
     ],
-    ['crash-loop', /^web had no ready pod: container main of pod web-\S+ crashes again and again: /],
+    ['crash-loop', /^web had no ready pod: container main of pod web-\S+ crashes repeatedly: /],
     ['start-config-key-missing', /^web had no ready pod: container main of pod web-\S+ cannot be created: /],
     ['quota-deployment', /^web had no ready pod: Deployment web may not create its pod: exceeded quota: small/],
   ])('whose pods are not ready is named with what is wrong with them: %s', (fault, words) => {

@@ -187,7 +187,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'crash-loop',
     {
       kind: 'start',
-      reason: /^container main of pod web-\S+ crashes again and again: 3 restarts \(exit code 3\)$/,
+      reason: /^container main of pod web-\S+ crashes repeatedly: 3 restarts \(exit code 3\)$/,
       hint: /last lines/,
       afterSeconds: 0,
       container: 'main',
@@ -197,7 +197,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'init-crash-loop',
     {
       kind: 'start',
-      reason: /^init container migrate of pod web-\S+ crashes again and again: 3 restarts \(exit code 1\)$/,
+      reason: /^init container migrate of pod web-\S+ crashes repeatedly: 3 restarts \(exit code 1\)$/,
       hint: /last lines/,
       afterSeconds: 0,
       container: 'migrate',
@@ -207,8 +207,8 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'ends-well-again',
     {
       kind: 'start',
-      reason: /ends with exit code 0 again and again/,
-      hint: /belongs into a Job/,
+      reason: /ends with exit code 0 repeatedly/,
+      hint: /Use a Job/,
       afterSeconds: 0,
       container: 'main',
     },
@@ -217,7 +217,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'oom-loop',
     {
       kind: 'oom',
-      reason: /is killed for memory at its limit of 32Mi again and again: 3 restarts$/,
+      reason: /is killed for memory at its limit of 32Mi repeatedly: 3 restarts$/,
       hint: /resources\.limits\.memory/,
       afterSeconds: 0,
       container: 'main',
@@ -227,7 +227,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'liveness-loop',
     {
       kind: 'start',
-      reason: /is restarted again and again by its liveness probe: event loop is stuck \(\d restarts\)$/,
+      reason: /is restarted repeatedly by its liveness probe: event loop is stuck \(\d restarts\)$/,
       hint: /startupProbe/,
       afterSeconds: 0,
       container: 'main',
@@ -268,7 +268,7 @@ const verdicts: [fault: string, verdict: Verdict][] = [
     'job-retries',
     {
       kind: 'start',
-      reason: /fails again and again, 4 times: .*exit code 1$/,
+      reason: /fails repeatedly: 4 times: .*exit code 1$/,
       hint: /last lines/,
       afterSeconds: 0,
       container: 'test-runner',
@@ -377,7 +377,7 @@ describe('a pod that is merely not ready is told, once time is over, by its own 
     ['never-ready-exec', /runs but is not ready: readiness probe: database: connection refused$/],
     ['never-ready-http', /runs but is not ready: readiness probe: HTTP probe failed with statuscode: 404$/],
     ['never-ready-tcp', /runs but is not ready: readiness probe: dial tcp \S+:5432: connect: connection refused$/],
-    ['init-waits', /^init container wait-for-postgres of pod web-\S+ does not end: it runs since \S+$/],
+    ['init-waits', /^init container wait-for-postgres of pod web-\S+ does not end: it has been running since \S+$/],
   ])('%s', (fault, reason) => {
     const facts = recorded(fault);
     expect(classifyNotReady(facts.pods[0]!, facts)?.failure.reason).toMatch(reason);

@@ -46,6 +46,7 @@ function checkCommand(words: string[]): string[] {
     return checkCli(program === 'node' ? args.slice(1) : args);
   if (program === 'npx' && args[0] === 'k8s-test') return checkCli(args.slice(1));
   if (program === 'npm' && args[0] === 'install') return [];
+  if (program === 'npm' && args[0] === 'test') return 'test' in scripts ? [] : ['package.json has no script test'];
   if (program === 'npm' && args[0] === 'run') {
     const script = args.find((word, i) => i > 0 && !word.startsWith('-'));
     return script !== undefined && script in scripts ? [] : [`package.json has no script ${script}`];

@@ -70,7 +70,7 @@ describe('the console', () => {
   ])('ends after %s with a pointer to the file, which goes on', async (_, lines, expected) => {
     const { shown, content, file } = await capture(logOf(...lines));
     expect(Math.abs(shown.length - expected)).toBeLessThan(3);
-    expect(shown.at(-1)).toBe(`… the log goes on: all of it is in ${file}`);
+    expect(shown.at(-1)).toBe(`… the log continues: all of it is in ${file}`);
     expect(content).toBe(lines.join(''));
   });
 });
@@ -90,7 +90,7 @@ test('a log says in its file where lines may be missing, and why', async () => {
   const [first, second, third] = [...log.pieces.keys()].map((i) => formatTimestamp(log.pieces[i]!));
   expect(first).not.toBe(second);
   expect(end.content).toBe(
-    `one\nhalf a\n[k8s-test-action: the log is not complete here: the log was rotated (or its container restarted) while the connection was away: lines between ${second} and ${third} may be missing]\nafter\n`,
+    `one\nhalf a\n[k8s-test-action: the log is not complete here: the log was rotated (or its container restarted) while the connection was lost: lines between ${second} and ${third} may be missing]\nafter\n`,
   );
   expect(end.gaps).toHaveLength(1);
 });

@@ -245,7 +245,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'a kill because the node itself ran out of memory',
     facts(137, { memory: { kills: [{ process: 'python3', isNodeWide: true }] } }),
     'oom',
-    'the test container was killed for memory, of which the whole node had run out (its own limit is 1Gi)',
+    'the test container was killed for memory: the whole node was out of memory (its own limit is 1Gi)',
   ],
   [
     'a kill for memory with a green report',
@@ -257,13 +257,13 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'a child killed for memory, after which a test failed',
     facts(1, { ...oomKilled(1), ...report({ passed: 39, failed: 1 }), failedNames: ['test_child'] }),
     'oom',
-    'a process of the tests was killed for memory at its limit of 1Gi, and the test container went on to exit code 1; 1 of 40 tests failed, probably for it: test_child',
+    'a process of the tests was killed for memory at its limit of 1Gi, and the test container continued to exit code 1; 1 of 40 tests failed, probably because of it: test_child',
   ],
   [
     'a child killed for memory, and nobody minded',
     facts(0, { ...oomKilled(0), ...report({ passed: 3 }) }),
     'oom',
-    'a process of the tests was killed for memory at its limit of 1Gi, and the test container went on to exit code 0; no test failed (3 passed), which is a contradiction',
+    'a process of the tests was killed for memory at its limit of 1Gi, and the test container continued to exit code 0; no test failed (3 passed), which is a contradiction',
   ],
   [
     'exit code 137 alone, which is not called oom',
@@ -337,7 +337,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
       ...reconstructed({ counts: counts({ errors: 1 }), collected: 4, notRun: 0 }),
     }),
     'report',
-    'tests failed or were running that no report shows, although the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
+    'failed or running tests are in no report, although the test container ended with exit code 0; 3 of 4 tests finished, in flight: test_x',
   ],
   [
     'a second session of pytest that never came to its end, and exit code 0',
@@ -386,7 +386,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'a session whose exit code nobody knows',
     facts(0, { ...report({ passed: 3 }), sessions: [session({ exit: undefined })] }),
     'report',
-    'session 2 of pytest ended, and nobody knows its exit code; the test container ended with exit code 0; 3 tests finished',
+    'session 2 of pytest ended with an unknown exit code; the test container ended with exit code 0; 3 tests finished',
   ],
   [
     'a session that ended well and left tests out',
@@ -398,7 +398,7 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     'an end that nobody saw',
     facts(0, { end: undefined, ...report({ passed: 3 }) }),
     'internal',
-    'the run ended without a word on its tests',
+    'the run ended before any test result was recorded',
   ],
 ];
 
@@ -434,7 +434,7 @@ describe('red', () => {
   test('warns that a log with gaps may not tell of all finished tests', () => {
     const fromLog = reconstructed({ source: 'the verbose output of pytest', isFromLog: true });
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
-    expect(warnings).toEqual(['the log is not complete: more tests may have finished than it tells']);
+    expect(warnings).toEqual(['the log is incomplete: more tests may have finished than it shows']);
   });
 });
 
@@ -451,7 +451,7 @@ test('the cause that a test in flight is given is the one of the run', () => {
   );
   expect(causeOfEnd(facts(137, interrupted('timeout', known)))).toBe(known);
   expect(causeOfEnd(facts(139))).toBe('the test container ended with exit code 139 (signal 11)');
-  expect(causeOfEnd(facts(0, { end: undefined }))).toBe('nobody saw how the test container ended');
+  expect(causeOfEnd(facts(0, { end: undefined }))).toBe('the end of the test container was not observed');
 });
 
 describe('every combination of facts', () => {

@@ -46,7 +46,7 @@ describe('a test pod that was taken away', () => {
         'the test pod integration-tests-x7k was evicted from node worker through the API, as a drain does: Eviction API: evicting; its container ended with exit code 143 (SIGTERM)',
     },
     {
-      what: 'for a pod of higher priority',
+      what: 'by a pod of higher priority',
       pod: podWith(
         { ...disrupted('PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod') },
         deletedAt,
@@ -54,7 +54,7 @@ describe('a test pod that was taken away', () => {
       exitCode: undefined,
       why: 'evicted',
       words:
-        'the test pod integration-tests-x7k had to make room from node worker for a pod of higher priority: default-scheduler: preempting to accommodate a higher priority pod',
+        'the test pod integration-tests-x7k was preempted from node worker by a pod of higher priority: default-scheduler: preempting to accommodate a higher priority pod',
     },
     {
       what: 'by a taint of its node',

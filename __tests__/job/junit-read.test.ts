@@ -318,7 +318,7 @@ describe('times', () => {
       suite('<testcase name="a" time="NaN"/><testcase name="b" time="-3"/>', 'name="s" tests="2"'),
     );
     expect(report.cases.map(({ seconds }) => seconds)).toEqual([0, 0]);
-    expect(report.warnings).toEqual(['junit.xml gave 2 times that are none (taken as 0 s)']);
+    expect(report.warnings).toEqual(['junit.xml gave 2 invalid times (read as 0 s)']);
   });
 });
 

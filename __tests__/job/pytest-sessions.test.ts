@@ -224,7 +224,7 @@ describe('a script is green', () => {
     const { failure, counts, warnings, log } = await judgeScript(script);
     expect(failure, log).toBeNull();
     expect(counts).toMatchObject({ total: 5, passed: 5, flaky: 1, failed: 0 });
-    expect(warnings).toEqual(['4 tests finished that no report holds']);
+    expect(warnings).toEqual(['4 finished tests are in no report']);
   });
 
   test('when a session that died is repeated whole and passes, with a warning', async () => {
@@ -246,7 +246,7 @@ describe('a script is green', () => {
     [
       'with a second session that has no report and passes, which is a warning',
       `${green}; pytest many`,
-      ['20 tests finished that no report holds'],
+      ['20 finished tests are in no report'],
     ],
     [
       'with a second session that collects nothing, which is a warning',

@@ -252,7 +252,7 @@ describe('watchResources', () => {
     await until(handle, () => handle.store.size === 1);
     await until(handle, () => healed.length > 0);
     expect(healed).toEqual([
-      expect.stringMatching(/^the API server did not answer for \d+ s, and does again: .*ECONNREFUSED/),
+      expect.stringMatching(/^the API server did not answer for \d+ s, and answers again: .*ECONNREFUSED/),
     ]);
     expect(handle.lastContactAt).toBeGreaterThan(before);
   });

@@ -120,7 +120,7 @@ describe('a Service of type LoadBalancer, for which Helm 3 waits', () => {
     [
       'is told where the cluster gives it no address, as Kind does',
       service({ type: 'LoadBalancer' }, { loadBalancer: {} }),
-      'Service web of type LoadBalancer has no address, since the cluster has no load balancer for it',
+      'Service web of type LoadBalancer has no address, because the cluster has no load balancer for it',
     ],
     [
       'is not told once it has one',

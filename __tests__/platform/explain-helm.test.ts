@@ -9,13 +9,13 @@ test.each([
   ],
   [
     'Error: INSTALLATION FAILED: cannot reuse a name that is still in use\n',
-    /^helm install failed: another release of the same name is in the namespace already$/,
+    /^helm install failed: another release of the same name is already in the namespace$/,
     /helm uninstall/,
   ],
   [
     'level=WARN msg=x\nError: INSTALLATION FAILED: Unable to continue with install: Service "web" in namespace "n" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
     /^helm install failed: Unable to continue/,
-    /Another release, or somebody by hand/,
+    /Another release, or a user, created/,
   ],
   [
     'Error: INSTALLATION FAILED: unable to build kubernetes objects from release manifest: resource mapping not found for name: "x" namespace: "" from "": no matches for kind "Widget" in version "example.com/v1"\nensure CRDs are installed first',
@@ -25,7 +25,7 @@ test.each([
   [
     'Error: INSTALLATION FAILED: Internal error occurred: failed calling webhook "webhook.certs.shapes.test": failed to call webhook: Post "https://certs-early-webhook.floe-test-d7b6d9e4.svc:443/validate?timeout=5s": dial tcp 10.96.47.244:443: connect: connection refused',
     /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* \(Service certs-early-webhook in namespace floe-test-d7b6d9e4\): dial tcp 10\.96\.47\.244:443: connect: connection refused$/,
-    /not ready yet.*post-install hook.*delete the webhook configuration/,
+    /not ready yet.*post-install hook.*delete its webhook configuration/,
   ],
   [
     'Error: INSTALLATION FAILED: failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): errors:\n  .spec.template.spec.containers[name="main"].env: duplicate entries for key [name="LOG_LEVEL"]\n',
@@ -35,7 +35,7 @@ test.each([
   [
     'Error: INSTALLATION FAILED: unable to continue with install: Namespace "monitoring" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
     /Namespace "monitoring"/,
-    /The chart holds a namespace that is there already/,
+    /The chart contains a namespace that exists already/,
   ],
   ['', /^helm install failed: exit status 1$/, /helm template/],
 ])('helm says %j', (stderr, reason, hint) => {

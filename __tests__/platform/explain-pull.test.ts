@@ -6,11 +6,11 @@ test('a version that is not there is answered with the nearest there are, of a r
   expect(explainNoVersion('there is', 'oci://charts.test/small', '1.2.9', versions)).toEqual({
     kind: 'chart',
     reason:
-      'there is no version 1.2.9 of oci://charts.test/small; the nearest there are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3, 0.9.0',
+      'there is no version 1.2.9 of oci://charts.test/small; the nearest are: 3.0.0-beta.1, 2.0.0, 1.3.0, 1.2.3, 0.9.0',
     hint: 'Give one of these as chart-version.',
     evidence: [],
   });
   expect(explainNoVersion('https://charts.test has', 'small', '', ['2.0.0-rc.1']).reason).toBe(
-    'https://charts.test has no version that is released of small; the nearest there are: 2.0.0-rc.1',
+    'https://charts.test has no version that is released of small; the nearest are: 2.0.0-rc.1',
   );
 });

@@ -37,7 +37,7 @@ describe('a platform that stands', () => {
     const theirs = { status: 'deployed', revision: '4' };
     expect(planUpdate({ ...settled, release: theirs })).toMatchObject({
       act: 'upgrade',
-      why: 'somebody else made revision 4 of it',
+      why: 'another client created revision 4 of it',
     });
   });
 

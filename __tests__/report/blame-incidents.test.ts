@@ -29,7 +29,7 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.reason).toBe(
       '3 of 9 tests failed: a, b, c; meanwhile polaris-0/main restarted (OOMKilled at its limit of 512Mi) at 12:04:31 UTC, 3 tests failed within 4 s',
     );
-    expect(blamed.hint).toBe('The platform was not well while the tests ran: look at its logs first. Read.');
+    expect(blamed.hint).toBe('The platform had problems while the tests ran: look at its logs first. Read.');
     expect(blamed.evidence).toEqual([
       '2026-11-24T12:04:31Z polaris-0/main restarted (OOMKilled at its limit of 512Mi); then failed: a, b, c',
       'x',

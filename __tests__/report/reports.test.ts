@@ -447,7 +447,9 @@ describe('result.json', () => {
     const reversed = Object.fromEntries(Object.entries(verdict).reverse()) as unknown as typeof verdict;
     const text = renderResultJson(reversed);
     expect(text).toBe(renderResultJson(verdict));
-    expect(JSON.parse(text)).toEqual({ ...verdict, incidents: [], usage: [] });
+    const { reconstructed, ...counts } = verdict.tests;
+    const tests = { ...counts, rebuilt: reconstructed };
+    expect(JSON.parse(text)).toEqual({ ...verdict, tests, incidents: [], usage: [] });
     expect(text.endsWith('}\n')).toBe(true);
     expect(Object.keys(JSON.parse(text) as object)).toEqual([
       'schema',

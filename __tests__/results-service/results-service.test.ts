@@ -90,7 +90,7 @@ describe('an upload', () => {
       ok: false,
       failure: {
         reason: expect.stringMatching(/enterprise was not uploaded: .*GHES/),
-        hint: `The files lie in ${path.join(directory, 'in')} on the runner.`,
+        hint: `The files are in ${path.join(directory, 'in')} on the runner.`,
       },
     });
   });

@@ -74,7 +74,7 @@ describe.runIf(process.getuid?.() === 0)('for a user who is not root', () => {
     const next = await call<Result<string[]>>('begin', root);
     expect(next).toMatchObject({
       ok: true,
-      value: [expect.stringMatching(/^what a former run left cannot be removed/)],
+      value: [expect.stringMatching(/^files of an earlier run cannot be removed/)],
     });
     expect(readdirSync(path.join(root, 'results'))).toEqual([]);
     expect(await call<Result<string[]>>('begin', root)).toEqual({ ok: true, value: [] });

@@ -66,9 +66,9 @@ test('a report that is a link to anything but a report that is there could not b
 test('a report that did not arrive whole could not be read, and another file that did not is no report', async () => {
   write('a.xml', green);
   const missing = [
-    { name: 'b.xml', reason: 'it did not arrive whole' },
-    { name: 'b.log', reason: 'it did not arrive whole' },
+    { name: 'b.xml', reason: 'it did not arrive completely' },
+    { name: 'b.log', reason: 'it did not arrive completely' },
   ];
   const { unreadable } = await collect({ missing });
-  expect(unreadable).toEqual([{ file: 'b.xml', reason: 'it was left out: it did not arrive whole' }]);
+  expect(unreadable).toEqual([{ file: 'b.xml', reason: 'it was left out: it did not arrive completely' }]);
 });

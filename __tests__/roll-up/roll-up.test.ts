@@ -57,7 +57,7 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
 test('artifacts that cannot be had are red, whatever else is known', async () => {
   const end = await rollUp({
     inputs: { resultsDir: path.join(root, 'out'), expected: [], jobResults: { unit: { result: 'success' } } },
-    legs: fail('results', 'the artifacts of this run cannot be had: no token'),
+    legs: fail('results', 'the artifacts of this run cannot be listed: no token'),
     say: () => {},
     signal,
   });

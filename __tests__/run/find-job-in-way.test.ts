@@ -32,16 +32,16 @@ test('a Job that a run has kept is told with its time, and by what it goes', () 
   const kept = [job('integration-tests', { run: '0a1b2c3d', end: 'Failed' })];
   expect(findJobInWay(kept, wanted)).toMatchObject({
     kind: 'input',
-    reason: 'Job integration-tests stands in namespace staging since 2026-08-01T09:00:00Z: run 0a1b2c3d made it',
-    hint: 'Delete it: kubectl --namespace staging delete job integration-tests; or leave namespace out: then each run makes one of its own.',
+    reason: 'Job integration-tests already exists in namespace staging (created 2026-08-01T09:00:00Z): run 0a1b2c3d made it',
+    hint: 'Delete it: kubectl --namespace staging delete job integration-tests; or leave namespace out: each run then creates its own.',
   });
   const here = findJobInWay(kept, { ...wanted, removable: new Set(['0a1b2c3d']) });
-  expect(here?.hint).toMatch(/^Remove it, with all else that runs have left: k8s-test down; or leave namespace out/);
+  expect(here?.hint).toMatch(/^Remove it and all other leftovers: k8s-test down; or leave namespace out/);
 });
 
 test('so is one that nobody of ours made, and a Job of the user’s own may have another name', () => {
   expect(findJobInWay([job('smoke')], { ...wanted, name: 'smoke', isOwn: true })).toMatchObject({
-    reason: 'Job smoke stands in namespace staging since 2026-08-01T09:00:00Z: no run of ours made it',
+    reason: 'Job smoke already exists in namespace staging (created 2026-08-01T09:00:00Z): not created by a run of this action',
     hint: 'Delete it: kubectl --namespace staging delete job smoke; or give your Job another name.',
   });
 });

@@ -36,7 +36,7 @@ describe('a step of the results phase', () => {
       run.close();
       expect(run.result()).toMatchObject({
         ok: false,
-        failure: { kind: 'results', reason: expect.stringMatching(/: [^;]+ within 1 s did not end$/) },
+        failure: { kind: 'results', reason: expect.stringMatching(/: [^;]+ within 1 s did not finish$/) },
       });
     },
   );

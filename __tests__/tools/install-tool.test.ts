@@ -254,7 +254,7 @@ describe('a tool that is downloaded', () => {
     const bytes = script('kind v0.31.0 go1.25.0 linux/amd64');
     const { url } = await serve(well(bytes));
     const tool = await ask(url, { checksumsPath: writeChecksums({ [`kind-${platform}`]: sha256(bytes) }) });
-    expect(tool).toMatchObject({ failure: { reason: 'what was downloaded as kind v0.32.0 is v0.31.0' } });
+    expect(tool).toMatchObject({ failure: { reason: 'the file that was downloaded as kind v0.32.0 is v0.31.0' } });
     expect(listFiles('cache')).toEqual([]);
   });
 
@@ -319,11 +319,7 @@ describe('a version that is not pinned', () => {
 describe('a download that goes wrong', () => {
   test.each<[string, Answer, RegExp]>([
     ['is cut', truncated, /attempt 1 of 3 failed \(.+\); again in 0 s$/],
-    [
-      'is cut unnoticed',
-      truncatedWithoutLength,
-      /wrong checksum: expected .+, the 150000 bytes that came have SHA-256/,
-    ],
+    ['is cut unnoticed', truncatedWithoutLength, /wrong checksum: expected .+, the 150000 bytes received have SHA-256/],
     ['answers 503', status(503), /attempt 1 of 3 failed \(HTTP 503 Service Unavailable\)/],
     ['answers 429', status(429), /HTTP 429 Too Many Requests/],
     ['is damaged', well(Buffer.alloc(kindBytes.length)), /wrong checksum/],
@@ -382,7 +378,7 @@ describe('a download that goes wrong', () => {
     const { url } = await serve(answer, well(kindBytes));
     const limits = { idleSeconds: 0.5, totalSeconds: 20, retrySeconds: 0.01 };
     expect(await ask(url, { limits })).toMatchObject({ ok: true });
-    expect(said[1]).toContain('attempt 1 of 3 failed (nothing came for 0.5 s)');
+    expect(said[1]).toContain('attempt 1 of 3 failed (no data for 0.5 s)');
   });
 
   test('not, but is slow, may take longer than the idle deadline', async () => {
@@ -491,7 +487,7 @@ describe('the way to a download', () => {
     );
     const limits = { idleSeconds: 0.1, totalSeconds: 10, retrySeconds: 0.01 };
     const tool = await ask('https://mirror.test', { limits });
-    expect(tool).toMatchObject({ failure: { reason: expect.stringMatching(/: nothing came for 0\.1 s$/) } });
+    expect(tool).toMatchObject({ failure: { reason: expect.stringMatching(/: no data for 0\.1 s$/) } });
   });
 
   test('does not begin with a proxy that is no address, whose text is not told', async () => {

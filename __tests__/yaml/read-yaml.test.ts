@@ -101,7 +101,7 @@ describe('what Helm renders', () => {
   test('stays out of the evidence where it cannot be read, since it may be a Secret', () => {
     const text = redactSecrets('kind: Secret\ndata: {a: c2VjcmV0\n---\nkind: Secret\ndata: {b: c2VjcmV0}\n');
     expect(text).not.toContain('c2VjcmV0');
-    expect(text).toMatch(/^# A document is left out, for it cannot be read: line \d/);
+    expect(text).toMatch(/^# A document is left out because it cannot be read: line \d/);
   });
 });
 

@@ -60,7 +60,7 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
   } catch (error) {
     const reason = messageOf(error);
     return fail('results', `the artifact ${options.name} was not uploaded: ${toOneLine(reason, 300)}`, {
-      hint: `The files lie in ${options.directory} on the runner.`,
+      hint: `The files are in ${options.directory} on the runner.`,
     });
   }
 }

@@ -53,7 +53,7 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
         client.downloadArtifact(id, { path: packed, skipDecompress: true, ...expected }),
       );
       if (digestMismatch === true)
-        return fail('results', `the artifact ${name} came down with another digest than it was uploaded with`, {
+        return fail('results', `the artifact ${name} does not match the digest of its upload`, {
           hint: 'Run this job again.',
         });
       // The client unpacks whatever an archive holds, without a limit. It is called as the service calls it.
@@ -71,8 +71,8 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
     }
     return succeed({ directory: options.directory, artifacts: legs });
   } catch (error) {
-    return fail('results', `the artifacts of this run cannot be had: ${toOneLine(messageOf(error), 300)}`, {
-      hint: 'Where there are no artifacts, bring the results of all legs into one directory, and name it with legs.',
+    return fail('results', `the artifacts of this run cannot be listed: ${toOneLine(messageOf(error), 300)}`, {
+      hint: 'Without artifacts, copy the results of all matrix jobs into one directory and set legs to it.',
     });
   }
 }

@@ -47,7 +47,7 @@ export async function listArtifacts(env: NodeJS.ProcessEnv): Promise<Result<List
     const { artifacts } = v.parse(answerSchema, await response.json());
     return succeed({ ownJobRun: scope.job, artifacts: artifacts.flatMap(readArtifact) });
   } catch (error) {
-    return fail('results', `the results service could not be asked: ${toOneLine(messageOf(error), 200)}`);
+    return fail('results', `the results service did not answer: ${toOneLine(messageOf(error), 200)}`);
   }
 }
 

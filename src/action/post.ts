@@ -22,7 +22,7 @@ const teardownSeconds = 150;
 const env = withholdRunnerVariables();
 const reporter = new ActionReporter();
 // Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => reporter.say(`${name}: the removal goes on`));
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => reporter.say(`${name}: cleanup continues`));
 const file = await lendRunnerVariables(() => core.getState('record'));
 if (file === '' || !existsSync(file)) reporter.say('nothing to remove');
 else {
@@ -43,11 +43,9 @@ else {
     try {
       const end = await recoverRun({ record, workDir, checkpoint, secrets, reporter, tearDown: removeOnce });
       await publish(end, inputs, record.content.runId, reporter);
-      if (end.ownsResultsDir) reporter.say(`the files lie in ${end.dir.root}`);
+      if (end.ownsResultsDir) reporter.say(`the files are in ${end.dir.root}`);
     } catch (error) {
-      reporter.error(
-        `the end of the run could not be told: ${messageOf(error)}; what there was lies in ${inputs.resultsDir}`,
-      );
+      reporter.error(`the results could not be published: ${messageOf(error)}; the files are in ${inputs.resultsDir}`);
       process.exitCode = 1;
       await removeOnce();
     }

@@ -115,7 +115,7 @@ async function upload(
   const { isMasked } = end;
   if (!isMasked)
     reporter.warn(
-      `not all files of the results could be masked: the artifact holds verdict and reports alone, and the rest stays in ${directory}`,
+      `some files of the results could not be masked: the artifact holds only verdict and reports, and the rest stays in ${directory}`,
     );
   const uploaded = await uploadArtifact({
     name: wanted,
@@ -134,7 +134,7 @@ async function upload(
   const { leftOut, unreadable } = uploaded.value;
   if (unreadable.length > 0)
     reporter.warn(
-      `${unreadable.length} files could not be read, and the artifact lacks them: ${unreadable.slice(0, 5).join(', ')}`,
+      `${unreadable.length} files could not be read and are missing from the artifact: ${unreadable.slice(0, 5).join(', ')}`,
     );
   if (leftOut.length > 0)
     reporter.warn(

@@ -123,12 +123,9 @@ async function rerun(args: string[], screen: Screen): Promise<number> {
   const inputs = readArguments(screen, flags, {}, reusable.given);
   if (inputs === undefined) return wrongInput;
   if (tests.length > 0 && inputs.ownJob !== undefined)
-    return refuse(
-      screen,
-      `${tests.join(' ')}: your own Job says itself what it runs; change it there, or with job-set`,
-    );
+    return refuse(screen, `${tests.join(' ')}: your own Job defines what it runs; change its manifest, or use job-set`);
   if (reusable.hasSecrets && inputs.secrets.length === 0)
-    return refuse(screen, "secrets are not kept on the disk; give them again: --secrets 'NAME=value'");
+    return refuse(screen, "secrets are not stored on disk; give them again: --secrets 'NAME=value'");
   return enter(screen, kept, inputs, { tests });
 }
 
@@ -190,12 +187,12 @@ async function runHere(
 ): Promise<{ end: RunEnd; record: RunRecord; reporter: TerminalReporter }> {
   const reporter = new TerminalReporter(screen.words, process.env);
   const signal = abortOnSignals(() => {
-    process.stderr.write(`\nended at once; what is left behind is removed by: ${nameCommand('down')}\n`);
+    process.stderr.write(`\nstopped immediately; clean up with: ${nameCommand('down')}\n`);
     process.exit(130);
   });
   const then = how.kept === undefined ? ', then removing the cluster' : '';
   signal.addEventListener('abort', () =>
-    reporter.say(`${signal.reason}: bringing home what there is${then}; once more to leave at once`),
+    reporter.say(`${signal.reason}: collecting results${then}; press Ctrl-C again to exit immediately`),
   );
   await removeLeftovers(path.dirname(record.file), { signal, say: (line) => reporter.say(line) });
   const end = await runTests({ ...how, inputs, reporter, signal, record, workDir }).catch(async (bug: unknown) => {
@@ -281,10 +278,10 @@ async function down(_args: string[], screen: Screen): Promise<number> {
     removal.notRemoved.push(...problems);
     if (problems.length === 0) {
       removal.removed.push({ runId, startedAt });
-      say(`run ${runId} of ${startedAt}: nothing of it is left`);
+      say(`run ${runId} of ${startedAt}: removed`);
     }
     if (checkpoint !== undefined && kept === undefined)
-      say(`  it was killed before it could say how it ended; what there was lies in ${checkpoint.inputs.resultsDir}`);
+      say(`  it was killed before it reported its end; its files are in ${checkpoint.inputs.resultsDir}`);
   }
   if (over.length === 0) say('nothing to remove');
   screen.showRemoval(removal);
@@ -296,8 +293,8 @@ function explainUse(record: RunRecord): string {
   const { runId, pid, reusable } = record.content;
   const user = record.occupant?.pid;
   if (user !== undefined) return `cluster ${reusable?.cluster.name} is in use by another run (process ${user})`;
-  if (record.isAlive) return `run ${runId} is still going on (process ${pid}); it removes its own`;
-  return `run ${runId} is over, and a job of a workflow that is not may use what it kept`;
+  if (record.isAlive) return `run ${runId} is still running (process ${pid}); it cleans up after itself`;
+  return `run ${runId} has ended, but its workflow still runs and may use what it kept`;
 }
 
 async function completion([shell = '', ...more]: string[], screen: Screen): Promise<number> {
@@ -325,7 +322,7 @@ function readArguments(
   });
   const errors = [...problems, ...renderInputErrors(read.errors ?? [])];
   if (errors.length === 0) return read.inputs;
-  const reason = 'wrong input, nothing was made';
+  const reason = 'invalid input; nothing was created';
   const words = [`${reason}:`, ...errors.map((error) => `  ${error}`)].join('\n');
   screen.refuse({ kind: 'input', reason, hint: '', evidence: errors }, words);
   return undefined;

@@ -63,12 +63,13 @@ async function renderWhatIsHere(
   helm: string,
   signal: AbortSignal,
 ): Promise<Result<unknown[] | string>> {
-  if (source.kind !== 'local') return succeed(`${describeSource(source)} is pulled by a run, and not looked at before`);
+  if (source.kind !== 'local')
+    return succeed(`${describeSource(source)} is pulled during a run and is not checked here`);
   if (statSync(source.path).isDirectory()) {
     const examined = await examineDependencies(helm, source.path, signal);
     if (!examined.ok) return examined;
     if (isIncomplete(examined.value))
-      return succeed('it lacks dependencies, which a run gets, and is not looked at before');
+      return succeed('it lacks dependencies, which a run downloads; it is not checked here');
   }
   const here = { helm, path: source.path, title: source.path, kubernetes: undefined };
   const rendered = await renderChart(describeChart(inputs, here), signal);
@@ -84,7 +85,7 @@ async function examineCluster(kubeconfig: UserKubeconfig, signal: AbortSignal): 
     const reached = await reachCluster(connection, kubeconfig, signal).finally(() => connection.close());
     if (!reached.ok) return toCheck('cluster', 'problem', reached.failure);
     const { kubernetes, user } = reached.value;
-    const found = `${kubeconfig.context} (${kubeconfig.server}) runs Kubernetes ${kubernetes} and knows us as ${user}`;
+    const found = `${kubeconfig.context} (${kubeconfig.server}) runs Kubernetes ${kubernetes} and accepts this user as ${user}`;
     return { name: 'cluster', state: 'ok', found, needed: '', fix: '' };
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -64,11 +64,11 @@ export async function createCluster(
   const refused = findRefusedConfig(output);
   if (refused !== undefined)
     return fail('input', `kind refuses kind-config: ${refused}`, {
-      hint: 'Mend this field; what kind knows is in https://kind.sigs.k8s.io/docs/user/configuration/.',
+      hint: 'Fix this field; the fields of kind are in https://kind.sigs.k8s.io/docs/user/configuration/.',
       evidence: output.trim().split('\n').slice(-40),
     });
   const said = run.timedOut
-    ? `kind create cluster did not end within ${createDeadlineSeconds} s`
+    ? `kind create cluster did not finish within ${createDeadlineSeconds} s`
     : `kind create cluster failed: ${errorLineOf(output)}`;
   return fail('cluster', said, { hint: hintFor(output), evidence: output.trim().split('\n').slice(-40) });
 }
@@ -147,9 +147,10 @@ function hintFor(output: string): string {
     return 'The node image cannot be pulled: check the network and node-image.';
   if (/too many open files|inotify/.test(output))
     return 'Raise fs.inotify.max_user_instances to 512 (sysctl) and try again.';
-  if (/no space left on device/.test(output)) return 'The disk is full: free some, for example with docker system df.';
+  if (/no space left on device/.test(output))
+    return 'The disk is full: free some space; docker system df shows what uses it.';
   if (/port is already allocated|address already in use/.test(output))
     return 'A host port of kind-config is taken by another program.';
-  if (/Cannot connect to the Docker daemon/.test(output)) return 'Docker went away: start it and try again.';
+  if (/Cannot connect to the Docker daemon/.test(output)) return 'Docker stopped: start it and try again.';
   return "The nodes' own logs are in cluster/kind-logs of the results.";
 }

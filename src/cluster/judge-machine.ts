@@ -35,7 +35,7 @@ export function judgeMachine(facts: MachineFacts, needs: MachineNeeds): Check[] 
       where: facts.resultsDisk.directory,
       wanted: gibibyte,
       least: 100 * mebibyte,
-      fix: 'Free some, or name another results-dir.',
+      fix: 'Free some space, or set another results-dir.',
     }),
   );
   if (facts.inotifyInstances !== undefined)
@@ -94,7 +94,7 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
   const usableBytes = Math.min(facts.memoryFreeBytes, docker.memoryBytes);
   const onEach = workers > 1 ? ` on each of ${workers} workers` : '';
   const fix = (input: string) =>
-    `Take a larger machine, or lower the requests: values of the chart, ${input} of the tests.`;
+    `Use a larger machine, or lower the requests: values of the chart, ${input} of the tests.`;
   const memoryState = isMemoryShort ? 'problem' : memory > usableBytes ? 'warning' : 'ok';
   return [
     {
@@ -168,7 +168,7 @@ function judgeCgroup(docker: DockerFacts, needs: MachineNeeds): Check {
     ? {
         ...check,
         state: 'problem',
-        fix: 'Boot with systemd.unified_cgroup_hierarchy=1, or take a node-image of 1.34.',
+        fix: 'Boot with systemd.unified_cgroup_hierarchy=1, or use a node-image of 1.34.',
       }
     : { ...check, state: 'ok', fix: '' };
 }
@@ -194,7 +194,7 @@ function judgeMemory(facts: MachineFacts, needs: MachineNeeds): Check {
     where: isInside ? "docker's machine" : '',
     wanted: needs.memoryBytes,
     least: gibibyte,
-    fix: isInside ? "Give docker's machine more memory." : 'End other programs, or take a larger machine.',
+    fix: isInside ? "Give docker's machine more memory." : 'Stop other programs, or use a larger machine.',
   });
 }
 
@@ -203,7 +203,7 @@ function judgeDockerDisk(disk: NonNullable<MachineFacts['dockerDisk']>, needs: M
     return {
       name: 'disk for docker',
       state: 'problem',
-      found: `${disk.directory} lies on overlayfs (docker in docker)`,
+      found: `${disk.directory} is on overlayfs (docker in docker)`,
       needed: 'a disk or volume: nodes cannot stack overlayfs on it',
       fix: `Mount a volume at ${disk.directory} in the container that docker runs in.`,
     };
@@ -211,7 +211,7 @@ function judgeDockerDisk(disk: NonNullable<MachineFacts['dockerDisk']>, needs: M
     where: disk.directory,
     wanted: (3 + 2 * needs.nodes) * gibibyte,
     least: 2 * gibibyte,
-    fix: 'Free some: docker system df shows what takes it.',
+    fix: 'Free some space; docker system df shows what uses it.',
   });
 }
 
@@ -251,7 +251,7 @@ function judgePorts({ takenPorts, wantedPorts }: MachineFacts): Check {
     state: 'problem',
     found: takenPorts.map(({ port, protocol, holder }) => `${port}/${protocol} is taken by ${holder}`).join(', '),
     needed,
-    fix: 'End what holds them, or name other hostPorts in kind-config.',
+    fix: 'Stop the programs that use them, or set other hostPorts in kind-config.',
   };
 }
 

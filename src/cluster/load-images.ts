@@ -161,7 +161,7 @@ async function chooseParts(
     const whole = await inspectLocalImage(name, options.signal);
     options.signal.throwIfAborted();
     if (whole === undefined)
-      return fail('image', `image ${name} cannot be loaded: the local docker does not have it any more`, {
+      return fail('image', `image ${name} cannot be loaded: it is no longer in the local docker`, {
         hint: `Build it again, or: docker pull ${name}`,
       });
     const part = selectsPlatforms(server)
@@ -377,7 +377,7 @@ function isForOtherPlatform(problem: string): boolean {
 }
 
 function hintForImport(problem: string): string {
-  if (/no space left/.test(problem)) return 'The disk is full: free some, for example with docker system df.';
+  if (/no space left/.test(problem)) return 'The disk is full: free some space; docker system df shows what uses it.';
   if (isForOtherPlatform(problem))
     return 'It holds nothing for the platform of the nodes: build or pull it with --platform.';
   if (/content digest|unexpected EOF|not found/.test(problem))

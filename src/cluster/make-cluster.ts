@@ -63,9 +63,9 @@ export async function attemptTwice<T>(
   const first = await attempt();
   if (first.ok || first.failure.kind !== 'cluster') return first;
   const { reason } = first.failure;
-  options.say(`creating the cluster failed, once more with a clean slate: ${reason}`);
+  options.say(`creating the cluster failed; trying again from scratch: ${reason}`);
   await deleteCluster(name, { signal: options.signal, isWhole: false });
   const second = await attempt();
-  if (second.ok) options.warn(`the cluster could only be created at the second attempt: ${reason}`);
+  if (second.ok) options.warn(`creating the cluster needed a second attempt: ${reason}`);
   return second;
 }

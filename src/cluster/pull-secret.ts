@@ -63,7 +63,7 @@ export async function placePullSecret(
     if (!made) await addToAccount(connection, `${base}/serviceaccounts/default`, signal);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return fail('api', `the credentials for registries could not be put into namespace ${namespace}: ${error.message}`);
+    return fail('api', `the pull Secret could not be created in namespace ${namespace}: ${error.message}`);
   }
   return succeed(undefined);
 }

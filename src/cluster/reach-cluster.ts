@@ -49,7 +49,7 @@ export async function reachCluster(
       });
     const evidence = error.cause instanceof Error && error.cause !== error ? [error.cause.message] : [];
     return fail('api', `the cluster of context ${context} (${server}) cannot be reached: ${error.message}`, {
-      hint: 'Check the address in the kubeconfig, and whether this machine may reach it: a private endpoint wants a runner, VPN or proxy inside its network.',
+      hint: 'Check the address in the kubeconfig, and whether this machine may reach it: a private endpoint needs a runner, VPN or proxy inside its network.',
       evidence,
     });
   }
@@ -79,10 +79,14 @@ function refusal(kubeconfig: UserKubeconfig, error: ApiError): Result<never> {
   const isExpired = expired !== undefined && Date.parse(expired.at) < Date.now();
   const why = isExpired
     ? `the ${expired.what} of user ${user} has expired, at ${expired.at}`
-    : `the credentials of user ${user} are not taken; they may have expired, or been withdrawn`;
-  return fail('api', `the cluster of context ${context} (${server}) refuses us: ${why} (it said: ${error.message})`, {
-    hint: 'Log in anew and write the kubeconfig in a step just before this one, or have it name a credential plugin, which is asked again when its token ends.',
-  });
+    : `the credentials of user ${user} were rejected; they may have expired or been revoked`;
+  return fail(
+    'api',
+    `the cluster of context ${context} (${server}) denies access: ${why} (its message: ${error.message})`,
+    {
+      hint: 'Log in again and write the kubeconfig in the step before this one, or use a credential plugin, which renews its token.',
+    },
+  );
 }
 
 /** When the client certificate of a kubeconfig ends; undefined when there is none, or it cannot be read. */

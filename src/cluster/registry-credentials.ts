@@ -156,13 +156,13 @@ async function askHelper(
     // Having none for a registry is an answer, not a problem.
     if (/credentials not found/i.test(`${run.stdout}${run.stderr}`)) return {};
     const why = run.error ?? (run.timedOut ? `no answer within ${helperSeconds} s` : run.stderr || run.stdout);
-    return { problem: `${place.program} gives no credentials for ${registry}: ${toOneLine(why, 200)}` };
+    return { problem: `${place.program} returned no credentials for ${registry}: ${toOneLine(why, 200)}` };
   }
   let answer: { Username?: unknown; Secret?: unknown };
   try {
     answer = JSON.parse(run.stdout) as typeof answer;
   } catch {
-    return { problem: `${place.program} answers for ${registry} what is not JSON` };
+    return { problem: `${place.program} returned invalid JSON for ${registry}` };
   }
   const { Username: username, Secret: password } = answer;
   if (typeof username !== 'string' || typeof password !== 'string' || password === '') return {};

@@ -85,7 +85,7 @@ function lacksOnlyNetwork(node: Node): boolean {
 }
 
 function describeNotReady(node: Node): string {
-  return readyCondition(node)?.message ?? 'no word from its kubelet yet';
+  return readyCondition(node)?.message ?? 'its kubelet has not reported yet';
 }
 
 function readyCondition(node: Node) {

@@ -3,16 +3,16 @@ import { type Failure, fail, messageOf, toOneLine } from './outcome.ts';
 
 /** What the file system says when the fault is its own, and not that of the program: what is wrong, and what to do. */
 const words: Record<string, { said: string; hint: string }> = {
-  ENOSPC: { said: 'the disk is full', hint: 'Free some room there, or name another results-dir.' },
-  EDQUOT: { said: 'the disk quota is used up', hint: 'Free some room there, or name another results-dir.' },
-  EROFS: { said: 'the disk is read-only', hint: 'Name a results-dir on another disk.' },
-  EIO: { said: 'the disk cannot be read or written', hint: 'Name a results-dir on another disk.' },
-  EACCES: { said: 'permission denied', hint: 'Give this user the rights there, or name another results-dir.' },
-  EPERM: { said: 'permission denied', hint: 'Give this user the rights there, or name another results-dir.' },
-  ENOTDIR: { said: 'a part of the path is a file', hint: 'Name another results-dir.' },
-  ENAMETOOLONG: { said: 'a name is too long', hint: 'Name another results-dir, with a shorter path.' },
-  ELOOP: { said: 'its symbolic links lead in a circle', hint: 'Name another results-dir.' },
-  EISDIR: { said: 'it is a directory', hint: 'Name another results-dir.' },
+  ENOSPC: { said: 'the disk is full', hint: 'Free some space there, or set another results-dir.' },
+  EDQUOT: { said: 'the disk quota is used up', hint: 'Free some space there, or set another results-dir.' },
+  EROFS: { said: 'the disk is read-only', hint: 'Set results-dir to a directory on another disk.' },
+  EIO: { said: 'the disk cannot be read or written', hint: 'Set results-dir to a directory on another disk.' },
+  EACCES: { said: 'permission denied', hint: 'Give this user the rights there, or set another results-dir.' },
+  EPERM: { said: 'permission denied', hint: 'Give this user the rights there, or set another results-dir.' },
+  ENOTDIR: { said: 'a part of the path is a file', hint: 'Set another results-dir.' },
+  ENAMETOOLONG: { said: 'a name is too long', hint: 'Set another results-dir, with a shorter path.' },
+  ELOOP: { said: 'its symbolic links form a loop', hint: 'Set another results-dir.' },
+  EISDIR: { said: 'it is a directory', hint: 'Set another results-dir.' },
   EMFILE: { said: 'too many files are open', hint: 'Raise the limit of open files (ulimit -n).' },
   ENFILE: { said: 'too many files are open on this machine', hint: 'Raise the limit of open files.' },
 };

@@ -34,7 +34,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
       kind: 'schedule',
       reason: `${where}: the cluster has no StorageClass ${missing}`,
       cause: { kind: 'missing', path: `/apis/storage.k8s.io/v1/storageclasses/${missing}` },
-      hint: 'Take a class that the cluster has (Kind has standard), or leave storageClassName out.',
+      hint: 'Use a class that the cluster has (Kind has standard), or leave storageClassName out.',
       evidence,
       confidence: 'likely',
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
@@ -68,9 +68,9 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
   return objectDiagnosis(claim, {
     kind: 'schedule',
     reason: hasBegun
-      ? `${where}: ${provisioner} has begun to make its volume and not ended`
-      : `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed, for it does not answer`,
-    hint: 'Install the provisioner, or take a class whose provisioner the cluster has (Kind has standard).',
+      ? `${where}: ${provisioner} has started to create its volume and has not finished`
+      : `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed: it does not respond`,
+    hint: 'Install the provisioner, or use a class whose provisioner the cluster has (Kind has standard).',
     evidence,
     confidence: 'likely',
     patienceSeconds: hasBegun ? provisionerPatienceSeconds : absentProvisionerPatienceSeconds,
@@ -97,7 +97,7 @@ function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[])
     return objectDiagnosis(claim, {
       kind: 'schedule',
       code: 'hook-held-back',
-      reason: `PersistentVolumeClaim ${name} gets its volume only for the first pod that mounts it, that of the ${hook.title}, which helm makes only when all is ready, the claim too: they wait for each other`,
+      reason: `PersistentVolumeClaim ${name} gets its volume only when the first pod mounts it: that of the ${hook.title}, which helm creates only when everything is ready, including the claim. They wait for each other`,
       hint: remedyForHook,
       evidence,
       confidence: 'likely',
@@ -105,7 +105,7 @@ function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[])
   return objectDiagnosis(claim, {
     kind: 'schedule',
     reason: `PersistentVolumeClaim ${name} is mounted by no pod, gets its volume only for one (WaitForFirstConsumer), and helm waits for it`,
-    hint: 'Make the claim only where a pod of the chart mounts it (one for the tests alone belongs into the file of a Job of their own), or set helm-wait: false.',
+    hint: 'Create the claim only where a pod of the chart mounts it (put a claim for the tests into the file of your own Job), or set helm-wait: false.',
     evidence,
     confidence: 'likely',
     patienceSeconds: machineryPatienceSeconds,

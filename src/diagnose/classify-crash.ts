@@ -46,7 +46,7 @@ function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTe
   if (last.reason === 'OOMKilled')
     return {
       kind: 'oom' as const,
-      reason: `${where} is killed for memory at its limit of ${memoryLimitOf(pod, status.name)} again and again: ${restarts}`,
+      reason: `${where} is killed for memory at its limit of ${memoryLimitOf(pod, status.name)} repeatedly: ${restarts}`,
       hint: 'Raise its resources.limits.memory in the values, or let it use less.',
     };
   // A probe that kills leaves the exit codes of SIGKILL or SIGTERM behind.
@@ -58,18 +58,18 @@ function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTe
   if (probe !== undefined)
     return {
       kind: 'start' as const,
-      reason: `${where} is restarted again and again by its ${probe.text} (${restarts})`,
+      reason: `${where} is restarted repeatedly by its ${probe.text} (${restarts})`,
       hint: 'Give the probe more time (initialDelaySeconds, failureThreshold, a startupProbe), or fix what it finds.',
     };
   if (last.exitCode === 0)
     return {
       kind: 'start' as const,
-      reason: `${where} ends with exit code 0 again and again: ${restarts}`,
-      hint: 'Its command must keep running; what is meant to end belongs into a Job.',
+      reason: `${where} ends with exit code 0 repeatedly: ${restarts}`,
+      hint: 'Its command must keep running. Use a Job for a command that ends.',
     };
   return {
     kind: 'start' as const,
-    reason: `${where} crashes again and again: ${restarts} (${describeEnd(last)})`,
+    reason: `${where} crashes repeatedly: ${restarts} (${describeEnd(last)})`,
     hint: 'Its last lines say why.',
   };
 }

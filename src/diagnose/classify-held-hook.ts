@@ -6,7 +6,7 @@ import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts'
 
 /** What to do about a hook that never comes. */
 export const remedyForHook =
-  'Set helm-wait: false, with which helm runs its hooks at once and k8s-test-action waits until all is ready; or have it be no post-install hook, often by a value of the chart (Airflow: migrateDatabaseJob.useHelmHooks=false).';
+  'Set helm-wait: false: helm then runs its hooks at once, and k8s-test-action waits until everything is ready. Or make it something else than a post-install hook, often by a value of the chart (Airflow: migrateDatabaseJob.useHelmHooks=false).';
 
 /**
  * A pod whose init container waits, by its own words, for what a hook does that helm holds back until this pod is ready. That
@@ -24,7 +24,7 @@ export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Diagnosis | u
   return podDiagnosis(pod, init.name, {
     kind: 'start',
     code: 'hook-held-back',
-    reason: `init container ${init.name} of pod ${pod.metadata.name} waits for the ${hook.title}, which helm makes only when all pods are ready: they wait for each other`,
+    reason: `init container ${init.name} of pod ${pod.metadata.name} waits for the ${hook.title}, which helm creates only when all pods are ready: they wait for each other`,
     hint: remedyForHook,
     confidence: 'likely',
     patienceWhileOthersStartSeconds: othersPatienceSeconds,

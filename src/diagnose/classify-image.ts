@@ -39,7 +39,7 @@ const causes: Cause[] = [
   {
     words: /\b429\b|too ?many ?requests|rate limit|increase-rate-limit/i,
     code: 'image-rate-limited',
-    what: 'cannot be pulled: the registry limits how often it is asked',
+    what: 'cannot be pulled: the rate limit of the registry is reached',
     hint: ({ registry }) =>
       `Log in before the run (docker login ${registry}): its limit is higher; or name a mirror with registry-mirrors, or load the image with load-images.`,
     patienceSeconds: fourAttemptsSeconds,
@@ -48,9 +48,9 @@ const causes: Cause[] = [
     words:
       /\b5\d\d (internal|bad gateway|service|gateway|http version)|status(?: code)?[^:]{0,200}: 5\d\d\b|unexpected status.{0,200} 5\d\d\b/i,
     code: 'image-registry-failing',
-    what: 'cannot be pulled: the registry itself fails',
+    what: 'cannot be pulled: the registry returns server errors',
     hint: ({ registry }) =>
-      `Look whether ${registry} is well; or name a mirror with registry-mirrors, or load the image with load-images.`,
+      `Check the status of ${registry}; or name a mirror with registry-mirrors, or load the image with load-images.`,
     patienceSeconds: fourAttemptsSeconds,
   },
   {
@@ -65,8 +65,8 @@ const causes: Cause[] = [
   {
     words: /server gave HTTP response to HTTPS client/i,
     code: 'image-registry-plain-http',
-    what: 'cannot be pulled: the registry speaks http, and was asked by https',
-    hint: ({ registry }) => `Say so with registry-mirrors: ${registry}=http://${registry}`,
+    what: 'cannot be pulled: the registry serves HTTP, and was asked over HTTPS',
+    hint: ({ registry }) => `Set registry-mirrors: ${registry}=http://${registry}`,
     patienceSeconds: 0,
   },
   {
@@ -80,14 +80,14 @@ const causes: Cause[] = [
     words: /no space left on device/i,
     code: 'image-node-disk-full',
     what: "cannot be pulled: the node's disk is full",
-    hint: () => 'Free some, for example with docker system df.',
+    hint: () => 'Free some space; docker system df shows what uses it.',
     patienceSeconds: threeAttemptsSeconds,
   },
   {
     words:
       /dial tcp|connection (refused|reset)|i\/o timeout|TLS handshake timeout|no route to host|network is unreachable|server misbehaving|broken pipe|\bEOF\b|deadline exceeded|context canceled|failed to do request/i,
     code: 'image-registry-unreachable',
-    what: 'cannot be pulled: the nodes do not reach the registry',
+    what: 'cannot be pulled: the nodes cannot reach the registry',
     hint: ({ registry }) =>
       `Check that ${registry} answers from this machine and that a proxy or firewall lets the nodes through; or name a mirror with registry-mirrors, or load the image with load-images.`,
     patienceSeconds: threeAttemptsSeconds,
@@ -95,7 +95,7 @@ const causes: Cause[] = [
   {
     words: /unexpected commit digest|failed size validation|failed precondition|digest mismatch|invalid checksum/i,
     code: 'image-corrupt',
-    what: 'cannot be pulled: what the registry sends is not what it announced',
+    what: 'cannot be pulled: the content from the registry does not match its digest',
     hint: () => 'A proxy or a mirror on the way damages the layers, or the push was cut short: push the image again.',
     patienceSeconds: threeAttemptsSeconds,
   },
@@ -104,13 +104,13 @@ const causes: Cause[] = [
     code: 'image-platform-missing',
     what: 'is not there for the platform of the nodes',
     hint: ({ image }) =>
-      `Build it for the platform of this machine too (docker buildx build --platform …); docker manifest inspect ${image} shows what there is.`,
+      `Build it for the platform of this machine too (docker buildx build --platform …); docker manifest inspect ${image} shows the platforms that it has.`,
     patienceSeconds: 0,
   },
   {
     words: /invalid reference format|couldn't parse image name|InvalidImageName/i,
     code: 'image-name-invalid',
-    what: 'has a name that is none',
+    what: 'has an invalid name',
     hint: () =>
       'Write it in small letters as registry/name:tag; an empty value in the chart often leaves ":" or "/" alone.',
     patienceSeconds: 0,
@@ -127,7 +127,7 @@ const causes: Cause[] = [
     words:
       /unauthorized|authorization (failed|required)|require authorization|authentication required|no basic auth|access denied|\bdenied\b|forbidden|\b40[13]\b/i,
     code: 'image-denied',
-    what: 'is refused by the registry: there is none of this name, or it may not be read with these credentials',
+    what: 'is refused by the registry: it does not exist, or these credentials may not read it',
     hint: ({ registry }) =>
       `Check the name; if it is right, log in before the run (docker login ${registry}), which is carried to the pods; or load the image with load-images.`,
     patienceSeconds: 0,
@@ -135,7 +135,7 @@ const causes: Cause[] = [
   {
     words: /not found|manifest unknown|name unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|\b404\b/i,
     code: 'image-not-found',
-    what: 'is not there: the registry knows no such name or tag',
+    what: 'is not there: the registry has no such name or tag',
     hint: () =>
       "Check the name and the tag; an image of this machine's docker is loaded when it has exactly this name, or by load-images.",
     patienceSeconds: 0,
@@ -166,13 +166,9 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
   // The kubelet's own limit on pulls, of which every pod in a crowd gets its turn.
   if (/pull QPS exceeded/i.test(words))
     return {
-      failure: imageFailure(
-        'image-pull-queued',
-        image,
-        `image ${image} waits for its turn to be pulled for ${where}`,
-        '',
-        [message],
-      ),
+      failure: imageFailure('image-pull-queued', image, `image ${image} is queued to be pulled for ${where}`, '', [
+        message,
+      ]),
       confidence: 'transient',
       patienceSeconds: fourAttemptsSeconds,
     };
@@ -207,7 +203,7 @@ export function describeStuckPull(pods: Pod[], events: ClusterEvent[], seconds: 
     return imageFailure(
       'image-pull-stuck',
       image,
-      `image ${image} is still being pulled for pod ${pod.metadata.name} after ${seconds} s: ${registryIn(image)} has neither sent it nor refused`,
+      `image ${image} is still being pulled for pod ${pod.metadata.name} after ${seconds} s: ${registryIn(image)} has neither sent nor refused it`,
       'If the registry is only slow, raise startup-timeout or load the image with load-images; else name a mirror with registry-mirrors.',
       own.map((event) => toOneLine(`${event.reason ?? ''}: ${event.message ?? ''}`)),
     );
@@ -236,7 +232,7 @@ export function describeHealedPulls(events: ClusterEvent[]): string[] {
   }
   return [...healed].map(
     ([image, { attempts, last }]) =>
-      `image ${image} was pulled only at attempt ${attempts}; before, it was said: ${registryWords(last)}`,
+      `image ${image} was pulled only at attempt ${attempts}; the error before: ${registryWords(last)}`,
   );
 }
 

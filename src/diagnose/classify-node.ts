@@ -20,7 +20,7 @@ export function classifyNode(node: Node): Diagnosis | undefined {
       : `node ${node.metadata.name} is not ready: ${words}`,
     hint: hasNoNetwork
       ? 'No network plugin has written its configuration there: with disableDefaultCNI in kind-config the chart has to bring one.'
-      : 'Look whether its container (docker ps) or machine still runs, and at its kubelet.',
+      : 'Check that its container (docker ps) or machine still runs, and look at its kubelet.',
     evidence: (node.status?.conditions ?? []).map((one) => `${one.type} ${one.status}: ${one.message ?? ''}`),
     confidence: 'likely',
     patienceSeconds: machineryPatienceSeconds,

@@ -79,7 +79,7 @@ function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string,
     return objectDiagnosis(owner, {
       ...common,
       reason: `${where}: ${words}`,
-      hint: 'Whatever has to admit the pod does not answer: look at the pods behind that webhook.',
+      hint: 'The admission webhook does not answer: look at the pods behind it.',
       confidence: 'likely',
       patienceSeconds: othersPatienceSeconds,
     });
@@ -149,7 +149,7 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
     job,
     {
       kind: 'start',
-      reason: `${name} fails again and again, ${attempts} times: container ${log.container} ended with ${endOf(last, log.container, end)}`,
+      reason: `${name} fails repeatedly: ${attempts} times: container ${log.container} ended with ${endOf(last, log.container, end)}`,
       hint: 'Its last lines say why.',
       confidence: 'likely',
       patienceSeconds: 0,

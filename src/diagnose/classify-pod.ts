@@ -76,7 +76,7 @@ function classifyEnd(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   const exit = guilty?.state?.terminated?.exitCode;
   return podDiagnosis(pod, guilty?.name ?? '', {
     kind: 'start',
-    reason: `pod ${pod.metadata.name} failed, and nobody makes it again: ${guilty === undefined ? message : `container ${guilty.name} ended with exit code ${exit}`}`,
+    reason: `pod ${pod.metadata.name} failed, and no controller recreates it: ${guilty === undefined ? message : `container ${guilty.name} ended with exit code ${exit}`}`,
     hint: 'Its last lines say why.',
     confidence: 'certain',
   });
@@ -90,10 +90,10 @@ function hintForEviction(message: string): string {
   if (/local (ephemeral )?storage|emptyDir|ephemeral-storage/i.test(message))
     return /exceeds the total limit|exceeded its local/i.test(message)
       ? 'It wrote more to its own disk than its limit: raise resources.limits.ephemeral-storage, or write less.'
-      : "The node's disk is nearly full: free some, or take a larger machine.";
-  if (/memory/i.test(message)) return "The node's memory is nearly used up: ask for less, or take a larger machine.";
+      : "The node's disk is nearly full: free some, or use a larger machine.";
+  if (/memory/i.test(message)) return "The node's memory is nearly used up: ask for less, or use a larger machine.";
   if (/inodes/i.test(message)) return 'The node has no inodes left: too many small files.';
-  return 'The node ran short: lower what the tests write or use, or take a larger machine.';
+  return 'The node ran short: lower what the tests write or use, or use a larger machine.';
 }
 
 function classifyContainer(pod: Pod, status: ContainerStatus, facts: NamespaceFacts): Diagnosis | undefined {
@@ -183,7 +183,7 @@ function classifyMounts(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined 
   const isMissing = /(secret|configmap) "[^"]+" not found|references non-existent (secret|config) key/i.test(message);
   return podDiagnosis(pod, '', {
     kind: 'start',
-    reason: `pod ${pod.metadata.name} cannot start, for a volume cannot be mounted: ${words}`,
+    reason: `pod ${pod.metadata.name} cannot start, because a volume cannot be mounted: ${words}`,
     cause: missingIn(pod, message),
     hint: isMissing ? hintForMissing(message) : hintForMount(message),
     evidence: failures.slice(-5).map(describeEvent),
@@ -207,8 +207,8 @@ function classifySandbox(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined
   if (last === undefined) return undefined;
   return podDiagnosis(pod, '', {
     kind: 'cluster',
-    reason: `node ${pod.spec.nodeName ?? ''} cannot make the sandbox of pod ${pod.metadata.name}: ${last.message ?? ''}`,
-    hint: 'Its container runtime or network plugin is ill: look at the pods of kube-system.',
+    reason: `node ${pod.spec.nodeName ?? ''} cannot create the sandbox of pod ${pod.metadata.name}: ${last.message ?? ''}`,
+    hint: 'Its container runtime or network plugin has a problem: look at the pods of kube-system.',
     evidence: events.slice(-5).map(describeEvent),
     confidence: 'likely',
     patienceSeconds: machineryPatienceSeconds,
@@ -250,8 +250,8 @@ export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Diagnosis | u
     if (status.state?.running === undefined || isSidecar) continue;
     return podDiagnosis(pod, status.name, {
       kind: 'start',
-      reason: `init container ${status.name} of pod ${pod.metadata.name} does not end: it runs since ${status.state.running.startedAt ?? 'long'}`,
-      hint: 'It probably waits for something that does not come; its last lines may say for what.',
+      reason: `init container ${status.name} of pod ${pod.metadata.name} does not end: it has been running since ${status.state.running.startedAt ?? 'long'}`,
+      hint: 'It probably waits for something that never happens; its last lines may say what.',
       confidence: 'transient',
     });
   }

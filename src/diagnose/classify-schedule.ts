@@ -256,10 +256,10 @@ function formatAmount(resource: string, amount: number): string {
 
 function hintFor(words: string): string {
   if (/Insufficient/.test(words))
-    return 'Ask for less (requests in the values; memory and cpu of the tests), take a larger machine, or more nodes.';
+    return 'Ask for less (requests in the values; memory and cpu of the tests), use a larger machine, or more nodes.';
   if (/affinity\/selector/.test(words))
     return 'Fix the node selector or affinity, or give a node the label (kind-config).';
-  if (/taint/.test(words)) return 'Give the pod a toleration, or take the taint from the node.';
+  if (/taint/.test(words)) return 'Give the pod a toleration, or remove the taint from the node.';
   if (/free ports/.test(words)) return 'Another pod has the same hostPort: leave hostPort out.';
   return 'cluster/nodes.yaml has what the nodes offer.';
 }

@@ -64,7 +64,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     try {
       await work();
     } catch (error) {
-      evidence.problems.push(toOneLine(`${what} could not be brought home: ${messageOf(error)}`));
+      evidence.problems.push(toOneLine(`${what} could not be collected: ${messageOf(error)}`));
     }
   };
   const lists = new Map<string, { metadata: ObjectMeta }[]>();
@@ -87,7 +87,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
         const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
         await writeFile(file, text);
         if (found.some((one) => one.length >= maxObjects))
-          evidence.problems.push(`cluster/${name}.yaml holds the first ${maxObjects} objects alone`);
+          evidence.problems.push(`cluster/${name}.yaml holds only the first ${maxObjects} objects`);
       }),
     ),
   );

@@ -123,7 +123,7 @@ export class NamespaceWatch {
           watch.done.catch((error: unknown) => {
             const isRefused = error instanceof ApiError && !error.retryable;
             if (isRefused && kind === 'pods')
-              others?.onUnseen(`What the chart makes in namespace ${other} cannot be watched: ${error.message}`);
+              others?.onUnseen(`Objects of the chart in namespace ${other} cannot be watched: ${error.message}`);
             return unlessRefused(error);
           }),
         );

@@ -21,7 +21,7 @@ export class SystemWatch {
     const { reason, evidence } = diagnosis.failure;
     return {
       kind: 'cluster',
-      reason: toOneLine(`a part of Kubernetes itself cannot work: ${reason}`),
+      reason: toOneLine(`a component of Kubernetes itself does not work: ${reason}`),
       hint: 'Too few inotify instances are the usual cause (sysctl fs.inotify.max_user_instances=512); cluster/kind-logs has its log.',
       evidence,
     };

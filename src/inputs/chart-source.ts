@@ -29,7 +29,7 @@ export function readRemoteChart(
     if (match === null)
       return wrong(
         chart.replace(/@sha256:.*/, '').includes('@')
-          ? 'holds a password; "docker login" or "helm registry login" is the place for that'
+          ? 'holds a password; "docker login" or "helm registry login" is the place for it'
           : 'is no chart in a registry; write it in small letters as oci://ghcr.io/floe/charts/platform',
       );
     if (version !== undefined && match.groups?.choice !== '')
@@ -41,7 +41,7 @@ export function readRemoteChart(
   if (!URL.canParse(chart)) return wrong('is not an address; write it as https://charts.example.com#name');
   const url = new URL(chart);
   if (url.username !== '' || url.password !== '')
-    return wrong('holds a password; "helm repo add" with --username and --password-stdin is the place for that');
+    return wrong('holds a password; "helm repo add" with --username and --password-stdin is the place for it');
   if (url.search !== '') return wrong('holds a query (?…), which is not sent to chart repositories');
   const name = url.hash.slice(1);
   if (!/^[A-Za-z0-9][\w.-]*$/.test(name))

@@ -9,11 +9,12 @@ export const resultsMarker = 'result.json';
 export function whyNotOurs(directory: string, workspace: string): string | undefined {
   const inside = (child: string, parent: string) => `${child}/`.startsWith(parent === '/' ? '/' : `${parent}/`);
   const link = findForeignLink(directory, workspace);
-  if (link !== undefined) return `leads through the symbolic link ${link}; name a directory that no link leads to`;
+  if (link !== undefined)
+    return `leads through the symbolic link ${link}; choose a directory without links in its path`;
   const precious = [workspace, homeDirectory()].filter((one) => one !== undefined);
   for (const target of [directory, followLinks(directory) ?? directory])
     if (precious.some((one) => inside(one, target) || inside(followLinks(one) ?? one, target)))
-      return 'holds your files; name a directory that is for results alone';
+      return 'holds your files; choose a directory that is only for results';
   const found = inspectPath(directory);
   if (found === 'absent') return explainUnwritable(directory);
   if (found === 'file') return 'is a file; name a directory';
@@ -21,5 +22,5 @@ export function whyNotOurs(directory: string, workspace: string): string | undef
   const { names: entries, problem } = listInputDirectory(directory);
   if (problem !== undefined) return problem;
   if (entries.length === 0 || entries.includes(resultsMarker)) return explainUnwritable(directory);
-  return `holds files that no run of ours wrote (${entries.slice(0, 3).join(', ')}); name an empty or new directory`;
+  return `holds files that no run wrote (${entries.slice(0, 3).join(', ')}); choose an empty or new directory`;
 }

@@ -36,7 +36,7 @@ export function readOwnJob(
   if (value.job === undefined && templates.length === 0) {
     for (const name of ofOwnJob)
       if (raw[name] !== undefined)
-        wrong(name, 'only counts for a Job of your own: give job or job-templates, or leave it out');
+        wrong(name, 'only applies to a Job of your own: give job or job-templates, or leave it out');
     return undefined;
   }
   const source: InputName = value.job === undefined ? 'job-templates' : 'job';
@@ -48,7 +48,7 @@ export function readOwnJob(
     if (!hasChart) wrong('job-templates', 'needs a chart, but the profile is none');
     return { kind: 'templates', templates, set: value['job-set'], container: value.container };
   }
-  if (value['job-set'].length > 0) wrong('job-set', 'only counts for job-templates; a file is not rendered');
+  if (value['job-set'].length > 0) wrong('job-set', 'only applies to job-templates; a file is not rendered');
   const file = resolve(value.job);
   const { text, problem: unreadable } = readInputFile(file);
   if (unreadable !== undefined) {

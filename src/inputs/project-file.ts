@@ -28,7 +28,8 @@ export function readProjectFile(
   const file = path.join(directory, projectFileName);
   if (trust === 'none' || inspectPath(file) === 'absent') return {};
   if (trust === 'safe' && !isBelow(file, directory)) {
-    const problem = 'is a link to a file outside of the checkout; under project-file safe it must lie there itself';
+    const problem =
+      'is a link to a file outside of the checkout; under project-file safe it must be in the checkout itself';
     errors.push({ input: projectFileName, value: file, problem });
     return {};
   }

@@ -21,7 +21,7 @@ export function readChart(
     errors.push({
       input: 'chart-version',
       value: value['chart-version'],
-      problem: 'only counts for a chart that lies elsewhere (oci://… or https://…#name)',
+      problem: 'only applies to a chart elsewhere (oci://… or https://…#name)',
     });
   const chart = chooseChart(profile, remote, resolve(value.chart ?? bundledChart));
   const valuesFiles: string[] = [];
@@ -33,7 +33,7 @@ export function readChart(
       errors.push({
         input: 'profile',
         value: profile,
-        problem: 'is a file in the directory of a chart; a chart that lies elsewhere takes values',
+        problem: 'is a file in the directory of a chart; a remote chart takes values',
       });
   } else {
     const chartPath = chart?.kind === 'local' ? chart.path : '';

@@ -53,7 +53,7 @@ const ofKind: [InputName, string][] = [
   ['nodes', 'leave it out'],
   ['node-image', 'leave it out'],
   ['kind-version', 'leave it out'],
-  ['registry-mirrors', 'its nodes pull as they are set up to; leave it out'],
+  ['registry-mirrors', 'its nodes already know how to pull; leave it out'],
   ['build', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
   ['dockerfile', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
   ['load-images', 'its nodes must pull them: push them to a registry in a step before'],
@@ -207,7 +207,7 @@ export function readInputs(
     errors.push({
       input: 'kind-config',
       value: kindConfigFile ?? '',
-      problem: 'sets disableDefaultCNI, and without a chart nothing brings the network that pods need',
+      problem: 'sets disableDefaultCNI, and without a chart no network plugin is installed, which pods need',
     });
   const clash =
     kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
@@ -371,7 +371,7 @@ function readCluster(
         errors.push({
           input,
           value: raw[input],
-          problem: 'only counts for cluster existing; give that, or leave it out',
+          problem: 'only applies to cluster existing; give that, or leave it out',
         });
     return undefined;
   }

@@ -76,7 +76,7 @@ export function readUserKubeconfig(
       inspectPath(`${podDirectory}/token`) === 'file'
     )
       return { kubeconfig: describePod(env) };
-    const problem = `needs a kubeconfig, and there is none at ${candidates.join(path.delimiter) || '~/.kube/config: this user has no home'}; name one with kubeconfig`;
+    const problem = `needs a kubeconfig, and there is none at ${candidates.join(path.delimiter) || '~/.kube/config: this user has no home directory'}; name one with kubeconfig`;
     return { problem: { input: 'cluster', value: 'existing', problem } };
   }
   const merged: Merged = { current: '', contexts: new Map(), clusters: new Map(), users: new Map() };

@@ -84,7 +84,7 @@ export function readSecrets(text: string): { secrets: [string, string][]; proble
   for (const [name, value] of secrets) {
     if (value !== '' && value.length < shortestSecret)
       problems.push(
-        `gives ${name} less than ${shortestSecret} characters, which cannot be masked; what is so short goes into env`,
+        `gives ${name} fewer than ${shortestSecret} characters, which cannot be masked; put short values into env`,
       );
     if (secrets.filter(([other]) => other === name).length > 1) problems.push(`gives ${name} twice`);
   }

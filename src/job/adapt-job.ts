@@ -40,8 +40,8 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
   job.metadata = { ...job.metadata, namespace: options.namespace, labels: { ...job.metadata.labels, ...label } };
   const { template } = spec;
   template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...label } };
-  set(spec, 'backoffLimit', 0, 'a suite that failed is not run again behind your back');
-  set(template.spec, 'restartPolicy', 'Never', 'a container that was restarted hides the log of the run before');
+  set(spec, 'backoffLimit', 0, 'a failed suite is not rerun silently');
+  set(template.spec, 'restartPolicy', 'Never', 'a restarted container hides the log of the previous run');
   if (spec.suspend === true) set(spec, 'suspend', false, 'it is started now');
   if ((spec.ttlSecondsAfterFinished ?? shortestKeptSeconds) < shortestKeptSeconds)
     set(spec, 'ttlSecondsAfterFinished', shortestKeptSeconds, 'its pod holds the log, which must be read first');
@@ -50,11 +50,11 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
       spec,
       'activeDeadlineSeconds',
       options.netSeconds,
-      'the API server deletes the pod with its log; timeout ends it sooner and in order',
+      'the API server would delete the pod with its log; timeout ends it earlier and cleanly',
     );
   if (spec.podFailurePolicy !== undefined) {
     delete spec.podFailurePolicy;
-    changes.push('podFailurePolicy: left out: the pod is run once, whatever becomes of it');
+    changes.push('podFailurePolicy: left out: the pod runs once, whatever its result');
   }
   if (spec.managedBy !== undefined && spec.managedBy !== 'kubernetes.io/job-controller') {
     changes.push(`managedBy: left out (was ${String(spec.managedBy)}): no other controller runs it here`);
@@ -64,7 +64,7 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
   for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'])
     if (spec[field] !== undefined) {
       delete spec[field];
-      changes.push(`${field}: left out: a suite that failed is not run again behind your back`);
+      changes.push(`${field}: left out: a failed suite is not rerun silently`);
     }
   for (const container of [...(template.spec.initContainers ?? []), ...template.spec.containers])
     preferLoadedImage(container, options.loadedImages, changes);
@@ -122,7 +122,7 @@ function setVariable(
   const others = (container.env ?? []).filter((one) => one.name !== variable.name);
   const wasThere = others.length < (container.env ?? []).length;
   container.env = [...others, variable];
-  return wasThere ? [`env ${variable.name}: the value of the input ${input} stands in place of the manifest's`] : [];
+  return wasThere ? [`env ${variable.name}: the value of the input ${input} replaces the manifest's`] : [];
 }
 
 function preferLoadedImage(

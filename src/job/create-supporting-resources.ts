@@ -37,9 +37,9 @@ export async function createSupportingResources(
       const { metadata } = creation.object;
       if (metadata.labels?.[runLabel] === runId) continue;
       const release = releaseOf(creation.object);
-      if (release !== undefined) say(`${what} is part of release ${release}, and is taken as it is`);
+      if (release !== undefined) say(`${what} is part of release ${release} and is used as it is`);
       else if (!isOurs(metadata)) return { ok: false, failure: notOurs(what) };
-      else if (keptKinds.has(resource.kind)) say(`${what} is there from a former run, and is kept with what is in it`);
+      else if (keptKinds.has(resource.kind)) say(`${what} exists from an earlier run and is kept with its content`);
       else {
         await deleteObject(connection, resource, { namespace, signal });
         await createObject(connection, resource, { namespace, signal });
@@ -64,7 +64,7 @@ export async function clearFormerJob(job: Manifest, options: SupportingResourceO
     const former = await connection.call<{ metadata: ObjectMeta }>('GET', path, { signal });
     const release = releaseOf(former);
     if (release === undefined && !isOurs(former.metadata)) return { ok: false, failure: notOurs(what) };
-    if (release === undefined) say(`${what} of a former run is deleted`);
+    if (release === undefined) say(`${what} of an earlier run is deleted`);
     else
       warn(
         `${what} is part of release ${release}, so that helm install had started it before the platform was ready; it is deleted and run again. Have the chart leave it out unless a value of job-set is given, or make it a hook of kind test`,
@@ -83,8 +83,8 @@ function isOurs(metadata: ObjectMeta): boolean {
 }
 
 function notOurs(what: string): Failure {
-  return fail('start', `${what} of your Job is in the namespace already, and no run of ours made it`, {
-    hint: 'Give it another name, delete it, or take a namespace of the run alone.',
+  return fail('start', `${what} of your Job is already in the namespace, and no run made it`, {
+    hint: 'Give it another name, delete it, or use a namespace for this run alone.',
   }).failure;
 }
 
@@ -94,6 +94,6 @@ function refusal(what: string, error: ApiError): Failure {
       hint: 'The logs of the cluster say why its API server does not answer.',
     }).failure;
   return fail('start', `the cluster refuses ${what}: ${error.message}`, {
-    hint: 'The API server named what it does not accept.',
+    hint: 'The message of the API server names the field.',
   }).failure;
 }

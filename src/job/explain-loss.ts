@@ -51,7 +51,7 @@ export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | u
       case 'PreemptionByScheduler':
         return {
           why: 'evicted',
-          words: `the test pod ${name} had to make room${on} for a pod of higher priority${because}${ended}`,
+          words: `the test pod ${name} was preempted${on} by a pod of higher priority${because}${ended}`,
         };
       case 'DeletionByTaintManager':
         return { why: 'evicted', words: `the test pod ${name} was evicted${on}, which was tainted${because}${ended}` };
@@ -80,10 +80,11 @@ export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | u
 const hints: Record<Interruption['why'], string> = {
   timeout: 'The log shows the test in flight; raise timeout if the suite is only slow.',
   evicted:
-    'The events say who asked for it: lower what the tests write or use, take a larger machine, or keep the node.',
-  deleted: 'No drain, preemption or shortage is on record: look for a clean-up, or for whoever deletes pods by hand.',
+    'The events say who asked for it: lower what the tests write or use, use a larger machine, or keep the node.',
+  deleted:
+    'No drain, preemption or shortage is on record: look for a cleanup job, or for someone who deletes pods by hand.',
   'node-lost': 'Look at the node itself: its kubelet, its memory and its disk.',
-  'api-lost': 'What had come home by then is in the results; the logs of the cluster say why it went away.',
+  'api-lost': 'Results collected before that are kept; the logs of the cluster say why the API server stopped.',
 };
 
 const kinds: Record<Interruption['why'], Failure['kind']> = {

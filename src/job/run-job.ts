@@ -91,7 +91,7 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
     const hasTimedOut = ended.kind === 'deadline';
     if (ended.kind === 'decided' && typeof ended.value === 'object' && 'kind' in ended.value) stop = ended.value;
     if (hasTimedOut || stop !== undefined) {
-      const why = stop?.reason ?? `the tests have not ended after ${options.timeoutSeconds} s`;
+      const why = stop?.reason ?? `the tests did not end after ${options.timeoutSeconds} s`;
       ended = await endTests(options, last, look, why);
     }
     const hasVanished = ended.kind === 'decided' && ended.value === 'vanished';
@@ -108,7 +108,7 @@ export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
   } catch (error) {
     if (signal.aborted)
       await endCancelled(options, last, lookForEnd).catch((diagnosis: unknown) =>
-        options.say(`the tests may still go on: ${messageOf(diagnosis)}`),
+        options.say(`the tests may still be running: ${messageOf(diagnosis)}`),
       );
     throw error;
   } finally {
@@ -170,7 +170,7 @@ async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | und
   if (diagnosis === '') {
     const ended = await watch.until(look, { signal, deadlineSeconds: graceSeconds });
     if (ended.kind !== 'deadline') return ended;
-    say(`the tests have not ended after ${graceSeconds} s of grace: SIGKILL`);
+    say(`the tests did not end after ${graceSeconds} s of grace: SIGKILL`);
     if ((await send('SIGKILL')) === '') {
       const killed = await watch.until(look, { signal, deadlineSeconds: killSeconds });
       if (killed.kind !== 'deadline') return killed;
@@ -203,7 +203,7 @@ async function endCancelled<T>(options: RunJobOptions, pod: Pod, lookForEnd: () 
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
     const diagnosis = await options.signalTests(pod, containerId, name, over);
-    if (diagnosis !== '') throw new Error(`${name} did not reach them: ${diagnosis}`);
+    if (diagnosis !== '') throw new Error(`${name} did not reach the tests: ${diagnosis}`);
     const ended = await options.watch.until(lookForEnd, { signal: over, deadlineSeconds: cancelGraceSeconds });
     if (ended.kind === 'decided') return;
   }
@@ -223,7 +223,7 @@ async function createJob(options: RunJobOptions): Promise<Result<string>> {
       hint: 'The logs of the cluster say why its API server does not answer.',
     });
   return fail('start', `the cluster refuses the Job: ${created.error.message}`, {
-    hint: 'The API server named what it does not accept.',
+    hint: 'The message of the API server names the field.',
   });
 }
 
@@ -305,6 +305,6 @@ function eventsOf(options: RunJobOptions): string[] {
 
 function apiLost(seconds: number): Result<never> {
   return fail('api', `the API server has not answered for ${seconds} s`, {
-    hint: 'What had come home by then is in the results; the logs of the cluster say why it went away.',
+    hint: 'Results collected before that are kept; the logs of the cluster say why the API server stopped.',
   });
 }

@@ -50,7 +50,7 @@ function detectEncoding(head: Uint8Array): { encoding: string; warning?: string 
   if (declared === undefined) return { encoding: 'utf-8' };
   // Writers that build the document as a string (.NET's StringWriter) declare UTF-16 and then save UTF-8.
   if (/^utf-?16/i.test(declared)) {
-    return { encoding: 'utf-8', warning: `declares ${declared} but is not encoded so; read as UTF-8` };
+    return { encoding: 'utf-8', warning: `declares ${declared} but has another encoding; read as UTF-8` };
   }
   try {
     return { encoding: new TextDecoder(declared).encoding };

@@ -48,7 +48,7 @@ export function problemOfAttributes(attributes: Readonly<Record<string, string>>
     if (status === 'passed') continue;
     const message =
       status === undefined
-        ? `the report says ${name}="${value.slice(0, 100)}" of this test, and nobody knows whether that means passed`
+        ? `the report says ${name}="${value.slice(0, 100)}" of this test, which is not a known status`
         : '';
     said.push({ status: status ?? 'error', message, type: '', details: '' });
   }

@@ -155,7 +155,7 @@ export class ReportBuilder implements ReportSink {
   /** All of it, once the file has ended. */
   finish(sieve?: XmlSieve): JUnitReport {
     if (sieve !== undefined) this.#warnOfSieve(sieve);
-    if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} times that are none (taken as 0 s)`);
+    if (this.#oddTimes > 0) this.warn(`gave ${this.#oddTimes} invalid times (read as 0 s)`);
     if (this.#namesCut > 0) this.warn(`held ${this.#namesCut} names longer than ${this.#limits.nameChars} characters`);
     if (this.#propertiesLeftOut > 0)
       this.warn(
@@ -175,7 +175,8 @@ export class ReportBuilder implements ReportSink {
     if (sieve.filteredChars > 0)
       this.warn(`held ${sieve.filteredChars} characters that XML forbids; they were left out`);
     if (sieve.replacementChars > 0) this.warn(`held ${sieve.replacementChars} characters that could not be decoded`);
-    if (sieve.textsCut > 0) this.warn(`held ${sieve.textsCut} texts too long to keep; their begin and end were kept`);
+    if (sieve.textsCut > 0)
+      this.warn(`held ${sieve.textsCut} texts too long to keep; their beginning and end were kept`);
   }
 
   /** All that was read so far. */

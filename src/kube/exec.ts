@@ -109,7 +109,7 @@ export async function runScriptInPod(connection: KubeConnection, options: Script
     },
   });
   if (isWhole) return end;
-  throw new ApiError(`the output of a command in pod ${options.pod} was cut on its way`, {
+  throw new ApiError(`the output of a command in pod ${options.pod} was truncated`, {
     code: 'CUT',
     retryable: true,
   });

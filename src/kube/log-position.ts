@@ -70,7 +70,7 @@ export class LogPosition implements LogLineSink {
     this.#isReplay = this.#window.length > 0;
     if (!this.#isReplay) return undefined;
     if (this.#clockWentBack)
-      this.declareGap('the clock of the node was set back: where the log was taken up again, lines may be missing');
+      this.declareGap('the clock of the node was set back: lines may be missing where following the log resumed');
     const epochSeconds = this.#baseEpochSeconds! + this.#windowStart / nanosecondsPerSecond;
     return new Date(epochSeconds * 1000).toISOString().replace('.000Z', 'Z');
   }
@@ -151,7 +151,7 @@ export class LogPosition implements LogLineSink {
     this.#isReplay = false;
     this.#unfinishedBytes = undefined;
     this.declareGap(
-      `the log was rotated (or its container restarted) while the connection was away: lines between ${this.#format(this.#last)} and ${this.#format(instant)} may be missing`,
+      `the log was rotated (or its container restarted) while the connection was lost: lines between ${this.#format(this.#last)} and ${this.#format(instant)} may be missing`,
     );
     return 'new';
   }

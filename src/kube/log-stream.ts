@@ -108,11 +108,11 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
     const isLast = !hasNews || state === 'enough';
     if (hasEnded && isLast && end.kind === 'complete' && position.foreignWords === '') {
       if (!position.isContinuous)
-        position.declareGap('the last lines were gone from the node before they were confirmed');
+        position.declareGap('the last lines were removed from the node before they were confirmed');
       break;
     }
     if (endedAt !== undefined && performance.now() - endedAt > timing.giveUpMilliseconds && !hasNews) {
-      position.declareGap(`the end of the log could not be had: ${why}`);
+      position.declareGap(`the end of the log could not be read: ${why}`);
       break;
     }
     if (hasNews || why === '') problem.healed();

@@ -36,6 +36,6 @@ export async function readLogTail(connection: KubeConnection, options: ReadTailO
     return text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/);
   } catch (error) {
     options.signal.throwIfAborted();
-    return [`(the log of ${options.container} cannot be had: ${toApiError(error).message})`];
+    return [`(the log of ${options.container} cannot be read: ${toApiError(error).message})`];
   }
 }

@@ -55,7 +55,7 @@ function cutAfter(maxBytes: number): Transform {
       bytes += chunk.length;
       if (room > 0) this.push(chunk.subarray(0, room));
       // The ellipsis tells whoever masks that a secret may be cut here.
-      if (isCut) this.push(`…\n[k8s-test-action: the log goes on beyond ${maxBytes} bytes]\n`);
+      if (isCut) this.push(`…\n[k8s-test-action: the log continues beyond ${maxBytes} bytes]\n`);
       done();
     },
   });

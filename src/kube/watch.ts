@@ -105,7 +105,7 @@ function* parseEvents(lines: JsonLines, chunk: Buffer): Generator<unknown> {
   try {
     yield* lines.push(chunk);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new VersionLost(`what came is no JSON: ${error.message}`);
+    if (error instanceof SyntaxError) throw new VersionLost(`the response is not JSON: ${error.message}`);
     throw error;
   }
 }
@@ -125,7 +125,7 @@ class Watch<T extends WatchedObject> {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#problem = new OutageReport(options.onOutage, this.#timing.outageGraceSeconds, (seconds, why) =>
-      options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and does again: ${why}`),
+      options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and answers again: ${why}`),
     );
     // Whoever does not wait for the first list still hears of its failure through `done`.
     this.synced.promise.catch(() => undefined);

@@ -128,7 +128,7 @@ class ShownLines {
     if (this.#bytes <= shownBytes && this.#lines < shownLines) return;
     this.#isCut = true;
     if (this.#line !== '') this.#endLine();
-    this.#quote(`… the log goes on: all of it is in ${this.#file}`);
+    this.#quote(`… the log continues: all of it is in ${this.#file}`);
   }
 
   /** The log is over; its last line may have no newline. */

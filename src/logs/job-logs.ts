@@ -197,7 +197,7 @@ export class JobLogs<L extends NodeLog> {
         kept.push(ours);
       }
       if (ours.first !== undefined && (log.first === undefined || compareTimestamps(log.first, ours.first) > 0)) {
-        ours.gaps.push('the node no longer has its begin: what the kubelet may have left out of it cannot be found');
+        ours.gaps.push('the node no longer has its beginning: lines that the kubelet left out cannot be found');
         continue;
       }
       // A file without a gap is as good as what came of it.
@@ -217,7 +217,7 @@ export class JobLogs<L extends NodeLog> {
     }
     for (const ours of kept.filter((one) => one.gaps.length > 0))
       if (!logs.some((log) => log.podUid === ours.podUid && log.container === ours.container && log.run === ours.run))
-        ours.gaps.push(...(problems.length > 0 ? problems : ['its node has it no more']));
+        ours.gaps.push(...(problems.length > 0 ? problems : ['its node no longer has it']));
   }
 }
 

@@ -94,7 +94,7 @@ export class NodeLogs {
         const run = await execInContainer(node, command, { signal, timeoutSeconds: listDeadlineSeconds });
         signal.throwIfAborted();
         if (run.exitCode !== 0)
-          problems.push(toOneLine(`node ${node} cannot be asked for its log files: ${describeProblem(run)}`, 300));
+          problems.push(toOneLine(`node ${node} does not return its log files: ${describeProblem(run)}`, 300));
         const files = run.stdout.split('\n').map((line) => {
           const at = line.indexOf(' ');
           return { first: line.slice(0, at), path: line.slice(at + 1) };
@@ -144,7 +144,7 @@ export class NodeLogs {
     const run = await execInContainer(log.node, command, { signal, stdout, timeoutSeconds: readDeadlineSeconds });
     signal.throwIfAborted();
     if (thrown !== undefined) throw (thrown as { error: unknown }).error;
-    if (run.exitCode !== 0) return toOneLine(`node ${log.node} did not hand it out: ${describeProblem(run)}`, 300);
+    if (run.exitCode !== 0) return toOneLine(`node ${log.node} did not return it: ${describeProblem(run)}`, 300);
     if (decoder.damagedBytes === 0) return '';
     return `${decoder.damagedBytes} bytes of its files on node ${log.node} are damaged`;
   }

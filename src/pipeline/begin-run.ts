@@ -69,7 +69,7 @@ export function beginRun(env: NodeJS.ProcessEnv): Result<BegunRun> {
   try {
     record = RunRecord.begin(records, runId, { isInWorkflow: isInWorkflow(env) });
   } catch (error) {
-    return fail('results', `the record of the run cannot be written to ${records}: ${explainFileError(error)}`, {
+    return fail('results', `the record of the run cannot be saved in ${records}: ${explainFileError(error)}`, {
       hint: 'Name a directory that this user may write to in XDG_STATE_HOME, or set HOME.',
     });
   }
@@ -119,7 +119,7 @@ export async function keepIfAsked(
   record.keep(`keep: ${keep}`);
   await sayKept(end, `keep: ${keep}`, record, say);
   if (record.content.workflow !== undefined)
-    say('It outlives this job on a machine that stays: the next run of this user there removes it, and so does down.');
+    say('On a machine that stays it outlives this job: the next run of this user removes it, and so does down.');
   return true;
 }
 

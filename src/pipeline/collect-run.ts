@@ -122,7 +122,7 @@ export async function salvageDisk(run: Run, collected: CollectedRun, signal: Abo
 async function lookAtDisk(run: Run, collected: CollectedRun): Promise<void> {
   collected.isDiskFull = await isDiskFull(run.dir.root);
   if (!collected.isDiskFull) return;
-  run.warn(`the disk of ${run.dir.root} is full: what was written last may be cut`);
+  run.warn(`the disk of ${run.dir.root} is full: the last writes may be truncated`);
   // Directories have to be made for what is taken.
   await shrinkReserve(run.dir);
 }
@@ -184,7 +184,7 @@ function testLog(run: Run): KeptLog | undefined {
 async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<boolean> {
   if (run.inputs.tier === 'unit') {
     const ended = endOrphans(run.record.content.runId);
-    if (ended > 0) run.reporter.say(`${ended} programs that the tests had left running were ended`);
+    if (ended > 0) run.reporter.say(`${ended} programs that the tests left running were stopped`);
     return true;
   }
   const route = run.job?.route?.kind ?? 'host';
@@ -199,8 +199,8 @@ async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<bo
     signal,
   });
   if (ended > 0)
-    run.reporter.say(`${ended} processes beside the tests could still write to the results, and were ended`);
-  if (!isFenced) run.warn(`the results could not be taken over from their containers, and are copied: ${problem}`);
+    run.reporter.say(`${ended} processes beside the tests could still write to the results and were stopped`);
+  if (!isFenced) run.warn(`the ownership of the results could not be changed; they are copied instead: ${problem}`);
   return isFenced;
 }
 

@@ -46,7 +46,7 @@ export async function nameSimilarImages<T>(
   const { image } = failure;
   if (image === undefined) return result;
   if (run.loadedImages.has(image) && isFailedPull(failure)) {
-    const hint = `The nodes were given ${image}, but a pull policy of Always, which is that of the tag latest, asks the registry all the same: set imagePullPolicy: IfNotPresent, or take another tag.`;
+    const hint = `The nodes were given ${image}, but a pull policy of Always, which is that of the tag latest, asks the registry anyway: set imagePullPolicy: IfNotPresent, or use another tag.`;
     return { ok: false, failure: { ...failure, hint } satisfies Failure };
   }
   if (!run.pulledImages.includes(image) || run.signal.aborted) return result;

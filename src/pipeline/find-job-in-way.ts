@@ -26,15 +26,15 @@ export function findJobInWay(jobs: readonly Job[], wanted: WantedJob): Failure |
       'input',
       `another run (${runOf(running)}) uses namespace ${namespace}: its Job ${running.metadata.name} has not ended`,
       {
-        hint: 'Wait for it, delete that Job if its run has died, or leave namespace out: then each run makes one of its own.',
+        hint: 'Wait for it, delete that Job if its run has crashed, or leave namespace out: each run then creates its own.',
       },
     ).failure;
   const namesake = jobs.find(({ metadata }) => metadata.name === name);
   if (namesake === undefined) return undefined;
   const since = namesake.metadata.creationTimestamp ?? 'long';
   const runId = runOf(namesake);
-  const whose = runId === undefined ? 'no run of ours made it' : `run ${runId} made it`;
-  return fail('input', `Job ${name} stands in namespace ${namespace} since ${since}: ${whose}`, {
+  const whose = runId === undefined ? 'not created by a run of this action' : `run ${runId} made it`;
+  return fail('input', `Job ${name} already exists in namespace ${namespace} (created ${since}): ${whose}`, {
     hint: hintFor(wanted, runId),
   }).failure;
 }
@@ -42,9 +42,9 @@ export function findJobInWay(jobs: readonly Job[], wanted: WantedJob): Failure |
 function hintFor({ namespace, name, isOwn, removable }: WantedJob, runId: string | undefined): string {
   const remove =
     runId !== undefined && removable.has(runId)
-      ? `Remove it, with all else that runs have left: ${nameCommand('down')};`
+      ? `Remove it and all other leftovers: ${nameCommand('down')};`
       : `Delete it: kubectl --namespace ${namespace} delete job ${name};`;
-  return `${remove} or ${isOwn ? 'give your Job another name' : 'leave namespace out: then each run makes one of its own'}.`;
+  return `${remove} or ${isOwn ? 'give your Job another name' : 'leave namespace out: each run then creates its own'}.`;
 }
 
 function runOf({ metadata }: Job): string | undefined {

@@ -411,7 +411,7 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
   } catch (error) {
     if (signal.aborted) return cancelled();
     const phase = clock.phaseOfError(error);
-    const ofDisk = describeDiskError(error, `${phase} could not go on`);
+    const ofDisk = describeDiskError(error, `${phase} could not continue`);
     if (ofDisk !== undefined) return ofDisk;
     if (error instanceof ApiError) {
       const reason = toOneLine(`the Kubernetes API failed during ${phase}: ${error.message}`);
@@ -420,7 +420,7 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       kind: 'internal',
-      reason: toOneLine(`a fault of k8s-test-action itself, during ${phase}: ${messageOf(error)}`),
+      reason: toOneLine(`internal error in k8s-test-action during ${phase}: ${messageOf(error)}`),
       hint: 'Please report it with the lines below.',
       evidence: stack.split('\n').slice(0, 20),
     };

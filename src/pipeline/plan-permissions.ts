@@ -48,14 +48,14 @@ export function planPermissions(plan: PermissionPlan): Permission[] {
     ...(ownJob.length === 0 ? [] : of('results on a claim', '', 'pods', ['create', ...clearing])),
     ...of('the log of the tests', '', 'pods/log', ['get']),
     // Which of the two is asked for a WebSocket depends on the version of Kubernetes.
-    ...of('bringing the results home', '', 'pods/exec', ['get', 'create']),
-    ...of('telling what goes wrong', '', 'events', ['list', 'watch']),
-    ...of('telling what goes wrong', '', 'persistentvolumeclaims', ['list', 'watch']),
+    ...of('collecting results', '', 'pods/exec', ['get', 'create']),
+    ...of('diagnosing failures', '', 'events', ['list', 'watch']),
+    ...of('diagnosing failures', '', 'persistentvolumeclaims', ['list', 'watch']),
     ...['deployments', 'replicasets', 'statefulsets', 'daemonsets'].flatMap((resource) =>
-      of('telling what goes wrong', 'apps', resource, ['list', 'watch']),
+      of('diagnosing failures', 'apps', resource, ['list', 'watch']),
     ),
-    ...of('telling what goes wrong', '', 'services', ['list']),
-    ...of('telling what goes wrong', 'discovery.k8s.io', 'endpointslices', ['list']),
+    ...of('diagnosing failures', '', 'services', ['list']),
+    ...of('diagnosing failures', 'discovery.k8s.io', 'endpointslices', ['list']),
     ...of('the test helper', '', 'configmaps', ['create', ...clearing]),
     ...(secrets.tests ? of('the input secrets', '', 'secrets', ['create', ...clearing]) : []),
     ...(secrets.registries

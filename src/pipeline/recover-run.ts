@@ -71,7 +71,7 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
     const areKnown = proveSecrets(secrets, record.content.runId) === checkpoint.secretsProof;
     if (!areKnown)
       run.warn(
-        `the secrets of this run are not the same any more, so that nobody can mask them: the files in ${dir.root} stay on the runner as they are`,
+        `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
       );
     const collected: CollectedRun = {};
     const isMasked = areKnown && (await salvage(run, checkpoint, collected, tearDown));
@@ -104,7 +104,7 @@ async function salvage(
       await salvageCluster(run, collected, AbortSignal.timeout(clusterSeconds * 1000));
     }
   } catch (error) {
-    run.warn(`the cluster could not be asked any more: ${messageOf(error)}`);
+    run.warn(`the cluster no longer answers: ${messageOf(error)}`);
   } finally {
     await run.connection?.close();
     run.isTornDown = await tearDown();
@@ -171,10 +171,9 @@ function describeKill({ cancelledBy, running, phases }: Checkpoint): Failure {
   const named = running.map(({ name }) => name).join(' and ');
   const when = named !== '' ? `during ${named}` : last === undefined ? 'at its very start' : `after ${last.name}`;
   if (cancelledBy !== undefined)
-    return fail('cancelled', `cancelled (${cancelledBy}) ${when}, and killed before it could tell how it ended`)
-      .failure;
+    return fail('cancelled', `cancelled (${cancelledBy}) ${when}, and killed before it could report its end`).failure;
   return fail('internal', `the step was killed ${when}`, {
-    hint: 'Something ended its process: most often a runner that is out of memory. What there was by then is in the results.',
+    hint: 'Something killed its process, most often a runner that is out of memory. Everything collected before that is in the results.',
   }).failure;
 }
 

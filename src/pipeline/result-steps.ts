@@ -65,8 +65,8 @@ export class ResultSteps {
   result(): Result<undefined> {
     if (this.#bug !== undefined) throw this.#bug.error;
     if (this.#late.length === 0) return succeed(undefined);
-    return fail('results', `not all results could be collected: ${this.#late.join('; ')} did not end`, {
-      hint: 'What there was by then lies in the results directory.',
+    return fail('results', `not all results could be collected: ${this.#late.join('; ')} did not finish`, {
+      hint: 'Everything collected before that is in the results directory.',
     });
   }
 

@@ -49,5 +49,5 @@ const rotationBytes = 10 * 1024 * 1024;
 function describeUnchecked({ pod, container, bytes }: KeptLog): string {
   if (bytes < rotationBytes) return '';
   const size = `${Math.round(bytes / 1024 ** 2)} MiB`;
-  return `the log of ${container} in pod ${pod} (${size}) came through the API server alone: the kubelet rotates such logs and may have left out lines meanwhile, which only the node's own files could tell`;
+  return `the log of ${container} in pod ${pod} (${size}) was read through the API server only: lines may be missing if the kubelet rotated the log`;
 }

@@ -15,7 +15,7 @@ export async function runTogether(
   let first: { failure: Failure } | { thrown: unknown } | undefined;
   const end = (how: typeof first) => {
     first ??= how;
-    broken.abort('what goes on beside it has failed');
+    broken.abort('a parallel step failed');
   };
   await Promise.all(
     works.map(async (work) => {

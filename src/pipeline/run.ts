@@ -218,7 +218,7 @@ export class Run {
     } catch (error) {
       // A full disk; the run itself goes on, and tells its own end.
       this.#isCheckpointLost = true;
-      this.reporter.say(`the checkpoint of this run cannot be written: ${messageOf(error)}`);
+      this.reporter.say(`the checkpoint of this run cannot be saved: ${messageOf(error)}`);
     }
   }
 

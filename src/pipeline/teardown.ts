@@ -23,7 +23,7 @@ import { PhaseClock } from './phase-clock.ts';
 export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
   const problems: string[] = [];
   const ended = endOrphans(record.content.runId);
-  if (ended > 0) say(`${ended} programs of the run were still going on, and were ended`);
+  if (ended > 0) say(`${ended} programs of the run were still running and were stopped`);
   for (const made of [...record.content.made].reverse()) {
     try {
       if (made.kind === 'cluster') {

@@ -66,7 +66,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
   });
   if (update.act !== 'none') kept?.notePlatform(undefined);
   if (update.act !== 'renew') return succeed(update);
-  run.reporter.say(`release ${chart.release} is removed, with all data, and installed anew: ${update.why}`);
+  run.reporter.say(`release ${chart.release} is removed with all its data and installed again: ${update.why}`);
   const removed = await removePlatform(run, chart, connection);
   return removed.ok ? succeed(update) : removed;
 }
@@ -86,7 +86,7 @@ export async function finishUpdate(
   const upgraded = act === 'none' ? succeed(undefined) : await installChart(chart, { ...options, verb: 'upgrade' });
   if (!upgraded.ok) return upgraded;
   if (restart.length > 0)
-    run.reporter.say(`restarted, for their images have changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
+    run.reporter.say(`restarted because their images changed: ${restart.map((pod) => pod.metadata.name).join(', ')}`);
   for (const pod of restart)
     await connection.deletePod(pod.metadata.namespace ?? chart.namespace, pod.metadata.name, {
       graceSeconds: restartGraceSeconds,

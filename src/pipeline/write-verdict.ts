@@ -147,7 +147,7 @@ function blameDisk(failure: Failure, dir: ResultsDir): Failure {
     ...failure,
     kind: 'results',
     reason: toOneLine(`the disk of ${dir.root} is full, and ${failure.reason}`),
-    hint: 'Free some room, name another results-dir, or have the tests write less.',
+    hint: 'Free some space, set another results-dir, or have the tests write less.',
   };
 }
 
@@ -155,7 +155,7 @@ function blameDisk(failure: Failure, dir: ResultsDir): Failure {
 export function describeUntested(run: Run): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
-    reason: 'the platform was brought up, and nothing has been tested yet',
+    reason: 'the platform was brought up, and no tests have run yet',
     hint: `Run the tests: ${nameCommand(`rerun --tier ${run.inputs.tier}`)}`,
     evidence: [],
   };

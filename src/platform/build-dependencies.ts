@@ -39,7 +39,7 @@ export interface ChartMetadata {
 export async function readMetadata(helm: string, chart: string, signal: AbortSignal): Promise<Result<ChartMetadata>> {
   const show = await runProgram(helm, ['show', 'chart', chart], { signal, timeoutSeconds: 60, env: helmEnvironment });
   signal.throwIfAborted();
-  const failed = `${chart} is no chart that helm can read`;
+  const failed = `${chart} is not a chart that helm can read`;
   if (show.exitCode !== 0) return { ok: false, failure: explainHelm(failed, show.stderr, describeEnd(show)) };
   const { name, version, dependencies } = v.parse(metadataSchema, readYaml(show.stdout).value);
   const list = (dependencies ?? []).map((one) => ({
@@ -205,8 +205,8 @@ async function buildOne(chart: IncompleteChart, place: Place): Promise<{ ok: fal
   const broken = /^Could not verify (?:.*\/)?([^/\s]+) for moving: ([^\n]*?)\s*\(Skipping\)/m.exec(output);
   if (left.exitCode !== 0 || lacking.length > 0) {
     const words = broken === null ? lacking.join(', ') : `${broken[1]} is broken: ${broken[2]}`;
-    return fail('chart', `${what} cannot be had: ${words}`, {
-      hint: 'What the repository serves is not a whole chart; try it by hand with "helm dependency build".',
+    return fail('chart', `${what} cannot be downloaded: ${words}`, {
+      hint: 'The repository does not serve a complete chart; try it by hand with "helm dependency build".',
       evidence: output.split('\n').slice(-40),
     });
   }
@@ -221,7 +221,7 @@ async function findWrongArchive(
   for (const name of (await readdir(directory)).filter((one) => one.endsWith('.tgz'))) {
     const wrong = findWrongDigest(name, await digestOf(path.join(directory, name)), indexes);
     if (wrong !== undefined)
-      return fail('chart', `${what}: ${wrong}`, { hint: 'What lies there is broken, or is not what was released.' });
+      return fail('chart', `${what}: ${wrong}`, { hint: 'The file there is damaged, or is not the released one.' });
   }
   return undefined;
 }
@@ -277,6 +277,6 @@ const buildProblems: { words: RegExp; say: (output: string) => string; hint: str
   {
     words: /^Error: directory (\S+) not found/m,
     say: (output) => `there is no directory ${/^Error: directory (\S+) not found/m.exec(output)![1]}`,
-    hint: 'A dependency without a repository lies unpacked in charts/; file:// is seen from the chart.',
+    hint: 'A dependency without a repository must be unpacked in charts/; file:// is relative to the chart.',
   },
 ];

@@ -112,7 +112,7 @@ async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
     if (judgement !== 'silent') continue;
     look.isSettled = false;
     look.warnings.push(
-      `Service ${service.metadata.name} (${where}) does not answer to its node; if no NetworkPolicy wants it so, the tests will not reach it either`,
+      `Service ${service.metadata.name} (${where}) does not answer to its node; unless a NetworkPolicy forbids it, the tests will not reach it either`,
     );
   }
   return look;

@@ -34,16 +34,16 @@ const explanations: Explanation[] = [
   {
     words: /library charts are not installable/i,
     hint: 'It only holds templates for other charts: give one that uses it.',
-    say: () => 'it is a library chart, of which nothing can be installed',
+    say: () => 'it is a library chart, which cannot be installed',
   },
   {
     words: /missing in charts\//i,
-    hint: 'An archive brings its dependencies along: package it anew with "helm package --dependency-update".',
+    hint: 'An archive brings its dependencies along: package it again with "helm package --dependency-update".',
     say: (said) => `it lacks dependencies: ${/missing in charts\/ directory: (.*)/.exec(said)?.[1] ?? said}`,
   },
   {
     words: /chart requires kubeVersion/i,
-    hint: 'Give another node-image, or a version of the chart that takes this Kubernetes.',
+    hint: 'Give another node-image, or a version of the chart that supports this Kubernetes.',
   },
   {
     words: /values don't meet the specifications of the schema|additional properties .{0,500} not allowed/i,
@@ -51,8 +51,8 @@ const explanations: Explanation[] = [
   },
   {
     words: /cannot re-use a name that is still in use|cannot reuse a name that is still in use/i,
-    hint: 'A release of this name is in the namespace: give another release or namespace, or take the old one away with helm uninstall.',
-    say: () => 'another release of the same name is in the namespace already',
+    hint: 'A release of this name is in the namespace: set another release or namespace, or remove the old one with helm uninstall.',
+    say: () => 'another release of the same name is already in the namespace',
   },
   {
     words: /failed to create typed patch object/i,
@@ -61,20 +61,20 @@ const explanations: Explanation[] = [
   },
   {
     words: /Namespace "[^"]*" .* exists and cannot be imported .* invalid ownership metadata/i,
-    hint: 'The chart holds a namespace that is there already: turn it off in its values, or give a namespace that is not there.',
+    hint: 'The chart contains a namespace that exists already: turn it off in its values, or set a namespace that does not exist.',
   },
   {
     words: /invalid ownership metadata/i,
-    hint: 'Another release, or somebody by hand, made this object: give another release name or namespace, or delete the object.',
+    hint: 'Another release, or a user, created this object: set another release name or namespace, or delete the object.',
   },
   {
     words:
       /field is immutable|spec is immutable|updates to statefulset spec .* are forbidden|is immutable after creation/i,
-    hint: 'The object is there from before with another value in a field that cannot change: delete it, or install into a new namespace.',
+    hint: 'The object already exists with another value in a field that cannot change: delete it, or install into a new namespace.',
   },
   {
     words: /conflict occurred|Apply failed with \d+ conflict/i,
-    hint: 'The object is there already and somebody else keeps the field that is named: delete the object, or install into a new namespace.',
+    hint: 'The object already exists and another client manages the field: delete the object, or install into a new namespace.',
   },
   {
     words: /no matches for kind|resource mapping not found|ensure CRDs are installed/i,
@@ -82,12 +82,12 @@ const explanations: Explanation[] = [
   },
   {
     words: /failed calling webhook/i,
-    hint: "If it comes with this chart, its pods are not ready yet when helm makes what it has to admit: make that by a post-install hook, or install the webhook's chart before. If it is of a release that is gone, delete the webhook configuration that it left.",
+    hint: "If it comes with this chart, its pods are not ready yet when helm creates the objects that it admits: create those in a post-install hook, or install the webhook's chart first. If it belongs to a removed release, delete its webhook configuration.",
     say: describeWebhook,
   },
   {
     words: /admission webhook .{0,500} denied|is forbidden/i,
-    hint: 'The cluster refuses what it names: change it in the chart, or the policy.',
+    hint: 'The cluster rejects the field: change the chart, or the policy.',
   },
   {
     words: /execution error|parse error|YAML parse error|nil pointer|function .{0,200} not defined|render/i,
@@ -125,5 +125,5 @@ function describeWebhook(said: string): string {
   const [, webhook, service, namespace, why] =
     /failed calling webhook "([^"]+)": .*?"https:\/\/([^./"]+)\.([^./"]+)\.svc[^"]*": (.*)/.exec(said) ?? [];
   if (webhook === undefined) return said;
-  return `the webhook ${webhook}, which has to admit what helm makes, cannot be asked (Service ${service} in namespace ${namespace}): ${why}`;
+  return `the webhook ${webhook}, which admits the objects of the chart, does not answer (Service ${service} in namespace ${namespace}): ${why}`;
 }

@@ -51,7 +51,7 @@ export function explainPull(what: string, output: string, host: string): Failure
   const said = quoteHelm(output);
   return {
     kind: 'chart',
-    reason: toOneLine(`${what} cannot be had: ${said}`),
+    reason: toOneLine(`${what} cannot be downloaded: ${said}`),
     hint: hintOf(classifyPull(output), host),
     evidence: output.trim().split('\n').slice(-40),
   };
@@ -60,18 +60,18 @@ export function explainPull(what: string, output: string, host: string): Failure
 /** A failure of kind `chart` for a version that is not there; `who` is "there is", or a repository "has", no such version. */
 export function explainNoVersion(who: string, chart: string, wanted: string, versions: string[]): Failure {
   const near = findNearVersions(wanted, versions).join(', ');
-  const reason = `${who} no version ${wanted || 'that is released'} of ${chart}; the nearest there are: ${near}`;
+  const reason = `${who} no version ${wanted || 'that is released'} of ${chart}; the nearest are: ${near}`;
   return { kind: 'chart', reason: toOneLine(reason), hint: 'Give one of these as chart-version.', evidence: [] };
 }
 
 function hintOf(problem: PullProblem, host: string): string {
   switch (problem) {
     case 'plain-http':
-      return `${host} speaks HTTP without TLS, which is taken from a registry on this machine (localhost) alone.`;
+      return `${host} serves HTTP without TLS, which is only accepted from a registry on this machine (localhost).`;
     case 'no-chart':
-      return `What lies at ${host} under this name is something else than a chart.`;
+      return `The file at ${host} with this name is not a chart.`;
     case 'denied':
-      return `${host} refuses: there is none of this name, or no right to read it, which registries do not tell apart. Log in before the run: "docker login" or "helm registry login" for oci://, "helm repo add --username" for https://.`;
+      return `${host} refuses: the name does not exist, or you may not read it; registries do not distinguish the two. Log in before the run: "docker login" or "helm registry login" for oci://, "helm repo add --username" for https://.`;
     case 'certificate':
       return `The certificate of ${host} is not trusted on this machine: add its authority to the system's, or to the entry of the repository ("helm repo add --ca-file").`;
     case 'not-there':

@@ -17,7 +17,7 @@ export interface AwaitedResource {
 }
 
 export const remedyForResources =
-  'Helm waits until these resources are ready: make what they need, or set helm-wait to false, and only what runs is waited for.';
+  'Helm waits until these resources are ready: create what they need, or set helm-wait to false to wait only for pods.';
 
 /** A chart of thousands of custom resources must not be asked for one by one. */
 const mostResources = 50;
@@ -85,5 +85,5 @@ export function describeUnready({ kind, metadata, status }: AwaitedResource): st
 export function describeUnbalanced({ metadata, spec, status }: AwaitedResource): string | undefined {
   if (spec?.type !== 'LoadBalancer' || (spec.externalIPs ?? []).length > 0) return undefined;
   if ((status?.loadBalancer?.ingress ?? []).length > 0) return undefined;
-  return `Service ${metadata.name} of type LoadBalancer has no address, since the cluster has no load balancer for it`;
+  return `Service ${metadata.name} of type LoadBalancer has no address, because the cluster has no load balancer for it`;
 }

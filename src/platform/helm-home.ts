@@ -56,7 +56,7 @@ export class HelmHome {
     const printed = await runProgram(helm, ['env'], { signal, timeoutSeconds: 30, env: helmEnvironment });
     signal.throwIfAborted();
     if (printed.exitCode !== 0)
-      return fail('chart', `helm does not tell where its files are: ${describeEnd(printed)}`, {
+      return fail('chart', `helm env failed: ${describeEnd(printed)}`, {
         evidence: [printed.stderr],
       });
     const env = Object.fromEntries(

@@ -198,7 +198,7 @@ class Installation {
       return succeed(all.filter((one) => releaseOf(one) === this.#chart.release).map((one) => one.metadata.uid));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return fail('api', `what helm has made could not be listed: ${error.message}`);
+      return fail('api', `the objects of the release could not be listed: ${error.message}`);
     }
   }
 
@@ -253,7 +253,7 @@ class Installation {
         return { ok: false, failure: await this.#explain(end.value) };
       case 'api-lost':
         return fail('api', `the API server has not answered for ${end.seconds} s while the chart was being installed`, {
-          hint: `It may be away for ${apiLostSeconds} s; look at the logs of the cluster.`,
+          hint: `It may be unreachable for ${apiLostSeconds} s; look at the logs of the cluster.`,
         });
       case 'deadline': {
         const worst = this.#worst();
@@ -340,7 +340,9 @@ class Installation {
     const remarks = this.#olderClaims([pod]).map((claim) => this.#describeOlder(claim));
     const [hook] = facts.heldHooks ?? [];
     if (hook !== undefined && diagnosis.failure.code !== 'hook-held-back')
-      remarks.push(`helm makes the ${hook.title} only when all pods are ready; if it waits for that: ${remedyForHook}`);
+      remarks.push(
+        `helm creates the ${hook.title} only when all pods are ready; if this container waits for it: ${remedyForHook}`,
+      );
     return remarks;
   }
 
@@ -361,7 +363,7 @@ class Installation {
   }
 
   #describeOlder({ metadata }: Claim): string {
-    return `PersistentVolumeClaim ${metadata.name} was there before release ${this.#chart.release} (since ${metadata.creationTimestamp ?? 'long'}): its data are those of an earlier one, and so are the passwords in it; delete the claim to begin anew.`;
+    return `PersistentVolumeClaim ${metadata.name} was there before release ${this.#chart.release} (since ${metadata.creationTimestamp ?? 'long'}): it still holds data and passwords of an earlier release. Delete the claim to start fresh.`;
   }
 
   /** What other pods are not ready either, for one of them may be what the guilty one waits for. */

@@ -60,7 +60,7 @@ export function judgeService(service: Service, facts: ServiceFacts): ServiceStat
     return {
       kind: 'broken',
       words: `Service ${name} leads nowhere: its port ${lost.port} goes to the container port ${quoteValue(lost.targetPort ?? lost.port)}, which no container of pod ${pods[0]!.metadata.name} has by that name`,
-      hint: 'Mend targetPort of the Service, or the names of the ports of the container.',
+      hint: 'Fix targetPort of the Service, or the names of the ports of the container.',
     };
   const { clusterIP = '' } = service.spec ?? {};
   if (clusterIP !== '' && clusterIP !== 'None')

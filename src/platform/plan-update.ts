@@ -31,7 +31,7 @@ export function planUpdate(facts: PlatformFacts): PlatformUpdate {
   if (release === undefined) return { act: 'install', why: 'there is no release', restart: [] };
   if (release.status !== 'deployed')
     return { act: 'renew', why: `its last installation is ${release.status}`, restart: [] };
-  if (noted === undefined) return { act: 'renew', why: 'it was not ready when it was seen last', restart: [] };
+  if (noted === undefined) return { act: 'renew', why: 'it was not ready when last seen', restart: [] };
   const old = facts.pods.filter((pod) => imagesOf(pod).some(isChanged) && !isBeingDeleted(pod));
   // What a Job of the chart did with the former image, nothing but a new installation has it do again.
   const ofChart = new Set(facts.jobs.filter(isOfChart).map(({ metadata }) => metadata.uid));
@@ -40,7 +40,7 @@ export function planUpdate(facts: PlatformFacts): PlatformUpdate {
     return { act: 'renew', why: `${done.metadata.name} has run with an image that has changed`, restart: [] };
   const restart = old.filter((pod) => !hasEnded(pod) && !['Job', undefined].includes(controllerOf(pod)?.kind));
   if (release.revision !== noted.revision)
-    return { act: 'upgrade', why: `somebody else made revision ${release.revision} of it`, restart };
+    return { act: 'upgrade', why: `another client created revision ${release.revision} of it`, restart };
   if (digest !== noted.digest) return { act: 'upgrade', why: 'the chart or its values have changed', restart };
   return { act: 'none', why: 'neither the chart nor its values have changed', restart };
 }

@@ -133,7 +133,7 @@ async function explainNotThere(source: RegistrySource, question: Question): Prom
   const versions = answers.flatMap((answer) => /^version: (.+)$/m.exec(answer.stdout)?.[1] ?? []);
   const host = hostOf(reference);
   if (versions.length === 0) {
-    const hint = `Check the name; a registry may also say so to those who may not read: "docker login ${host}" before the run.`;
+    const hint = `Check the name; a registry also says so without permission to read: "docker login ${host}" before the run.`;
     const isNameUnknown = answers.every((answer) => classifyPull(outputOf(answer)) === 'not-there');
     return isNameUnknown ? tell(`there is no chart ${reference}`, hint, outputOf(answers[0]!)) : undefined;
   }
@@ -160,7 +160,7 @@ async function pullFromRepository(
   const versions = (entries[source.name] ?? []).map(({ version }) => version);
   if (versions.length === 0) {
     const similar = findSimilar(source.name, Object.keys(entries));
-    const there = similar.length === 0 ? 'it has no chart at all' : `the names most like it are ${similar.join(', ')}`;
+    const there = similar.length === 0 ? 'it has no chart at all' : `the most similar names are ${similar.join(', ')}`;
     return { ok: false, failure: tell(`${source.address} has no chart ${source.name}; ${there}`, 'Check the name.') };
   }
   const version = source.version === undefined ? [] : ['--version', source.version];
@@ -180,7 +180,7 @@ async function pullFromRepository(
   const problem = findWrongDigest(path.basename(file), digest, indexes.value);
   return problem === undefined
     ? succeed({ path: file, digest })
-    : fail('chart', `${what}: ${problem}`, { hint: `What lies at ${host} is broken, or is not what was released.` });
+    : fail('chart', `${what}: ${problem}`, { hint: `The file at ${host} is damaged, or is not the released one.` });
 }
 
 /**
@@ -215,7 +215,7 @@ export function findWrongDigest(file: string, digest: string, indexes: Repositor
     .filter((entry) => entry.digest !== '' && entry.urls.some((url) => url.split('/').at(-1) === file))
     .map((entry) => `sha256:${entry.digest.replace(/^sha256:/, '').toLowerCase()}`);
   if (promised.length === 0 || promised.includes(digest)) return undefined;
-  return `${file} is not what the index promises: it has ${digest}, not ${promised[0]}`;
+  return `${file} does not match the index: it has ${digest}, not ${promised[0]}`;
 }
 
 // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -42,7 +42,7 @@ export function redactSecrets(manifest: string): string {
     .map((read) =>
       // It may be a Secret.
       read.problem !== undefined
-        ? `# A document is left out, for it cannot be read: ${toOneLine(read.problem, 200)}\n`
+        ? `# A document is left out because it cannot be read: ${toOneLine(read.problem, 200)}\n`
         : writeYaml(redactObject(read.value)),
     )
     .join('---\n');

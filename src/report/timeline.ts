@@ -101,7 +101,7 @@ function placeAll({ verdict, phases }: ReportInput): TimedPhase[] {
 }
 
 function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }: TimedPhase): string {
-  const description = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the begin`;
+  const description = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the start`;
   const bar = { className: `phase ${outcome}`, from: startSeconds, until: startSeconds + seconds, description };
   return picture.row(name, picture.bars([bar]), formatDuration(seconds), description);
 }

@@ -93,7 +93,7 @@ export class ForeignDirectory {
 
   /**
    * Opens a regular file for reading. Never waits, as the open of a FIFO would.
-   * @throws what open(2) says: ELOOP for a link; and ENXIO for anything else that is no regular file.
+   * @throws what open(2) says: ELOOP for a link; and ENXIO for anything else that is not a regular file.
    */
   async openFile(name: Buffer): Promise<FileHandle> {
     // Devices may act when they are opened: they are looked at first.
@@ -257,5 +257,5 @@ function isOurs(stat: Stats): boolean {
 }
 
 function noFile(): Error {
-  return Object.assign(new Error('ENXIO: no regular file'), { code: 'ENXIO' });
+  return Object.assign(new Error('ENXIO: not a regular file'), { code: 'ENXIO' });
 }

@@ -26,7 +26,7 @@ export function describeLeftOutFiles(left: readonly LeftOutFile[], holder: strin
   const first = unreadable[0];
   if (first !== undefined)
     warnings.push(
-      `${unreadable.length} files of the results could not be read or masked, and are not uploaded: ${listNames(unreadable.map(({ name }) => name))} (${first.reason}). What there is of them lies in ${holder}`,
+      `${unreadable.length} files of the results could not be read or masked, and are not uploaded: ${listNames(unreadable.map(({ name }) => name))} (${first.reason}). The originals are in ${holder}`,
     );
   return warnings;
 }

@@ -162,7 +162,7 @@ export class ResultsPuller {
       warnings.push(
         `${this.#special.length} links or special files of the results were left out: ${listNames(this.#special)}`,
       );
-    if (this.#isListCut) warnings.push('the results are so many files that not all of them could even be listed');
+    if (this.#isListCut) warnings.push('there are too many result files to list them all');
     const left = describeLeftOut(
       this.#leftOut.map((file) => ({ ...file, name: showable(file.name) })),
       this.#options.limits,
@@ -179,7 +179,7 @@ export class ResultsPuller {
     const missing: PullEnd['missing'] = [
       ...this.#special.map((name) => ({ name, reason: 'it is a link or a special file' })),
       ...this.#leftOut.map((file) => ({ name: showable(file.name), reason: 'it is above results-limit' })),
-      ...incomplete.map((name) => ({ name, reason: 'it did not arrive whole' })),
+      ...incomplete.map((name) => ({ name, reason: 'it did not arrive completely' })),
     ];
     if (this.#isListCut) missing.push({ name: '*', reason: 'not all names could be listed', isDirectory: true });
     if (this.#unreadable !== '') missing.push({ name: '*', reason: this.#unreadable, isDirectory: true });
@@ -410,7 +410,7 @@ export class ResultsPuller {
 /** The output of a script without its last line, which shows that it is whole. */
 function takeWhole(chunks: Buffer[]): string {
   const text = Buffer.concat(chunks).toString('latin1');
-  if (!text.endsWith(`${endMark}\n`)) throw new CutOutput('what the collector said was cut on its way');
+  if (!text.endsWith(`${endMark}\n`)) throw new CutOutput('the output of the collector was truncated');
   return text.slice(0, -endMark.length - 1);
 }
 

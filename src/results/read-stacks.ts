@@ -27,7 +27,7 @@ export async function readStacks(writtenDir: string): Promise<string[]> {
     const lines = new StringDecoder('utf8').write(buffer.subarray(0, bytesRead)).trim().split('\n');
     const isCut = bytesRead === maxBytes || lines.length > maxLines;
     const text = lines.slice(0, maxLines).join('\n');
-    return text === '' ? [] : [`stacks when the tests were told to end:\n${text}${isCut ? '\n…' : ''}`];
+    return text === '' ? [] : [`stacks when the tests were asked to stop:\n${text}${isCut ? '\n…' : ''}`];
   } finally {
     await file.close();
   }

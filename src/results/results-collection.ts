@@ -68,7 +68,7 @@ export class ResultsCollection {
     await this.#puller.close();
     const { files, incomplete, missing } = end.pulled;
     this.#options.say(
-      `${files} files of the results are here${end.problem === '' ? ', each compared by SHA-256' : ''}`,
+      `${files} files of the results were collected${end.problem === '' ? ', each compared by SHA-256' : ''}`,
     );
     const warnings = [...end.pulled.warnings];
     if (incomplete.length > 0)
@@ -76,9 +76,9 @@ export class ResultsCollection {
     if (end.problem === '') return { warnings, failure: undefined, missing };
     const since =
       this.#lastRoundAt === undefined
-        ? 'none had come before'
-        : `those that are here are ${Math.round((performance.now() - this.#lastRoundAt) / 1000)} s older`;
-    const reason = `the last results could not be brought home, ${since}: ${end.problem}`;
+        ? 'none were collected before'
+        : `those collected are ${Math.round((performance.now() - this.#lastRoundAt) / 1000)} s older`;
+    const reason = `the last results could not be collected, ${since}: ${end.problem}`;
     const hint = 'Results on a claim outlive the pod; those on an emptyDir go with it.';
     return { warnings, failure: fail('results', reason, { hint, evidence: warnings }).failure, missing };
   }
@@ -118,7 +118,7 @@ export class ResultsCollection {
         if (!isPassing && rescue !== undefined) {
           const open = rescue;
           rescue = undefined;
-          this.#options.say(`the pod of the results is gone; another one reads its claim (${problem})`);
+          this.#options.say(`the pod of the results is gone; another pod reads its claim (${problem})`);
           const opened = await openOrExplain(open, signal);
           if (typeof opened === 'string') return { pulled: this.#puller.describe(), problem: `${problem}; ${opened}` };
           this.#source = opened;

@@ -69,7 +69,7 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
   // Inputs with a link were refused: this one has come since.
   if (!(await lstat(dir.root)).isDirectory())
     return fail('input', `results-dir: ${dir.root} has become a symbolic link`, {
-      hint: 'Name a directory that nobody else writes to.',
+      hint: 'Choose a directory that no other program writes to.',
     });
   const lock = path.join(dir.root, lockName);
   // A checkout may hold links by these names: what they lead to is not ours.
@@ -108,7 +108,7 @@ function clear(root: string, old: string): string[] {
   if (why === '' || lstatSync(old, { throwIfNoEntry: false }) === undefined) return [];
   const aside = path.join(root, `${holderPrefix}former-${randomBytes(4).toString('hex')}`);
   renameSync(old, aside);
-  return [`what a former run left cannot be removed, and lies in ${aside}: ${why}`];
+  return [`files of an earlier run cannot be removed and are now in ${aside}: ${why}`];
 }
 
 /** Empties the directory of the results. It stays the same where it can: the nodes of a kept cluster mount it. */
@@ -164,7 +164,7 @@ function unfinished(tier: string): Verdict {
     outcome: 'broken',
     failure: {
       kind: 'internal',
-      reason: 'the run has not ended, or was killed before it could say how',
+      reason: 'the run has not ended, or was killed before it reported its end',
       hint: 'Look at the end of its log.',
       evidence: [],
     },

@@ -117,7 +117,7 @@ export async function takeFiles(options: TakeOptions): Promise<TakenFiles> {
   if (taken.leftOut.some(({ why }) => why === 'unreadable')) return taken;
   for (const name of readdirSync(root).filter((one) => one.startsWith(path.basename(holder)))) {
     const stays = discard(path.join(root, name));
-    if (stays !== '') taken.warnings.push(`what was left out of the results still lies in ${name}: ${stays}`);
+    if (stays !== '') taken.warnings.push(`files left out of the results are still in ${name}: ${stays}`);
   }
   return taken;
 }
@@ -199,10 +199,10 @@ async function walk(source: ForeignDirectory, at: ForeignDirectory, parents: Buf
     }
     if (entry.kind === 'link' || entry.kind === 'special') sweep.doomed.push({ source, path: where });
     if (entry.kind === 'file') sweep.files.push({ source, path: where, name: nameOf(where), bytes: entry.bytes });
-    else if (entry.kind === 'special') sweep.leftOut.push(leftOut(where, 'special', 'it is no regular file'));
+    else if (entry.kind === 'special') sweep.leftOut.push(leftOut(where, 'special', 'it is not a regular file'));
     else if (entry.kind === 'link') sweep.links.push({ path: where, target: targetOf(at, entry) });
     else if (where.length > maxDepth)
-      sweep.leftOut.push(leftOutDirectory(where, 'limit', `it lies deeper than ${maxDepth} directories`));
+      sweep.leftOut.push(leftOutDirectory(where, 'limit', `it is more than ${maxDepth} directories deep`));
     else await enter(at, entry.name, where, sweep, (below) => walk(source, below, where, sweep));
   }
 }

@@ -54,11 +54,11 @@ export class ResultsSizeWatch {
 
 /** What the tests write cannot be looked at any more: the directory was removed, or its disk does not answer. */
 function describeLoss(error: unknown, directory: string): Failure {
-  const what = `the results directory ${directory} cannot be looked at while the tests run`;
+  const what = `the results directory ${directory} cannot be read while the tests run`;
   const known = describeDiskError(error, what);
   if (known !== undefined) return known;
   const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-  return fail('results', `${what}: ${isGone ? 'somebody has removed it' : messageOf(error)}`, {
+  return fail('results', `${what}: ${isGone ? 'it was removed' : messageOf(error)}`, {
     hint: 'Nothing but the run may remove it while the tests run.',
   }).failure;
 }
@@ -80,7 +80,7 @@ async function judgeSize(
   if (bytes > limits.totalBytes)
     return fail(
       'results',
-      `the tests wrote ${formatBytes(bytes)} to ${resultsPath}, above the limit of ${formatBytes(limits.totalBytes)} (results-limit), and were ended before the disk is full${named}`,
+      `the tests wrote ${formatBytes(bytes)} to ${resultsPath}, above the limit of ${formatBytes(limits.totalBytes)} (results-limit), and were stopped before the disk was full${named}`,
       { hint },
     ).failure;
   if (files > limits.files)
@@ -96,7 +96,7 @@ async function judgeSize(
     return fail(
       'results',
       `the disk of the results ${left}, and the tests were ended; they wrote ${formatBytes(bytes)} to ${resultsPath}${named}`,
-      { hint: 'Free some of the disk, or write less.' },
+      { hint: 'Free some disk space, or write less.' },
     ).failure;
   return undefined;
 }

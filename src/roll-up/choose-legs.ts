@@ -52,7 +52,7 @@ function refuseRollUp(leg: Leg): Leg {
   if (leg.verdict.tier !== allTiers) return leg;
   const failure: Failure = {
     kind: 'results',
-    reason: `${leg.directory === '' ? leg.name : leg.directory} holds the verdict of a roll-up, which is no leg`,
+    reason: `${leg.directory === '' ? leg.name : leg.directory} holds the verdict of a roll-up, not of a matrix job`,
     hint: 'Keep it out of the directory of the legs, or give its artifact a name with "report" in it, as the default has.',
     evidence: [],
   };
@@ -65,13 +65,13 @@ function findDoubts(legs: readonly Leg[], runAttempt: number | undefined): Map<L
   const ofWorkflow = legs.filter(({ job }) => job !== '');
   for (const leg of ofWorkflow)
     if (runAttempt !== undefined && leg.attempt > runAttempt)
-      doubts.set(leg, `it says that it is of attempt ${leg.attempt}, and this is attempt ${runAttempt}`);
+      doubts.set(leg, `it claims attempt ${leg.attempt}, and this is attempt ${runAttempt}`);
   for (const group of groupBy(ofWorkflow, identity).values())
     if (group.length > 1)
       for (const leg of group)
         doubts.set(
           leg,
-          `${group.length} results say that they are of ${describeIdentity(leg)}. Give each call of a reusable workflow its own leg-name`,
+          `${group.length} results claim to be of ${describeIdentity(leg)}. Give each call of a reusable workflow its own leg-name`,
         );
   const byJobRun = groupBy(
     ofWorkflow.filter(({ artifact }) => artifact?.jobRun !== undefined),
@@ -81,10 +81,7 @@ function findDoubts(legs: readonly Leg[], runAttempt: number | undefined): Map<L
     const jobs = new Set(group.map(({ job, matrix, attempt }) => JSON.stringify([job, matrix, attempt])));
     if (jobs.size > 1)
       for (const leg of group)
-        doubts.set(
-          leg,
-          `one job uploaded it together with results that say that they are of ${jobs.size - 1} other jobs`,
-        );
+        doubts.set(leg, `one job uploaded it together with results that claim to be of ${jobs.size - 1} other jobs`);
   }
   for (const attempts of groupBy(ofWorkflow, identityWithoutAttempt).values())
     for (const leg of attempts) {
@@ -140,7 +137,7 @@ function isSuccess(job: string, jobResults: JobResults): boolean {
 function describeUnseen(legs: readonly Leg[], { runAttempt, jobResults }: WorkflowFacts): string[] {
   if (!legs.some(({ job }) => job !== '') || Object.keys(jobResults).length > 0) return [];
   const warnings = [
-    'Without the input needs nobody can see here whether a job died before it left results, or whether its results are forged.',
+    'Without the input needs, the roll-up cannot see whether a job died before it left results, or whether its results are forged.',
   ];
   const old = legs.filter(
     ({ job, attempt, verdict }) => job !== '' && attempt < (runAttempt ?? 0) && verdict.outcome === 'passed',

@@ -37,7 +37,7 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     const own = found.filter((leg) => leg.job === job);
     if (result === 'skipped') skippedJobs.push(job);
     else if (result !== 'success' && own.every((leg) => leg.verdict.outcome === 'passed'))
-      legs.push(missingLeg(job, job, `job ${job} ended as ${result} and left no results that say why`));
+      legs.push(missingLeg(job, job, `job ${job} ended as ${result} and left no results`));
   }
   const calls = new Map(found.filter(({ job }) => job !== '').map((leg) => [JSON.stringify([leg.job, leg.call]), leg]));
   for (const { job, call } of calls.values()) {
@@ -49,7 +49,7 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
       legs.push(missingLeg(job, job, `${total - there} of the ${total} legs of job ${job} left no results`));
     // One leg is also what results say whose runner does not tell how many there are.
     if (total > 1 && there > total)
-      legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, and it says that it has ${total}`));
+      legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, but the job has ${total}`));
   }
   for (const name of expected) {
     const isThere = legs.some((leg) => leg.name === name || leg.job === name || leg.verdict.tier === name);

@@ -81,13 +81,13 @@ async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]>
   let end = tailBytes - 22;
   while (end >= 0 && !(tail.readUInt32LE(end) === 0x06054b50 && end + 22 + tail.readUInt16LE(end + 20) === tailBytes))
     end--;
-  if (end < 0) throw new BadZip('it is no zip');
+  if (end < 0) throw new BadZip('it is not a zip file');
   let count = tail.readUInt16LE(end + 10);
   let bytes = tail.readUInt32LE(end + 12);
   let offset = tail.readUInt32LE(end + 16);
   if (end >= 20 && tail.readUInt32LE(end - 20) === 0x07064b50) {
     const large = await read(zip, toNumber(tail.readBigUInt64LE(end - 12)), 56);
-    if (large.readUInt32LE(0) !== 0x06064b50) throw new BadZip('its zip64 record is none');
+    if (large.readUInt32LE(0) !== 0x06064b50) throw new BadZip('its zip64 record is invalid');
     count = toNumber(large.readBigUInt64LE(32));
     bytes = toNumber(large.readBigUInt64LE(40));
     offset = toNumber(large.readBigUInt64LE(48));
@@ -149,7 +149,7 @@ function readNumbers(extra: Buffer): (field: number) => number {
 }
 
 function toNumber(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadZip('it holds a number that no file has');
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadZip('it contains an impossible number');
   return Number(value);
 }
 
@@ -178,7 +178,7 @@ function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
   // A result that nobody looks at may be a red one.
   const lost = deep.find((name) => !isWithinOther(path.posix.dirname(name)));
   if (lost !== undefined)
-    throw new BadZip(`its ${toOneLine(lost, 100)} lies deeper than ${maxResultsDepth} directories`);
+    throw new BadZip(`its ${toOneLine(lost, 100)} is more than ${maxResultsDepth} directories deep`);
   const own = [...directories].filter((directory) => !isWithinOther(directory));
   if (own.length > limits.results) throw new BadZip(`it holds ${own.length} results`);
   return own.flatMap((directory) =>
@@ -207,8 +207,9 @@ async function unpack(zip: FileHandle, entry: Entry, directory: string, limits: 
   const { name, flags, method, mode, packed, unpacked, offset } = entry;
   const shown = toOneLine(name, 100);
   const kind = mode & 0o170000;
-  if (kind !== 0 && kind !== 0o100000) throw new BadZip(`its ${shown} is no regular file`);
-  if ((flags & 1) === 1 || (method !== 0 && method !== 8)) throw new BadZip(`its ${shown} is packed in an odd way`);
+  if (kind !== 0 && kind !== 0o100000) throw new BadZip(`its ${shown} is not a regular file`);
+  if ((flags & 1) === 1 || (method !== 0 && method !== 8))
+    throw new BadZip(`its ${shown} uses an unsupported compression`);
   if (unpacked > limits.fileBytes) throw new BadZip(`its ${shown} has ${unpacked} bytes`);
   const head = await read(zip, offset, 30);
   if (head.readUInt32LE(0) !== 0x04034b50) throw new BadZip(`its ${shown} is not where it should be`);

@@ -84,19 +84,18 @@ export async function downloadFile(options: DownloadOptions): Promise<Result<{ s
 }
 
 const hints: Record<Cause, string> = {
-  network:
-    'Is the place reachable from here? A proxy is taken from HTTPS_PROXY, another place from the input tools-mirror',
+  network: 'Check that it is reachable from here. HTTPS_PROXY sets a proxy, the input tools-mirror another source',
   refused: 'Is the version right, and does the mirror have a file of exactly this name?',
   checksum:
-    'What came is not what was released, and was deleted unopened. A mirror of other builds needs their checksums in the input tools-checksums',
-  disk: 'Make room, or name another folder in RUNNER_TEMP or TMPDIR',
+    'The file is not the released one and was deleted unopened. A mirror of other builds needs their checksums in the input tools-checksums',
+  disk: 'Free some space, or set RUNNER_TEMP or TMPDIR to another directory',
 };
 
 /** One attempt; returns the size in bytes. Throws a DownloadError, or anything once the signal is aborted. */
 async function attemptDownload(options: DownloadOptions, limits: DownloadLimits): Promise<number> {
   const deadline = new AbortController();
   const giveUp = (message: string) => () => deadline.abort(new DownloadError('network', message));
-  const idle = setTimeout(giveUp(`nothing came for ${limits.idleSeconds} s`), limits.idleSeconds * 1000);
+  const idle = setTimeout(giveUp(`no data for ${limits.idleSeconds} s`), limits.idleSeconds * 1000);
   const total = setTimeout(giveUp(`not finished within ${limits.totalSeconds} s`), limits.totalSeconds * 1000);
   const signal = AbortSignal.any([options.signal, deadline.signal]);
   let agent: EnvHttpProxyAgent | undefined;
@@ -143,7 +142,7 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
     );
     const sha256 = hash.digest('hex');
     if (sha256 !== options.sha256) {
-      const got = `the ${sizeBytes} bytes that came have SHA-256 ${sha256}`;
+      const got = `the ${sizeBytes} bytes received have SHA-256 ${sha256}`;
       throw new DownloadError('checksum', `wrong checksum: expected ${options.sha256}, ${got}`);
     }
     isComplete = true;

@@ -99,7 +99,7 @@ export async function provideTool(wanted: ToolRequest): Promise<Result<ProvidedT
   try {
     scratch = await mkdtemp(join(wanted.directory, `${name}-`));
   } catch (error) {
-    return fail('tools', `${title} has no place to lie: ${explainFileError(error)} (${wanted.directory})`);
+    return fail('tools', `${title} cannot be stored: ${explainFileError(error)} (${wanted.directory})`);
   }
   let provided: Result<ProvidedTool> | undefined;
   try {
@@ -135,7 +135,7 @@ async function takeKept(
     const program = wrong === undefined ? join(scratch, tool.name) : file;
     if (wrong === undefined) await placeProgram(tool, copy, program, signal);
     else if (!(await isOfSystem(file))) {
-      say(`${file} of ${action} is not used: ${wrong}, and others than root can write it`);
+      say(`${file} of ${action} is not used: ${wrong}, and users other than root can write it`);
       continue;
     }
     if ((await readVersion(tool.name, program, signal)) !== tool.version) continue;
@@ -175,7 +175,7 @@ async function download(tool: KnownTool, scratch: string, wanted: ToolRequest): 
   const { signal, say } = wanted;
   const title = `${name} ${version}`;
   if (wanted.mayDownload === false)
-    return fail('tools', `${title} is neither on the PATH nor in the cache`, { hint: 'A run downloads it.' });
+    return fail('tools', `${title} is neither on PATH nor in the cache`, { hint: 'A run downloads it.' });
   const unlock = await lockEntry(tool, signal);
   try {
     const meanwhile = unlock === undefined ? undefined : await takeEntry(tool, scratch, wanted);
@@ -193,7 +193,7 @@ async function download(tool: KnownTool, scratch: string, wanted: ToolRequest): 
     const reported = await readVersion(name, program, signal);
     if (signal.aborted) return fail('tools', `aborted while installing ${title}`);
     if (reported !== version) return refuseVersion(tool, reported, 'was downloaded as');
-    const notKept = unlock === undefined ? 'nobody can lock it' : await keepEntry(tool, file);
+    const notKept = unlock === undefined ? 'it cannot be locked' : await keepEntry(tool, file);
     if (notKept !== undefined) say(`${title} is not kept in ${toolCacheFolder()} for later runs: ${notKept}`);
     await rm(file, { force: true });
     say(`${title} downloaded (${program})`);
@@ -205,7 +205,7 @@ async function download(tool: KnownTool, scratch: string, wanted: ToolRequest): 
 
 function refuseVersion(tool: KnownTool, reported: string | undefined, how: string): Result<never> {
   const { name, version, platform } = tool;
-  return fail('tools', `what ${how} ${name} ${version} is ${reported ?? 'not a program that runs here'}`, {
+  return fail('tools', `the file that ${how} ${name} ${version} is ${reported ?? 'not a program that runs here'}`, {
     hint: `Is its line in the checksum file that of ${toolFileName(name, version, platform)} ${version}?`,
   });
 }

@@ -35,7 +35,7 @@ export function blameIncidents(failure: Failure, stories: readonly IncidentStory
   return {
     ...failure,
     reason: toOneLine(`${failure.reason}; ${clauses.join('; ')}${others}${victims === '' ? '' : `, ${victims}`}`),
-    hint: toOneLine(`The platform was not well while the tests ran: look at its logs first. ${failure.hint}`),
+    hint: toOneLine(`The platform had problems while the tests ran: look at its logs first. ${failure.hint}`),
     evidence: [...stories.slice(0, shownIncidents).map(describeStory), ...failure.evidence],
   };
 }

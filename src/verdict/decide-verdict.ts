@@ -48,7 +48,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
   const judged: JudgedFacts = { ...facts, counts, shown, subject: `the ${nameSubject(facts)}` };
   const warnings = facts.stale.map((file) => `${file} was written before this run and is ignored`);
   if (facts.reconstructed?.isFromLog === true && facts.logGaps.length > 0)
-    warnings.push('the log is not complete: more tests may have finished than it tells');
+    warnings.push('the log is incomplete: more tests may have finished than it shows');
   for (const { judge } of verdictRules) {
     const found = judge(judged);
     if (found !== undefined) return { failure: completeFailure(found, facts), warnings, counts };
@@ -60,7 +60,7 @@ export function decideVerdict(facts: TestFacts): TestVerdict {
 function warnGreen({ counts, shown, sessions }: JudgedFacts): string[] {
   const warnings: string[] = [];
   const unreported = counts.total - shown.total;
-  if (unreported > 0) warnings.push(`${unreported} tests finished that no report holds`);
+  if (unreported > 0) warnings.push(`${unreported} finished tests are in no report`);
   if (counts.passed === 0) warnings.push(`all ${counts.skipped} tests were skipped`);
   for (const session of sessions) {
     if (session.exit === pytestNoTests) warnings.push(`${session.name} collected no test (exit code 5)`);
@@ -96,7 +96,7 @@ export const verdictRules: readonly VerdictRule[] = [
     name: 'end unknown',
     judge: ({ end }) =>
       end === undefined
-        ? red('internal', 'the run ended without a word on its tests', 'Please report it with the log.')
+        ? red('internal', 'the run ended before any test result was recorded', 'Please report it with the log.')
         : undefined,
   },
   { name: 'killed for memory', judge: judgeMemoryKill },
@@ -123,7 +123,7 @@ function completeFailure(one: Red, facts: TestFacts): Failure {
 
 /** How the container ended, in words; the rule `end unknown` has passed. */
 function describeEnd({ subject, end, tool }: JudgedFacts): string {
-  if (end === undefined) return `nobody saw how ${subject} ended`;
+  if (end === undefined) return `the end of ${subject} was not observed`;
   const meaning = nameExitCode(end.exitCode, tool);
   return `${subject} ended with ${describeExit(end)}${meaning === undefined ? '' : ` (${meaning})`}`;
 }
@@ -135,7 +135,7 @@ function judgeMemoryKill(facts: JudgedFacts): Red | undefined {
     return red(
       'oom',
       `${subject} was ${killedForMemory(facts)}${describeProgress(facts, counts)}`,
-      'Raise memory, or find what the tests hold on to.',
+      'Raise memory, or find what the tests keep in memory.',
     );
   if (end?.reason === 'StartError' || end?.reason === 'ContainerCannotRun')
     return red(
@@ -146,12 +146,12 @@ function judgeMemoryKill(facts: JudgedFacts): Red | undefined {
   if (kill !== 'process' || end === undefined) return undefined;
   const outcome =
     counts.failed + counts.errors > 0
-      ? `${countFailed(counts)}, probably for it: ${listNames(facts.failedNames)}`
+      ? `${countFailed(counts)}, probably because of it: ${listNames(facts.failedNames)}`
       : `no test failed (${counts.passed} passed), which is a contradiction`;
   return red(
     'oom',
-    `a process of the tests was ${killedForMemory(facts)}, and ${subject} went on to ${describeExit(end)}; ${outcome}`,
-    'Raise memory, or find which child process the tests give too much to do.',
+    `a process of the tests was ${killedForMemory(facts)}, and ${subject} continued to ${describeExit(end)}; ${outcome}`,
+    'Raise memory, or find which child process uses too much.',
   );
 }
 
@@ -192,7 +192,7 @@ function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
   return red(
     'report',
     `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${describeEnd(facts)}`,
-    'Whatever wrote the report lost the failed tests; its log may still name them.',
+    'The tool that wrote the report lost the failed tests; its log may still name them.',
   );
 }
 
@@ -223,7 +223,7 @@ function judgeUnfinishedSession(facts: JudgedFacts): Red | undefined {
   return red(
     'report',
     `${session.name} never came to its end; ${describeEnd(facts)}${describeProgress(facts, facts.counts)}`,
-    `Something ended pytest before it wrote its report, or it failed before it began. ${exitCodeHint}`,
+    `Something stopped pytest before it wrote its report, or it failed before it started. ${exitCodeHint}`,
   );
 }
 
@@ -256,7 +256,7 @@ function judgeNotRun(facts: JudgedFacts): Red | undefined {
   return red(
     'report',
     `${notRun} ${notRun === 1 ? 'test was' : 'tests were'} collected${where} and never ran${named}; ${describeEnd(facts)}`,
-    'Something ended the session before its last test, as -x, --maxfail and pytest.exit do.',
+    'Something stopped the session before its last test, as -x, --maxfail and pytest.exit do.',
   );
 }
 
@@ -265,8 +265,8 @@ function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
   if (reconstructed === undefined || reconstructed.counts.failed + reconstructed.counts.errors === 0) return undefined;
   return red(
     'report',
-    `tests failed or were running that no report shows, although ${describeEnd(facts)}${describeProgress(facts, counts)}`,
-    `Something ended the test process before it wrote its report. ${exitCodeHint}`,
+    `failed or running tests are in no report, although ${describeEnd(facts)}${describeProgress(facts, counts)}`,
+    `Something stopped the test process before it wrote its report. ${exitCodeHint}`,
   );
 }
 
@@ -325,12 +325,12 @@ const sessionExits: Readonly<Record<number, string>> = {
 
 function describeSessionEnd({ isFinished, exit }: SessionFacts): string {
   if (!isFinished) return 'never came to its end';
-  if (exit === undefined) return 'ended, and nobody knows its exit code';
+  if (exit === undefined) return 'ended with an unknown exit code';
   const why = sessionExits[exit];
   return `ended with exit code ${exit}${why === undefined ? '' : ` ${why}`}`;
 }
 
-const exitCodeHint = 'Whatever runs the tests swallows their exit code; let it through, as with set -e in a shell.';
+const exitCodeHint = 'The command that runs the tests hides their exit code; pass it on, as with set -e in a shell.';
 const reportPerSessionHint = 'Let each session write a report of its own.';
 
 /** The failure that ended the run, with what is known of its tests. */

@@ -14,7 +14,7 @@ export function causeOfEnd(
   if (facts.interruption !== null) return facts.interruption.reason;
   if (judgeMemory(facts) !== undefined) return killedForMemory(facts);
   return facts.end === undefined
-    ? `nobody saw how the ${nameSubject(facts)} ended`
+    ? `the end of the ${nameSubject(facts)} was not observed`
     : `the ${nameSubject(facts)} ended with ${describeExit(facts.end)}`;
 }
 
@@ -38,7 +38,7 @@ export function killedForMemory({ memoryLimit, memory }: Pick<TestFacts, 'memory
   ];
   const where =
     kill?.isNodeWide === true
-      ? `, of which the whole node had run out (its own limit is ${memoryLimit})`
+      ? `: the whole node was out of memory (its own limit is ${memoryLimit})`
       : ` at its limit of ${memoryLimit}`;
   return `killed for memory${where}${details.length === 0 ? '' : ` (${details.join(', ')})`}`;
 }

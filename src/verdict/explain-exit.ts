@@ -26,7 +26,7 @@ const pytestCodes: Record<number, string> = {
 /** https://docs.rs/nextest-metadata: NextestExitCode */
 const nextestCodes: Record<number, string> = {
   4: 'no tests to run',
-  96: 'a wrong set-up',
+  96: 'a wrong configuration',
   100: 'tests failed',
   101: 'the build failed',
 };

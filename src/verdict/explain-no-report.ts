@@ -15,7 +15,7 @@ export function explainNoReport(failure: Failure, lastLines: readonly string[], 
   return {
     ...failure,
     reason: toOneLine(`the tests could not write their report to ${resultsPath}: ${toOneLine(line, 200)}`),
-    hint: `Whoever runs the tests must be able to write there: give the volume an fsGroup, or leave ${resultsPath} to us by mounting nothing.`,
+    hint: `The user of the tests must be able to write there: give the volume an fsGroup, or mount nothing at ${resultsPath}.`,
     evidence: [failure.reason, ...failure.evidence],
   };
 }

@@ -41,7 +41,7 @@ export async function reachExisting(run: Run): Promise<Result<undefined>> {
   run.reporter.say(
     `context ${kubeconfig.context} of ${kubeconfig.origin}: ${kubeconfig.server}, Kubernetes ${kubernetes}`,
   );
-  run.reporter.say(`known there as ${user}`);
+  run.reporter.say(`authenticated as ${user}`);
   return succeed(undefined);
 }
 
@@ -65,8 +65,7 @@ export async function enterExisting(
     if (free.ok) await reapLeftovers(run, connection);
     return free;
   } catch (error) {
-    if (error instanceof ApiError)
-      return fail('api', `the cluster could not be asked what it allows: ${error.message}`);
+    if (error instanceof ApiError) return fail('api', `the permissions could not be checked: ${error.message}`);
     throw error;
   }
 }
@@ -84,9 +83,9 @@ async function findGivenNamespace(run: Run, connection: KubeConnection): Promise
   if (found === undefined) return succeed(undefined);
   if (found !== 'unseen' && found.metadata.deletionTimestamp !== undefined)
     return fail('input', `namespace ${namespace} is being deleted`, {
-      hint: 'Wait until it is gone, or name another.',
+      hint: 'Wait until it is deleted, or choose another.',
     });
-  run.reporter.say(`namespace ${namespace} is there already: it stays, and only what this run makes in it is removed`);
+  run.reporter.say(`namespace ${namespace} exists already: it is kept, and only objects of this run are removed`);
   return succeed(undefined);
 }
 
@@ -164,13 +163,9 @@ async function checkGivenNamespace(
 ): Promise<Result<undefined>> {
   const { namespace, release, chart } = run.inputs;
   if (chart !== undefined && (await findRelease(connection, { name: release, namespace }, run.signal)) !== undefined)
-    return fail(
-      'input',
-      `there is a release ${release} in namespace ${namespace} already, which this run did not make`,
-      {
-        hint: 'Give another release, or leave namespace out: then the run makes one of its own.',
-      },
-    );
+    return fail('input', `namespace ${namespace} already has a release ${release}, which this run did not create`, {
+      hint: 'Give another release, or leave namespace out: the run then creates its own.',
+    });
   const jobs = await listResources<Job>(connection, `/apis/batch/v1/namespaces/${namespace}/jobs`, run.signal);
   const over = RunRecord.list(path.dirname(run.record.file)).filter((record) => !record.isAlive);
   const failure = findJobInWay(jobs, {
@@ -192,11 +187,11 @@ async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void
     const leftovers = await listLeftovers(connection, runLabel, run.signal);
     for (const leftover of leftovers.filter(({ runId }) => !alive.has(runId))) {
       await reapNamespace(connection, leftover, runLabel, run.signal);
-      run.reporter.say(`namespace ${leftover.name} of a run that died (since ${leftover.since}) is being deleted`);
+      run.reporter.say(`namespace ${leftover.name} of a crashed run (since ${leftover.since}) is being deleted`);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    run.reporter.say(`leftovers of runs that died were not looked for: ${error.message}`);
+    run.reporter.say(`could not look for leftovers of crashed runs: ${error.message}`);
   }
 }
 
@@ -230,6 +225,6 @@ export function warnOfLocalImages(run: Run): void {
   // An image that a registry gave, or took, has a digest there; where docker keeps images as containerd does, each has one.
   if (image === undefined || image.repoDigest !== '') return;
   run.warn(
-    `image ${image.name} was built by the local docker and never pushed, as far as that knows: the nodes of this cluster must pull it, so push it to a registry that they reach`,
+    `image ${image.name} was built by the local docker and apparently never pushed: the nodes of this cluster must pull it, so push it to a registry that they reach`,
   );
 }

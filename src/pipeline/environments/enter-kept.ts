@@ -31,11 +31,11 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
     return fail('cluster', `the kept cluster ${cluster.name} is gone: ${toOneLine(seen.stderr, 200)}`, { hint: anew });
   if (seen.exitCode !== 0)
     return fail('cluster', `docker does not answer: ${describeDockerError(seen)}`, {
-      hint: `Start docker; what else it lacks is said by: ${nameCommand('doctor')}`,
+      hint: `Start docker; to check the rest of this machine: ${nameCommand('doctor')}`,
     });
   const stopped = cluster.nodes.filter((node) => seen.stdout.includes(`/${node} false`));
   if (stopped.length > 0)
-    return fail('cluster', `the kept cluster ${cluster.name} does not run: ${stopped.join(', ')} stopped`, {
+    return fail('cluster', `the kept cluster ${cluster.name} is not running: ${stopped.join(', ')} stopped`, {
       hint: `Start it: docker start ${stopped.join(' ')}. If it does not come back: ${anew}`,
     });
   if (!(await seesResults(run, cluster))) {
@@ -71,7 +71,7 @@ export async function openKept(
     await clearFormerTests(connection, run.inputs.namespace, run.signal);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return fail('api', `what former tests left in the kept cluster could not be removed: ${error.message}`, {
+    return fail('api', `leftovers of earlier tests in the kept cluster could not be removed: ${error.message}`, {
       hint: again,
     });
   }

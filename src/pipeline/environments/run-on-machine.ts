@@ -140,7 +140,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   const exitCode = ended.exitCode ?? 128 + (ended.signal === null ? 0 : (signalNumbers[ended.signal] ?? 0));
   run.exit = { exitCode };
   if (ended.timedOut)
-    return fail('timeout', `the tests had not ended after ${inputs.timeoutSeconds} s (${describeEnd(ended)})`, {
+    return fail('timeout', `the tests did not end after ${inputs.timeoutSeconds} s (${describeEnd(ended)})`, {
       hint: 'Raise timeout, or look at the end of the log for what hangs.',
       evidence: tail.slice(-20),
     });
