@@ -158,7 +158,7 @@ describe('an edit in a kept cluster', () => {
     execFileSync('kubectl', [...args, '--selector', 'owner=helm', '--overwrite', 'status=failed'], { stdio: 'ignore' });
     const end = await call(['again', edited, '--set', 'colour=blue']);
     expect(end.status, end.output).toBe(0);
-    expect(end.output).toContain('is removed, with all data, and installed anew: its last installation is failed');
+    expect(end.output).toContain('is removed with all its data and installed again: its last installation is failed');
     const uids = (await listPods(beside)).map(({ metadata }) => metadata.uid);
     expect(uids).toHaveLength(1);
     expect(uids).not.toContain(former?.metadata.uid);
