@@ -33,7 +33,12 @@ describe('each thing that a real cluster said of an image has one cause', () => 
     ['bad-tag', certain, /is not there: the registry has no such name or tag/, /Check the name and the tag/],
     ['bad-name', certain, /is not there: the registry has no such name or tag/, /load-images/],
     ['bad-digest', certain, /is not there/, /Check the name/],
-    ['401-basic', certain, /refused by the registry: it does not exist, or these credentials may not/, /docker login 172/],
+    [
+      '401-basic',
+      certain,
+      /refused by the registry: it does not exist, or these credentials may not/,
+      /docker login 172/,
+    ],
     ['401-no-credentials', certain, /refused by the registry/, /docker login 172\.18\.0\.1:\d+\)/],
     ['denied-with-token', certain, /refused by the registry/, /Check the name; if it is right, log in/],
     ['403', certain, /refused by the registry/, /load-images/],

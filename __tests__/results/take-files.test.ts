@@ -190,7 +190,9 @@ describe.each([
     write('junit.xml');
     const taken = await take({ isFenced });
     expect(taken.files).toEqual(['junit.xml']);
-    expect(taken.warnings).toEqual([expect.stringMatching(/was left out of the results: it is more than 100 directories deep/)]);
+    expect(taken.warnings).toEqual([
+      expect.stringMatching(/was left out of the results: it is more than 100 directories deep/),
+    ]);
     expect(leftovers()).toEqual([]);
   });
 });

@@ -32,7 +32,8 @@ test('a Job that a run has kept is told with its time, and by what it goes', () 
   const kept = [job('integration-tests', { run: '0a1b2c3d', end: 'Failed' })];
   expect(findJobInWay(kept, wanted)).toMatchObject({
     kind: 'input',
-    reason: 'Job integration-tests already exists in namespace staging (created 2026-08-01T09:00:00Z): run 0a1b2c3d made it',
+    reason:
+      'Job integration-tests already exists in namespace staging (created 2026-08-01T09:00:00Z): run 0a1b2c3d made it',
     hint: 'Delete it: kubectl --namespace staging delete job integration-tests; or leave namespace out: each run then creates its own.',
   });
   const here = findJobInWay(kept, { ...wanted, removable: new Set(['0a1b2c3d']) });
@@ -41,7 +42,8 @@ test('a Job that a run has kept is told with its time, and by what it goes', () 
 
 test('so is one that nobody of ours made, and a Job of the user’s own may have another name', () => {
   expect(findJobInWay([job('smoke')], { ...wanted, name: 'smoke', isOwn: true })).toMatchObject({
-    reason: 'Job smoke already exists in namespace staging (created 2026-08-01T09:00:00Z): not created by a run of this action',
+    reason:
+      'Job smoke already exists in namespace staging (created 2026-08-01T09:00:00Z): not created by a run of this action',
     hint: 'Delete it: kubectl --namespace staging delete job smoke; or give your Job another name.',
   });
 });

@@ -108,7 +108,9 @@ describe('a program that another job planted in the tool cache', () => {
     writeFileSync(`${at('cache/helm/4.1.4', process.arch)}.complete`, '');
     for (const name of ['kind', 'helm'] as const) {
       expect(await ask({ name, checksumsPath: undefined, mayDownload: false })).toMatchObject({ ok: false });
-      expect(said.join('\n')).toMatch(new RegExp(`/${name} of \\S+ is not used: .* users other than root can write it`));
+      expect(said.join('\n')).toMatch(
+        new RegExp(`/${name} of \\S+ is not used: .* users other than root can write it`),
+      );
     }
     expect(wasExecuted()).toBe(false);
   });
