@@ -7,7 +7,7 @@ import {
   nameInNode,
 } from '../../src/cluster/load-images.ts';
 import { registryOf } from '../../src/cluster/registry-credentials.ts';
-import { findSimilar } from '../../src/cluster/similar-images.ts';
+import { findSimilarImages } from '../../src/cluster/similar-images.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -116,6 +116,6 @@ describe('what may have been meant', () => {
     ['nothing alike', 'redis:7', []],
     ['a short name is like no other short name', 'pg:15', []],
   ])('%s', (_, name, similar) => {
-    expect(findSimilar(name, there)).toEqual(similar);
+    expect(findSimilarImages(name, there)).toEqual(similar);
   });
 });

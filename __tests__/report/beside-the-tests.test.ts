@@ -6,7 +6,7 @@ import { renderResultJson } from '../../src/report/result-json.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { renderTerminal } from '../../src/report/terminal.ts';
 import { axisTicks, clockOf } from '../../src/report/timeline.ts';
-import { formatBytes, formatCores } from '../../src/report/usage.ts';
+import { formatCores, formatMemory } from '../../src/report/usage.ts';
 import { greenRun, makeTest, restlessRun } from './sample-runs.ts';
 
 const incidentAt = (at: string, what = 'restarted'): ReportedIncident => ({ at, pod: 'db-0', container: 'db', what });
@@ -97,7 +97,7 @@ describe('CPU and memory', () => {
   });
 
   test('are read at a glance', () => {
-    expect([544_768, 67 * 2 ** 20, 1023 * 2 ** 20, 1.5 * 2 ** 30].map(formatBytes)).toEqual([
+    expect([544_768, 67 * 2 ** 20, 1023 * 2 ** 20, 1.5 * 2 ** 30].map(formatMemory)).toEqual([
       '0.5 MiB',
       '67 MiB',
       '1023 MiB',

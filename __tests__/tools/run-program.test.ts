@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describeEnd, pipePrograms, runProgram } from '../../src/tools/run-program.ts';
+import { describeProgramEnd, pipePrograms, runProgram } from '../../src/tools/run-program.ts';
 import { liveBytes } from '../live-bytes.ts';
 
 const never = new AbortController().signal;
@@ -64,7 +64,7 @@ describe('a program that ends by itself', () => {
     });
     expect(run).toMatchObject({ exitCode: 3, signal: null, stdout: 'a\r\nb', stderr: 'c\n\nd', error: null });
     expect(lines.sort()).toEqual(['stderr ', 'stderr c', 'stderr d', 'stdout a', 'stdout b']);
-    expect(describeEnd(run)).toBe('exit status 3');
+    expect(describeProgramEnd(run)).toBe('exit status 3');
   });
 
   test('gets its arguments as they are, without a shell', async () => {
@@ -75,7 +75,7 @@ describe('a program that ends by itself', () => {
   test('by a signal is told by its name', async () => {
     const run = await runProgram(...sh('kill -SEGV $$'), { signal: never });
     expect(run).toMatchObject({ exitCode: null, signal: 'SIGSEGV', aborted: false, timedOut: false });
-    expect(describeEnd(run)).toBe('killed by SIGSEGV');
+    expect(describeProgramEnd(run)).toBe('killed by SIGSEGV');
   });
 
   test('is not waited for by way of a grandchild that holds its stdout', async () => {
@@ -186,7 +186,7 @@ describe('a program that does not start', () => {
   ])('is a value: %s in %s', async (command, cwd, error) => {
     const run = await runProgram(command, [], { signal: never, ...(cwd === undefined ? {} : { cwd }) });
     expect(run).toMatchObject({ exitCode: null, signal: null, error });
-    expect(describeEnd(run)).toBe(error);
+    expect(describeProgramEnd(run)).toBe(error);
   });
 
   test('because an argument is impossible is a value too', async () => {
@@ -209,7 +209,7 @@ describe('a program that is ended', () => {
     const run = await runProgram('sleep', ['30'], { signal: never, timeoutSeconds: 0.2 });
     expect(run).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
     expect(run.seconds).toBeLessThan(15);
-    expect(describeEnd({ ...run, seconds: 60.1 })).toBe('no end within 60 s');
+    expect(describeProgramEnd({ ...run, seconds: 60.1 })).toBe('no end within 60 s');
   });
 
   test('by its deadline has not succeeded, even when it ends with status 0', async () => {

@@ -1,5 +1,5 @@
 import { fail, type Result, succeed } from '../core/outcome.ts';
-import { describeEnd } from '../tools/run-program.ts';
+import { describeProgramEnd } from '../tools/run-program.ts';
 import { hasBuildFlag, hasBuildx, inspectLocalImage, runBuild } from './docker.ts';
 import { showStep } from './show-step.ts';
 
@@ -51,7 +51,7 @@ export async function buildImage(
   signal.throwIfAborted();
   if (run.exitCode === 0) return findBuilt(build, signal);
   const said = lines.findLast((line) => /error|failed|returned a non-zero code/i.test(line)) ?? lines.at(-1);
-  return fail('image', `docker build of ${build.context} failed: ${said?.trim() ?? describeEnd(run)}`, {
+  return fail('image', `docker build of ${build.context} failed: ${said?.trim() ?? describeProgramEnd(run)}`, {
     hint: `Try it by hand: docker build ${file.join(' ')}${file.length > 0 ? ' ' : ''}${build.context}`,
     evidence: lines,
   });

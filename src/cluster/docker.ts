@@ -3,7 +3,13 @@
  * else in src/ runs docker: deadlines and the words for what went wrong are here.
  */
 import { toOneLine } from '../core/outcome.ts';
-import { describeEnd, type ProgramCall, type ProgramRun, type RunOptions, runProgram } from '../tools/run-program.ts';
+import {
+  describeProgramEnd,
+  type ProgramCall,
+  type ProgramOptions,
+  type ProgramRun,
+  runProgram,
+} from '../tools/run-program.ts';
 
 /** How long docker may take to answer, where nothing is moved. */
 const questionSeconds = 60;
@@ -16,7 +22,7 @@ function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questio
 
 /** Why docker did not do what it was asked for, in one line: its own words, else how it ended. */
 export function describeDockerError(run: ProgramRun): string {
-  return toOneLine(run.stderr.trim() || describeEnd(run), 300);
+  return toOneLine(run.stderr.trim() || describeProgramEnd(run), 300);
 }
 
 // ── the daemon ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +168,7 @@ export async function hasBuildFlag(flag: string, env: Record<string, string>, si
 /** `docker build`, which runs until the signal ends it: no build is too long by itself. */
 export function runBuild(
   args: string[],
-  options: Pick<RunOptions, 'signal' | 'onLine'> & { env: Record<string, string> },
+  options: Pick<ProgramOptions, 'signal' | 'onLine'> & { env: Record<string, string> },
 ): Promise<ProgramRun> {
   return runProgram('docker', ['build', ...args], options);
 }
@@ -221,7 +227,7 @@ export async function removeContainers(ids: string[], signal: AbortSignal): Prom
 }
 
 /** What `docker exec` needs beside the command. */
-export interface ExecOptions extends RunOptions {
+export interface ExecOptions extends ProgramOptions {
   /** With all capabilities, as unpacking an image needs them. */
   privileged?: boolean;
 }

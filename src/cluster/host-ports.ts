@@ -68,8 +68,8 @@ export function findListener(table: string, wanted: WantedPort): string | undefi
 
 /** The program that has a socket open, as far as we may see it. */
 async function nameHolder(inode: string): Promise<string> {
-  for (const pid of (await listNames('/proc')).filter((name) => /^\d+$/.test(name))) {
-    for (const fd of await listNames(`/proc/${pid}/fd`)) {
+  for (const pid of (await listEntries('/proc')).filter((name) => /^\d+$/.test(name))) {
+    for (const fd of await listEntries(`/proc/${pid}/fd`)) {
       if ((await readTarget(`/proc/${pid}/fd/${fd}`)) !== `socket:[${inode}]`) continue;
       return `${(await readText(`/proc/${pid}/comm`)).trim()} (process ${pid})`;
     }
@@ -79,7 +79,7 @@ async function nameHolder(inode: string): Promise<string> {
 
 // Processes end while they are looked at, and others' may not be: then there is nothing to read.
 
-async function listNames(directory: string): Promise<string[]> {
+async function listEntries(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => []);
 }
 

@@ -107,11 +107,11 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
     {
       name: 'memory requests',
       state: memoryState,
-      found: `${formatBytes(memory)} asked for (most by ${demand.largestMemory.pod}: ${formatBytes(demand.largestMemory.memoryBytes)})`,
+      found: `${formatCapacity(memory)} asked for (most by ${demand.largestMemory.pod}: ${formatCapacity(demand.largestMemory.memoryBytes)})`,
       needed:
         memoryState === 'warning'
-          ? `at most the ${formatBytes(usableBytes)} that are free`
-          : `at most ${formatBytes(docker.memoryBytes)}${onEach}`,
+          ? `at most the ${formatCapacity(usableBytes)} that are free`
+          : `at most ${formatCapacity(docker.memoryBytes)}${onEach}`,
       fix: memoryState === 'ok' ? '' : fix('memory'),
     },
   ];
@@ -222,8 +222,8 @@ function judgeAmount(
   marks: { where: string; wanted: number; least: number; fix: string },
 ): Check {
   const state = bytes < marks.least ? 'problem' : bytes < marks.wanted ? 'warning' : 'ok';
-  const needed = formatBytes(state === 'problem' ? marks.least : marks.wanted);
-  const found = marks.where === '' ? formatBytes(bytes) : `${formatBytes(bytes)} in ${marks.where}`;
+  const needed = formatCapacity(state === 'problem' ? marks.least : marks.wanted);
+  const found = marks.where === '' ? formatCapacity(bytes) : `${formatCapacity(bytes)} in ${marks.where}`;
   return { name, state, found, needed, fix: state === 'ok' ? '' : marks.fix };
 }
 
@@ -279,6 +279,6 @@ function formatCores(cores: number): string {
 }
 
 /** `512 MiB`, `1.5 GiB`. */
-function formatBytes(bytes: number): string {
+function formatCapacity(bytes: number): string {
   return bytes < gibibyte ? `${Math.round(bytes / mebibyte)} MiB` : `${(bytes / gibibyte).toFixed(1)} GiB`;
 }

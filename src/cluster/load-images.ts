@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
-import { describeEnd, type ProgramRun, pipePrograms } from '../tools/run-program.ts';
+import { describeProgramEnd, type ProgramRun, pipePrograms } from '../tools/run-program.ts';
 import {
   type DockerServer,
   execCall,
@@ -362,7 +362,7 @@ export function nameInNode(name: string): string {
 }
 
 function importFailure(what: string, node: string, run: ProgramRun): Result<undefined> {
-  const problem = run.stderr.trim() === '' ? describeEnd(run) : run.stderr;
+  const problem = run.stderr.trim() === '' ? describeProgramEnd(run) : run.stderr;
   return fail('image', `loading ${toOneLine(what, 200)} into node ${node} failed: ${toOneLine(problem, 300)}`, {
     hint: hintForImport(problem),
     evidence: problem.trim().split('\n').slice(-20),

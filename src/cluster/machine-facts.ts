@@ -5,7 +5,7 @@ import { freemem, platform } from 'node:os';
 import path from 'node:path';
 import { toOneLine } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import { describeEnd, type ProgramRun } from '../tools/run-program.ts';
+import { describeProgramEnd, type ProgramRun } from '../tools/run-program.ts';
 import { askDockerInfo, inspectLocalImage } from './docker.ts';
 import { findPortHolders, listWantedPorts, type TakenPort } from './host-ports.ts';
 
@@ -94,7 +94,7 @@ export function readDockerInfo(run: ProgramRun): {
   });
   if (run.timedOut) return silent('docker info did not answer within 30 s', 'late');
   if (run.exitCode !== 0)
-    return silent(run.stderr.trim() || describeEnd(run), run.isMissing === true ? 'missing' : undefined);
+    return silent(run.stderr.trim() || describeProgramEnd(run), run.isMissing === true ? 'missing' : undefined);
   const info = JSON.parse(run.stdout) as {
     ServerVersion?: string;
     CgroupVersion?: string;

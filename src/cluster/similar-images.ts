@@ -6,7 +6,7 @@ const mostNames = 3;
  * Of names that are there, those that may have been meant by one that is not: other tags of the same image, then the same
  * last part elsewhere, then names that differ by a slip of the finger. Pure; the likeliest first, three at most.
  */
-export function findSimilar(name: string, there: string[]): string[] {
+export function findSimilarImages(name: string, there: string[]): string[] {
   const wanted = splitName(name);
   const rank = (other: string): number | undefined => {
     const { repository, last } = splitName(other);

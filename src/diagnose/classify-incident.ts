@@ -1,17 +1,10 @@
 /** What happens to pods of the platform while tests run; pure functions over two looks at a pod. */
 
 import type { ReportedIncident } from '../core/report-model.ts';
+import { statusesOf } from '../kube/job-pods.ts';
 import type { ClusterEvent, ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
 import { memoryLimitOf } from './classify-crash.ts';
-import {
-  conditionOf,
-  describeEnd,
-  isBeingDeleted,
-  isInitContainer,
-  isReady,
-  probeAnswerOf,
-  statusesOf,
-} from './pod-facts.ts';
+import { conditionOf, describeEnd, isBeingDeleted, isInitContainer, isReady, probeAnswerOf } from './pod-facts.ts';
 
 /**
  * What happened between two looks at a pod: containers that ended, readiness that was lost, an eviction, a deletion. A

@@ -1,9 +1,11 @@
 /** What only the object that should make a pod can say: that it may not, or that it has given up. */
+
+import { statusesOf } from '../kube/job-pods.ts';
 import type { ClusterEvent, Job, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 import { certainRestarts, lastReadyAt, memoryLimitOf } from './classify-crash.ts';
 import { type Cause, type Diagnosis, objectDiagnosis, othersPatienceSeconds } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
-import { conditionOf, controllerOf, describeEnd, describeEvent, eventsOf, statusesOf } from './pod-facts.ts';
+import { conditionOf, controllerOf, describeEnd, describeEvent, eventsOf } from './pod-facts.ts';
 
 /** The diagnoses of all that makes pods in a namespace. */
 export function classifyOwners(facts: NamespaceFacts): Diagnosis[] {

@@ -4,6 +4,7 @@
  */
 
 import { toOneLine } from '../core/outcome.ts';
+import { statusesOf } from '../kube/job-pods.ts';
 import type { ContainerStatus, Pod } from '../kube/objects.ts';
 import { classifyCrash } from './classify-crash.ts';
 import { classifyImage } from './classify-image.ts';
@@ -24,7 +25,6 @@ import {
   isBeingDeleted,
   isReady,
   probeAnswerOf,
-  statusesOf,
   tailOfError,
 } from './pod-facts.ts';
 

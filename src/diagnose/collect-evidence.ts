@@ -8,11 +8,11 @@ import type { ReportedEvent, ReportedLog, ReportedPod } from '../core/report-mod
 import type { SecretMask } from '../core/secret-mask.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import { statusesOf } from '../kube/job-pods.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { readLog } from '../kube/read-log.ts';
 import { listResources } from '../kube/resources.ts';
 import { factPaths } from './namespace-facts.ts';
-import { statusesOf } from './pod-facts.ts';
 import { derivePodTimeline } from './pod-timeline.ts';
 import { redactObject } from './redact-secrets.ts';
 

@@ -1,4 +1,6 @@
 /** All that is wrong in a namespace at one moment, and what is still on its way. Pure. */
+
+import { statusesOf } from '../kube/job-pods.ts';
 import type { Pod } from '../kube/objects.ts';
 import { classifyClaim } from './classify-claim.ts';
 import { classifyHeldHook } from './classify-held-hook.ts';
@@ -7,7 +9,7 @@ import { classifyOwners } from './classify-owner.ts';
 import { classifyDeletedHook, classifyPod } from './classify-pod.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { factsNear, type NamespaceFacts } from './namespace-facts.ts';
-import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady, statusesOf } from './pod-facts.ts';
+import { claimsOf, conditionOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts';
 
 /** The diagnoses of a namespace: of what makes pods, of claims, of pods, of the nodes that pods are on. */
 export function findDiagnoses(facts: NamespaceFacts): Diagnosis[] {

@@ -1,10 +1,5 @@
-/** What the other files ask of a pod, an event or a node; all pure. */
-import type { ClusterEvent, Container, ContainerStatus, Node, ObjectMeta, Pod, PodCondition } from '../kube/objects.ts';
-
-/** Status of all containers of a pod, init containers first. */
-export function statusesOf(pod: Pod): ContainerStatus[] {
-  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-}
+/** Facts about pods, events and nodes. All functions are pure. */
+import type { ClusterEvent, Container, Node, ObjectMeta, Pod, PodCondition } from '../kube/objects.ts';
 
 export function containerOf(pod: Pod, name: string): Container | undefined {
   return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((one) => one.name === name);

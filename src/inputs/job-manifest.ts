@@ -222,11 +222,11 @@ export function listJobImages({ job }: Pick<TestJob, 'job'>): string[] {
 
 /** The image of the test container; empty when it names none. */
 export function testImageOf({ job, container }: TestJob): string {
-  return containerOf(job, container).image ?? '';
+  return findContainer(job, container).image ?? '';
 }
 
 /** The container of this name. The Job has been read, so that it is there. */
-export function containerOf(job: JobManifest, name: string): ManifestContainer {
+export function findContainer(job: JobManifest, name: string): ManifestContainer {
   return job.spec.template.spec.containers.find((container) => container.name === name)!;
 }
 

@@ -3,7 +3,7 @@
  * namespace, under its label. Decides, and tells what it changed.
  */
 import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../inputs/job-manifest.ts';
-import { containerOf } from '../inputs/job-manifest.ts';
+import { findContainer } from '../inputs/job-manifest.ts';
 import { cloneJson } from '../inputs/read-yaml.ts';
 import { runLabel } from './build-job.ts';
 
@@ -68,7 +68,7 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
     }
   for (const container of [...(template.spec.initContainers ?? []), ...template.spec.containers])
     preferLoadedImage(container, options.loadedImages, changes);
-  const container = containerOf(job, own.container);
+  const container = findContainer(job, own.container);
   for (const [name, value] of options.env) changes.push(...setVariable(container, { name, value }, 'env'));
   const supportingResources = own.supportingResources.map(
     (one): Manifest => ({
@@ -87,7 +87,7 @@ export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {
 export function giveSecrets(job: JobManifest, container: string, secretName: string, names: string[]): string[] {
   return names.flatMap((name) =>
     setVariable(
-      containerOf(job, container),
+      findContainer(job, container),
       { name, valueFrom: { secretKeyRef: { name: secretName, key: name } } },
       'secrets',
     ),

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { listLocalNames } from '../cluster/docker.ts';
-import { findSimilar } from '../cluster/similar-images.ts';
+import { findSimilarImages } from '../cluster/similar-images.ts';
 import type { Failure, Result } from '../core/outcome.ts';
 import {
   describeHealedPulls,
@@ -50,7 +50,7 @@ export async function nameSimilarImages<T>(
     return { ok: false, failure: { ...failure, hint } satisfies Failure };
   }
   if (!run.pulledImages.includes(image) || run.signal.aborted) return result;
-  const similar = findSimilar(image, await listLocalNames(run.signal));
+  const similar = findSimilarImages(image, await listLocalNames(run.signal));
   if (similar.length === 0) return result;
   const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
   return { ok: false, failure: { ...failure, hint } satisfies Failure };

@@ -52,7 +52,7 @@ import { runOnMachine } from './environments/run-on-machine.ts';
 import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { planDemand } from './plan-demand.ts';
 import { nodeImageOf, prepareChart } from './prepare-chart.ts';
-import { readOwnJob } from './prepare-job.ts';
+import { prepareOwnJob } from './prepare-job.ts';
 import { type Platform, Run, type RunOptions } from './run.ts';
 import { runSuite } from './run-suite.ts';
 import { runTogether } from './run-together.ts';
@@ -105,7 +105,7 @@ async function untilTestsEnd(
   run.otherNamespaces = listOtherNamespaces(manifests, inputs.namespace);
   for (const line of unread)
     run.warn(`A document of the chart cannot be read (${line}): its images are not loaded, and its needs not counted.`);
-  const own = await readOwnJob(run, chart);
+  const own = await prepareOwnJob(run, chart);
   if (!own.ok) return own;
   if (chart !== undefined) run.chartDigest = await digestChart(chart);
   if (running === undefined && machine.value !== undefined) {

@@ -1,6 +1,12 @@
 import { pullSecretName } from '../cluster/pull-secret.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
-import { containerOf, type JobManifest, type Manifest, readJobManifest, type TestJob } from '../inputs/job-manifest.ts';
+import {
+  findContainer,
+  type JobManifest,
+  type Manifest,
+  readJobManifest,
+  type TestJob,
+} from '../inputs/job-manifest.ts';
 import { adaptJob, buildSecret, giveSecrets } from '../job/adapt-job.ts';
 import { buildJob, netSecondsOf, runLabel, testContainerName } from '../job/build-job.ts';
 import {
@@ -16,7 +22,7 @@ import { provideHelper } from './provide-helper.ts';
 import type { PreparedJob, Run } from './run.ts';
 
 /** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
-export async function readOwnJob(
+export async function prepareOwnJob(
   run: Run,
   chart: Chart | undefined,
   versions?: ClusterVersions,
@@ -51,7 +57,7 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   const { runId } = record.content;
   const needsVersions = inputs.ownJob?.kind === 'templates';
   const versions = needsVersions ? await readClusterVersions(connection, signal) : undefined;
-  const own = await readOwnJob(run, run.release, versions);
+  const own = await prepareOwnJob(run, run.release, versions);
   if (!own.ok) return own;
   const { job, supportingResources, container, changes } =
     own.value === undefined
@@ -78,7 +84,7 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   if (!cleared.ok) return cleared;
   const created = await createSupportingResources(needed, how);
   if (!created.ok) return created;
-  const test = containerOf(job, container);
+  const test = findContainer(job, container);
   return succeed({
     name: job.metadata.name,
     container,

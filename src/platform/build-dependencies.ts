@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 import { explainPull } from './explain-pull.ts';
@@ -40,7 +40,7 @@ export async function readMetadata(helm: string, chart: string, signal: AbortSig
   const show = await runProgram(helm, ['show', 'chart', chart], { signal, timeoutSeconds: 60, env: helmEnvironment });
   signal.throwIfAborted();
   const failed = `${chart} is not a chart that helm can read`;
-  if (show.exitCode !== 0) return { ok: false, failure: explainHelm(failed, show.stderr, describeEnd(show)) };
+  if (show.exitCode !== 0) return { ok: false, failure: explainHelm(failed, show.stderr, describeProgramEnd(show)) };
   const { name, version, dependencies } = v.parse(metadataSchema, readYaml(show.stdout).value);
   const list = (dependencies ?? []).map((one) => ({
     name: one.name,
@@ -109,7 +109,7 @@ async function listLacking(helm: string, directory: string, signal: AbortSignal)
   if (list.exitCode !== 0)
     return {
       ok: false,
-      failure: explainHelm(`the dependencies of ${directory} cannot be read`, list.stderr, describeEnd(list)),
+      failure: explainHelm(`the dependencies of ${directory} cannot be read`, list.stderr, describeProgramEnd(list)),
     };
   return succeed(readDependencyList(list.stdout));
 }

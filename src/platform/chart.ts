@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type Result, succeed } from '../core/outcome.ts';
 import { readYamlDocuments } from '../inputs/read-yaml.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, runProgram } from '../tools/run-program.ts';
 import { withValues } from './chart-values.ts';
 import { explainHelm } from './explain-helm.ts';
 
@@ -62,7 +62,7 @@ export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Re
   );
   signal.throwIfAborted();
   if (run.exitCode !== 0)
-    return { ok: false, failure: explainHelm('the chart does not render', run.stderr, describeEnd(run)) };
+    return { ok: false, failure: explainHelm('the chart does not render', run.stderr, describeProgramEnd(run)) };
   return succeed(readRendered(run.stdout));
 }
 

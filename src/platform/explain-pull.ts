@@ -86,7 +86,7 @@ function hintOf(problem: PullProblem, host: string): string {
 }
 
 /** The names most like one that is not there, for a reader who mistyped it. */
-export function findSimilar(wanted: string, names: string[], count = 5): string[] {
+export function findSimilarVersions(wanted: string, names: string[], count = 5): string[] {
   return names
     .map((name) => ({ name, distance: name.includes(wanted) || wanted.includes(name) ? 1 : leven(wanted, name) }))
     .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
-import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { helmEnvironment } from './chart.ts';
 
 /** A chart repository as helm keeps it; what else its entry holds (certificates) is handed on as it is. */
@@ -56,7 +56,7 @@ export class HelmHome {
     const printed = await runProgram(helm, ['env'], { signal, timeoutSeconds: 30, env: helmEnvironment });
     signal.throwIfAborted();
     if (printed.exitCode !== 0)
-      return fail('chart', `helm env failed: ${describeEnd(printed)}`, {
+      return fail('chart', `helm env failed: ${describeProgramEnd(printed)}`, {
         evidence: [printed.stderr],
       });
     const env = Object.fromEntries(

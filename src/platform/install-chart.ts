@@ -8,22 +8,15 @@ import { explainDiagnosis } from '../diagnose/explain-diagnosis.ts';
 import { findDiagnoses } from '../diagnose/find-diagnoses.ts';
 import { factPaths, type NamespaceFacts } from '../diagnose/namespace-facts.ts';
 import { apiLostSeconds, type NamespaceWatch, type WaitEnd } from '../diagnose/namespace-watch.ts';
-import {
-  claimsOf,
-  controllerOf,
-  describeEvent,
-  hasEnded,
-  isBeingDeleted,
-  isReady,
-  statusesOf,
-} from '../diagnose/pod-facts.ts';
+import { claimsOf, controllerOf, describeEvent, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
 import { readProof } from '../diagnose/read-proof.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import { statusesOf } from '../kube/job-pods.ts';
 import type { Claim, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import { listResources } from '../kube/resources.ts';
-import { describeEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, type ProgramRun, runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironmentFor, withChartArguments } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 import { findHeldHooks } from './find-held-hooks.ts';
@@ -234,7 +227,7 @@ class Installation {
 
   /** helm gave up: its words, or better those of the object that made it. */
   async explainRun(run: ProgramRun): Promise<Failure> {
-    const helm = explainHelm(`helm ${this.#options.verb ?? 'install'} failed`, run.stderr, describeEnd(run));
+    const helm = explainHelm(`helm ${this.#options.verb ?? 'install'} failed`, run.stderr, describeProgramEnd(run));
     const isAboutObjects = /not ready|BackoffLimitExceeded|failed (pre|post)-|timed out|deadline exceeded|hook/i.test(
       run.stderr,
     );

@@ -5,8 +5,15 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Failure, fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { type ChartSource, describeSource } from '../inputs/chart-source.ts';
-import { describeEnd, type ProgramRun } from '../tools/run-program.ts';
-import { classifyPull, explainNoVersion, explainPull, findSimilar, mayPass, quoteHelm } from './explain-pull.ts';
+import { describeProgramEnd, type ProgramRun } from '../tools/run-program.ts';
+import {
+  classifyPull,
+  explainNoVersion,
+  explainPull,
+  findSimilarVersions,
+  mayPass,
+  quoteHelm,
+} from './explain-pull.ts';
 import type { HelmHome, RepositoryIndex } from './helm-home.ts';
 
 export interface PullLimits {
@@ -85,7 +92,7 @@ export async function askElsewhere(args: string[], question: Question): Promise<
 /** All that helm said; where it was ended or not even started, how. */
 export function outputOf(run: ProgramRun): string {
   const isCut = run.timedOut || run.error !== null;
-  return [run.stdout, run.stderr, isCut ? `Error: ${describeEnd(run)}` : ''].join('\n').trim();
+  return [run.stdout, run.stderr, isCut ? `Error: ${describeProgramEnd(run)}` : ''].join('\n').trim();
 }
 
 /** Whether a host, with or without a port, is this machine. */
@@ -159,7 +166,7 @@ async function pullFromRepository(
   const entries = indexes.value[0]!.entries;
   const versions = (entries[source.name] ?? []).map(({ version }) => version);
   if (versions.length === 0) {
-    const similar = findSimilar(source.name, Object.keys(entries));
+    const similar = findSimilarVersions(source.name, Object.keys(entries));
     const there = similar.length === 0 ? 'it has no chart at all' : `the most similar names are ${similar.join(', ')}`;
     return { ok: false, failure: tell(`${source.address} has no chart ${source.name}; ${there}`, 'Check the name.') };
   }

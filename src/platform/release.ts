@@ -1,7 +1,7 @@
 import { toOneLine } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, runProgram } from '../tools/run-program.ts';
 import { helmEnvironmentFor } from './chart.ts';
 
 /** A release in a cluster. */
@@ -60,5 +60,5 @@ export async function uninstallRelease(
     env: helmEnvironmentFor(kubeconfigPath),
   });
   signal.throwIfAborted();
-  if (run.exitCode !== 0) throw new Error(toOneLine(`helm uninstall: ${run.stderr.trim() || describeEnd(run)}`));
+  if (run.exitCode !== 0) throw new Error(toOneLine(`helm uninstall: ${run.stderr.trim() || describeProgramEnd(run)}`));
 }

@@ -1,6 +1,6 @@
 import { type Result, succeed } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
-import { describeEnd, runProgram } from '../tools/run-program.ts';
+import { describeProgramEnd, runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironment, withChartArguments } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 
@@ -46,7 +46,7 @@ export async function renderJobTemplates(chart: Chart, options: RenderJobOptions
     const failure = explainHelm(
       `job-templates ${templates.join(', ')} cannot be rendered`,
       run.stderr,
-      describeEnd(run),
+      describeProgramEnd(run),
     );
     const hint =
       'Names are as in "helm template --show-only"; a template that is off by default is turned on with job-set.';

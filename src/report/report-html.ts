@@ -17,7 +17,7 @@ import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } 
 import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
 import { renderTimeline } from './timeline.ts';
-import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
+import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** A longer first sentence is set smaller. */
 const longSentence = 140;
@@ -161,9 +161,9 @@ function renderUsageRow(one: ReportedUsage): string {
   const amount = (name: string, value: number | undefined, format: (value: number) => string): string =>
     `<td data-name="${name}">${value === undefined ? '<span class="soft">–</span>' : format(value)}</td>`;
   return `<tr${isCloseToLimit(one) ? ' class="close"' : ''}><td class="mono">${escapeHtmlLine(nameContainer(one), 300)}</td>${[
-    `<td data-name="memory, at most"><b>${formatBytes(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, one.memoryLimitBytes)}</td>`,
-    amount('memory request', one.memoryRequestBytes, formatBytes),
-    amount('memory limit', one.memoryLimitBytes, formatBytes),
+    `<td data-name="memory, at most"><b>${formatMemory(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, one.memoryLimitBytes)}</td>`,
+    amount('memory request', one.memoryRequestBytes, formatMemory),
+    amount('memory limit', one.memoryLimitBytes, formatMemory),
     `<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, one.cpuLimitCores)}</td>`,
     amount('CPU request', one.cpuRequestCores, formatCores),
     amount('CPU limit', one.cpuLimitCores, formatCores),

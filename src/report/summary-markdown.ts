@@ -26,7 +26,7 @@ import {
   tableCodeSpan,
   toPlainLine,
 } from './inert-text.ts';
-import { formatBytes, formatCores, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
+import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
 const maxSummaryBytes = 900 * 1024;
@@ -185,9 +185,9 @@ function renderUsage({ usage }: ReportInput): string {
     value === undefined ? '–' : format(value);
   const sorted = sortUsage(usage);
   const rows = sorted.slice(0, maxUsage).map((one) => {
-    const memory = `${formatBytes(one.memoryPeakBytes)}${isCloseToLimit(one) ? ' ⚠️' : ''}`;
+    const memory = `${formatMemory(one.memoryPeakBytes)}${isCloseToLimit(one) ? ' ⚠️' : ''}`;
     const cpu = formatCores(one.cpuPeakCores);
-    return `| ${tableCodeSpan(nameContainer(one))} | ${memory} | ${amount(one.memoryRequestBytes, formatBytes)} | ${amount(one.memoryLimitBytes, formatBytes)} | ${cpu} | ${amount(one.cpuRequestCores, formatCores)} | ${amount(one.cpuLimitCores, formatCores)} |`;
+    return `| ${tableCodeSpan(nameContainer(one))} | ${memory} | ${amount(one.memoryRequestBytes, formatMemory)} | ${amount(one.memoryLimitBytes, formatMemory)} | ${cpu} | ${amount(one.cpuRequestCores, formatCores)} | ${amount(one.cpuLimitCores, formatCores)} |`;
   });
   const more = sorted.length > rows.length ? `\n… and ${sorted.length - rows.length} more in \`report.html\`\n` : '';
   // What is close to its limit should not hide in a folded section.

@@ -13,7 +13,7 @@ import {
 import { headlineOf } from './headline.ts';
 import { describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
 import { toPlainLine } from './inert-text.ts';
-import { formatBytes, isCloseToLimit, nameContainer } from './usage.ts';
+import { formatMemory, isCloseToLimit, nameContainer } from './usage.ts';
 
 const escapeCharacter = '\u001b';
 const maxEvidenceLines = 12;
@@ -72,7 +72,7 @@ export function renderTerminal(
     lines.push(`  ${formatCount(verdict.tests.total, 'test')}: ${formatCounts(verdict.tests)}`);
   for (const close of (input.usage ?? []).filter(isCloseToLimit).slice(0, 5))
     lines.push(
-      `  ${yellow('memory:')} ${quote(nameContainer(close))} used ${formatBytes(close.memoryPeakBytes)} of its limit of ${formatBytes(close.memoryLimitBytes ?? 0)}`,
+      `  ${yellow('memory:')} ${quote(nameContainer(close))} used ${formatMemory(close.memoryPeakBytes)} of its limit of ${formatMemory(close.memoryLimitBytes ?? 0)}`,
     );
   lines.push(`  took ${formatDuration(verdict.durationSeconds)}`);
   for (const warning of verdict.warnings.slice(0, 10)) lines.push(`  ${yellow('warning:')} ${quote(warning, 300)}`);

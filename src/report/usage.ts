@@ -7,7 +7,7 @@ import { toPlainLine } from './inert-text.ts';
 const closeShare = 0.9;
 
 /** `412 MiB`, `1.5 GiB`. */
-export function formatBytes(bytes: number): string {
+export function formatMemory(bytes: number): string {
   if (bytes < 10 * 2 ** 20) return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   if (bytes < 2 ** 30) return `${Math.round(bytes / 2 ** 20)} MiB`;
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;

@@ -3,7 +3,7 @@
  * the pod. Decides, and edits the manifest accordingly.
  */
 import {
-  containerOf,
+  findContainer,
   findResultsMount,
   type JobManifest,
   type ManifestContainer,
@@ -65,7 +65,7 @@ export function routeResults(
   options: RouteOptions,
 ): { route: ResultsRoute; changes: string[] } {
   const { spec } = job.spec.template;
-  const container = containerOf(job, containerName);
+  const container = findContainer(job, containerName);
   const { mount } = findResultsMount(spec, container, options.resultsPath);
   if (mount === undefined) throw new Error('a Job whose results have no way out was not refused');
   const changes: string[] = [];
@@ -131,7 +131,7 @@ export function buildRescuePod(options: {
   const { job, claim } = options;
   const mount = { name: resultsVolume, mountPath: collectedPath, subPath: claim.subPath };
   const { securityContext } = job.spec.template.spec;
-  const container = buildCollector(job, containerOf(job, options.container), mount, options.collector);
+  const container = buildCollector(job, findContainer(job, options.container), mount, options.collector);
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/outcome.ts';
 import { makeChildEnvironment, type Purpose } from './child-environment.ts';
 
-export interface RunOptions {
+export interface ProgramOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */
   signal: AbortSignal;
   /** Ends it in the same way, and sets `timedOut`; without it only the signal bounds the run. */
@@ -104,7 +104,7 @@ const unkillableMilliseconds = 5000;
  * does not reach it for the same reason: who handles SIGINT aborts the signal. Descendants that outlive a program that
  * was not aborted are left alone and do not delay the return, but lose the reader of their output.
  */
-export function runProgram(command: string, args: string[], options: RunOptions): Promise<ProgramRun> {
+export function runProgram(command: string, args: string[], options: ProgramOptions): Promise<ProgramRun> {
   return startProgram(command, args, options, { stdin: options.stdin ? 'pipe' : 'ignore', keepStdout: true }).ended;
 }
 
@@ -114,7 +114,7 @@ export function runProgram(command: string, args: string[], options: RunOptions)
  * end with exit status 0 for the pipe to be `ok`. Only the last one's stdout is captured; `onLine` sees that and the
  * stderr of all.
  */
-export async function pipePrograms(calls: ProgramCall[], options: Omit<RunOptions, 'stdin'>): Promise<PipeRun> {
+export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOptions, 'stdin'>): Promise<PipeRun> {
   const startedAt = performance.now();
   const breakdown = new AbortController();
   const signal = AbortSignal.any([options.signal, breakdown.signal]);
@@ -162,7 +162,7 @@ function lostItsReader(run: ProgramRun): boolean {
 }
 
 /** How a program ended, in a few words: `exit status 1`, `killed by SIGKILL`, `no end within 60 s`, … */
-export function describeEnd(run: ProgramRun): string {
+export function describeProgramEnd(run: ProgramRun): string {
   if (run.error !== null) return run.error;
   if (run.timedOut) return `no end within ${Math.round(run.seconds)} s`;
   if (run.aborted) return 'aborted';
@@ -173,7 +173,7 @@ export function describeEnd(run: ProgramRun): string {
 function startProgram(
   command: string,
   args: string[],
-  options: RunOptions,
+  options: ProgramOptions,
   ends: { stdin: 'pipe' | 'ignore' | Readable; keepStdout: boolean },
 ): { child: ChildProcess | null; ended: Promise<ProgramRun> } {
   const startedAt = performance.now();

@@ -15,7 +15,7 @@ import {
   judgeMemory,
   killedExitCode,
   killedForMemory,
-  listNames,
+  listTestNames,
   nameSubject,
 } from './describe-facts.ts';
 import {
@@ -122,7 +122,7 @@ function completeFailure(one: Red, facts: TestFacts): Failure {
 }
 
 /** How the container ended, in words; the rule `end unknown` has passed. */
-function describeEnd({ subject, end, tool }: JudgedFacts): string {
+function describeSubjectEnd({ subject, end, tool }: JudgedFacts): string {
   if (end === undefined) return `the end of ${subject} was not observed`;
   const meaning = nameExitCode(end.exitCode, tool);
   return `${subject} ended with ${describeExit(end)}${meaning === undefined ? '' : ` (${meaning})`}`;
@@ -140,13 +140,13 @@ function judgeMemoryKill(facts: JudgedFacts): Red | undefined {
   if (end?.reason === 'StartError' || end?.reason === 'ContainerCannotRun')
     return red(
       'start',
-      `${subject} could not start: ${end.message ?? describeEnd(facts)}`,
+      `${subject} could not start: ${end.message ?? describeSubjectEnd(facts)}`,
       'Check command, args and the image.',
     );
   if (kill !== 'process' || end === undefined) return undefined;
   const outcome =
     counts.failed + counts.errors > 0
-      ? `${countFailed(counts)}, probably because of it: ${listNames(facts.failedNames)}`
+      ? `${countFailed(counts)}, probably because of it: ${listTestNames(facts.failedNames)}`
       : `no test failed (${counts.passed} passed), which is a contradiction`;
   return red(
     'oom',
@@ -160,7 +160,7 @@ function judgeUnreadable(facts: JudgedFacts): Red | undefined {
   if (first === undefined) return undefined;
   return red(
     'report',
-    `${first.file} cannot be read as a JUnit report: ${first.reason}; ${describeEnd(facts)}${describeProgress(facts, facts.counts)}`,
+    `${first.file} cannot be read as a JUnit report: ${first.reason}; ${describeSubjectEnd(facts)}${describeProgress(facts, facts.counts)}`,
     'The file is in junit/ as the tests wrote it; narrow the input junit if it is no report.',
   );
 }
@@ -176,7 +176,7 @@ function judgeNoReport(facts: JudgedFacts): Red | undefined {
   const old = stale.length > 0 ? `, only ${stale.join(', ')} of an earlier run` : '';
   return red(
     'report',
-    `no JUnit report (${where})${old}, although ${describeEnd(facts)}${describeToolOutput(tool)}${describeProgress(facts, counts)}${describeNearMisses(tool)}`,
+    `no JUnit report (${where})${old}, although ${describeSubjectEnd(facts)}${describeToolOutput(tool)}${describeProgress(facts, counts)}${describeNearMisses(tool)}`,
     reportHint(facts),
   );
 }
@@ -191,7 +191,7 @@ function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
   if (liar === undefined || shown.failed + shown.errors > 0) return undefined;
   return red(
     'report',
-    `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${describeEnd(facts)}`,
+    `${liar.file} claims ${liar.claimedFailures} failures and errors in its counts, but none of its cases shows one, which is a contradiction; ${describeSubjectEnd(facts)}`,
     'The tool that wrote the report lost the failed tests; its log may still name them.',
   );
 }
@@ -199,9 +199,9 @@ function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
 function judgeFailedTests(facts: JudgedFacts): Red | undefined {
   const { shown, counts, end } = facts;
   if (shown.failed + shown.errors === 0) return undefined;
-  const failed = `${countFailed(counts)}: ${listNames(facts.failedNames)}`;
+  const failed = `${countFailed(counts)}: ${listTestNames(facts.failedNames)}`;
   if (end?.exitCode !== 0) return red('test', failed, '');
-  return red('test', `${failed}; yet ${describeEnd(facts)}, which is a contradiction`, exitCodeHint);
+  return red('test', `${failed}; yet ${describeSubjectEnd(facts)}, which is a contradiction`, exitCodeHint);
 }
 
 /** Failures of a session that no report shows as such, and that no later session made good. */
@@ -212,7 +212,7 @@ function judgeFailedSession(facts: JudgedFacts): Red | undefined {
   const tests = unresolved === 1 ? '1 test' : `${unresolved} tests`;
   return red(
     'test',
-    `${tests} failed in ${name}, which no report shows: ${listNames(unresolvedNames)}; ${describeEnd(facts)}`,
+    `${tests} failed in ${name}, which no report shows: ${listTestNames(unresolvedNames)}; ${describeSubjectEnd(facts)}`,
     `${exitCodeHint} ${reportPerSessionHint}`,
   );
 }
@@ -222,7 +222,7 @@ function judgeUnfinishedSession(facts: JudgedFacts): Red | undefined {
   if (session === undefined) return undefined;
   return red(
     'report',
-    `${session.name} never came to its end; ${describeEnd(facts)}${describeProgress(facts, facts.counts)}`,
+    `${session.name} never came to its end; ${describeSubjectEnd(facts)}${describeProgress(facts, facts.counts)}`,
     `Something stopped pytest before it wrote its report, or it failed before it started. ${exitCodeHint}`,
   );
 }
@@ -241,7 +241,7 @@ function judgeSessionExit(facts: JudgedFacts): Red | undefined {
   const kind = session.exit === pytestTestsFailed ? 'test' : 'report';
   return red(
     kind,
-    `${session.name} ${describeSessionEnd(session)}; ${describeEnd(facts)}${describeProgress(facts, facts.counts)}`,
+    `${session.name} ${describeSessionEnd(session)}; ${describeSubjectEnd(facts)}${describeProgress(facts, facts.counts)}`,
     exitCodeHint,
   );
 }
@@ -251,11 +251,11 @@ function judgeNotRun(facts: JudgedFacts): Red | undefined {
   const notRun = session?.notRun ?? facts.reconstructed?.notRun ?? 0;
   if (notRun === 0) return undefined;
   const names = facts.reconstructed?.notRunNames ?? [];
-  const named = names.length === 0 ? '' : `: ${listNames(names)}`;
+  const named = names.length === 0 ? '' : `: ${listTestNames(names)}`;
   const where = session === undefined ? '' : ` by ${session.name}`;
   return red(
     'report',
-    `${notRun} ${notRun === 1 ? 'test was' : 'tests were'} collected${where} and never ran${named}; ${describeEnd(facts)}`,
+    `${notRun} ${notRun === 1 ? 'test was' : 'tests were'} collected${where} and never ran${named}; ${describeSubjectEnd(facts)}`,
     'Something stopped the session before its last test, as -x, --maxfail and pytest.exit do.',
   );
 }
@@ -265,7 +265,7 @@ function judgeUnreportedFailures(facts: JudgedFacts): Red | undefined {
   if (reconstructed === undefined || reconstructed.counts.failed + reconstructed.counts.errors === 0) return undefined;
   return red(
     'report',
-    `failed or running tests are in no report, although ${describeEnd(facts)}${describeProgress(facts, counts)}`,
+    `failed or running tests are in no report, although ${describeSubjectEnd(facts)}${describeProgress(facts, counts)}`,
     `Something stopped the test process before it wrote its report. ${exitCodeHint}`,
   );
 }
@@ -277,13 +277,13 @@ function judgeNoTest(facts: JudgedFacts): Red | undefined {
   if (counts.total === 0)
     return red(
       'no-tests',
-      `no test ran: the report is empty, and ${describeEnd(facts)}${said}`,
+      `no test ran: the report is empty, and ${describeSubjectEnd(facts)}${said}`,
       (said === '' ? undefined : hintSaid(tool)) ?? noTestsHint,
     );
   if (shown.total > 0) return undefined;
   return red(
     'report',
-    `the report is empty, although ${describeEnd(facts)}${describeProgress(facts, counts)}`,
+    `the report is empty, although ${describeSubjectEnd(facts)}${describeProgress(facts, counts)}`,
     reportHint(facts),
   );
 }
@@ -302,12 +302,12 @@ function judgeExitCode(facts: JudgedFacts): Red | undefined {
   if (hint !== undefined)
     return red(
       'test',
-      `${describeEnd(facts)}, and its report holds no failure ${holds}${describeToolOutput(tool)}`,
+      `${describeSubjectEnd(facts)}, and its report holds no failure ${holds}${describeToolOutput(tool)}`,
       hint,
     );
   return red(
     'test',
-    `${describeEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
+    `${describeSubjectEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
     hintForExit(facts),
   );
 }

@@ -53,8 +53,8 @@ export function describeProgress({ reconstructed, failedNames }: TestFacts, coun
   const failed = counts.failed + counts.errors - inFlight.length;
   return [
     `; ${finished}${of} tests finished`,
-    failed > 0 ? ` (${failed} failed: ${listNames(failedNames)})` : '',
-    inFlight.length > 0 ? `, in flight: ${listNames(inFlight)}` : '',
+    failed > 0 ? ` (${failed} failed: ${listTestNames(failedNames)})` : '',
+    inFlight.length > 0 ? `, in flight: ${listTestNames(inFlight)}` : '',
     (reconstructed?.notRun ?? 0) > 0 ? `, ${reconstructed!.notRun} not run` : '',
   ].join('');
 }
@@ -63,7 +63,7 @@ export function countFailed(counts: TestCounts): string {
   return `${counts.failed + counts.errors} of ${counts.total} tests failed`;
 }
 
-export function listNames(names: readonly string[]): string {
+export function listTestNames(names: readonly string[]): string {
   const shown = names.slice(0, maxNamesShown).map((name) => toOneLine(name, 120));
   return `${shown.join(', ')}${names.length > maxNamesShown ? ', …' : ''}`;
 }

@@ -6,7 +6,7 @@ import type { ReportedLog } from '../../core/report-model.ts';
 import type { MaskedStream, SecretMask } from '../../core/secret-mask.ts';
 import { chooseCommand } from '../../job/build-job.ts';
 import type { ResultsDir } from '../../results/results-dir.ts';
-import { describeEnd, LineReader, runProgram } from '../../tools/run-program.ts';
+import { describeProgramEnd, LineReader, runProgram } from '../../tools/run-program.ts';
 import { placeHelper } from '../provide-helper.ts';
 import type { Run } from '../run.ts';
 
@@ -140,7 +140,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   const exitCode = ended.exitCode ?? 128 + (ended.signal === null ? 0 : (signalNumbers[ended.signal] ?? 0));
   run.exit = { exitCode };
   if (ended.timedOut)
-    return fail('timeout', `the tests did not end after ${inputs.timeoutSeconds} s (${describeEnd(ended)})`, {
+    return fail('timeout', `the tests did not end after ${inputs.timeoutSeconds} s (${describeProgramEnd(ended)})`, {
       hint: 'Raise timeout, or look at the end of the log for what hangs.',
       evidence: tail.slice(-20),
     });
