@@ -1,13 +1,14 @@
 /**
  * Writes what users read about inputs and outputs from the one schema: all of action.yml, the tables between the marks in
- * README.md and docs/reference.md, and the JSON Schemas of `.k8s-test.yaml` and `result.json`. With `--check` it writes
- * nothing, and its exit status says whether all are current.
+ * README.md and docs/reference.md, the JSON Schemas of `.k8s-test.yaml` and `result.json`, and the module with style and script
+ * of report.html. With `--check` it writes nothing, and its exit status says whether all are current.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { outputDocs } from '../src/action/outputs.ts';
 import { inputDocs, inputGroups } from '../src/inputs/input-docs.ts';
 import { inputNames } from '../src/inputs/schema.ts';
 import { projectFileSchema, resultFileSchema } from './generate/json-schemas.ts';
+import { renderReportPage } from './generate/report-page.ts';
 
 const root = new URL('../', import.meta.url);
 
@@ -98,6 +99,7 @@ const files = {
   'README.md': renderReadme(read('README.md')),
   'docs/reference.md': renderReference(read('docs/reference.md')),
   'schemas/k8s-test.schema.json': `${JSON.stringify(projectFileSchema(), undefined, 2)}\n`,
+  'src/report/report-page.ts': renderReportPage(),
   'schemas/result.schema.json': `${JSON.stringify(resultFileSchema(), undefined, 2)}\n`,
 };
 for (const [name, text] of Object.entries(files)) {

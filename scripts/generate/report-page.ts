@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { transformSync } from 'esbuild';
+
+/**
+ * The module `src/report/report-page.ts`: style and script of report.html as strings, from the typed and linted files in
+ * `src/report/page/`. The script is compiled and not minified, so that a reader of a report can read it.
+ */
+export function renderReportPage(): string {
+  const page = new URL('../../src/report/page/', import.meta.url);
+  const style = readFileSync(new URL('page.css', page), 'utf8').replace(/^\/\*.*\*\/\n/, '');
+  const source = readFileSync(new URL('page.ts', page), 'utf8');
+  const { code } = transformSync(source, { loader: 'ts', target: 'es2022', charset: 'utf8' });
+  return [
+    '/** Style and script of report.html. Written by "npm run generate" from src/report/page/. */',
+    `export const pageStyle = ${JSON.stringify(`\n${style}`)};`,
+    `export const pageScript = ${JSON.stringify(`\n'use strict';\n${code}`)};`,
+    '',
+  ].join('\n');
+}
