@@ -1,5 +1,5 @@
 /**
- * What the tiers of ADR-0017 mean. Only presets: every value can be set by an input of its own.
+ * What the tiers of ADR-0017 (docs/adr/0003) mean. Only presets: every value can be set by an input of its own.
  * Memory is what the test container may use; times are those of REQ-646 unless a tier needs less.
  */
 export const tierNames = ['unit', 'integration', 'e2e', 'staging'] as const;

@@ -1,4 +1,4 @@
-/** The built-in Job, as ADR-0017 wants it: decided here, from values, and from nothing else. */
+/** The built-in Job (docs/adr/0003): decided here, from values, and from nothing else. */
 import path from 'node:path';
 import type { JobManifest } from '../inputs/job-manifest.ts';
 import type { VolumeMount } from '../inputs/value-syntax.ts';
