@@ -19,6 +19,9 @@ describe('the main job', () => {
       cluster: { kind: 'kind', nodes: 1, namespace: 'floe-test' },
     });
     expect(end.verdict?.tests.passed).toBeGreaterThan(5);
+    // The verdict is told before the cluster is removed.
+    expect(end.output.indexOf('report.html')).toBeGreaterThan(-1);
+    expect(end.output.lastIndexOf('teardown')).toBeGreaterThan(end.output.lastIndexOf('report.html'));
     expect(end.verdict?.phases.map((phase) => [phase.name, phase.outcome]).sort()).toEqual(
       ['preflight', 'tools', 'cluster', 'images', 'platform', 'tests', 'results', 'report', 'teardown']
         .map((name) => [name, 'passed'])

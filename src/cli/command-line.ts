@@ -88,9 +88,11 @@ async function run(args: string[], screen: Screen): Promise<number> {
   const begun = beginRun(process.env);
   if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
   const { end, record, reporter } = await runHere(screen, inputs, begun.value, { request: describeRequest(args) });
+  // Removing the cluster takes 5 to 30 s, which nobody should have to wait for.
+  screen.showWords(end);
   if (!(await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line))))
     await addTeardown(end, record, reporter);
-  return screen.showEnd(end);
+  return screen.finish(end);
 }
 
 /** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be fixed. */
@@ -105,8 +107,9 @@ async function up(args: string[], screen: Screen): Promise<number> {
   const how = { request: describeRequest(args), isOnlyPlatform: true };
   const { end, record, reporter } = await runHere(screen, inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
+    screen.showWords(end);
     await addTeardown(end, record, reporter);
-    return screen.showEnd(end);
+    return screen.finish(end);
   }
   record.keep('up');
   return reportUp(screen, end, record, reporter);

@@ -37,9 +37,18 @@ export class Screen {
 
   /** Shows the end of a run; as JSON it is the content of result.json. Returns the exit status. */
   showEnd(end: RunEnd): number {
+    this.showWords(end);
+    return this.finish(end);
+  }
+
+  /** The end of a run for people: as soon as it is known, also before the teardown. */
+  showWords({ report }: Pick<RunEnd, 'report'>): void {
     const colour = wantsColour(this.words, process.env);
-    const lines = renderTerminal(end.report, { colour, cwd: process.cwd() });
-    this.say(`\n${lines.join('\n')}`);
+    this.say(`\n${renderTerminal(report, { colour, cwd: process.cwd() }).join('\n')}`);
+  }
+
+  /** The last that a command does with a run: with `--json` it prints result.json. Returns the exit status. */
+  finish(end: RunEnd): number {
     this.showVerdict(end);
     return exitStatusOf(end.verdict);
   }
