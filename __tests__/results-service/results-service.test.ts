@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { uploadArtifact } from '../../src/action/artifact.ts';
+import { publish } from '../../src/action/publish.ts';
+import { makeInput, makeTest } from '../report/sample-runs.ts';
 import { type ResultsService, startResultsService, withEnv } from './results-service.ts';
 
 let service: ResultsService;
@@ -63,6 +66,29 @@ describe('an upload', () => {
       const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).sort();
       expect(files).toEqual(['junit.xml', 'result.json', ...(isMasked ? ['results', 'results/secret.txt'] : [])]);
     }
+  });
+
+  test('that a step makes of results that could not be masked holds no file of the tests, and the log says so', async () => {
+    const root = path.join(directory, 'step');
+    mkdirSync(path.join(root, 'results'), { recursive: true });
+    const summary = path.join(root, 'summary.md');
+    for (const name of ['result.json', 'summary.md', 'results/secret.txt']) writeFileSync(path.join(root, name), name);
+    const dir = { root, summary, reportHtml: path.join(root, 'report.html') };
+    const report = makeInput({ outcome: 'passed' }, [makeTest()]);
+    const inputs = { tier: 'unit', mode: 'test', upload: 'always', artifactName: 'open', retentionDays: 90 } as const;
+    const written: string[] = [];
+    const reporter = new ActionReporter((line) => written.push(line));
+    const files = {
+      GITHUB_STEP_SUMMARY: path.join(directory, 'steps.md'),
+      GITHUB_OUTPUT: path.join(directory, 'outputs'),
+    };
+    for (const file of Object.values(files)) writeFileSync(file, '');
+    const end = { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true, isMasked: false };
+    await withEnv({ ...service.admitJob(), ...files }, () => publish(end, inputs, 'abcd', reporter));
+    const out = path.join(directory, 'out-open');
+    await service.download('open', out);
+    expect(readdirSync(out, { recursive: true, encoding: 'utf8' }).sort()).toEqual(['result.json', 'summary.md']);
+    expect(written.join('\n')).toMatch(/::warning::not all files of the results could be masked: .* stays in /);
   });
 
   test('with a name that the run has already is refused, and the first one stays', async () => {
