@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { loadImages } from '../../src/cluster/load-images.ts';
+import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
 import { tearDown } from '../../src/pipeline/teardown.ts';
 import { newRunId, RunRecord } from '../../src/state/run-record.ts';
 import { Registry } from '../registry/registry.ts';
@@ -103,4 +103,12 @@ test('an image that a node has already is not loaded again', async () => {
   const signal = AbortSignal.timeout(60_000);
   expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
   expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
+});
+
+test('nodes that never come end the loading of images, and not the limit of the whole job', async () => {
+  const options = { signal: AbortSignal.timeout(60_000), waitingFor: () => {}, deadlineSeconds: 1 };
+  expect(await waitForContainerd('no-such-cluster', 2, options)).toMatchObject({
+    ok: false,
+    failure: { kind: 'cluster', reason: 'containerd answers in 0 of 2 nodes after 1 s' },
+  });
 });
