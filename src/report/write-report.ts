@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReportInput } from '../core/report-model.ts';
+import { renderCtrf } from './ctrf-json.ts';
 import { renderReportHtml } from './report-html.ts';
 import { renderResultJson } from './result-json.ts';
 import { renderSummary } from './summary-markdown.ts';
@@ -12,6 +13,7 @@ export interface ReportPaths {
   resultJson: string;
   summary: string;
   reportHtml: string;
+  ctrfJson: string;
 }
 
 /** Writes the verdict in its lasting forms. `result.json` comes last: whoever sees it finds the others complete. */
@@ -22,5 +24,6 @@ export async function writeReport(
 ): Promise<void> {
   await writeFile(paths.summary, summary);
   await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
+  await pipeline(Readable.from(renderCtrf(input)), createWriteStream(paths.ctrfJson));
   await writeFile(paths.resultJson, renderResultJson(input.verdict, input));
 }

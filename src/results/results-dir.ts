@@ -20,6 +20,7 @@ export interface ResultsDir {
   summary: string;
   reportHtml: string;
   junitXml: string;
+  ctrfJson: string;
   junit: string;
   /** What the tests write to `results-path` appears here while they write it. */
   results: string;
@@ -35,6 +36,7 @@ export function layoutResults(root: string): ResultsDir {
     summary: at('summary.md'),
     reportHtml: at('report.html'),
     junitXml: at('junit.xml'),
+    ctrfJson: at('ctrf.json'),
     junit: at('junit'),
     results: at('results'),
     logs: at('logs'),

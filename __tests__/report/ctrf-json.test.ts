@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { validate } from 'ctrf';
+import { expect, onTestFinished, test } from 'vitest';
+import { readJUnit } from '../../src/junit/read-junit.ts';
+import { renderCtrf } from '../../src/report/ctrf-json.ts';
+import { badImageRun, failedRun, greenRun, makeInput, makeTest, oomRun, restlessRun } from './sample-runs.ts';
+
+const render = (run: typeof greenRun) => [...renderCtrf(run)].join('');
+
+test.each(Object.entries({ greenRun, failedRun, oomRun, badImageRun, restlessRun }))(
+  'ctrf.json of %s is valid for the readers of CTRF',
+  (_, run) => {
+    const { valid, errors } = validate(JSON.parse(render(run)));
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+  },
+);
+
+test('ctrf.json tells of a failed test what its report says, and counts errors as failed', () => {
+  const broken = makeTest({
+    status: 'error',
+    message: 'no database',
+    details: 'at line 4',
+    file: 'tests/test_db.py',
+    line: 4,
+  });
+  const flaky = makeTest({ name: 'test_sometimes', flakyRuns: 2, properties: [{ name: 'ticket', value: 'SHOP-1' }] });
+  const { results } = JSON.parse(render(makeInput({}, [broken, flaky]))) as {
+    results: { summary: object; tests: object[] };
+  };
+  expect(results.summary).toMatchObject({ tests: 2, passed: 1, failed: 1, skipped: 0, flaky: 1 });
+  expect(results.tests).toEqual([
+    expect.objectContaining({
+      status: 'failed',
+      rawStatus: 'error',
+      message: 'no database',
+      trace: 'at line 4',
+      filePath: 'tests/test_db.py',
+      line: 4,
+      duration: 420,
+      suite: ['pytest', 'tests.integration.test_orders'],
+    }),
+    expect.objectContaining({ status: 'passed', flaky: true, retries: 2, labels: { ticket: 'SHOP-1' } }),
+  ]);
+});
+
+test('ctrf.json of a run without tests names the failure', () => {
+  const { results } = JSON.parse(render(badImageRun)) as { results: { tool: object; environment: object } };
+  expect(results.tool).toMatchObject({ extra: { outcome: 'broken', failureKind: 'image' } });
+  expect(results.environment).toMatchObject({ healthy: false });
+});
+
+test('what ctrf.json says of tests is what our own reader of CTRF reads', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'ctrf-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = path.join(directory, 'ctrf.json');
+  writeFileSync(file, render(failedRun));
+  const read = await readJUnit(file, { file: 'ctrf.json', signal: AbortSignal.timeout(10_000) });
+  const { passed, failed, errors, skipped } = failedRun.verdict.tests;
+  expect(read.ok && read.value.counts).toMatchObject({ passed, failed: failed + errors, skipped });
+});

@@ -1,0 +1,72 @@
+/** The verdict as a CTRF report (https://ctrf.io), which dashboards and actions of others read. */
+import type { TestCase } from '../core/outcome.ts';
+import type { ReportInput } from '../core/report-model.ts';
+
+const statuses = { passed: 'passed', failed: 'failed', error: 'failed', skipped: 'skipped' } as const;
+/** A test that did not name itself; CTRF wants a name. */
+const nameless = '(no name)';
+
+/**
+ * One JSON document in parts, so that a run of many tests is never one string. Counts are those of the verdict, also where
+ * the text of some tests was not kept. An error counts as failed, and `rawStatus` says so.
+ */
+export function* renderCtrf(input: ReportInput): Generator<string> {
+  const { verdict, tests, startedAt } = input;
+  const { total, passed, failed, errors, skipped, flaky } = verdict.tests;
+  const start = startedAt === undefined ? 0 : Date.parse(startedAt);
+  const duration = Math.round(verdict.durationSeconds * 1000);
+  const summary = {
+    tests: total,
+    passed,
+    failed: failed + errors,
+    skipped,
+    pending: 0,
+    other: 0,
+    flaky,
+    start,
+    stop: start + duration,
+    duration,
+  };
+  const { outcome, failure, tier } = verdict;
+  const head = {
+    reportFormat: 'CTRF',
+    specVersion: '0.0.0',
+    ...(startedAt === undefined ? {} : { timestamp: startedAt }),
+    generatedBy: 'k8s-test-action',
+  };
+  const reason = failure === null ? {} : { failureKind: failure.kind, failureReason: failure.reason };
+  const environment = { testEnvironment: tier, healthy: outcome === 'passed' || outcome === 'failed' };
+  const tool = { name: 'k8s-test', extra: { outcome, ...reason } };
+  // The tests go between the parts of the one object around them.
+  yield `${JSON.stringify(head).slice(0, -1)},"results":{"tool":${JSON.stringify(tool)},"summary":${JSON.stringify(summary)},"tests":[`;
+  let separator = '\n';
+  for (const test of tests) {
+    yield `${separator}${JSON.stringify(describeTest(test))}`;
+    separator = ',\n';
+  }
+  yield `\n],"environment":${JSON.stringify(environment)}}}\n`;
+}
+
+function describeTest(test: TestCase): object {
+  const { suite, name, classname, file, line, seconds, endedAt, status, message, details, properties, flakyRuns } =
+    test;
+  const suites = [...suite.split(' / '), classname].filter((one) => one !== '');
+  const stop = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
+  const duration = Math.max(0, Math.round(seconds * 1000));
+  const labels = Object.fromEntries((properties ?? []).map((property) => [property.name, property.value]));
+  return {
+    name: name === '' ? nameless : name,
+    status: statuses[status],
+    duration,
+    ...(Number.isNaN(stop) ? {} : { start: stop - duration, stop }),
+    ...(suites.length === 0 ? {} : { suite: suites }),
+    ...(message === '' ? {} : { message }),
+    ...(details === '' ? {} : { trace: details }),
+    ...(line === undefined ? {} : { line }),
+    rawStatus: status,
+    ...(file === undefined || file === '' ? {} : { filePath: file }),
+    ...(flakyRuns === undefined ? {} : { retries: flakyRuns, flaky: status === 'passed' }),
+    ...(properties === undefined ? {} : { labels }),
+    ...(test.reconstructed === true ? { extra: { reconstructed: true } } : {}),
+  };
+}
