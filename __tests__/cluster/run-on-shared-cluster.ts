@@ -31,6 +31,8 @@ export interface SharedRun extends RunEnd {
 export async function runOnSharedCluster(options: {
   script?: string;
   given?: RawInputs;
+  /** A repository whose project file says all that is to run; in place of a script. */
+  directory?: string;
   signal?: AbortSignal;
   /** Results come home by a collector, as from a cluster whose nodes are elsewhere. */
   forceCollector?: boolean;
@@ -49,17 +51,13 @@ export async function runOnSharedCluster(options: {
   const workDir = path.join(root, 'work');
   mkdirSync(workDir);
   const given: RawInputs = {
-    ...(options.given?.chart === undefined ? { profile: 'none' } : {}),
-    // A Job of the user's own names its image itself.
-    ...(options.given?.job === undefined && options.given?.['job-templates'] === undefined
-      ? { image: sharedImage }
-      : {}),
+    ...(options.directory === undefined ? withoutProjectFile(options) : {}),
     namespace: `test-${runId}`,
     'results-dir': path.join(root, 'out'),
-    ...(options.script === undefined ? {} : { command: JSON.stringify(['sh', '-c', options.script]) }),
     ...options.given,
   };
-  const read = readInputs({ given, directory: root, bundledChart: bundledChart() });
+  const directory = options.directory ?? root;
+  const read = readInputs({ given, directory, bundledChart: bundledChart() });
   if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
   const printed: string[] = [];
   const masked: string[] = [];
@@ -96,6 +94,17 @@ export async function runOnSharedCluster(options: {
   // However a run ends, programs that read its result.json by the schema find what they expect.
   expect(checkResult(onDisk)).toEqual([]);
   return { ...end, printed, masked, onDisk };
+}
+
+/** What a run without a project file needs to be told: no chart, the image in the nodes, the script. */
+function withoutProjectFile({ given = {}, script }: { given?: RawInputs; script?: string }): RawInputs {
+  const hasOwnJob = given.job !== undefined || given['job-templates'] !== undefined;
+  return {
+    ...(given.chart === undefined ? { profile: 'none' } : {}),
+    // A Job of the user's own names its image itself.
+    ...(hasOwnJob ? {} : { image: sharedImage }),
+    ...(script === undefined ? {} : { command: JSON.stringify(['sh', '-c', script]) }),
+  };
 }
 
 /** Without waiting for it. A pod that waits or crashes for ever would take from the next test what it asks for. */
