@@ -17,8 +17,6 @@ export const helperDirectory = '.k8s-test';
 
 /** Longer lines of a log hold no result, or hold it at their end. */
 const maxLogLineChars = 8192;
-/** Of files that could be a report log, so many are looked into. */
-const maxCandidates = 200;
 
 /**
  * Takes what the helper wrote out of the results, which are the user's, into `toDir`: regular files alone, and of these
@@ -215,7 +213,8 @@ async function findReportLogs(options: ReconstructOptions): Promise<string[]> {
   const found: string[] = [];
   const entries = await readdir(options.resultsDir, { recursive: true, withFileTypes: true }).catch(() => []);
   const candidates = entries.filter((entry) => entry.isFile() && /\.(jsonl?|log)$/.test(entry.name));
-  for (const entry of candidates.slice(0, maxCandidates)) {
+  // All of them, of which results-limit bounds the number: one that is passed over may hold a failed test.
+  for (const entry of candidates) {
     options.signal.throwIfAborted();
     const file = path.join(entry.parentPath, entry.name);
     const { mtimeMs } = await lstat(file);
