@@ -4,14 +4,8 @@
  *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
  */
 import path from 'node:path';
-import { exportClusterLogs, type KindCluster } from '../cluster/create-cluster.ts';
-import { renderKindConfig } from '../cluster/kind-config.ts';
-import { chooseNodes, fillNodes, listMachines, loadImages } from '../cluster/load-images.ts';
-import type { MachineFacts } from '../cluster/machine-facts.ts';
-import { attemptTwice, makeCluster, type ReadyCluster } from '../cluster/make-cluster.ts';
-import { checkDemand, checkMachine } from '../cluster/preflight.ts';
-import { chooseNetwork, remoteHostOf } from '../cluster/reach-api.ts';
-import { mountMirrors } from '../cluster/registry-mirrors.ts';
+import { exportClusterLogs } from '../cluster/create-cluster.ts';
+import { checkDemand } from '../cluster/preflight.ts';
 import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
@@ -19,11 +13,8 @@ import type { Reporter } from '../core/reporter.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
 import { UsageMeter } from '../diagnose/measure-usage.ts';
 import { NamespaceWatch } from '../diagnose/namespace-watch.ts';
-import { SystemWatch } from '../diagnose/system-watch.ts';
-import { disablesNetwork } from '../inputs/user-kind-config.ts';
 import { runLabel } from '../job/build-job.ts';
 import { ApiError } from '../kube/api-error.ts';
-import { connect } from '../kube/connection.ts';
 import { ownershipOf } from '../kube/release-of.ts';
 import { createNamespace } from '../kube/resources.ts';
 import {
@@ -40,23 +31,21 @@ import type { PlatformUpdate } from '../platform/plan-update.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
-import { describeShape } from '../state/kept-cluster.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { provideTools, type Tools } from '../tools/provide-tools.ts';
 import { carryCredentials } from './carry-credentials.ts';
-import { buildTestImage, chooseImages, leaveToNodes } from './choose-images.ts';
+import { chooseImages } from './choose-images.ts';
 import { type CollectedRun, collectRun } from './collect-run.ts';
-import { enterExisting, enterNamespace, reachExisting, warnOfLocalImages } from './environments/enter-existing.ts';
-import { checkKept, openKept } from './environments/enter-kept.ts';
+import { chooseEnvironment } from './environments/choose-environment.ts';
+import { enterNamespace } from './environments/enter-existing.ts';
+import type { Environment } from './environments/environment.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
 import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { planDemand } from './plan-demand.ts';
-import { nodeImageOf, prepareChart } from './prepare-chart.ts';
+import { prepareChart } from './prepare-chart.ts';
 import { prepareOwnJob } from './prepare-job.ts';
 import { type Platform, Run, type RunOptions } from './run.ts';
 import { runSuite } from './run-suite.ts';
-import { runTogether } from './run-together.ts';
-import { checkMounts, seesResults, useCollector } from './sees-results.ts';
 import { runTeardown } from './teardown.ts';
 import { beginUpdate, digestChart, finishUpdate, notePlatform } from './update-platform.ts';
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './write-verdict.ts';
@@ -73,30 +62,21 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
   if (!taken.ok) return refuseRun(run, taken.failure);
   for (const problem of taken.value) run.warn(problem);
   try {
-    const running = options.kept?.content.reusable?.cluster ?? options.cluster;
+    const environment = chooseEnvironment(run, options.cluster);
     const isOnlyPlatform = options.isOnlyPlatform ?? false;
-    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, running, isOnlyPlatform));
+    const failure = await turnIntoFailure(run, () => untilTestsEnd(run, environment, isOnlyPlatform));
     return isOnlyPlatform && failure === null ? await leavePlatform(run) : await conclude(run, failure);
   } finally {
     await releaseResultsDir(run.dir);
   }
 }
 
-async function untilTestsEnd(
-  run: Run,
-  running: ReadyCluster | undefined,
-  isOnlyPlatform: boolean,
-): Promise<Result<undefined>> {
+async function untilTestsEnd(run: Run, environment: Environment, isOnlyPlatform: boolean): Promise<Result<undefined>> {
   const { inputs, clock } = run;
   if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
-  const isExisting = inputs.cluster === 'existing';
-  // Where the cluster is elsewhere, or stands already, this machine has nothing more to carry.
-  const machine = await clock.phase<MachineFacts | undefined>('preflight', () => {
-    if (isExisting) return reachExisting(run);
-    return run.kept === undefined ? checkNewCluster(run, running) : checkKept(run, running!);
-  });
+  const machine = await clock.phase('preflight', () => environment.check());
   if (!machine.ok) return machine;
-  const tools = await clock.phase('tools', () => provideToolsAndChart(run, running));
+  const tools = await clock.phase('tools', () => provideToolsAndChart(run, environment));
   if (!tools.ok) return tools;
   const { chart } = tools.value;
   const rendered = chart === undefined ? succeed({ manifests: [], unread: [] }) : await renderChart(chart, run.signal);
@@ -108,20 +88,21 @@ async function untilTestsEnd(
   const own = await prepareOwnJob(run, chart);
   if (!own.ok) return own;
   if (chart !== undefined) run.chartDigest = await digestChart(chart);
-  if (running === undefined && machine.value !== undefined) {
+  if (machine.value !== undefined) {
     const demand = planDemand(inputs, manifests, own.value?.job);
     const room = checkDemand(machine.value, demand, { ...run.voice, nodes: inputs.nodes });
     if (!room.ok) return room;
   }
   const images = await chooseImages(run, listImages(manifests), own.value);
-  if (isExisting) warnOfLocalImages(run);
   // Of a config of the user's own nobody knows which nodes take pods.
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
-  const cluster = isExisting
-    ? await clock.phase('cluster', () => enterExisting(run, chart && manifests, own.value))
-    : running === undefined
-      ? await bringUpCluster(run, tools.value.kind!, { images, controlPlane })
-      : await enterCluster(run, running, { images, controlPlane });
+  const cluster = await environment.open({
+    kind: tools.value.kind,
+    manifests: chart && manifests,
+    own: own.value,
+    images,
+    controlPlane,
+  });
   if (!cluster.ok) return cluster;
   const platform = await clock.phase('platform', () => bringUpPlatform(run, chart, manifests));
   if (!platform.ok) return nameSimilarImages(run, platform);
@@ -130,18 +111,6 @@ async function untilTestsEnd(
   const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
   return explainEnd(run, tests, platform.value.watch.events);
-}
-
-/** The phase `preflight` of a run that makes its own cluster, or is given one by a test. */
-async function checkNewCluster(run: Run, running: ReadyCluster | undefined): Promise<Result<MachineFacts>> {
-  const machine = await checkMachine(run.inputs, run.voice);
-  if (!machine.ok || running !== undefined) return machine;
-  const mounts = await checkMounts(run);
-  if (!mounts.ok) return mounts;
-  const network = await chooseNetwork(run.signal);
-  if (!network.ok) return network;
-  run.nodesNetwork = network.value;
-  return machine;
 }
 
 /** The end of a run that was to bring up the platform alone: there is nothing to judge. */
@@ -154,11 +123,11 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
 
 async function provideToolsAndChart(
   run: Run,
-  running: ReadyCluster | undefined,
+  environment: Environment,
 ): Promise<Result<Tools & { chart: Chart | undefined }>> {
   const tools = await provideTools(run.inputs, { ...run.voice, directory: run.workDir });
   if (!tools.ok) return tools;
-  const chart = await prepareChart(run, tools.value.helm, running?.kubernetes ?? run.cluster?.kubernetes);
+  const chart = await prepareChart(run, tools.value.helm, environment.kubernetes());
   return chart.ok ? succeed({ ...tools.value, chart: chart.value }) : chart;
 }
 
@@ -199,110 +168,6 @@ export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Repo
   if (!end.ownsResultsDir) return;
   const problem = await saveReport(end.report, end.dir);
   if (problem !== undefined) reporter.warn(problem.reason);
-}
-
-// ── cluster ∥ images ────────────────────────────────────────────────────────────────────────────────────────────────
-
-interface ClusterImages {
-  images: string[];
-  /** Whether pods may run on the control plane beside workers, and need the images there. */
-  controlPlane: boolean;
-}
-
-async function bringUpCluster(run: Run, kind: string, images: ClusterImages): Promise<Result<undefined>> {
-  const { inputs, record, workDir, dir } = run;
-  const name = `k8s-test-${inputs.tier}-${record.content.runId}`;
-  const cluster: KindCluster = {
-    name,
-    kind,
-    configYaml: renderKindConfig({
-      userConfig: inputs.kindConfig,
-      nodes: inputs.nodes,
-      resultsHostPath: run.forceCollector ? undefined : dir.results,
-      // On the loopback of another machine nobody of this one would reach it.
-      apiServerAddress: remoteHostOf(process.env.DOCKER_HOST) === undefined ? undefined : '0.0.0.0',
-      mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
-    }),
-    nodeImage: nodeImageOf(inputs),
-    kubeconfigPath: path.join(workDir, 'kubeconfig'),
-    workDir,
-    network: run.nodesNetwork,
-  };
-  run.kindCluster = cluster;
-  record.note({ kind: 'cluster', name, isWhole: false });
-  const made = await attemptTwice(name, () => makeClusterWithImages(run, cluster, images), run.voice);
-  if (made.ok) record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
-  return made;
-}
-
-function makeClusterWithImages(run: Run, cluster: KindCluster, images: ClusterImages): Promise<Result<undefined>> {
-  const { inputs, clock, dir } = run;
-  return runTogether(run.signal, [
-    (signal) =>
-      clock.phase('cluster', async () => {
-        const over = new AbortController();
-        let system: SystemWatch | undefined;
-        const made = await makeCluster(cluster, {
-          ...run.voice,
-          signal,
-          nodes: inputs.nodes,
-          awaitsNetwork: disablesNetwork(inputs.kindConfig),
-          mountedHostPath: dir.results,
-          onAnswering: (connection) => {
-            run.connection = connection;
-            system = new SystemWatch(connection, AbortSignal.any([signal, over.signal]));
-          },
-          findFailure: () => system?.findFailure(),
-        }).finally(() => over.abort());
-        if (made.ok) {
-          run.cluster = made.value;
-          if (!run.forceCollector && !(await seesResults(run, made.value))) useCollector(run);
-          recordReusable(run);
-        }
-        return made;
-      }),
-    (signal) =>
-      clock.phase('images', async () => {
-        const built = await buildTestImage(run, signal);
-        if (!built.ok) return built;
-        return fillNodes(
-          { name: cluster.name, nodes: inputs.nodes },
-          { ...images, archives: inputs.imageArchives },
-          { ...run.voice, signal, mayBePulled: leaveToNodes(run) },
-        );
-      }),
-  ]);
-}
-
-async function enterCluster(
-  run: Run,
-  cluster: ReadyCluster,
-  { images, controlPlane }: { images: string[]; controlPlane: boolean },
-): Promise<Result<undefined>> {
-  const open = await run.clock.phase('cluster', async () => {
-    run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-    run.cluster = cluster;
-    return run.kept === undefined ? succeed(undefined) : openKept(run, cluster, run.connection);
-  });
-  if (!open.ok) return open;
-  return run.clock.phase('images', async () => {
-    const built = await buildTestImage(run, run.signal);
-    if (!built.ok) return built;
-    const nodes = chooseNodes(await listMachines(cluster.name, run.signal), controlPlane);
-    const loaded = await loadImages(images, nodes, { signal: run.signal, mayBePulled: leaveToNodes(run) });
-    if (!loaded.ok) return loaded;
-    run.changedImages = new Set(loaded.value);
-    if (run.kept !== undefined)
-      run.reporter.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
-    return succeed(undefined);
-  });
-}
-
-/** Notes what a later run must know to enter the cluster, should it be kept. */
-function recordReusable(run: Run): void {
-  const { inputs, request, cluster, record } = run;
-  if (request === undefined || cluster === undefined) return;
-  record.setReusable({ ...request, cluster, tier: inputs.tier, shape: describeShape(inputs) });
 }
 
 // ── platform ────────────────────────────────────────────────────────────────────────────────────────────────────────
