@@ -126,7 +126,7 @@ describe('what the Job mounts at results-path', () => {
 
   test.each([
     ['read-only', mounting({ readOnly: true }, { emptyDir: {} }), /mounted read-only by container test/],
-    ['a ConfigMap', mounting({}, { configMap: { name: 'a' } }), /from a configMap, which nobody can write to/],
+    ['a ConfigMap', mounting({}, { configMap: { name: 'a' } }), /from a configMap, which is read-only/],
     [
       'a read-only claim',
       mounting({}, { persistentVolumeClaim: { claimName: 'a', readOnly: true } }),

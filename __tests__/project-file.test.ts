@@ -32,7 +32,7 @@ describe('a project file in the checkout of a stranger', () => {
     'may not choose a kubeconfig on the event %s, whose workflow is of another commit',
     (event) => {
       expect(errorsOf(ofIntegration('kubeconfig: ci/kubeconfig'), {}, event)).toEqual([
-        `.k8s-test.yaml kubeconfig: "ci/kubeconfig" may not be set by this file, since project-file is safe on the event ${event}: give it in the workflow (with:), or set project-file: all there if whoever wrote this file may run programs on the runner`,
+        `.k8s-test.yaml kubeconfig: "ci/kubeconfig" may not be set by this file, since project-file is safe on the event ${event}: give it in the workflow (with:), or set project-file: all there if the author of this file may run programs on the runner`,
       ]);
     },
   );

@@ -264,7 +264,7 @@ export function findResultsMount(
   const volume = spec.volumes?.find((one) => one.name === at.name);
   if (volume === undefined) return { problem: `is mounted by ${where} from volume "${at.name}", which the pod lacks` };
   const type = Object.keys(volume).find((field) => field !== 'name') ?? 'emptyDir';
-  if (unwritable.includes(type)) return { problem: `is mounted by ${where} from a ${type}, which nobody can write to` };
+  if (unwritable.includes(type)) return { problem: `is mounted by ${where} from a ${type}, which is read-only` };
   if (volume.persistentVolumeClaim?.readOnly === true)
     return {
       problem: `is mounted by ${where} from claim ${volume.persistentVolumeClaim.claimName} read-only: the tests could not write results`,

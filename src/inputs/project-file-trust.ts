@@ -115,7 +115,7 @@ export function refuseUnsafe(
   run: { given: RawInputs; tier: string; directory: string; fileName: string; env: NodeJS.ProcessEnv },
 ): { name: InputName; error: InputError }[] {
   const why = run.given['project-file'] === 'safe' ? '' : ` on the event ${run.env.GITHUB_EVENT_NAME ?? ''}`;
-  const advice = `give it in the workflow (with:), or set project-file: all there if whoever wrote this file may run programs on the runner`;
+  const advice = `give it in the workflow (with:), or set project-file: all there if the author of this file may run programs on the runner`;
   return (Object.entries(own) as [InputName, string][]).flatMap(([name, value]) => {
     // What the workflow gives itself wins, so that the file's own does not count.
     if (run.given[name] !== undefined) return [];

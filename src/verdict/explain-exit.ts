@@ -120,7 +120,7 @@ export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   if (/Programmatic Focus/.test(said))
     return 'Remove the F of FIt, FDescribe and the like: a focused suite leaves its other tests out.';
   if (/^Tests: \d+, Assertions: /.test(said))
-    return 'PHPUnit was told to fail on what it counts here, as with --fail-on-warning: its log names the tests.';
+    return 'PHPUnit is configured to fail on what it counts here, as with --fail-on-warning: its log names the tests.';
   if (/coverage/i.test(said)) return 'Let the tests cover more, or lower the threshold.';
   if (/failed to run|Failed suite|Cannot find|No module|while loading|(build|setup) failed/.test(said))
     return 'Fix what could not be loaded or built: the file, or what the image lacks. Its tests did not run.';
