@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['__tests__/vm/**/*.test.ts'],
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 60_000,
         },
       },

@@ -39,6 +39,8 @@ const temporary = mkdtempSync(path.join(directory, 't-'));
 // Tests that run as a user who is not root make directories of that user's in it.
 for (const made of [directory, temporary]) chmodSync(made, 0o711);
 process.env.TMPDIR = temporary;
+const machinesFile = path.join(directory, 'machines');
+process.env.FLOE_TEST_MACHINES = machinesFile;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const files: { name: string; seconds: number }[] = [];
 const failures: string[] = [];
@@ -63,8 +65,7 @@ if (runs('cluster'))
 const runnerDockers: string[] = [];
 if (part === 'runner') await runRunnerTests();
 
-const dockersFile = path.join(directory, 'dockers');
-const otherDockers = existsSync(dockersFile) ? readFileSync(dockersFile, 'utf8').trim().split('\n') : [];
+const otherMachines = existsSync(machinesFile) ? new Set(readFileSync(machinesFile, 'utf8').trim().split('\n')) : [];
 rmSync(directory, { recursive: true });
 const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 12);
 for (const { name, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${name}\n`);
@@ -75,15 +76,15 @@ if (runs('attacks')) {
   process.stdout.write(`\n${table}\n${problem === undefined ? '' : `The attacks: ${problem}.\n`}\n`);
   isGreen &&= problem === undefined;
 }
-for (const line of listDockers()) process.stdout.write(`ran on: ${line}\n`);
+for (const line of listMachines()) process.stdout.write(`ran on: ${line}\n`);
 const { passed, failed, skipped } = totals;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
 process.exitCode = isGreen ? 0 : 1;
 
-/** What the cluster tests ran on, a line for each docker. */
-function listDockers(): string[] {
+/** What tests ran on, a line for each docker, and for the guest. */
+function listMachines(): string[] {
   const own = runs('cluster') ? [`clusters: ${describeDocker(process.env)}`] : [];
-  return [...own, ...otherDockers, ...runnerDockers];
+  return [...own, ...otherMachines, ...runnerDockers];
 }
 
 /** As GitHub's runner, with one image store after the other. */
@@ -122,7 +123,7 @@ async function runClusterTests(): Promise<void> {
       /(command-line|action-step)\.ts'|makeSharedCluster|\/\/ Needs the machine for itself/.test(
         readFileSync(file, 'utf8'),
       );
-    const env = { FLOE_TEST_CLUSTER: described, FLOE_TEST_DOCKERS: path.join(directory, 'dockers') };
+    const env = { FLOE_TEST_CLUSTER: described };
     await runVitest(
       'cluster',
       all.filter((file) => !needsMachine(file)),

@@ -18,7 +18,7 @@ export interface TestDocker {
 
 const lab = path.resolve('lab', 'docker28');
 export type ImageStore = 'classic' | 'containerd';
-export const imageStores: ImageStore[] = ['classic', 'containerd'];
+export const imageStores: [ImageStore, ImageStore] = ['classic', 'containerd'];
 /** Where lab/docker28 puts buildx for clients. */
 const buildx = '/run/floe-lab/cli-plugins/docker-buildx';
 
@@ -81,9 +81,13 @@ const infoArgs = [
 
 /** Notes for the end of `make test` that tests ran on a docker beside this machine's own. */
 export function noteDocker(docker: TestDocker): void {
-  const file = process.env.FLOE_TEST_DOCKERS;
-  if (file !== undefined && docker.prefix.length > 0)
-    appendFileSync(file, `images: ${describeDocker({ ...process.env, ...docker.env })}\n`);
+  if (docker.prefix.length > 0) noteMachine(`images: ${describeDocker({ ...process.env, ...docker.env })}`);
+}
+
+/** Notes for the end of `make test` what tests ran on, once for each line. */
+export function noteMachine(line: string): void {
+  const file = process.env.FLOE_TEST_MACHINES;
+  if (file !== undefined) appendFileSync(file, `${line}\n`);
 }
 
 /** Runs docker, or another program, as a user of this docker; returns what it printed. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseKernelKills } from '../../src/cluster/kernel-kills.ts';
 import { type ProgressNotes, readProgress } from '../../src/reconstruct/progress-notes.ts';
+import { noteMachine } from '../cluster/dockers.ts';
 import { placeHelper } from '../python/place-helper.ts';
 import { providePython } from '../python/python-packages.ts';
 
@@ -34,6 +35,7 @@ mount -t sysfs sys /sys
 mount -t tmpfs tmpfs /mnt
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 cd ${folder}
+uname --kernel-release >release
 here=/sys/fs/cgroup
 for part in ${pod.split('/').join(' ')} cri-containerd-${container}.scope; do
   echo '+memory +pids' >"$here/cgroup.subtree_control"
@@ -84,6 +86,7 @@ async function runGuest(oomGroup: 0 | 1): Promise<Guest> {
     stdio: 'pipe',
   });
   const read = (name: string) => readFileSync(at(name), 'utf8');
+  noteMachine(`guest: Linux ${read('release').trim()}, cgroup v2 alone, as root (uid 0)`);
   return { read, notes: await readProgress(at('notes/progress.jsonl'), runId) };
 }
 
