@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { sharedImage } from './global-setup.ts';
 import { runChart } from './run-chart.ts';
+import { runOnExisting } from './run-on-existing.ts';
 import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 import { deployment, shell, writeChart } from './write-chart.ts';
 
@@ -107,6 +108,97 @@ test.concurrent('a chart that holds the namespace of its own release is installe
   });
   expect(run.verdict.failure).toBeNull();
   expect(run.verdict.outcome).toBe('passed');
+});
+
+test.concurrent('a chart that says a label twice, which Helm installs, is installed', async () => {
+  const run = await runChart({
+    script: passing,
+    chart: writeChart({
+      'web.yaml': deployment('web', {}),
+      'words.yaml':
+        'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: words\n  labels: &labels\n    app: web\n    app: web\n    !!merge <<: {tier: front}\n  annotations: !!string {}\n',
+    }),
+  });
+  expect(run.verdict.failure).toBeNull();
+  expect(run.verdict).toMatchObject({ outcome: 'passed', warnings: [] });
+});
+
+test.concurrent('Services that lead out of the cluster, to nowhere, by UDP or to a load balancer that Kind lacks hold up nothing', async () => {
+  const spec = (name: string, parts: object) =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: parts });
+  const selector = { app: 'web' };
+  const run = await runChart({
+    script: passing,
+    chart: writeChart({
+      'web.yaml': deployment('web', { command: shell('exec python3 -m http.server 8000') }),
+      'balanced.yaml': spec('balanced', { type: 'LoadBalancer', selector, ports: [{ port: 80, targetPort: 8000 }] }),
+      'outside.yaml': spec('outside', { type: 'ExternalName', externalName: 'example.invalid' }),
+      'dead.yaml': spec('dead', { ports: [{ port: 80 }] }),
+      'slice.yaml': JSON.stringify({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: 'dead-1', labels: { 'kubernetes.io/service-name': 'dead' } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: ['203.0.113.9'] }],
+        ports: [{ port: 80 }],
+      }),
+      'statsd.yaml': spec('statsd', { selector, ports: [{ port: 8125, protocol: 'UDP' }] }),
+    }),
+  });
+  expect(run.verdict.failure).toBeNull();
+  expect(run.verdict).toMatchObject({ outcome: 'passed', warnings: [] });
+});
+
+test.concurrent('a Pod that is a hook, fails and is deleted at once is named with its exit code and its last lines', async () => {
+  const annotations = { 'helm.sh/hook': 'pre-install', 'helm.sh/hook-delete-policy': 'hook-failed' };
+  const main = {
+    image: sharedImage,
+    imagePullPolicy: 'Never',
+    command: shell("sleep 1; echo 'ERROR: no orders'; exit 7"),
+  };
+  const run = await runChart({
+    script: passing,
+    chart: writeChart({
+      'hook.yaml': JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'migrate', annotations },
+        spec: { restartPolicy: 'Never', containers: [{ name: 'main', ...main }] },
+      }),
+    }),
+  });
+  expect(run.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
+  expect(run.verdict.failure?.reason).toMatch(/^pod migrate failed, .*container main ended with exit code 7$/);
+  expect(run.verdict.failure?.evidence.join('\n')).toContain('ERROR: no orders');
+});
+
+test.concurrent('what a chart makes in other namespaces of an existing cluster is removed after the run, and a namespace that was there stays', async () => {
+  const made = otherNamespace();
+  const standing = `standing-${process.pid}`;
+  namespaces.push(standing);
+  kubectl(['create', 'namespace', standing]);
+  // Somebody else's, which is ill, and no business of the run.
+  kubectl(['create', 'deployment', 'theirs', '--image=registry.invalid/no/such:1', '--namespace', standing]);
+  const sleeping = { readinessProbe: { exec: { command: ['true'] } } };
+  const run = await runOnExisting({
+    kubeconfig: inject('cluster').kubeconfigPath,
+    script: pytestScript('def test_no(): assert 0\n'),
+    given: {
+      chart: writeChart({
+        'namespace.yaml': made.template,
+        'db.yaml': deployment('db', sleeping, { metadata: { namespace: made.name } }),
+        'worker.yaml': deployment('worker', sleeping, { metadata: { namespace: standing } }),
+      }),
+    },
+  });
+  expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'failed', warnings: [] });
+  expect(run.onDisk.failure?.reason).toBe('1 of 1 tests failed: test_no');
+  expect(run.problems).toEqual([]);
+  for (const name of [made.name, standing]) expect(readdirSync(path.join(run.dir.logs, name))).toHaveLength(1);
+  const names = kubectl(['get', 'namespaces', '--output=name']);
+  expect(names).toContain(standing);
+  expect(names).not.toContain(made.name);
+  expect(kubectl(['get', 'deployments', '--namespace', standing, '--output=name'])).toBe('deployment.apps/theirs\n');
 });
 
 test.concurrent('a custom resource that Helm waits for is named with its condition, and the hint names helm-wait', async () => {

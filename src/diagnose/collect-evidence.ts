@@ -12,7 +12,7 @@ import { statusesOf } from '../kube/job-pods.ts';
 import type { ClusterEvent, ObjectMeta, Pod } from '../kube/objects.ts';
 import { readLog } from '../kube/read-log.ts';
 import { listResources } from '../kube/resources.ts';
-import { factPaths } from './namespace-facts.ts';
+import { factPaths, isMadeSince } from './namespace-facts.ts';
 import { derivePodTimeline } from './pod-timeline.ts';
 import { redactObject } from './redact-secrets.ts';
 
@@ -28,7 +28,7 @@ export interface EvidenceOptions {
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
   /** What was there before is left out: in a namespace that the chart shares with others, it is theirs. */
-  since?: Date;
+  since?: Date | undefined;
   signal: AbortSignal;
 }
 
@@ -82,7 +82,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
           return;
         }
         if (!Array.isArray(found)) throw found;
-        const objects = found.flat().filter((one) => name === 'nodes' || isSince(one, options.since));
+        const objects = found.flat().filter((one) => name === 'nodes' || isMadeSince(one, options.since));
         lists.set(name, objects);
         const text = dump(redactObject(options.mask.maskValue(objects)), { noRefs: true, lineWidth: -1 });
         await writeFile(file, text);
@@ -116,12 +116,6 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     );
   evidence.logs = await readLogTails(options.logsDir);
   return evidence;
-}
-
-function isSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
-  if (since === undefined) return true;
-  // The API server tells whole seconds.
-  return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
 }
 
 /** The last lines of every log on disk, whoever wrote it. */

@@ -55,6 +55,13 @@ export function factsNear(facts: NamespaceFacts, { metadata }: { metadata: Objec
   return isForeign ? { ...facts, claims: facts.claims.filter((claim) => !isElsewhere(claim)) } : facts;
 }
 
+/** Whether an object was made since a moment; of any age without one. */
+export function isMadeSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  // The API server tells whole seconds.
+  return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
+}
+
 /** Whether pods of more than one namespace are watched. */
 function isOfMany({ pods }: NamespaceFacts): boolean {
   return pods.some((pod) => pod.metadata.namespace !== pods[0]?.metadata.namespace);

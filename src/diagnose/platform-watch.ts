@@ -1,8 +1,9 @@
 import type { ReportedIncident } from '../core/report-model.ts';
-import type { Pod } from '../kube/objects.ts';
+import type { ObjectMeta, Pod } from '../kube/objects.ts';
 import type { Change } from '../kube/watch.ts';
 import { findIncidents, orderIncidents } from './classify-incident.ts';
 import { findAbsences, isStandingIn, type Maker, makerOf } from './find-absences.ts';
+import { isMadeSince, type NamespaceFacts } from './namespace-facts.ts';
 import type { NamespaceWatch } from './namespace-watch.ts';
 import { controllerOf, hasEnded } from './pod-facts.ts';
 
@@ -23,12 +24,26 @@ export class PlatformWatch {
   readonly #stop: () => void;
   #omitted = 0;
 
-  constructor(watch: NamespaceWatch) {
+  /**
+   * @param others.namespace the one of the platform: in any other that is watched, only what was made since `others.since` is
+   *   its own, where that is given, for a chart may share a namespace with others.
+   */
+  constructor(watch: NamespaceWatch, others: { namespace: string; since: Date | undefined }) {
     this.#watch = watch;
-    const pods = watch.pods.filter((pod) => !hasEnded(pod) && controllerOf(pod)?.kind !== 'Job');
+    const isOurs = (object: { metadata: ObjectMeta }) =>
+      (object.metadata.namespace ?? others.namespace) === others.namespace || isMadeSince(object, others.since);
+    const { facts } = watch;
+    const pods = watch.pods.filter(
+      (pod) => !hasEnded(pod) && controllerOf(pod)?.kind !== 'Job' && isOurs(workloadOf(pod, facts)),
+    );
     for (const pod of pods) this.#known.set(pod.metadata.uid, pod);
     this.#owners = new Set(pods.map((pod) => controllerOf(pod)?.uid).filter((uid) => uid !== undefined));
-    this.#absences = findAbsences(watch.facts, new Date().toISOString());
+    const ofPlatform = {
+      ...facts,
+      deployments: facts.deployments.filter(isOurs),
+      statefulSets: facts.statefulSets.filter(isOurs),
+    };
+    this.#absences = findAbsences(ofPlatform, new Date().toISOString());
     this.#stop = watch.onPodChange((change) => this.#take(change));
   }
 
@@ -61,4 +76,13 @@ export class PlatformWatch {
     this.#incidents.push(...found.slice(0, room).map((incident) => ({ incident, maker })));
     this.#omitted += Math.max(0, found.length - room);
   }
+}
+
+/** What makes a pod, as far up as it is watched; the pod itself where nothing does. */
+function workloadOf(pod: Pod, facts: NamespaceFacts): { metadata: ObjectMeta } {
+  const all = [...facts.replicaSets, ...facts.statefulSets, ...facts.daemonSets, ...facts.deployments];
+  const makerOfIt = (object: { metadata: ObjectMeta }) =>
+    all.find(({ metadata }) => metadata.uid === controllerOf(object)?.uid);
+  const maker = makerOfIt(pod);
+  return (maker === undefined ? undefined : makerOfIt(maker)) ?? maker ?? pod;
 }

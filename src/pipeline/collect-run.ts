@@ -305,7 +305,7 @@ async function gatherFrom(
     clusterDir,
     logsDir,
     alreadyLogged: [],
-    since: run.clock.startedAt,
+    since: run.platformSince,
     mask: run.mask,
     signal,
   });

@@ -19,7 +19,7 @@ const rescueSeconds = 60;
 export async function runSuite(run: Run, platform: Platform): Promise<Result<undefined>> {
   const { signal } = run;
   // Before anything else: what falls over from here on, falls over under the tests.
-  const watched = new PlatformWatch(platform.watch);
+  const watched = new PlatformWatch(platform.watch, { namespace: run.inputs.namespace, since: run.platformSince });
   const ended = await runToItsEnd(run, platform).finally(() => {
     run.incidents = watched.end();
   });

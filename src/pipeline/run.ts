@@ -222,6 +222,14 @@ export class Run {
     }
   }
 
+  /**
+   * In a namespace that the chart shares with others, what was made before this moment is theirs. A kept cluster is ours
+   * alone, and its platform may be older than this run.
+   */
+  get platformSince(): Date | undefined {
+    return this.kept === undefined ? this.clock.startedAt : undefined;
+  }
+
   /** What the rooms below are given to speak with, and the signal that ends them. */
   get voice(): Voice {
     return {
