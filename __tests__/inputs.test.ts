@@ -91,6 +91,23 @@ describe('wrong inputs', () => {
     ]);
   });
 
+  test.each([
+    [{ values: 'https://example.com/values.yaml' }, /^values: "https:\S+" does not exist/],
+    [{ memory: '2GB' }, /^memory: "2GB" is not a Kubernetes quantity; write memory as 512Mi or 2Gi/],
+    [{ cpu: '500mi' }, /^cpu: "500mi" is not a Kubernetes quantity; .*cpu as 500m or 2$/],
+    [{ timeout: '20min' }, /^timeout: "20min" is not a duration; write it as 90s, 20m or 1h30m$/],
+    [{ chart: 'bitnami/postgresql' }, /; a chart of a repository is written as https:\/\/charts\.example\.com#name$/],
+    [{ 'helm-version': '3' }, /^helm-version: "3" is not a version; write it as v1\.2\.3$/],
+    [{ 'kind-version': 'latest' }, /^kind-version: "latest" is not a version; /],
+    [{ keep: 'yes' }, /^keep: "yes" is not known; choose one of never, failure, always$/],
+    [{ nodes: 'two' }, /^nodes: "two" is not a whole number from 1 to 20$/],
+    [{ image: 'My/Image:latest' }, /^image: "My\/Image:latest" is not an image name; write it in small letters/],
+    [{ 'node-selector': 'disk:ssd' }, /^node-selector: "disk:ssd" is not label=value/],
+    [{ volumes: '/data' }, /^volumes: "\/data" is not CLAIM=\/path/],
+  ] as const)('as other tools take it, %j, is answered with how it is written here', (given, words) => {
+    expect(errorsOf(given)[0]).toMatch(words);
+  });
+
   test('a file that is not there is named with the place where it was looked for', () => {
     expect(errorsOf({ values: 'no.yaml' })).toEqual([
       `values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`,

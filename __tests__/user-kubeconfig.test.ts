@@ -113,3 +113,27 @@ test('a certificate or token file that is not there is named before the run begi
   // As kubectl has it, what the entry holds itself wins.
   expect(askWith({ 'certificate-authority': 'gone', 'certificate-authority-data': 'YQ==' }, {})).toBeUndefined();
 });
+
+test('a kubeconfig in YAML 1.1 is read as kubectl reads it: merge keys, yes and no, words that look like numbers', () => {
+  const file = path.join(directory, 'yaml-1.1');
+  writeFileSync(
+    file,
+    `apiVersion: v1
+kind: Config
+current-context: "0123"
+contexts: [{name: "0123", context: {cluster: lab, user: me}}]
+clusters:
+- name: other
+  cluster: &common {insecure-skip-tls-verify: yes, server: https://other}
+- name: lab
+  cluster: {<<: *common, server: https://lab}
+users: [{name: me, user: {token: !!str 0400}}]
+`,
+  );
+  const { kubeconfig } = read(undefined, both, file);
+  expect(kubeconfig).toMatchObject({ context: '0123', server: 'https://lab', secrets: ['0400'] });
+  expect(load(kubeconfig?.yaml ?? '')).toMatchObject({
+    clusters: [{ cluster: { 'insecure-skip-tls-verify': true, server: 'https://lab' } }],
+    users: [{ user: { token: '0400' } }],
+  });
+});
