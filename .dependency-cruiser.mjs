@@ -53,6 +53,7 @@ const openersOfResults = [
   'foreign-directory',
   'near-misses',
   'pull-results',
+  'read-coverage',
   'read-stacks',
   'results-dir',
   'take-files',

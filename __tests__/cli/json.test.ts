@@ -74,3 +74,11 @@ test('--json behind -- is a word of the test command', () => {
   expect(stderr).toContain('no cluster of tier integration is kept');
   expect(status).toBe(3);
 });
+
+test('a coverage report among the results is told in result.json and on the terminal', () => {
+  const report = 'TN:\\nSF:shop.js\\nDA:1,1\\nDA:2,0\\nDA:3,1\\nend_of_record\\n';
+  const command = JSON.stringify(['sh', '-c', `printf '${report}' > /results/lcov.info; ${onePassed}`]);
+  const { stdout, stderr } = k8sTest('run', '--tier', 'unit', '--json', '--command', command);
+  expect(JSON.parse(stdout)).toMatchObject({ coverage: { format: 'lcov', covered: 2, total: 3 } });
+  expect(stderr).toContain('coverage: 66.6 % of 3 lines');
+});

@@ -1,6 +1,7 @@
 import * as core from '@actions/core';
 import type { Verdict } from '../core/outcome.ts';
 import type { Annotation } from '../report/annotations.ts';
+import { percentOf } from '../report/coverage.ts';
 import { breakCommands } from './action-reporter.ts';
 
 /** What the outputs say beside the verdict. */
@@ -22,6 +23,7 @@ export const outputDocs = {
   errors: 'Of these, ended by an error',
   skipped: 'Of these, skipped',
   flaky: 'Of those that passed, failed at first',
+  coverage: 'Percentage of the lines that the tests cover, such as 82.4; empty without a coverage report',
   'duration-seconds': 'Duration of the run',
   'results-dir': 'Directory on the runner with all results',
   report: 'Path of report.html',
@@ -44,6 +46,7 @@ export function setOutputs(verdict: Verdict, facts: OutputFacts): void {
     errors: verdict.tests.errors,
     skipped: verdict.tests.skipped,
     flaky: verdict.tests.flaky,
+    coverage: verdict.coverage === undefined ? '' : percentOf(verdict.coverage),
     'duration-seconds': Math.round(verdict.durationSeconds),
     'results-dir': facts.resultsDir,
     report: facts.reportPath,

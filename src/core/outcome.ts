@@ -176,6 +176,16 @@ export interface TestCase {
   reconstructed?: boolean;
 }
 
+/** The formats of coverage reports that are read. */
+export type CoverageFormat = 'Cobertura' | 'JaCoCo' | 'lcov' | 'Go';
+
+/** How much of the code ran in the tests, as their coverage reports say: lines, or with Go statements. */
+export interface Coverage {
+  format: CoverageFormat;
+  covered: number;
+  total: number;
+}
+
 export interface PhaseRecord {
   name: PhaseName;
   outcome: 'passed' | 'failed' | 'skipped';
@@ -201,6 +211,8 @@ export interface Verdict {
    */
   isMasked?: boolean;
   warnings: string[];
+  /** Absent without a coverage report. */
+  coverage?: Coverage;
   /**
    * The job of a workflow that this was: its id, the attempt, the values of its matrix as JSON, how many legs that has, and
    * which of its steps.

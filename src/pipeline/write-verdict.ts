@@ -78,8 +78,13 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.problem !== '') run.reporter.say(run.usage.problem);
   if (reconstructed !== undefined) reports.push(reconstructed);
+  const coverage = collected.results?.coverage;
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
-  const verdict = { ...assembleVerdict(run, failure, decided.counts), ...(casesLeftOut > 0 ? { casesLeftOut } : {}) };
+  const verdict = {
+    ...assembleVerdict(run, failure, decided.counts),
+    ...(casesLeftOut > 0 ? { casesLeftOut } : {}),
+    ...(coverage === undefined ? {} : { coverage }),
+  };
   // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);
   const context = run.mask.maskValue({

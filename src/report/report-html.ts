@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { TestCase, Verdict } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
+import { formatCoverage } from './coverage.ts';
 import {
   evidenceOf,
   failedTests,
@@ -76,6 +77,7 @@ function renderVerdict(
   const facts: [string, string][] = [
     ['took', formatDuration(verdict.durationSeconds)],
     ...(tests.total > 0 ? ([['tests', formatCounts(tests)]] as [string, string][]) : []),
+    ...(verdict.coverage === undefined ? [] : ([['coverage', formatCoverage(verdict.coverage)]] as [string, string][])),
     ['tier', verdict.tier],
     ...(cluster === null
       ? []

@@ -24,6 +24,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     chart,
     isMasked,
     warnings,
+    coverage,
     leg,
     casesLeftOut,
   } = verdict;
@@ -69,6 +70,9 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       : { chart: { name: chart.name, version: chart.version, source: chart.source, digest: chart.digest } }),
     ...(isMasked === undefined ? {} : { isMasked }),
     warnings,
+    ...(coverage === undefined
+      ? {}
+      : { coverage: { format: coverage.format, covered: coverage.covered, total: coverage.total } }),
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({

@@ -44,6 +44,12 @@ const matrixJob = v.object({
   step: v.exactOptional(about(v.string(), 'Which step of the job this was')),
 });
 
+const coverage = v.object({
+  format: about(v.picklist(['Cobertura', 'JaCoCo', 'lcov', 'Go']), 'Format of the reports that were read'),
+  covered: about(count, 'Lines that ran; with Go, statements'),
+  total: count,
+});
+
 /** A verdict. It comes from another job, and whoever can write there can write anything. */
 export const verdictSchema = v.object({
   schema: v.literal(1),
@@ -73,6 +79,7 @@ export const verdictSchema = v.object({
   ),
   isMasked: v.exactOptional(about(v.boolean(), 'Whether all files of the results were gone through for secrets')),
   warnings: v.array(v.string()),
+  coverage: v.exactOptional(about(coverage, 'How much of the code ran, of all shards together')),
   casesLeftOut: v.exactOptional(
     about(count, 'Of the tests, those that junit.xml does not hold because there are too many'),
   ),

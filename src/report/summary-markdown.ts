@@ -2,6 +2,7 @@
 
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
+import { formatCoverage } from './coverage.ts';
 import {
   causeOf,
   evidenceOf,
@@ -63,7 +64,7 @@ function renderHead({ verdict, tests, incidents }: ReportInput): string {
   const { mark, outcome, sentence } = headlineOf(verdict, tests, incidents);
   const sign = { '✓': '✅', '✗': '❌', '■': '⏹️' }[mark];
   const parts = [`### ${sign} ${escapeMarkdown(outcome)} — ${escapeMarkdown(sentence)}\n`];
-  const { failure } = verdict;
+  const { failure, coverage } = verdict;
   if (failure !== null) {
     if (failure.hint !== '') parts.push(`**What to do:** ${escapeMarkdown(failure.hint)}\n`);
     const evidence = evidenceOf(failure, tests);
@@ -74,6 +75,7 @@ function renderHead({ verdict, tests, incidents }: ReportInput): string {
       if (verdict.tests.total > 0) parts.push(`Of the tests: ${escapeMarkdown(formatCounts(verdict.tests))}.\n`);
     }
   }
+  if (coverage !== undefined) parts.push(`Coverage: ${escapeMarkdown(formatCoverage(coverage))}.\n`);
   return `${parts.join('\n')}\n`;
 }
 

@@ -1,6 +1,7 @@
 /** The last screen of a run on a terminal. */
 import path from 'node:path';
 import type { ReportInput } from '../core/report-model.ts';
+import { formatCoverage } from './coverage.ts';
 import {
   causeOf,
   evidenceOf,
@@ -74,6 +75,7 @@ export function renderTerminal(
     lines.push(
       `  ${yellow('memory:')} ${quote(nameContainer(close))} used ${formatMemory(close.memoryPeakBytes)} of its limit of ${formatMemory(close.memoryLimitBytes ?? 0)}`,
     );
+  if (verdict.coverage !== undefined) lines.push(`  coverage: ${formatCoverage(verdict.coverage)}`);
   lines.push(`  took ${formatDuration(verdict.durationSeconds)}`);
   for (const warning of verdict.warnings.slice(0, 10)) lines.push(`  ${yellow('warning:')} ${quote(warning, 300)}`);
   if (verdict.warnings.length > 10) lines.push(`  … and ${verdict.warnings.length - 10} more warnings in result.json`);

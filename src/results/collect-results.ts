@@ -1,8 +1,10 @@
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
+import type { Coverage } from '../core/outcome.ts';
 import { type JUnitReport, type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
+import { readCoverage } from './read-coverage.ts';
 import type { TakenFiles } from './take-files.ts';
 
 /** Files of the results, told apart. All paths are relative to the results directory. */
@@ -14,6 +16,7 @@ export interface CollectedResults {
   stale: string[];
   /** Everything else that the tests wrote. */
   otherFiles: number;
+  coverage?: Coverage;
   warnings: string[];
 }
 
@@ -51,16 +54,20 @@ export async function collectResults(options: CollectOptions): Promise<Collected
       results.unreadable.push({ file: name, reason: `it was left out: ${reason}` });
   const totals = startTotals();
   const foreign: string[] = [];
+  const others: string[] = [];
   for (const file of taken.files) {
     options.signal.throwIfAborted();
-    if (!matches(file)) results.otherFiles++;
+    if (!matches(file)) others.push(file);
     else if (!(await takeReport(file, { ...options, otherFormats: false, totals }, results))) foreign.push(file);
   }
   // A tool that writes JUnit beside a format of its own tells the same tests in both.
   const hasReport = results.reports.length + results.unreadable.length > 0;
   for (const file of foreign)
-    if (hasReport || !(await takeReport(file, { ...options, otherFormats: true, totals }, results)))
-      results.otherFiles++;
+    if (hasReport || !(await takeReport(file, { ...options, otherFormats: true, totals }, results))) others.push(file);
+  results.otherFiles = others.length;
+  const { coverage, warnings } = await readCoverage(options.takenDir, others, options.signal);
+  if (coverage !== undefined) results.coverage = coverage;
+  results.warnings.push(...warnings);
   if (totals.warningsLeftOut > 0)
     results.warnings.push(`the reports gave cause for ${totals.warningsLeftOut} more warnings`);
   return results;
