@@ -12,12 +12,12 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
-  rmSync,
   type Stats,
   unlinkSync,
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../core/outcome.ts';
 
 /** Linux' own flag for a descriptor that only names a file; Node has no constant for it. */
 const oPath = 0o10000000;
@@ -182,16 +182,34 @@ export class ForeignDirectory {
 export const holderPrefix = '.k8s-test-';
 
 /**
- * Removes a directory, or whatever else has this path, with all that is in it.
+ * Removes a directory, or whatever else has this path, with all that is in it. Never throws for what is in it: whoever still
+ * has it open may go on writing.
  * @returns an empty text, or why something stays.
  */
 export function discard(target: string): string {
   const scratch = path.join(path.dirname(target), `${holderPrefix}${randomBytes(6).toString('hex')}-scratch`);
   mkdirSync(scratch, { mode: 0o700 });
   const problem = removeTree(target, scratch);
-  rmSync(scratch, { recursive: true, force: true });
-  return problem;
+  try {
+    // Not with all that is in it: that would go by paths, on which somebody may put a link.
+    rmdirSync(scratch);
+    return problem;
+  } catch (error) {
+    return problem || messageOf(error);
+  }
 }
+
+/** Something that is to be removed. */
+interface Doomed {
+  parent: string;
+  name: Buffer;
+  attempts: number;
+}
+
+/** What a writer that is still at work makes of a removal. */
+const passingCodes = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EISDIR', 'ENOTDIR', 'ELOOP']);
+/** So often the same directory is emptied. */
+const mostAttempts = 10;
 
 /**
  * Removes all below a path, and it; never follows a link, of whatever depth and with whatever names. Directories that are
@@ -203,42 +221,49 @@ function removeTree(target: string, scratch: string): string {
   const problems: string[] = [];
   let count = 0;
   // Directories move side by side into the scratch directory, so that no path ever becomes too long.
-  const pending = [{ parent: path.dirname(target), name: Buffer.from(path.basename(target)) }];
+  const pending: Doomed[] = [{ parent: path.dirname(target), name: Buffer.from(path.basename(target)), attempts: 0 }];
+  const moveBeside = (directory: ForeignDirectory, name: Buffer): void => {
+    count += 1;
+    const moved = `${process.pid}-${count}`;
+    directory.moveAway(name, path.join(scratch, moved));
+    pending.push({ parent: scratch, name: Buffer.from(moved), attempts: 0 });
+  };
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { parent, name } = next;
     try {
-      const holder = ForeignDirectory.open(parent);
-      try {
-        const kind = holder.look(name)?.kind;
-        if (kind === undefined) continue;
-        if (kind !== 'directory') {
-          holder.unlink(name);
-          continue;
-        }
-        const directory = holder.openDirectory(name);
-        try {
-          for (const entry of directory.list()) {
-            if (entry.kind !== 'directory') {
-              directory.unlink(entry.name);
-              continue;
-            }
-            count += 1;
-            const moved = Buffer.from(`${process.pid}-${count}`);
-            directory.moveAway(entry.name, path.join(scratch, moved.toString()));
-            pending.push({ parent: scratch, name: moved });
-          }
-        } finally {
-          directory.close();
-        }
-        holder.removeDirectory(name);
-      } finally {
-        holder.close();
-      }
+      removeOne(next, moveBeside);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') problems.push(error instanceof Error ? error.message : String(error));
+      const isPassing = passingCodes.has(codeOf(error));
+      // Once more when all that was in it has gone, and not for ever.
+      if (isPassing && next.attempts < mostAttempts) pending.unshift({ ...next, attempts: next.attempts + 1 });
+      else if (codeOf(error) !== 'ENOENT') problems.push(messageOf(error));
     }
   }
   return problems[0] ?? '';
+}
+
+/** Removes what has a name, if it is a directory with the files in it; the directories in it go elsewhere first. */
+function removeOne({ parent, name }: Doomed, moveBeside: (directory: ForeignDirectory, name: Buffer) => void): void {
+  const holder = ForeignDirectory.open(parent);
+  try {
+    const kind = holder.look(name)?.kind;
+    if (kind === undefined) return;
+    if (kind !== 'directory') {
+      holder.unlink(name);
+      return;
+    }
+    const directory = holder.openDirectory(name);
+    try {
+      for (const entry of directory.list()) {
+        if (entry.kind === 'directory') moveBeside(directory, entry.name);
+        else directory.unlink(entry.name);
+      }
+    } finally {
+      directory.close();
+    }
+    holder.removeDirectory(name);
+  } finally {
+    holder.close();
+  }
 }
 
 /** The code of an exception of the file system; empty when it has none. */
