@@ -24,7 +24,6 @@ export const runnerFiles = [
   'local-registry',
   'main-job',
   'neighbours',
-  'ownership',
   'private-registry',
   'secrets',
   'sidecars',
