@@ -51,7 +51,7 @@ export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: Nod
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
     });
   // The claim itself says why it is not bound (classify-claim.ts), and this pod cannot say it better.
-  if (/unbound immediate PersistentVolumeClaims|persistentvolumeclaim .* not found|getting PVC/i.test(words))
+  if (/unbound immediate PersistentVolumeClaims|persistentvolumeclaim .{0,300} not found|getting PVC/i.test(words))
     return podDiagnosis(pod, '', {
       kind: 'schedule',
       reason: `pod ${pod.metadata.name} cannot be placed: ${words}`,

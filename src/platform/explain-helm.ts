@@ -60,7 +60,7 @@ const explanations: Explanation[] = [
     say: describeTypedPatch,
   },
   {
-    words: /Namespace "[^"]*" .* exists and cannot be imported .* invalid ownership metadata/i,
+    words: /Namespace "[^"]{0,253}" .{0,300} exists and cannot be imported .{0,300} invalid ownership metadata/i,
     hint: 'The chart contains a namespace that exists already: turn it off in its values, or set a namespace that does not exist.',
   },
   {
