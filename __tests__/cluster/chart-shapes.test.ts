@@ -64,8 +64,12 @@ const runFlow = (given: RawInputs = {}) =>
 
 // ── as Bitnami's PostgreSQL ─────────────────────────────────────────────────────────────────────────────────────────
 
-/** One test, by the image's own client: there is JUnit without any framework. */
+/**
+ * One test, by the image's own client: there is JUnit without any framework. kube-proxy may learn of a Service some seconds
+ * after its pod is ready, and where no node is in reach, nobody but the tests can see that it has.
+ */
 const askDatabase = `
+for _ in $(seq 120); do pg_isready --quiet && break; sleep 1; done
 said=$(psql --no-password --command='create table if not exists visits (at timestamptz); insert into visits values (now())' 2>&1) && failure= || failure="<failure>$said</failure>"
 echo "$said"
 echo "<testsuite name='database' tests='1'><testcase classname='database' name='answers'>$failure</testcase></testsuite>" > /results/junit.xml
@@ -215,7 +219,7 @@ const starts = {
   certificate: () => runCerts('certs-early', 'certificates={site}'),
   staleCa: () =>
     // Until then kube-proxy knows the webhook's Service, on a busy machine too: before, it is not the certificate that is wrong.
-    runCerts('certs-stale', 'startupapicheck.timeoutSeconds=20\nstartupapicheck.backoffLimit=0', {
+    runCerts('certs-stale', 'startupapicheck.timeoutSeconds=30\nstartupapicheck.backoffLimit=0', {
       values: writeOtherCa(),
     }),
 };

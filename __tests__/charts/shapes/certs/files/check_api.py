@@ -29,6 +29,8 @@ while True:
         sys.exit(0)
     except urllib.error.HTTPError as error:
         print("Not ready:", json.load(error)["message"], flush=True)
+    except OSError as error:
+        print("Not reached:", error, flush=True)
     if time.monotonic() > deadline:
         sys.exit("error: timed out waiting for the condition")
     time.sleep(1)
