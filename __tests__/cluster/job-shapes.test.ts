@@ -1,9 +1,61 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sharedImage } from './global-setup.ts';
 import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
+
+/** The chart that `helm create` writes, with an image that is there in place of nginx, and of the busybox of its test. */
+function createChart(script: string): string {
+  const directory = mkdtempSync(path.join(tmpdir(), 'created-'));
+  execFileSync('helm', ['create', 'shop'], { cwd: directory, stdio: 'ignore' });
+  const chart = path.join(directory, 'shop');
+  const edit = (name: string, from: RegExp, to: string) => {
+    const file = path.join(chart, name);
+    const text = readFileSync(file, 'utf8');
+    expect(text).toMatch(from);
+    writeFileSync(
+      file,
+      text.replace(from, () => to),
+    );
+  };
+  const [repository, tag] = sharedImage.split(':');
+  edit('values.yaml', /repository: nginx/, `repository: ${repository}`);
+  edit('values.yaml', /tag: ""/, `tag: ${tag}`);
+  edit(
+    'templates/deployment.yaml',
+    /( +)image: /,
+    '          command: [python3, -m, http.server, "80"]\n          image: ',
+  );
+  edit('templates/tests/test-connection.yaml', /image: busybox/, `image: ${sharedImage}`);
+  edit(
+    'templates/tests/test-connection.yaml',
+    /command: \['wget'\]/,
+    `command: ${JSON.stringify(['sh', '-c', script, 'test'])}`,
+  );
+  return chart;
+}
+
+const reports = (failure: string) =>
+  `python3 -c 'import sys, urllib.request; urllib.request.urlopen("http://" + sys.argv[1]).read()' "$1" || exit 9
+echo '<testsuite name="shop" tests="1"><testcase classname="shop" name="answers">${failure}</testcase></testsuite>' > /results/junit.xml`;
+
+describe('the Pod that helm create writes as a test of its chart', () => {
+  const given = { 'job-templates': 'templates/tests/test-connection.yaml' };
+
+  test.concurrent('runs as a Job beside the release, and its report is the verdict', async () => {
+    const [well, ill] = await Promise.all(
+      [reports(''), `${reports('<failure>no cart</failure>')}; exit 1`].map((script) =>
+        runOnSharedCluster({ given: { chart: createChart(script), ...given } }),
+      ),
+    );
+    expect(well?.onDisk, well?.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 1, passed: 1 } });
+    expect(well?.printed.join('\n')).toMatch(/Pod\/floe-test-shop-test-connection: run as Job\//);
+    expect(ill?.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { failed: 1 } });
+    expect(ill?.onDisk.failure?.reason).toBe('1 of 1 tests failed: answers');
+  });
+});
 
 describe('a Job as a cluster gives it out', () => {
   function writeJob(parts: object, pod: object): string {
