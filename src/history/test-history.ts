@@ -1,0 +1,122 @@
+/** How long each test took in earlier runs. Pure: whoever has the file hands over its text. */
+import type { TestCase } from '../core/outcome.ts';
+import { medianOf } from './median.ts';
+
+/** What is known of earlier runs: seconds of each test, the latest last, by its class and its name. */
+export interface TestHistory {
+  groups: Map<string, Map<string, number[]>>;
+}
+
+/** Of each test so many runs count; the median of more would follow a change of the test too slowly. */
+export const keptRuns = 20;
+/** Of more tests than a report keeps there is nothing to record. */
+const maxTests = 40_000;
+/** Names as long as reports keep them. */
+const maxNameChars = 1000;
+
+/** A history of no run. */
+export function emptyHistory(): TestHistory {
+  return { groups: new Map() };
+}
+
+/**
+ * The history with one more run in it. Tests that did not run in it keep what is known of them; skipped ones and those that
+ * were rebuilt say nothing about their time. Runs of one test in one run (reruns, several sessions) are added up.
+ */
+export function recordRun(
+  history: TestHistory,
+  cases: readonly Pick<TestCase, 'classname' | 'name' | 'seconds' | 'status' | 'rebuilt'>[],
+): TestHistory {
+  const groups = new Map([...history.groups].map(([group, tests]) => [group, new Map(tests)]));
+  const sums = new Map<string, { classname: string; name: string; seconds: number }>();
+  for (const { classname, name, seconds, status, rebuilt } of cases) {
+    if (status === 'skipped' || rebuilt === true || !isDuration(seconds)) continue;
+    const key = JSON.stringify([classname, name]);
+    const known = sums.get(key);
+    if (known === undefined) sums.set(key, { classname, name, seconds });
+    else known.seconds += seconds;
+  }
+  let room = maxTests - countTests(groups);
+  for (const { classname, name, seconds } of sums.values()) {
+    const tests = groups.get(classname) ?? new Map<string, number[]>();
+    const runs = tests.get(name);
+    if (runs === undefined && room-- <= 0) continue;
+    groups.set(classname, tests);
+    tests.set(name, [...(runs ?? []), Math.round(seconds * 1000) / 1000].slice(-keptRuns));
+  }
+  return { groups };
+}
+
+/** What a group of tests (a class, or the functions of a module) is expected to take. */
+export interface GroupForecast {
+  name: string;
+  tests: number;
+  /** Sum of the medians of its tests. */
+  seconds: number;
+}
+
+/** The forecast of every group that the history knows, in the order of their names. */
+export function forecastGroups({ groups }: TestHistory): GroupForecast[] {
+  return [...groups]
+    .map(([name, tests]) => ({
+      name,
+      tests: tests.size,
+      seconds: [...tests.values()].reduce((sum, runs) => sum + (medianOf(runs) ?? 0), 0),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What a test that the history does not know is expected to take: the median of those that it knows; undefined of none. */
+export function typicalSeconds({ groups }: TestHistory): number | undefined {
+  const medians = [...groups.values()].flatMap((tests) => [...tests.values()].map((runs) => medianOf(runs) ?? 0));
+  return medianOf(medians);
+}
+
+/** The history as the text of a file. */
+export function renderHistory({ groups }: TestHistory): string {
+  const tests = Object.fromEntries([...groups].map(([group, of]) => [group, Object.fromEntries(of)]));
+  return `${JSON.stringify({ schema: 1, tests })}\n`;
+}
+
+/**
+ * The history that a file holds. Whatever in it is none is left out, since a file may come from a cache that anybody's branch
+ * has written.
+ * @returns undefined for text that is no history at all.
+ */
+export function parseHistory(text: string): TestHistory | undefined {
+  const content = parseJson(text);
+  if (!isObject(content) || content.schema !== 1 || !isObject(content.tests)) return undefined;
+  const history = emptyHistory();
+  let room = maxTests;
+  for (const [group, tests] of Object.entries(content.tests)) {
+    if (!isObject(tests) || group.length > maxNameChars) continue;
+    const known = new Map<string, number[]>();
+    for (const [name, runs] of Object.entries(tests)) {
+      const kept = Array.isArray(runs) ? runs.filter(isDuration).slice(-keptRuns) : [];
+      if (kept.length > 0 && name.length <= maxNameChars && room-- > 0) known.set(name, kept);
+    }
+    if (known.size > 0) history.groups.set(group, known);
+  }
+  return history;
+}
+
+function countTests(groups: TestHistory['groups']): number {
+  return [...groups.values()].reduce((sum, tests) => sum + tests.size, 0);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Seconds that a test can take: a day at most. */
+function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= 86_400;
+}
