@@ -114,10 +114,35 @@ describe('wrong inputs', () => {
     ]);
   });
 
-  test.each([['shards', '2']])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
+  test.each([['retries', '1']])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
     expect(errorsOf({ [input]: value })).toContainEqual(
       expect.stringMatching(new RegExp(`^${input}: .* not built yet`)),
     );
+  });
+
+  test('a history may be a file that is not there yet, and no directory, link or file of the results', () => {
+    const at = (name: string) => path.join(directory, name);
+    expect(errorsOf({ history: 'new/history.json' })).toEqual([]);
+    mkdirSync(at('held'), { recursive: true });
+    expect(errorsOf({ history: 'held' })).toEqual(['history: "held" is a directory; name a file']);
+    symlinkSync('/etc/hostname', at('link.json'));
+    expect(errorsOf({ history: 'link.json' })).toEqual([
+      `history: "link.json" leads through the symbolic link ${at('link.json')}; choose a file without links in its path`,
+    ]);
+    expect(errorsOf({ 'results-dir': 'out', history: 'out/history.json' })).toEqual([
+      'history: "out/history.json" lies in results-dir, which each run empties; name another place',
+    ]);
+  });
+
+  test('shards are refused where there is no cluster to run them in, and below 1', () => {
+    expect(errorsOf({ tier: 'unit', shards: '2' })).toEqual([
+      'shards: "2" needs a cluster, and tier unit runs on the runner itself; leave it out',
+    ]);
+    expect(errorsOf({ cluster: 'existing', shards: '2' })).toContain(
+      'shards: "2" works on Kind only for now; on an existing cluster leave it out',
+    );
+    expect(errorsOf({ shards: '0' })).toEqual([expect.stringMatching(/^shards: "0" /)]);
+    expect(errorsOf({ tier: 'unit', shards: '1' })).toEqual([]);
   });
 
   test('what an existing cluster cannot use is refused, with what to do instead, and its way where there is none', () => {

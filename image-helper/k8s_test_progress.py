@@ -10,11 +10,17 @@ starts no thread, opens nothing that a child inherits, and sets no environment v
 Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type`; `s` names the session of each:
 
     session    a pytest session begins           run, pid, at, variant, cgroup
+    undivided  some of what all shards together will run: all that was collected   ids
     collected  some of what it will run          ids
     start      a test begins                     id, at, file, line
     end        a test has ended (or: rerun)      id, outcome, start, stop, message, details, file, line, used
     problem    a module could not be collected   id, message, details
     finish     the session ended by itself       exit
+
+With K8S_TEST_SPLIT, the path of a plan, it divides the tests over the pods of a suite in shards: each pod collects all of
+them, and leaves out those of other shards, as if they had been deselected. What stays together is a class, or the functions of
+a module. This is the one thing in here that changes what runs; where it fails, nothing is left out, and the run shows that
+all shards ran everything.
 
 A session begins before pytest reads conftest files and options, so that one which dies there is known. Sessions of one
 `variant` run in the same directory, Python, environment and with the same options of the project: only then is a test
@@ -64,6 +70,7 @@ _VOLATILE = ("_", "SHLVL", "PWD", "OLDPWD")
 # Read once and taken out of the environment: a pytest that the tests start is not the run that we tell of.
 _directory = os.environ.pop("K8S_TEST_PROGRESS_DIR", "")
 _run = os.environ.pop("K8S_TEST_PROGRESS_RUN", "")
+_split = os.environ.pop("K8S_TEST_SPLIT", "")
 _active = None
 
 
@@ -113,12 +120,12 @@ def _variant(config):
 class _Notes(object):
     """The file of notes. Its descriptor is not inherited by children (PEP 446)."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, session=None):
         self._directory = directory
         self._errors = 0
         self._memory = next((files for files in _MEMORY_FILES if os.access(files[1], os.R_OK)), None)
         self.cgroup = None if self._memory is None else self._memory[0]
-        self._session = "%d-%d" % (os.getpid(), int(time.time() * 1e6))
+        self.session = session or "%d-%d" % (os.getpid(), int(time.time() * 1e6))
         os.makedirs(directory, exist_ok=True)
         self._path = os.path.join(directory, "progress.jsonl")
         self._file = self._open()
@@ -127,7 +134,7 @@ class _Notes(object):
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(self, note):
-        line = json.dumps(dict(note, s=self._session), ensure_ascii=True, separators=(",", ":")) + "\n"
+        line = json.dumps(dict(note, s=self.session), ensure_ascii=True, separators=(",", ":")) + "\n"
         data = line.encode("ascii")
         while data:
             data = data[os.write(self._file, data) :]
@@ -170,6 +177,128 @@ class _Notes(object):
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class _Splitter(object):
+    """Leaves to this shard its share of what is collected, by a plan that all shards have and the same sums in each of them."""
+
+    def __init__(self, shard, shards, plan, notes, remembered, tells=True):
+        self._tells = tells
+        self._shard = shard
+        self._shards = shards
+        self._plan = plan
+        self._notes = notes
+        self._remembered = remembered
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config, items):
+        # After all others, who may have deselected some.
+        yield
+        try:
+            self._divide(config, items)
+        except Exception as error:
+            self._notes.failed(error)
+
+    def _divide(self, config, items):
+        if _divides_itself(config.option):
+            return
+        counts = {}
+        for item in items:
+            group = _group(item.nodeid)
+            counts[group] = counts.get(group, 0) + 1
+        ids = [item.nodeid for item in items]
+        for first in range(0, max(len(ids), 1) if self._tells else 0, _IDS_PER_LINE):
+            self._notes.write({"type": "undivided", "ids": ids[first : first + _IDS_PER_LINE]})
+        shard_of = self._assign(counts)
+        others = [item for item in items if shard_of[_group(item.nodeid)] != self._shard]
+        if others:
+            items[:] = [item for item in items if shard_of[_group(item.nodeid)] == self._shard]
+            config.hook.pytest_deselected(items=others)
+
+    def _assign(self, counts):
+        """The shard of each group: as an earlier session of this pod had it, as planned, or where least is to be done."""
+        shard_of = self._recall()
+        planned = self._plan.get("groups", {})
+        typical = self._plan.get("typical") or 1.0
+        loads = [0.0] * self._shards
+        unknown = []
+        for group in sorted(counts):
+            shard, seconds = planned.get(group, (None, counts[group] * typical))
+            shard = shard_of.get(group, shard)
+            if shard is None:
+                unknown.append((-seconds, group))
+            else:
+                shard_of[group] = shard
+                loads[shard] += seconds
+        for seconds, group in sorted(unknown):
+            shard_of[group] = loads.index(min(loads))
+            loads[shard_of[group]] -= seconds
+        self._remember(shard_of)
+        return shard_of
+
+    def _recall(self):
+        """`pytest || pytest --lf` is one division: the second session collects but the failed tests of this shard."""
+        try:
+            with open(self._remembered) as file:
+                return json.load(file)
+        except OSError:
+            return {}
+
+    def _remember(self, shard_of):
+        draft = "%s.%d" % (self._remembered, os.getpid())
+        with open(draft, "w") as file:
+            json.dump(shard_of, file)
+        os.replace(draft, self._remembered)
+
+
+def _divides_itself(options):
+    """Whether a plugin of the suite's own divides it: pytest-split, pytest-shard."""
+    return bool(getattr(options, "splits", None)) or (getattr(options, "num_shards", None) or 1) > 1
+
+
+def _group(nodeid):
+    """The class of a test, or its module, by the name that pytest's JUnit report has for it."""
+    parts = nodeid.split("[", 1)[0].split("::")
+    parts[0] = parts[0].replace("/", ".")
+    if parts[0].endswith(".py"):
+        parts[0] = parts[0][:-3]
+    return ".".join(parts[:-1])
+
+
+def _register_splitter(config, notes, share, tells=True):
+    """Has a process that collects take its share. A fault is told as those of the notes are."""
+    try:
+        with open(share["plan"]) as file:
+            plan = json.load(file)
+        remembered = os.path.join(share["directory"], "split.json")
+        splitter = _Splitter(share["shard"], share["shards"], plan, notes, remembered, tells)
+        config.pluginmanager.register(splitter, "k8s-test-split")
+    except Exception as error:
+        notes.failed(error)
+
+
+def _share(notes):
+    """What this pod is of a suite in shards."""
+    return {
+        "plan": _split,
+        "directory": _directory,
+        "session": notes.session,
+        "shard": int(os.environ["TEST_SHARD_INDEX"]),
+        "shards": int(os.environ["TEST_TOTAL_SHARDS"]),
+    }
+
+
+def _divide_in_worker(config):
+    """Of the processes of xdist the workers collect, all of them the same; the controller has told them what to leave out."""
+    share = getattr(config, "workerinput", {}).get("k8s_test_split")
+    if share is None:
+        return
+    try:
+        notes = _Notes(share["directory"], share["session"])
+        config.add_cleanup(notes.close)
+    except Exception:
+        return
+    _register_splitter(config, notes, share, config.workerinput.get("workerid") == "gw0")
 
 
 class _Stacks(object):
@@ -230,6 +359,14 @@ class _Progress(object):
         self._is_collection_known = True
         for first in range(0, max(len(ids), 1), _IDS_PER_LINE):
             self._notes.write({"type": "collected", "ids": ids[first : first + _IDS_PER_LINE]})
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node):
+        try:
+            if _split:
+                node.workerinput["k8s_test_split"] = _share(self._notes)
+        except Exception as error:
+            self._notes.failed(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
@@ -412,6 +549,7 @@ def pytest_load_initial_conftests(early_config):
 def pytest_configure(config):
     # Where pytest found this plugin too late for the hook above.
     _begin(config, config.option)
+    _divide_in_worker(config)
     progress = _active
     if progress is None or progress.config is not config:
         return
@@ -421,6 +559,8 @@ def pytest_configure(config):
         progress.notes.failed(error)
     try:
         config.pluginmanager.register(progress, "k8s-test-progress-notes")
+        if _split:
+            _register_splitter(config, progress.notes, _share(progress.notes))
     except Exception as error:
         progress.notes.failed(error)
 

@@ -65,7 +65,7 @@ async function runToEnd(script: string, add: (spec: PodSpec) => void) {
     connection,
     watch,
     namespace,
-    jobName,
+    jobNames: [jobName],
     shownContainer: testContainerName,
     logsDir,
     mask: new SecretMask([]),

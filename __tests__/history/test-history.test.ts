@@ -46,10 +46,10 @@ describe('the history of durations', () => {
     expect(typicalSeconds(emptyHistory())).toBeUndefined();
   });
 
-  test('learns nothing from tests that were skipped or rebuilt, nor from times that are none', () => {
+  test('learns nothing from tests that were skipped or reconstructed, nor from times that are none', () => {
     const history = historyOf([
       ran('c', 'skipped', 5, { status: 'skipped' }),
-      ran('c', 'rebuilt', 5, { rebuilt: true }),
+      ran('c', 'reconstructed', 5, { reconstructed: true }),
       ran('c', 'odd', Number.NaN),
       ran('c', 'negative', -1),
     ]);

@@ -15,6 +15,7 @@ const packages = [
   'pytest==9.2.0',
   'pytest-reportlog==1.0.0',
   'pytest-rerunfailures==16.7',
+  'pytest-split==0.11.0',
   'pytest-xdist==3.8.0',
 ];
 

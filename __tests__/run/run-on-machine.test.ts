@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -244,5 +244,35 @@ describe('a run whose report is missing says what its tool says', () => {
       reason: expect.stringContaining('there is a.trx, a TRX report of .NET'),
       hint: expect.stringContaining("junit: '**/*.trx'"),
     });
+  });
+});
+describe('the times of tests', () => {
+  const passing = `require('fs').writeFileSync(process.argv[1], '${oneTest}')`;
+  const fresh = () => path.join(mkdtempSync(path.join(tmpdir(), 'history-')), 'new', 'history.json');
+
+  test('are kept in a file from run to run, also of tests that failed', async () => {
+    const history = fresh();
+    await runUnit(passing, { history });
+    await runUnit(passing, { history });
+    expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1] } } });
+    await runUnit(`require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`, { history });
+    expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1, 0] } } });
+  });
+
+  test('are not taken from a run that ended before its tests did', async () => {
+    const history = fresh();
+    await runUnit(`${passing}; setTimeout(() => {}, 60_000)`, { history, timeout: '1s', grace: '1s' });
+    expect(existsSync(history)).toBe(false);
+  });
+
+  test('never take the place of a file that is something else', async () => {
+    const history = path.join(mkdtempSync(path.join(tmpdir(), 'history-')), 'package.json');
+    writeFileSync(history, '{"name":"mine"}');
+    const { verdict } = await runUnit(passing, { history });
+    expect(verdict.failure).toMatchObject({
+      kind: 'input',
+      reason: `history: ${history} is no history that a run of ours wrote`,
+    });
+    expect(readFileSync(history, 'utf8')).toBe('{"name":"mine"}');
   });
 });

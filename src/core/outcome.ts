@@ -192,6 +192,21 @@ export interface PhaseRecord {
   seconds: number;
 }
 
+/** One shard of a suite. */
+export interface ShardRecord {
+  /** Counted from 0. */
+  shard: number;
+  /** Name of its pod; empty where none was seen. */
+  pod: string;
+  /** `empty`: it had no test; `lost`: something ended it before its tests had, or kept it from beginning. */
+  outcome: 'passed' | 'failed' | 'empty' | 'lost';
+  /** Tests that it told of, and how many of them failed. */
+  tests: number;
+  failed: number;
+  /** Between begin and end of its test container; absent where nobody saw both. */
+  seconds?: number;
+}
+
 /** The verdict of a run: the content of `result.json`, schema 1. Fields are only ever added. */
 export interface Verdict {
   schema: 1;
@@ -218,6 +233,8 @@ export interface Verdict {
    * which of its steps.
    */
   leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string; name?: string };
+  /** Of a suite in shards, each of them; absent for a suite in one piece. */
+  shards?: ShardRecord[];
   /** Of `tests`, those that junit.xml does not hold because there are too many. Absent where it holds all. */
   casesLeftOut?: number;
 }

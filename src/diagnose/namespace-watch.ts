@@ -5,7 +5,6 @@ import { type Change, type ResourceWatch, type WatchedObject, watchResources } f
 import { checkCause } from './check-cause.ts';
 import { describePods } from './classify-pod.ts';
 import type { Cause, Diagnosis } from './diagnosis.ts';
-import { uidsOfJob } from './find-diagnoses.ts';
 import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
 import { conditionOf } from './pod-facts.ts';
@@ -270,12 +269,6 @@ export class NamespaceWatch {
     if (isOver) this.#persistent.add(diagnosis.key);
     else this.#patience.defer(diagnosis, performance.now() / 1000 + laterSeconds);
     if (found === 'unknown') this.#deferred.add(diagnosis.key);
-  }
-
-  /** The same for a Job: for its refusal, its pods, the claims that they mount and the nodes that they are on. */
-  certainDiagnosisOfJob(jobUid: string): Diagnosis | undefined {
-    const uids = uidsOfJob(this.facts, jobUid);
-    return this.certainDiagnosis(({ uid }) => uids.has(uid));
   }
 
   /** What is being waited for, in a line. */

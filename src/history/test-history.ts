@@ -21,16 +21,16 @@ export function emptyHistory(): TestHistory {
 
 /**
  * The history with one more run in it. Tests that did not run in it keep what is known of them; skipped ones and those that
- * were rebuilt say nothing about their time. Runs of one test in one run (reruns, several sessions) are added up.
+ * were reconstructed say nothing about their time. Runs of one test in one run (reruns, several sessions) are added up.
  */
 export function recordRun(
   history: TestHistory,
-  cases: readonly Pick<TestCase, 'classname' | 'name' | 'seconds' | 'status' | 'rebuilt'>[],
+  cases: readonly Pick<TestCase, 'classname' | 'name' | 'seconds' | 'status' | 'reconstructed'>[],
 ): TestHistory {
   const groups = new Map([...history.groups].map(([group, tests]) => [group, new Map(tests)]));
   const sums = new Map<string, { classname: string; name: string; seconds: number }>();
-  for (const { classname, name, seconds, status, rebuilt } of cases) {
-    if (status === 'skipped' || rebuilt === true || !isDuration(seconds)) continue;
+  for (const { classname, name, seconds, status, reconstructed } of cases) {
+    if (status === 'skipped' || reconstructed === true || !isDuration(seconds)) continue;
     const key = JSON.stringify([classname, name]);
     const known = sums.get(key);
     if (known === undefined) sums.set(key, { classname, name, seconds });

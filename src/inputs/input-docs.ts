@@ -315,7 +315,20 @@ export const inputDocs: Record<InputName, InputDoc> = {
       'Whether to mount a pytest plugin that records each finished test, so that a killed run still reports them: `auto` (when the `PYTHONPATH` of the image is known), `on` or `off`',
     example: 'off',
   },
-  shards: { group: 'tests', default: '1', description: 'Number of parallel shards. Not available yet', example: '1' },
+  shards: {
+    group: 'tests',
+    default: '1',
+    description:
+      'Number of pods that run the suite together. The pytest helper divides pytest tests by itself; other tools read `TEST_SHARD_INDEX` and `TEST_TOTAL_SHARDS`, or `{shard}` and `{shards}` in `command` and `args`',
+    example: '4',
+  },
+  history: {
+    group: 'tests',
+    default: '',
+    description:
+      'JSON file that keeps how long each test took: read before the tests, to divide them over `shards` by time, and written after them. It need not be there yet',
+    example: '.k8s-test-history.json',
+  },
   retries: {
     group: 'tests',
     default: '0',

@@ -93,6 +93,8 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   grace: 'yes',
   'test-helper': 'yes',
   shards: 'yes',
+  // It is written on the runner.
+  history: 'no',
   retries: 'yes',
   // Later jobs find artifacts by their names.
   'artifact-name': 'no',

@@ -6,7 +6,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
 import type { ChartSource } from './chart-source.ts';
-import { whyNotOurs } from './check-results-dir.ts';
+import { explainHistory, whyNotOurs } from './check-results-dir.ts';
 import { explainPath, inspectPath, readInputFile } from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
@@ -31,7 +31,6 @@ import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } 
  * values it would take today.
  */
 const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
-  { input: 'shards', unless: (value) => value === '1' },
   { input: 'retries', unless: (value) => value === '0' },
 ];
 
@@ -127,6 +126,10 @@ export interface Inputs {
   leg: LegOfMatrix | undefined;
   /** Tells two calls of one reusable workflow apart, for the roll-up; empty where nothing was given. */
   legName: string;
+  /** Where the times of the tests are kept; undefined where they are not. */
+  historyFile: string | undefined;
+  /** Pods that run the suite together; 1 is the suite in one piece. */
+  shards: number;
   testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
@@ -252,6 +255,22 @@ export function readInputs(
       errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
   for (const input of ['set', 'job-set'] as const)
     for (const problem of findVisibleSecrets(value[input], secrets)) errors.push({ input, value: '***', problem });
+  if (value.shards > 1 && value.tier === 'unit')
+    errors.push({
+      input: 'shards',
+      value: String(value.shards),
+      problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out',
+    });
+  if (value.shards > 1 && cluster === 'existing')
+    errors.push({
+      input: 'shards',
+      value: String(value.shards),
+      problem: 'works on Kind only for now; on an existing cluster leave it out',
+    });
+  const historyProblem =
+    value.history === undefined ? undefined : explainHistory(resolve(value.history), resultsDir, sources.directory);
+  if (historyProblem !== undefined)
+    errors.push({ input: 'history', value: value.history ?? '', problem: historyProblem });
   const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
   if (errors.length > 0) return { errors };
 
@@ -312,6 +331,8 @@ export function readInputs(
       jobResults: value.needs ?? {},
       leg: value.leg,
       legName: value['leg-name'],
+      historyFile: value.history === undefined ? undefined : resolve(value.history),
+      shards: value.shards,
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],

@@ -12,13 +12,13 @@ import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../ku
 import { watchResources } from '../kube/watch.ts';
 import { explainLoss, failureOf, type Interruption, isNodeLost, judgeNode } from './explain-loss.ts';
 
-export interface RunJobOptions {
+/** What it takes to follow a part of a Job that is there. */
+export interface FollowOptions {
   connection: KubeConnection;
   watch: NamespaceWatch;
   namespace: string;
   jobName: string;
   container: string;
-  manifest: object;
   startupTimeoutSeconds: number;
   timeoutSeconds: number;
   graceSeconds: number;
@@ -41,6 +41,11 @@ export interface RunJobOptions {
   rescueSeconds: number;
 }
 
+/** What it takes to run a Job. */
+export interface RunJobOptions extends FollowOptions {
+  manifest: object;
+}
+
 /** How the test container came to its end, as far as anyone saw it. */
 export interface JobEnd {
   pod: Pod;
@@ -53,24 +58,36 @@ export interface JobEnd {
   failure: Failure | null;
 }
 
+/** What of a Job a pod is waited for: all of it, or one index. */
+export interface JobPart {
+  jobUid: string;
+  /** Undefined for a Job of one pod. */
+  completionIndex?: number;
+  /** Whether other parts of the suite still run, or have a moment ago: what they hold, this one may be waiting for. */
+  othersRun?: () => boolean;
+}
+
 /**
  * Creates the Job and waits for the end of its test container: of that container, not of the pod or the Job, which a
  * sidecar keeps running for ever. Tests that are cancelled have ended when this throws, or it was said why not.
  * @returns the end, or a failure (`start`, `image`, `schedule`, `evicted`, `api`) when it never began.
  */
 export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
-  const { watch, signal } = options;
   const created = await createJob(options);
   if (!created.ok) return created;
+  return followPart(options, { jobUid: created.value });
+}
 
+/**
+ * Waits for the pod of one part of a Job that is there, and for the end of its test container.
+ * @returns as `runJob`.
+ */
+export async function followPart(options: FollowOptions, part: JobPart): Promise<Result<JobEnd>> {
+  const { watch, signal } = options;
   // A Job of the same name may have gone a moment ago: its pods and events are not ours.
-  const jobUid = created.value;
-  const started = await watch.until(() => decideStart(options, jobUid), {
-    signal,
-    deadlineSeconds: options.startupTimeoutSeconds,
-  });
+  const started = await waitForStart(options, part);
   if (started.kind === 'api-lost') return apiLost(started.seconds);
-  if (started.kind === 'deadline') return { ok: false, failure: await explainLate(options, jobUid) };
+  if (started.kind === 'deadline') return { ok: false, failure: await explainLate(options, part) };
   if ('diagnosis' in started.value) return { ok: false, failure: await explainStart(started.value.diagnosis, options) };
 
   let last = started.value.pod;
@@ -124,7 +141,7 @@ class NodeHealth {
   #wasSeen = false;
   #lastStatus: { status: string; since: number } | undefined;
 
-  constructor(options: RunJobOptions, name: string) {
+  constructor(options: FollowOptions, name: string) {
     this.#name = name;
     const nodes = watchResources<Node>({
       connection: options.connection,
@@ -155,13 +172,25 @@ class NodeHealth {
   }
 }
 
-/** Whether a pod belongs to the Job with this uid. */
-function isOfJob(pod: Pod, jobUid: string): boolean {
-  return pod.metadata.labels?.['batch.kubernetes.io/controller-uid'] === jobUid;
+/** Whether a pod is that of a part. */
+function isOfPart(pod: Pod, { jobUid, completionIndex }: JobPart): boolean {
+  if (pod.metadata.labels?.['batch.kubernetes.io/controller-uid'] !== jobUid) return false;
+  const index = pod.metadata.annotations?.['batch.kubernetes.io/job-completion-index'];
+  return completionIndex === undefined || index === String(completionIndex);
+}
+
+/** Waits until the test container runs; where other parts hold what it needs, `startupTimeoutSeconds` begin when they have ended. */
+async function waitForStart(options: FollowOptions, part: JobPart) {
+  const { watch, signal, startupTimeoutSeconds } = options;
+  for (;;) {
+    const decide = () => decideStart(options, part);
+    const started = await watch.until(decide, { signal, deadlineSeconds: startupTimeoutSeconds });
+    if (started.kind !== 'deadline' || part.othersRun?.() !== true) return started;
+  }
 }
 
 /** Time is over, or something else is: SIGTERM to the tests, their grace, SIGKILL. */
-async function endTests<T>(options: RunJobOptions, pod: Pod, look: () => T | undefined, why: string) {
+async function endTests<T>(options: FollowOptions, pod: Pod, look: () => T | undefined, why: string) {
   const { watch, signal, graceSeconds, say } = options;
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
   const send = (name: 'SIGTERM' | 'SIGKILL') => options.signalTests(pod, containerId, name, signal);
@@ -198,7 +227,7 @@ const cancelGraceSeconds = 1;
  * into them.
  * @throws when that takes too long.
  */
-async function endCancelled<T>(options: RunJobOptions, pod: Pod, lookForEnd: () => T | undefined): Promise<void> {
+async function endCancelled<T>(options: FollowOptions, pod: Pod, lookForEnd: () => T | undefined): Promise<void> {
   const over = AbortSignal.timeout(cancelMilliseconds);
   const containerId = statusOf(pod, options.container)?.containerID ?? '';
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
@@ -214,8 +243,10 @@ function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
   return statusesOf(pod).find((status) => status.name === container);
 }
 
-/** @returns the uid of the Job. */
-async function createJob(options: RunJobOptions): Promise<Result<string>> {
+/** @returns the uid of the Job, or a failure of kind `start` or `api`. */
+export async function createJob(
+  options: Pick<RunJobOptions, 'connection' | 'namespace' | 'manifest' | 'signal'>,
+): Promise<Result<string>> {
   const created = await options.connection.createJob(options.namespace, options.manifest, options.signal);
   if (created.ok) return succeed(created.value.metadata.uid);
   if (created.error.retryable)
@@ -228,15 +259,32 @@ async function createJob(options: RunJobOptions): Promise<Result<string>> {
 }
 
 /** The pod once its test container runs or has run; what keeps it from that once it is certain. */
-function decideStart(options: RunJobOptions, jobUid: string): { pod: Pod } | { diagnosis: Diagnosis } | undefined {
-  const isOurs = (pod: Pod) => isOfJob(pod, jobUid);
+function decideStart(options: FollowOptions, part: JobPart): { pod: Pod } | { diagnosis: Diagnosis } | undefined {
+  const isOurs = (pod: Pod) => isOfPart(pod, part);
   const pod = options.watch.pods.find(isOurs);
   options.waitingFor(pod === undefined ? 'the test pod' : options.watch.describe(isOurs));
-  const diagnosis = options.watch.certainDiagnosisOfJob(jobUid);
+  const uids = uidsOfPart(options, part);
+  const diagnosis = options.watch.certainDiagnosis((one) => uids.has(one.uid) && !mayPass(one, part));
   const state = pod === undefined ? undefined : statusOf(pod, options.container)?.state;
   // Tests that were over before anyone looked have begun, however they ended.
   if (pod !== undefined && (state?.running !== undefined || hasRun(state?.terminated))) return { pod };
   return diagnosis === undefined ? undefined : { diagnosis };
+}
+
+/** Whether other parts may give back what a part lacks when they end: room on a node, or a share of a quota. */
+function mayPass({ failure, cause }: Diagnosis, { othersRun }: JobPart): boolean {
+  return (failure.kind === 'schedule' || cause?.kind === 'quota') && othersRun?.() === true;
+}
+
+/** The uids of all that can keep a part from running. Of a Job with pods only their own diagnoses do. */
+function uidsOfPart({ watch }: FollowOptions, part: JobPart): Set<string> {
+  const { facts } = watch;
+  if (part.completionIndex === undefined) return uidsOfJob(facts, part.jobUid);
+  const pods = facts.pods.filter((pod) => isOfPart(pod, part));
+  const uids = uidsOfJob({ ...facts, pods }, part.jobUid);
+  const hasPods = facts.pods.some((pod) => isOfPart(pod, { jobUid: part.jobUid }));
+  if (hasPods) uids.delete(part.jobUid);
+  return uids;
 }
 
 /** Whether a container that ended was ever running: the runtime may have found no program to start. */
@@ -245,16 +293,17 @@ function hasRun(terminated: ContainerStateTerminated | undefined): boolean {
 }
 
 /** Time is over: what stands in the way of the pod, although it might still heal, or where it was seen last. */
-async function explainLate(options: RunJobOptions, jobUid: string): Promise<Failure> {
+async function explainLate(options: FollowOptions, part: JobPart): Promise<Failure> {
   const { watch, startupTimeoutSeconds } = options;
   const late = `the test pod did not start within ${startupTimeoutSeconds} s`;
-  const own = watch.pods.filter((pod) => isOfJob(pod, jobUid));
+  const isOurs = (pod: Pod) => isOfPart(pod, part);
+  const own = watch.pods.filter(isOurs);
   const stuck = describeStuckPull(own, watch.events, startupTimeoutSeconds);
   if (stuck !== undefined) return stuck;
-  const uids = uidsOfJob(watch.facts, jobUid);
+  const uids = uidsOfPart(options, part);
   const diagnosis = findDiagnoses(watch.facts).find(({ uid }) => uids.has(uid));
   if (diagnosis === undefined)
-    return fail('start', `${late}; last seen: ${watch.describe((pod) => isOfJob(pod, jobUid))}`, {
+    return fail('start', `${late}; last seen: ${watch.describe(isOurs)}`, {
       hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
       evidence: eventsOf(options),
     }).failure;
@@ -262,7 +311,7 @@ async function explainLate(options: RunJobOptions, jobUid: string): Promise<Fail
   return { ...failure, reason: toOneLine(`${late}: ${failure.reason}`) };
 }
 
-async function explainStart(lastStatus: Diagnosis, options: RunJobOptions): Promise<Failure> {
+async function explainStart(lastStatus: Diagnosis, options: FollowOptions): Promise<Failure> {
   const { connection, namespace, watch, signal } = options;
   const diagnosis = await explainDiagnosis(connection, lastStatus, watch.facts, signal);
   const lines = await readProof(connection, namespace, diagnosis, signal);
@@ -273,7 +322,7 @@ function describeJobEnd(
   pod: Pod,
   hasVanished: boolean,
   known: Interruption | undefined,
-  options: RunJobOptions,
+  options: FollowOptions,
 ): JobEnd {
   const status = statusOf(pod, options.container);
   const terminated = status?.state?.terminated;
@@ -292,7 +341,7 @@ function describeJobEnd(
   return { pod, terminated, imageId: status?.imageID ?? '', interruption, failure };
 }
 
-function eventsOf(options: RunJobOptions): string[] {
+function eventsOf(options: FollowOptions): string[] {
   return options.watch.events
     .filter((event) => event.involvedObject.name?.startsWith(options.jobName))
     .map((event) =>

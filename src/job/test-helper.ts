@@ -27,10 +27,13 @@ export interface TestHelperOptions {
   imagePythonPath: string | undefined;
   /** The user's variables. */
   env: readonly [string, string][];
+  /** By which it divides the tests over shards, as JSON; undefined where it divides nothing. */
+  plan?: string | undefined;
 }
 
 const mountPath = '/opt/k8s-test-helper';
 const moduleName = 'k8s_test_progress';
+const planFile = 'split-plan.json';
 const distribution = `${moduleName}-1.dist-info`;
 
 /** The files of the directory that stands at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
@@ -67,7 +70,8 @@ export function helperVariables(options: { directory: string; own: string; resul
  */
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
   const name = `k8s-test-helper-${options.runId}`;
-  const files = listHelperFiles(options.source);
+  const plan = options.plan === undefined ? [] : [{ key: 'plan', path: planFile, text: options.plan }];
+  const files = [...listHelperFiles(options.source), ...plan];
   const own = options.env.findLast(([key]) => key === 'PYTHONPATH')?.[1] ?? options.imagePythonPath ?? '';
   return {
     configMap: {
@@ -79,6 +83,7 @@ export function buildTestHelper(options: TestHelperOptions): TestHelper {
     env: [
       ...options.env.filter(([key]) => key !== 'PYTHONPATH'),
       ...Object.entries(helperVariables({ ...options, directory: mountPath, own })),
+      ...plan.map(({ path }): [string, string] => ['K8S_TEST_SPLIT', `${mountPath}/${path}`]),
     ],
     volume: {
       name: 'test-helper',

@@ -17,6 +17,8 @@ export interface JUnitReport {
   suites: JUnitSuite[];
   /** In the order of the file. Beyond `limits.keptCases` and `limits.keptFailures` cases are counted but not kept. */
   cases: TestCase[];
+  /** The host of each suite that names one, by the name of the suite; Playwright names its project there. */
+  hosts: ReadonlyMap<string, string>;
   /** Counted from the cases, never taken from attributes. All zero is no reason to be green. */
   counts: TestCounts;
   /** Cases that are in `counts` but not in `cases`. */

@@ -190,12 +190,18 @@ export class ReportBuilder implements ReportSink {
           const name = this.#nameHost(kept.suite, suite.host);
           return name === kept.suite ? kept : { ...kept, suite: name };
         }),
+      hosts: this.#hostsBySuite(),
       counts: this.#counts,
       casesLeftOut: this.#casesLeftOut,
       claimedFailures: this.#claimedFailures,
       failedRuns: this.#failedRuns,
       warnings: this.#warnings,
     };
+  }
+
+  #hostsBySuite(): Map<string, string> {
+    const named = this.#kept.filter(({ suite }) => suite.host !== '');
+    return new Map(named.map(({ kept, suite }) => [this.#nameHost(kept.suite, suite.host), suite.host]));
   }
 
   /** The name of a suite, with its host where equally named suites ran on others: `[firefox] shop.spec.ts`. */

@@ -24,13 +24,14 @@ export interface JobLogsOptions<L extends NodeLog> {
   connection: KubeConnection;
   watch: NamespaceWatch;
   namespace: string;
-  jobName: string;
+  /** All Jobs of the suite. */
+  jobNames: readonly string[];
   /** The container whose log the reader sees. */
   shownContainer: string;
   logsDir: string;
   /** Secrets never reach a file, neither while it is followed nor out of a node. */
   mask: SecretMask;
-  quote: (line: string) => void;
+  quote: (line: string, pod: Pod) => void;
   /** Told when a log cannot be read for a while. */
   onOutage: (text: string) => void;
   /** Absent where nodes are out of reach: what a log lacks then stays declared. */
@@ -136,8 +137,8 @@ export class JobLogs<L extends NodeLog> {
   /** Begins to follow whatever runs or ran and is not followed yet. */
   #look(): undefined {
     if (this.#isEnough) return;
-    const { watch, jobName } = this.#options;
-    for (const pod of watch.pods.filter((one) => isOfJob(one, jobName)))
+    const { watch, jobNames } = this.#options;
+    for (const pod of watch.pods.filter((one) => jobNames.some((name) => isOfJob(one, name))))
       for (const status of statusesOf(pod)) {
         if (!hasBegun(status)) continue;
         const { uid } = pod.metadata;
@@ -161,7 +162,7 @@ export class JobLogs<L extends NodeLog> {
       container,
       file,
       mask,
-      quote: container === shownContainer ? quote : () => undefined,
+      quote: container === shownContainer ? (line) => quote(line, pod) : () => undefined,
       onOutage,
       signal: this.#stopping.signal,
       giveUpSeconds: nodeLogs === undefined ? giveUpSeconds.alone : giveUpSeconds.besideNode,

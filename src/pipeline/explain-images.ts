@@ -24,7 +24,9 @@ export async function explainEnd(
 ): Promise<Result<undefined>> {
   for (const line of describeHealedPulls(events)) run.warn(line);
   if (!result.ok) return nameSimilarImages(run, result);
-  const { terminated, pod } = run.end ?? {};
+  const [first] = run.parts;
+  const { terminated, pod } = first?.end ?? {};
+  // The image is the same in all shards: the first tells for all.
   if (terminated === undefined || terminated.exitCode === 0 || pod === undefined) return result;
   const file = path.join(run.dir.logs, pod.metadata.name, `${run.job?.container}.log`);
   const lines = await readWholeOfShortLog(file);

@@ -33,9 +33,10 @@ import { releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { provideTools, type Tools } from '../tools/provide-tools.ts';
+import { saysNoTests } from '../verdict/explain-exit.ts';
 import { carryCredentials } from './carry-credentials.ts';
 import { chooseImages } from './choose-images.ts';
-import { type CollectedRun, collectRun } from './collect-run.ts';
+import { collectRun, startFindings } from './collect-run.ts';
 import { chooseEnvironment } from './environments/choose-environment.ts';
 import { enterNamespace } from './environments/enter-existing.ts';
 import type { Environment } from './environments/environment.ts';
@@ -44,7 +45,8 @@ import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { planDemand } from './plan-demand.ts';
 import { prepareChart } from './prepare-chart.ts';
 import { prepareOwnJob } from './prepare-job.ts';
-import { type Platform, Run, type RunOptions } from './run.ts';
+import { type Platform, Run, type RunOptions, type SuitePart } from './run.ts';
+import { loadHistory, saveHistory } from './run-history.ts';
 import { runSuite } from './run-suite.ts';
 import { runTeardown } from './teardown.ts';
 import { beginUpdate, digestChart, finishUpdate, notePlatform } from './update-platform.ts';
@@ -73,6 +75,9 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
 
 async function untilTestsEnd(run: Run, environment: Environment, isOnlyPlatform: boolean): Promise<Result<undefined>> {
   const { inputs, clock } = run;
+  const history = await loadHistory(run);
+  if (!history.ok) return history;
+  run.history = history.value;
   if (inputs.tier === 'unit') return clock.phase('tests', () => runOnMachine(run));
   const machine = await clock.phase('preflight', () => environment.check());
   if (!machine.ok) return machine;
@@ -108,9 +113,15 @@ async function untilTestsEnd(run: Run, environment: Environment, isOnlyPlatform:
   if (!platform.ok) return nameSimilarImages(run, platform);
   if (isOnlyPlatform) return succeed(undefined);
   // That tests failed is no failure of the Job, but nobody wants to see a tick behind them.
-  const haveTestsPassed = () => run.end?.terminated?.exitCode === 0;
+  const haveTestsPassed = () => run.parts.every(hasPassed);
   const tests = await clock.phase('tests', () => runSuite(run, platform.value), haveTestsPassed);
   return explainEnd(run, tests, platform.value.watch.events);
+}
+
+/** Whether the tests of a part ended well, or a shard of them had none. */
+function hasPassed({ shard, end }: SuitePart): boolean {
+  const exitCode = end?.terminated?.exitCode;
+  return exitCode === 0 || (shard !== undefined && saysNoTests(exitCode ?? 0, { tool: 'pytest', said: [] }));
 }
 
 /** The end of a run that was to bring up the platform alone: there is nothing to judge. */
@@ -133,7 +144,7 @@ async function provideToolsAndChart(
 
 async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { clock } = run;
-  const collected: CollectedRun = {};
+  const collected = startFindings(run);
   const results = await turnIntoFailure(run, () =>
     clock.phase('results', async () => {
       if (failure?.kind === 'cluster' || failure?.kind === 'api') await keepNodeLogs(run);
@@ -142,6 +153,7 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   );
   run.closing.abort();
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, collected));
+  await saveHistory(run, end.verdict, end.report.tests);
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
   await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>

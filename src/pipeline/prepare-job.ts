@@ -14,10 +14,12 @@ import {
   createSupportingResources,
   type SupportingResourceOptions,
 } from '../job/create-supporting-resources.ts';
+import { separateShards, shardJob } from '../job/shard-job.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Chart } from '../platform/chart.ts';
 import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
-import { type CollectorOptions, routeResults } from '../results/route-results.ts';
+import { makeShardDirectory } from '../results/results-dir.ts';
+import { type CollectorOptions, resultsMountOf, routeResults } from '../results/route-results.ts';
 import { provideHelper } from './provide-helper.ts';
 import type { PreparedJob, Run } from './run.ts';
 
@@ -69,6 +71,11 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
     resultsNodePath: run.forceCollector ? undefined : run.resultsNodePath,
     collector,
   });
+  const isSharded = inputs.shards > 1;
+  // A volume of a pod's own, read by a container beside the tests, needs no part for each.
+  if (isSharded && !(route.kind === 'collector' && route.claim === undefined))
+    separateShards(job, resultsMountOf(job, container, inputs.resultsPath));
+  for (const { directory } of run.parts) if (directory !== '') await makeShardDirectory(run.dir, directory);
   const secretName = `k8s-test-secrets-${runId}`;
   const names = inputs.secrets.map(([name]) => name);
   changes.push(...routing, ...giveSecrets(job, container, secretName, names));
@@ -78,19 +85,29 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   const needed: Manifest[] = [...supportingResources];
   if (names.length > 0)
     needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
+  const { shards, resultsPath } = inputs;
+  const sharded = isSharded
+    ? shardJob(job, container, { shards, resultsPath, kubernetes: run.cluster?.kubernetes ?? '' })
+    : undefined;
+  const jobs = sharded?.jobs ?? [{ manifest: job, shards: [] }];
+  const manifests = jobs.map(({ manifest }) => manifest);
   const how: SupportingResourceOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
-  run.noteObjects([...needed, job]);
-  const cleared = own.value === undefined ? succeed(undefined) : await clearFormerJob(job, how);
-  if (!cleared.ok) return cleared;
+  run.noteObjects([...needed, ...manifests]);
+  for (const manifest of own.value === undefined ? [] : manifests) {
+    const cleared = await clearFormerJob(manifest, how);
+    if (!cleared.ok) return cleared;
+  }
   const created = await createSupportingResources(needed, how);
   if (!created.ok) return created;
   const test = findContainer(job, container);
   return succeed({
-    name: job.metadata.name,
+    name: sharded?.name ?? job.metadata.name,
     container,
     image: test.image ?? '',
     memoryLimit: String(test.resources?.limits?.memory ?? ''),
     manifest: job,
+    jobs,
+    way: sharded?.way,
     route,
     collector,
     labels: { [runLabel]: runId },

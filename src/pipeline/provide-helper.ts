@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { planSplit } from '../history/split-plan.ts';
+import { emptyHistory } from '../history/test-history.ts';
+import type { Inputs } from '../inputs/read-inputs.ts';
 import { runLabel } from '../job/build-job.ts';
+import { namesShard } from '../job/shard-job.ts';
 import {
   buildTestHelper,
   helperVariables,
@@ -22,10 +26,30 @@ function findHelperSource(): string {
   throw new Error(`image-helper/k8s_test_progress.py is not with the code in ${import.meta.dirname}`);
 }
 
+/** Whether the helper is to divide the tests: where the command names its shard, whoever reads that does. */
+function dividesTests({ shards, command = [], args = [] }: Inputs): boolean {
+  return shards > 1 && ![...command, ...args].some(namesShard);
+}
+
+/** The helper itself takes 20 KB of the 1 MiB that a ConfigMap has. */
+const maxPlanBytes = 800_000;
+
+/** By the times of earlier runs, where they are known. */
+function planShards({ inputs, history, reporter }: Run): string {
+  const { text, imbalance } = planSplit(history ?? emptyHistory(), inputs.shards, maxPlanBytes);
+  if (imbalance !== undefined)
+    reporter.say(`shards are planned by earlier runs: the longest takes ${imbalance.toFixed(2)} times the mean`);
+  return text;
+}
+
 /** Puts the helper where the Job can mount it. Without it the tests run as well: what goes wrong is a warning. */
 export async function provideHelper(run: Run, connection: KubeConnection): Promise<TestHelper | undefined> {
   const { inputs, record } = run;
-  if (!wantsTestHelper(inputs.testHelper, run.image !== undefined, inputs.env)) return undefined;
+  if (!wantsTestHelper(inputs.testHelper, run.image !== undefined, inputs.env)) {
+    if (dividesTests(inputs))
+      run.reporter.say(`the test helper is not mounted: ${inputs.shards} shards must divide the tests themselves`);
+    return undefined;
+  }
   const helper = buildTestHelper({
     runId: record.content.runId,
     namespace: inputs.namespace,
@@ -34,6 +58,7 @@ export async function provideHelper(run: Run, connection: KubeConnection): Promi
     source: await readFile(findHelperSource(), 'utf8'),
     imagePythonPath: run.image?.pythonPath,
     env: inputs.env,
+    plan: dividesTests(inputs) ? planShards(run) : undefined,
   });
   run.noteObjects([helper.configMap]);
   const created = await createConfigMap(connection, inputs.namespace, helper.configMap, run.signal);

@@ -18,7 +18,7 @@ import type { RunEnd } from '../results/run-end.ts';
 import { readLegs } from '../roll-up/read-legs.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { type Checkpoint, proveSecrets } from './checkpoint.ts';
-import { type CollectedRun, salvageCluster, salvageDisk } from './collect-run.ts';
+import { type CollectedRun, salvageCluster, salvageDisk, startFindings } from './collect-run.ts';
 import { describeMachineLog } from './environments/run-on-machine.ts';
 import type { StoppedClock } from './phase-clock.ts';
 import { Run } from './run.ts';
@@ -73,12 +73,12 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
       run.warn(
         `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
       );
-    const collected: CollectedRun = {};
+    const collected = startFindings(run);
     const isMasked = areKnown && (await salvage(run, checkpoint, collected, tearDown));
     if (!areKnown) await tearDown();
     run.isMasked &&= isMasked;
     // What could not be masked whole is told by its verdict alone.
-    return await writeVerdict(run, failure, isMasked ? collected : {});
+    return await writeVerdict(run, failure, isMasked ? collected : startFindings(run));
   } finally {
     await releaseResultsDir(dir);
   }

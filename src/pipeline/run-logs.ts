@@ -1,4 +1,6 @@
+import { shardOfPod } from '../job/shard-job.ts';
 import { podNamePrefix } from '../kube/job-pods.ts';
+import type { Pod } from '../kube/objects.ts';
 import { JobLogs, type KeptLog } from '../logs/job-logs.ts';
 import type { NodeLog } from '../logs/node-log.ts';
 import { NodeLogs } from '../logs/node-logs.ts';
@@ -19,11 +21,11 @@ export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLo
   const jobLogs = new JobLogs<NodeLog & { node: string }>({
     ...platform,
     namespace: inputs.namespace,
-    jobName: job.name,
+    jobNames: job.jobs.map(({ manifest }) => manifest.metadata.name),
     shownContainer: job.container,
     mask: run.mask,
     logsDir: run.dir.logs,
-    quote: (line) => reporter.quote(line),
+    quote: (line, pod) => reporter.quote(`${shardMark(pod)}${line}`),
     onOutage: (text) => reporter.say(text),
     ...(nodeLogs === undefined ? {} : { nodeLogs }),
   });
@@ -40,6 +42,12 @@ export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLo
     },
     close: async () => nodeLogs?.close(),
   };
+}
+
+/** What stands before a line of a shard's log on the console. */
+function shardMark(pod: Pod): string {
+  const shard = shardOfPod(pod);
+  return shard === undefined ? '' : `[shard ${shard}] `;
 }
 
 /** The kubelet begins a new file at 10 MiB unless it is told otherwise, and its stream may leave out lines when it does. */

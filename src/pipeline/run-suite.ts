@@ -1,20 +1,26 @@
 import { signalContainer } from '../cluster/signal-container.ts';
-import { type Result, succeed } from '../core/outcome.ts';
+import { type Failure, type Result, succeed } from '../core/outcome.ts';
 import { PlatformWatch } from '../diagnose/platform-watch.ts';
-import { type JobEnd, runJob } from '../job/run-job.ts';
+import { createJob, type FollowOptions, followPart, type JobPart, runJob } from '../job/run-job.ts';
 import { signalInPod } from '../job/signal-in-pod.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import { statusesOf } from '../kube/job-pods.ts';
+import type { Pod } from '../kube/objects.ts';
+import { collectorName } from '../results/route-results.ts';
 import { ResultsSizeWatch } from '../results/watch-results-size.ts';
-import { openCollection } from './collect-from-job.ts';
+import { finishCollection, openCollection } from './collect-from-job.ts';
 import { prepareJob } from './prepare-job.ts';
-import type { Platform, Run } from './run.ts';
+import type { Platform, PreparedJob, Run, SuitePart } from './run.ts';
 import { beginLogs } from './run-logs.ts';
 
 /** So long a pod that is ended waits for its log and its results to be read, where they can be read from nowhere else. */
 const rescueSeconds = 60;
 
 /**
- * The phase `tests`: the Job, from its creation to the end of its test container, with the log on the console and on disk.
- * How it ended and what is left of the log is noted in `run`, also when this throws.
+ * The phase `tests`: the Job, from its creation to the end of its test containers, with their logs on the console and on disk.
+ * How each part ended and what is left of the logs is noted in `run`, also when this throws.
+ * @returns the failure of a suite in one piece. Of shards each has its own, and the verdict weighs them; only what kept all of
+ * them from running is one here.
  */
 export async function runSuite(run: Run, platform: Platform): Promise<Result<undefined>> {
   const { signal } = run;
@@ -24,38 +30,46 @@ export async function runSuite(run: Run, platform: Platform): Promise<Result<und
     run.incidents = watched.end();
   });
   if (!ended.ok) return ended;
-  run.end = ended.value;
   await run.logs?.finish(signal, signal);
-  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
+  return succeed(undefined);
 }
 
-async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<Result<JobEnd>> {
-  const { inputs, reporter } = run;
-  const prepared = await prepareJob(run, connection);
+async function runToItsEnd(run: Run, platform: Platform): Promise<Result<undefined>> {
+  const prepared = await prepareJob(run, platform.connection);
   if (!prepared.ok) return prepared;
   const job = prepared.value;
   run.job = job;
   run.testsStartedAt = Date.now();
   run.saveCheckpoint();
   const size = watchSize(run);
-  run.logs = beginLogs(run, { connection, watch }, job);
-  return runJob({
+  run.logs = beginLogs(run, platform, job);
+  const options = jobOptions(run, platform, job, () => size?.failure);
+  const [only] = run.parts;
+  return only === undefined || only.shard !== undefined
+    ? runShards(run, job, options)
+    : runWhole(run, only, job, options);
+}
+
+type JobOptions = Omit<FollowOptions, 'jobName' | 'onStarted'>;
+
+/** What the parts of a suite have in common. */
+function jobOptions(
+  run: Run,
+  { connection, watch }: Platform,
+  job: PreparedJob,
+  interrupt: () => Failure | undefined,
+): JobOptions {
+  const { inputs } = run;
+  return {
     ...run.voice,
     connection,
     watch,
     namespace: inputs.namespace,
-    jobName: job.name,
     container: job.container,
-    manifest: job.manifest,
-    interrupt: () => size?.failure,
+    interrupt,
     startupTimeoutSeconds: inputs.startupTimeoutSeconds,
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
-    onStarted: (pod) => {
-      reporter.waitingFor('the test container to end');
-      run.collection = openCollection(run, connection, job, pod);
-      run.collection?.start(run.closing.signal);
-    },
     signalTests: (pod, containerId, name, over) =>
       run.existing === undefined
         ? signalContainer(pod.spec.nodeName ?? '', containerId, name, over)
@@ -66,7 +80,152 @@ async function runToItsEnd(run: Run, { connection, watch }: Platform): Promise<R
             over,
           ),
     rescueSeconds: run.existing === undefined ? 0 : rescueSeconds,
+  };
+}
+
+/** Has what a part writes brought here from now on, where that is not the runner's own disk. */
+function startCollection(run: Run, part: SuitePart, job: PreparedJob, connection: KubeConnection, pod: Pod): void {
+  part.collection = openCollection(run, connection, job, { part, pod });
+  part.collection?.start(run.closing.signal);
+}
+
+async function runWhole(run: Run, part: SuitePart, job: PreparedJob, options: JobOptions): Promise<Result<undefined>> {
+  const ended = await runJob({
+    ...options,
+    jobName: job.name,
+    manifest: job.manifest,
+    onStarted: (pod) => {
+      run.reporter.waitingFor('the test container to end');
+      startCollection(run, part, job, options.connection, pod);
+    },
   });
+  if (!ended.ok) return ended;
+  part.end = ended.value;
+  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
+}
+
+/** After the end of a shard its node needs a moment to be free for the next. */
+const freeingMilliseconds = 20_000;
+/** Its image is small, and need not come before that of the tests has. */
+const collectorStartSeconds = 60;
+/** Of one shard; what is still missing then is told as missing. */
+const collectionMilliseconds = 90_000;
+
+/**
+ * Runs all shards, each to its own end: a shard that fails takes nothing from the others.
+ * @returns a failure when a Job could not be created, or when something ended the run as a whole.
+ */
+async function runShards(run: Run, job: PreparedJob, options: JobOptions): Promise<Result<undefined>> {
+  const shards = new ShardsUnderWay(run);
+  const created: { jobUid: string; shards: readonly number[]; name: string }[] = [];
+  for (const { manifest, shards: own } of job.jobs) {
+    const one = await createJob({ ...options, manifest });
+    if (!one.ok) return one;
+    created.push({ jobUid: one.value, shards: own, name: manifest.metadata.name });
+  }
+  run.reporter.say(`${run.parts.length} shards, in ${job.jobs.length === 1 ? 'one Indexed Job' : 'a Job each'}`);
+  const following = created.flatMap(({ jobUid, shards: own, name }) =>
+    own.map((shard, i) => {
+      const isIndexed = job.jobs.length === 1;
+      const jobName = isIndexed ? `${name}-${i}` : name;
+      const othersRun = () => shards.othersRun(shard);
+      return followShard(run, job, { ...options, jobName }, shards, {
+        shard,
+        ofJob: { jobUid, othersRun, ...(isIndexed ? { completionIndex: i } : {}) },
+      });
+    }),
+  );
+  // After a cancel each of them still has tests to end.
+  for (const one of await Promise.allSettled(following)) if (one.status === 'rejected') throw one.reason;
+  const stopped = options.interrupt?.();
+  return stopped === undefined ? succeed(undefined) : { ok: false, failure: stopped };
+}
+
+/** Follows one shard to its end, and has its results brought here. */
+async function followShard(
+  run: Run,
+  job: PreparedJob,
+  options: JobOptions & { jobName: string },
+  shards: ShardsUnderWay,
+  { shard, ofJob }: { shard: number; ofJob: JobPart },
+): Promise<void> {
+  const part = run.parts[shard];
+  if (part === undefined) throw new Error(`there is no shard ${shard}`);
+  const followed = await followPart(
+    {
+      ...options,
+      say: (line) => options.say(`shard ${shard}: ${line}`),
+      waitingFor: (what) => shards.waitFor(shard, what),
+      onStarted: (pod) => {
+        shards.begin(shard);
+        startCollection(run, part, job, options.connection, pod);
+      },
+    },
+    ofJob,
+  );
+  part.end = followed.ok ? followed.value : undefined;
+  part.failure = followed.ok ? followed.value.failure : followed.failure;
+  if (part.end !== undefined && job.route.kind === 'collector') await awaitCollector(options, part.end.pod);
+  // Its pod holds its place on the node until its results are here.
+  await finishCollection(run, part, AbortSignal.any([run.signal, AbortSignal.timeout(collectionMilliseconds)]));
+  part.failure ??= part.collected?.failure ?? null;
+  shards.end(shard, part);
+}
+
+/** Containers of a pod start one after the other: tests may be over before whoever reads their results has begun. */
+async function awaitCollector({ watch, signal }: JobOptions, { metadata }: Pod): Promise<void> {
+  const hasBegun = (): true | undefined => {
+    const pod = watch.pods.find((one) => one.metadata.uid === metadata.uid);
+    if (pod === undefined || pod.status?.phase === 'Failed') return true;
+    const state = statusesOf(pod).find(({ name }) => name === collectorName)?.state;
+    return state?.running === undefined && state?.terminated === undefined ? undefined : true;
+  };
+  await watch.until(hasBegun, { signal, deadlineSeconds: collectorStartSeconds });
+}
+
+/** Which shards run, and what is said of them while they do. */
+class ShardsUnderWay {
+  readonly #run: Run;
+  readonly #waits = new Map<number, string>();
+  readonly #running = new Set<number>();
+  #lastEndAt = Number.NEGATIVE_INFINITY;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  waitFor(shard: number, what: string): void {
+    this.#waits.set(shard, what);
+    this.#tell();
+  }
+
+  begin(shard: number): void {
+    this.#running.add(shard);
+    this.#waits.delete(shard);
+    this.#tell();
+  }
+
+  end(shard: number, { end, failure }: SuitePart): void {
+    this.#running.delete(shard);
+    this.#waits.delete(shard);
+    this.#lastEndAt = performance.now();
+    const how = failure?.reason ?? `exit code ${end?.terminated?.exitCode ?? 'not seen'}`;
+    this.#run.reporter.say(`shard ${shard} has ended: ${how}`);
+    this.#tell();
+  }
+
+  /** Whether another shard runs, or has a moment ago. */
+  othersRun(shard: number): boolean {
+    const others = [...this.#running].some((one) => one !== shard);
+    return others || performance.now() - this.#lastEndAt < freeingMilliseconds;
+  }
+
+  #tell(): void {
+    const starting = [...this.#waits].map(([shard, what]) => `shard ${shard}: ${what}`);
+    const running = [...this.#running].sort((a, b) => a - b);
+    const ends = running.length === 0 ? [] : [`the end of shard ${running.join(', ')}`];
+    if (starting.length + ends.length > 0) this.#run.reporter.waitingFor([...ends, ...starting].join('; '));
+  }
 }
 
 /** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */

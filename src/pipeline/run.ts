@@ -5,15 +5,17 @@ import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
-import { messageOf, type Verdict } from '../core/outcome.ts';
+import { type Failure, messageOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedLog } from '../core/report-model.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { SecretMask } from '../core/secret-mask.ts';
 import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
+import type { TestHistory } from '../history/test-history.ts';
 import type { JobManifest } from '../inputs/job-manifest.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import type { JobEnd } from '../job/run-job.ts';
+import { type SplitWay, shardDirectory } from '../job/shard-job.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import type { Chart } from '../platform/chart.ts';
@@ -79,14 +81,46 @@ export interface PreparedJob {
   image: string;
   /** As Kubernetes writes it; empty without a limit. */
   memoryLimit: string;
+  /** The Job as it is for one pod. */
   manifest: JobManifest;
+  /** What is to be created: that Job, or those that its shards run in, each with its shards by completion index. */
+  jobs: readonly { manifest: JobManifest; shards: readonly number[] }[];
+  /** How the suite is divided; undefined where it is one piece. */
+  way: SplitWay | undefined;
   route: ResultsRoute;
   collector: CollectorOptions;
   labels: Record<string, string>;
 }
 
 /** As much of the Job as its end is told by; the route is only known to whoever created it. */
-type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> & Partial<Pick<PreparedJob, 'route'>>;
+type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> &
+  Partial<Pick<PreparedJob, 'route' | 'way'>>;
+
+/** Files that the tests had written and that never came here. */
+export type MissingFiles = { name: string; reason: string; isDirectory?: boolean }[];
+
+/** What runs in one pod of the Job: the whole suite, or one shard of it. */
+export interface SuitePart {
+  /** Counted from 0; undefined where the suite is one piece. */
+  readonly shard: number | undefined;
+  /** Where what it writes lies below the results: `shard-0`; empty where the suite is one piece. */
+  readonly directory: string;
+  /** How its test container ended; undefined as long as nobody knows. */
+  end: JobEnd | undefined;
+  /** What kept it from beginning, or ended it before its tests had; null where nothing did. */
+  failure: Failure | null;
+  /** Brings its results where they are not written to the runner's disk. */
+  collection: ResultsCollection | undefined;
+  /** What `collection` came to; undefined until it has ended, or where there is none. */
+  collected: { failure: Failure | undefined; missing: MissingFiles } | undefined;
+}
+
+/** The parts of a suite before any of them runs. */
+function listParts(shards: number): SuitePart[] {
+  const idle = { end: undefined, failure: null, collection: undefined, collected: undefined };
+  if (shards === 1) return [{ shard: undefined, directory: '', ...idle }];
+  return Array.from({ length: shards }, (_, shard) => ({ shard, directory: shardDirectory(shard), ...idle }));
+}
 
 /** The logs of a run's Job, from before its first container starts until they are whole on the disk. */
 export interface RunLogs {
@@ -133,11 +167,11 @@ export class Run {
   pulledImages: string[] = [];
   /** Whether the namespace holds credentials for registries. */
   hasPullSecret = false;
+  /** How long tests took in earlier runs; undefined until it was read. */
+  history: TestHistory | undefined;
   /** The Job, once it is decided. */
   job: KnownJob | undefined;
   #isCheckpointLost = false;
-  /** Brings home results that are not written to the runner's disk. */
-  collection: ResultsCollection | undefined;
   /** Whether results come by a collector in the test pod, since the nodes do not see the results directory. */
   forceCollector: boolean;
   /** Docker network of the nodes, in place of kind's own. */
@@ -153,7 +187,8 @@ export class Run {
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
   logs: RunLogs | undefined;
-  end: JobEnd | undefined;
+  /** The suite in one piece, or its shards in their order. */
+  readonly parts: readonly SuitePart[];
   /** What containers use, measured beside the platform and the tests. */
   usage: UsageMeter | undefined;
   /** In place of `end` where the tests ran on the machine itself. */
@@ -188,6 +223,7 @@ export class Run {
     this.record = options.record;
     this.workDir = options.workDir;
     this.leg = options.leg;
+    this.parts = listParts(inputs.shards);
     this.dir = layoutResults(options.inputs.resultsDir);
     this.clock = new PhaseClock(this.reporter, () => this.saveCheckpoint(), options.stopped);
     if (options.stopped !== undefined) return;

@@ -4,86 +4,40 @@ import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
-import type { JUnitReport } from '../junit/junit-report.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
-import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
-import { nameFailedTests } from '../report/describe-tests.ts';
 import { describeIncidents } from '../report/incident-story.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { writeReport } from '../report/write-report.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
-import { decideVerdict } from '../verdict/decide-verdict.ts';
-import { causeOfEnd } from '../verdict/describe-facts.ts';
-import { explainNoReport } from '../verdict/explain-no-report.ts';
 import type { CollectedRun } from './collect-run.ts';
+import { judgeSuite } from './judge-suite.ts';
 import type { Run } from './run.ts';
-
-/** A report of the tests, or what stands in for one. */
-type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
 
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
  * @param before what had ended the run before the tests could speak; it outweighs what they say.
  */
 export async function writeVerdict(run: Run, before: Failure | null, collected: CollectedRun): Promise<RunEnd> {
-  const { inputs, dir } = run;
-  const reports: VerdictReport[] = [...(collected.results?.reports ?? [])];
-  const finished = [...reports.flatMap((report) => report.cases), ...(collected.reconstructed?.cases ?? [])];
-  const measured = run.usage?.peakOf(run.end?.pod.metadata.name ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
-  const peakBytes = Math.max(collected.notes?.peakBytes ?? 0, measured);
-  const ending = {
-    ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
-    interruption: before,
-    end: run.end?.terminated ?? run.exit,
-    memoryLimit: run.job?.memoryLimit ?? inputs.memory,
-    memory: {
-      kills: collected.kernelKills ?? [],
-      ...(peakBytes === 0 ? {} : { peakBytes }),
-      ...(collected.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: collected.notes.cgroupVersion }),
-    },
-  };
-  const reconstructed =
-    collected.reconstructed === undefined ? undefined : closeReconstructed(collected.reconstructed, causeOfEnd(ending));
-  const decided = decideVerdict({
-    ...ending,
-    reports,
-    unreadable: collected.results?.unreadable ?? [],
-    stale: collected.results?.stale ?? [],
-    reconstructed:
-      collected.reconstructed === undefined || reconstructed === undefined
-        ? undefined
-        : {
-            ...collected.reconstructed,
-            counts: reconstructed.counts,
-            inFlight: collected.reconstructed.inFlight.map(({ name }) => name),
-          },
-    sessions: collected.sessions ?? [],
-    failedNames: nameFailedTests(finished),
-    logGaps: collected.logGaps ?? [],
-    tool: collected.tool,
-    junitGlobs: inputs.junitGlobs,
-    resultsPath: inputs.resultsPath,
-  });
-  const log = collected.evidence?.logs.find(
-    ({ pod, container }) => pod === run.end?.pod.metadata.name && container === run.job?.container,
-  );
-  const explained =
-    decided.failure && explainNoReport(decided.failure, (log ?? run.ownLog)?.lastLines ?? [], inputs.resultsPath);
-  const cause = explained !== null && collected.isDiskFull === true ? blameDisk(explained, dir) : explained;
+  const { dir } = run;
+  const decided = judgeSuite(run, before, collected);
+  const { failure: told, reports, finished } = decided;
+  const cause = told !== null && collected.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(run.incidents, cause);
   const blamed = cause === null ? null : blameIncidents(cause, describeIncidents(incidents, finished));
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.problem !== '') run.reporter.say(run.usage.problem);
-  if (reconstructed !== undefined) reports.push(reconstructed);
-  const coverage = collected.results?.coverage;
+  // Lines that shards cover cannot be added up: they cover the same code.
+  const [only] = collected.parts;
+  const coverage = collected.parts.length === 1 ? only?.results?.coverage : undefined;
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = {
     ...assembleVerdict(run, failure, decided.counts),
     ...(casesLeftOut > 0 ? { casesLeftOut } : {}),
     ...(coverage === undefined ? {} : { coverage }),
+    ...(decided.shards === undefined ? {} : { shards: decided.shards }),
   };
   // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);
@@ -102,8 +56,11 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   for (const problem of problems) if (problem !== undefined) addFailure(verdict, problem);
-  const { job, end, cluster } = run;
-  const testPod = job && end && { name: end.pod.metadata.name, container: job.container };
+  const { job, cluster } = run;
+  // Of several pods the one that somebody wants to look at is one that failed.
+  const ends = run.parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
+  const shownEnd = ends.find(({ terminated }) => terminated?.exitCode !== 0) ?? ends[0];
+  const testPod = job && shownEnd && { name: shownEnd.pod.metadata.name, container: job.container };
   return {
     verdict,
     dir,
@@ -205,7 +162,7 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
           },
     image: {
       name: inputs.tier === 'unit' ? '' : (run.job?.image ?? inputs.image),
-      digest: run.end?.imageId || (run.image?.id ?? ''),
+      digest: run.parts.find(({ end }) => end !== undefined)?.end?.imageId || (run.image?.id ?? ''),
     },
     ...(run.chart === undefined ? {} : { chart: run.chart }),
     isMasked: run.isMasked,

@@ -16,6 +16,8 @@ export interface ProgressNotes {
   /** Whether a session began that has not ended by itself. */
   isUnfinished: boolean;
   sessions: PytestSessions;
+  /** All tests that pytest collected before the helper left out those of other shards; undefined where it divided nothing. */
+  undivided: ReadonlySet<string> | undefined;
   /** When each test ended, ISO 8601, by what `keyOfTest` makes of it; in the order of time. */
   endings: Map<string, string[]>;
   /** The most memory, without the page cache, that the container used when a test had ended. Bytes. */
@@ -59,6 +61,7 @@ class NotesReader {
   readonly #tests = new ReconstructedTests();
   readonly #sessions = new PytestSessions();
   readonly #endings: ProgressNotes['endings'] = new Map();
+  #undivided: Set<string> | undefined;
   /** Variants of the open and ended sessions of this run, by key; and keys of those that have not finished. */
   readonly #variants = new Map<string, string>();
   readonly #open = new Set<string>();
@@ -77,6 +80,7 @@ class NotesReader {
       tests: this.#tests,
       isUnfinished: this.#open.size > 0,
       sessions: this.#sessions,
+      undivided: this.#undivided,
       endings: this.#endings,
       peakBytes: this.#peakBytes,
       cgroupVersion: this.#cgroupVersion,
@@ -99,6 +103,10 @@ class NotesReader {
       const ids = textsOf(note.ids);
       this.#tests.expect(ids.map(keyOf));
       this.#sessions.collect(key, ids);
+    }
+    if (note.type === 'undivided') {
+      this.#undivided ??= new Set();
+      for (const one of textsOf(note.ids)) if (this.#undivided.size < keptEnds) this.#undivided.add(one);
     }
     const id = typeof note.id === 'string' ? note.id : undefined;
     if (id === undefined) return;

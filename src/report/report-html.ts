@@ -1,6 +1,6 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
-import type { TestCase, Verdict } from '../core/outcome.ts';
+import type { ShardRecord, TestCase, Verdict } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
 import { formatCoverage } from './coverage.ts';
 import {
@@ -17,6 +17,7 @@ import { headlineOf } from './headline.ts';
 import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
 import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
+import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
@@ -54,6 +55,7 @@ export function* renderReportHtml(input: ReportInput): Generator<string> {
   yield renderVerdict(input, mark, outcome, sentence);
   yield renderContents(input);
   yield renderIncidents(input);
+  yield renderShards(verdict.shards ?? []);
   yield* renderTests(verdict, tests);
   yield renderTimeline(input);
   yield renderUsage(input.usage ?? []);
@@ -108,6 +110,7 @@ function renderContents({ verdict, tests, events, logs, usage, incidents }: Repo
   const links: [string, string, boolean][] = [
     ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
     ['test-list', red > 0 ? formatCount(red, 'failed test') : 'Tests', tests.length > 0],
+    ['shards', formatCount(verdict.shards?.length ?? 0, 'shard'), verdict.shards !== undefined],
     ['timeline', 'Timeline', verdict.phases.length > 0],
     ['usage', 'CPU and memory', (usage?.length ?? 0) > 0],
     ['logs', formatCount(logs.length, 'log'), logs.length > 0],
@@ -142,6 +145,23 @@ function renderIncidents({ incidents, tests }: ReportInput): string {
 <h2 id="incidents-title">What happened to the platform while the tests ran</h2>
 <ol class="incidents">${items.join('\n')}</ol>
 ${left}</section>
+`;
+}
+
+/** Each shard with its time. */
+function renderShards(shards: readonly ShardRecord[]): string {
+  if (shards.length === 0) return '';
+  const rows = shards.map(
+    (one) =>
+      `<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${escapeHtmlLine(one.pod, 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
+  );
+  return `<section id="shards" aria-labelledby="shards-title">
+<h2 id="shards-title">Shards</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Shards of the suite"><table class="usage"><thead><tr><th>shard</th><th>pod</th><th>tests</th><th>failed</th><th>time</th></tr></thead><tbody>
+${rows.join('\n')}
+</tbody></table></div>
+<p class="note">${describeBalance(shards)}</p>
+</section>
 `;
 }
 

@@ -1,5 +1,5 @@
 /** The content of `result.json`. */
-import { subjectOf, type Verdict } from '../core/outcome.ts';
+import { type ShardRecord, subjectOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
 import type { ResultFile } from './result-schema.ts';
 
@@ -27,6 +27,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     coverage,
     leg,
     casesLeftOut,
+    shards,
   } = verdict;
   const ordered: ResultFile = {
     schema,
@@ -75,6 +76,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       : { coverage: { format: coverage.format, covered: coverage.covered, total: coverage.total } }),
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
+    ...(shards === undefined ? {} : { shards: shards.map(orderShard) }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
       at,
       pod,
@@ -86,6 +88,10 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     usage: [...usage],
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
+}
+
+function orderShard({ shard, pod, outcome, tests, failed, seconds }: ShardRecord): ShardRecord {
+  return { shard, pod, outcome, tests, failed, ...(seconds === undefined ? {} : { seconds }) };
 }
 
 function orderLeg({

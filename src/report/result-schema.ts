@@ -50,6 +50,18 @@ const coverage = v.object({
   total: count,
 });
 
+const shard = v.object({
+  shard: about(count, 'Counted from 0'),
+  pod: about(v.string(), 'Empty where none was seen'),
+  outcome: about(
+    v.picklist(['passed', 'failed', 'empty', 'lost']),
+    'empty: it had no test; lost: something ended it before its tests had, or kept it from beginning',
+  ),
+  tests: count,
+  failed: count,
+  seconds: v.exactOptional(about(v.number(), 'Of its test container')),
+});
+
 /** A verdict. It comes from another job, and whoever can write there can write anything. */
 export const verdictSchema = v.object({
   schema: v.literal(1),
@@ -83,6 +95,7 @@ export const verdictSchema = v.object({
   casesLeftOut: v.exactOptional(
     about(count, 'Of the tests, those that junit.xml does not hold because there are too many'),
   ),
+  shards: v.exactOptional(about(v.array(shard), 'The shards of a suite; absent for one in one piece')),
   leg: v.exactOptional(about(matrixJob, 'The job of a workflow that this was')),
 });
 

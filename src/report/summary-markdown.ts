@@ -27,6 +27,7 @@ import {
   tableCodeSpan,
   toPlainLine,
 } from './inert-text.ts';
+import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
@@ -52,7 +53,13 @@ export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): s
   const failed = renderFailedTests(input, left);
   sections.push(failed);
   left -= Buffer.byteLength(failed);
-  for (const section of [renderFlaky(input), renderSlowest(input), renderPhases(input), renderUsage(input)]) {
+  for (const section of [
+    renderShards(input),
+    renderFlaky(input),
+    renderSlowest(input),
+    renderPhases(input),
+    renderUsage(input),
+  ]) {
     if (section === '' || Buffer.byteLength(section) > left) continue;
     sections.push(section);
     left -= Buffer.byteLength(section);
@@ -179,6 +186,17 @@ function renderPhases({ verdict }: ReportInput): string {
   );
   const total = `| **whole run** | **${formatDuration(verdict.durationSeconds)}** |`;
   return `<details><summary>Phases</summary>\n\n| phase | time |\n|---|--:|\n${rows.join('\n')}\n${total}\n\n</details>\n\n`;
+}
+
+function renderShards({ verdict: { shards } }: ReportInput): string {
+  if (shards === undefined) return '';
+  const rows = shards.map((one) => {
+    const cells = [tableCodeSpan(one.pod), String(one.tests), String(one.failed), formatShardTime(one)];
+    return `| ${shardSigns[one.outcome]} ${one.shard} | ${cells.join(' | ')} |`;
+  });
+  // A shard that did not end well should not hide in a folded section.
+  const open = shards.every(({ outcome }) => outcome === 'passed' || outcome === 'empty') ? '' : ' open';
+  return `<details${open}><summary>Shards: ${describeBalance(shards)}</summary>\n\n| shard | pod | tests | failed | time |\n|---|---|--:|--:|--:|\n${rows.join('\n')}\n\n</details>\n\n`;
 }
 
 function renderUsage({ usage }: ReportInput): string {

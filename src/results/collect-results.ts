@@ -30,6 +30,10 @@ export interface CollectOptions {
   /** Where reports go, byte for byte, under the paths they had. */
   junitDir: string;
   junitGlobs: string[];
+  /** What stands before the paths of files as the tests saw them, such as `shard-0/`; empty for nothing. */
+  below?: string;
+  /** What reports that are read with these keep together; of these alone by default. */
+  totals?: KeptTotals;
   /** Reports last written before this time are of another run. Milliseconds of the epoch. */
   notBefore: number;
   /** How the tests ended; undefined where something else ended them. */
@@ -43,7 +47,9 @@ export interface CollectOptions {
  */
 export async function collectResults(options: CollectOptions): Promise<CollectedResults> {
   const { taken } = options;
-  const matches = picomatch(options.junitGlobs, { dot: true, basename: false });
+  const { below = '' } = options;
+  const isReport = picomatch(options.junitGlobs, { dot: true, basename: false });
+  const matches = (file: string) => isReport(file.slice(below.length));
   const results: CollectedResults = { reports: [], unreadable: [], stale: [], otherFiles: 0, warnings: [] };
   results.warnings.push(...taken.warnings);
   // A link to a file that was taken has no reason against it.
@@ -52,7 +58,7 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   for (const { name, reason, isDirectory } of leftOut)
     if (isDirectory === true || matches(name))
       results.unreadable.push({ file: name, reason: `it was left out: ${reason}` });
-  const totals = startTotals();
+  const { totals = startTotals() } = options;
   const foreign: string[] = [];
   const others: string[] = [];
   for (const file of taken.files) {

@@ -33,6 +33,8 @@ export interface PullOptions {
   openSource: () => ResultsSource;
   /** Directory of the runner in which the files appear, each of them only when it is whole. */
   directory: string;
+  /** Where a file lies until it is whole, on the same disk; beside the directory by default. For this puller alone. */
+  incoming?: string;
   limits: ResultsLimits;
 }
 
@@ -342,7 +344,8 @@ export class ResultsPuller {
   }
 
   #draft(): string {
-    return path.join(path.dirname(this.#options.directory), incomingName, 'draft');
+    const { directory, incoming } = this.#options;
+    return path.join(incoming ?? path.join(path.dirname(directory), incomingName), 'draft');
   }
 
   async #place(draft: string, name: string, header: Header): Promise<void> {

@@ -15,6 +15,8 @@ export interface CollectionOptions {
   openRescue: ((signal: AbortSignal) => Promise<ResultsSource>) | undefined;
   /** Directory of the runner in which the results appear. */
   directory: string;
+  /** Where they lie until they are whole; for this collection alone. */
+  incoming: string;
   limits: ResultsLimits;
   say: (line: string) => void;
 }
@@ -44,6 +46,7 @@ export class ResultsCollection {
       // Asked anew at each call: a rescue takes the first one's place.
       openSource: () => this.#source!,
       directory: options.directory,
+      incoming: options.incoming,
       limits: options.limits,
     });
   }

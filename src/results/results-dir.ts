@@ -95,6 +95,18 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
   return succeed(problems);
 }
 
+/** Makes the directory of a shard below the results, which its container may write to as any user. It is not there yet. */
+export async function makeShardDirectory({ results }: ResultsDir, name: string): Promise<void> {
+  const directory = path.join(results, name);
+  await mkdir(directory);
+  await chmod(directory, 0o777);
+}
+
+/** Removes a file that was taken of the results: it is no result, and has said what it says by being there. */
+export async function removeStatusFile(file: string): Promise<void> {
+  await rm(file, { force: true });
+}
+
 async function removeUnlessFile(file: string): Promise<void> {
   const stat = await lstat(file).catch(() => undefined);
   if (stat !== undefined && !stat.isFile()) await rm(file, { recursive: true, force: true });

@@ -2,6 +2,7 @@
  * By which way results leave a Job: the nodes' mount of the runner's own disk, a directory of the node, or a collector in
  * the pod. Decides, and edits the manifest accordingly.
  */
+import path from 'node:path';
 import {
   findContainer,
   findResultsMount,
@@ -105,6 +106,14 @@ export function routeResults(
   addCollector(job, container, read, options.collector);
   changes.push(`a container ${collectorName} reads the results out of volume ${read.name}`);
   return { route: { kind: 'collector', claim: undefined }, changes };
+}
+
+/** The mount of the results in the test container of a Job that was routed. */
+export function resultsMountOf(job: JobManifest, containerName: string, resultsPath: string): ManifestMount {
+  const mounts = findContainer(job, containerName).volumeMounts ?? [];
+  const mount = mounts.find((one) => path.posix.relative(one.mountPath, resultsPath) === '');
+  if (mount === undefined) throw new Error('a Job that was routed has no mount for its results');
+  return mount;
 }
 
 /** Whether results come out of a Job by a collector alone, even where the runner's own disk is in reach. */

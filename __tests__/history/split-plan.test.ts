@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { planSplit } from '../../src/history/split-plan.ts';
+import { emptyHistory, recordRun } from '../../src/history/test-history.ts';
+
+const ran = (classname: string, name: string, seconds: number) => ({
+  classname,
+  name,
+  seconds,
+  status: 'passed' as const,
+});
+const room = 10_000;
+
+describe('the plan of a suite in shards', () => {
+  test('has the shard and the seconds of each group, and what an unknown test is taken for', () => {
+    const history = recordRun(emptyHistory(), [ran('m.a', 'x', 6), ran('m.b', 'x', 4), ran('m.c', 'x', 2)]);
+    const { text, imbalance } = planSplit(history, 2, room);
+    expect(JSON.parse(text)).toEqual({ typical: 4, groups: { 'm.a': [0, 6], 'm.b': [1, 4], 'm.c': [1, 2] } });
+    expect(imbalance).toBe(1);
+  });
+
+  test('is empty without history', () => {
+    expect(planSplit(emptyHistory(), 3, room)).toEqual({ text: '{"groups":{}}', imbalance: undefined });
+  });
+
+  test('fits the room that it has, and plans the longest groups', () => {
+    const cases = Array.from({ length: 5000 }, (_, i) => ran(`module_${i}`, 'x', i));
+    const { text } = planSplit(recordRun(emptyHistory(), cases), 4, room);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(room);
+    const { groups } = JSON.parse(text) as { groups: Record<string, unknown> };
+    expect(Object.keys(groups).length).toBeGreaterThan(300);
+    expect(groups).toHaveProperty('module_4999');
+    expect(groups).not.toHaveProperty('module_0');
+  });
+});

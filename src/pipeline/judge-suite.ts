@@ -1,0 +1,148 @@
+/** From what each part of a suite has left to what all of it came to. */
+import type { Failure, ShardRecord, TestCase } from '../core/outcome.ts';
+import type { ReportedLog } from '../core/report-model.ts';
+import type { JUnitReport } from '../junit/junit-report.ts';
+import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
+import { nameFailedTests } from '../report/describe-tests.ts';
+import { decideVerdict, type TestVerdict } from '../verdict/decide-verdict.ts';
+import { causeOfEnd } from '../verdict/describe-facts.ts';
+import { saysNoTests } from '../verdict/explain-exit.ts';
+import { explainNoReport } from '../verdict/explain-no-report.ts';
+import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
+import type { CollectedRun } from './collect-run.ts';
+import { endOf, type PartFindings } from './read-part.ts';
+import type { Run, SuitePart } from './run.ts';
+
+/** A report of the tests, or what stands in for one. */
+type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
+
+/** A verdict with the tests that it is about. */
+export interface JudgedSuite extends TestVerdict {
+  /** Reports of the tests, and what was reconstructed beside them, of which no test is told twice. */
+  reports: VerdictReport[];
+  /** Tests that have ended. */
+  finished: TestCase[];
+  /** Absent where the suite is one piece. */
+  shards?: ShardRecord[];
+}
+
+/**
+ * The verdict of a suite, in one piece or in shards.
+ * @param before what had ended the run before its tests could speak; it outweighs what they say.
+ */
+export function judgeSuite(run: Run, before: Failure | null, home: CollectedRun): JudgedSuite {
+  const judged = run.parts.map((part, i) =>
+    judgePart(run, part, before, { ...home.parts[i], evidence: home.evidence }),
+  );
+  const [whole] = judged;
+  if (whole !== undefined && run.parts[0]?.shard === undefined) return whole;
+  const shards = run.parts.map((part, i) => factsOfShard(part, judged[i], home.parts[i] ?? {}));
+  const isAnnounced = run.job?.way === 'placeholders' || home.parts.some((part) => part.hasShardStatus === true);
+  const merged = mergeShards(shards, { interruption: before, isAnnounced });
+  const reports = judged.flatMap((one) => one.reports).map((report) => withoutCases(report, merged.repeated));
+  return { ...merged, reports, finished: judged.flatMap((one) => one.finished) };
+}
+
+function judgePart(
+  run: Run,
+  part: SuitePart,
+  before: Failure | null,
+  found: PartFindings & Pick<CollectedRun, 'evidence'>,
+): JudgedSuite {
+  const { inputs } = run;
+  const reports: VerdictReport[] = [...(found.results?.reports ?? [])];
+  const finished = [...reports.flatMap((report) => report.cases), ...(found.reconstructed?.cases ?? [])];
+  const pod = part.end?.pod.metadata.name;
+  const measured = run.usage?.peakOf(pod ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
+  const peakBytes = Math.max(found.notes?.peakBytes ?? 0, measured);
+  const ending = {
+    ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
+    interruption: before ?? part.failure,
+    end: endOf(run, part),
+    memoryLimit: run.job?.memoryLimit ?? inputs.memory,
+    memory: {
+      kills: found.kernelKills ?? [],
+      ...(peakBytes === 0 ? {} : { peakBytes }),
+      ...(found.notes?.cgroupVersion === undefined ? {} : { cgroupVersion: found.notes.cgroupVersion }),
+    },
+  };
+  const reconstructed =
+    found.reconstructed === undefined ? undefined : closeReconstructed(found.reconstructed, causeOfEnd(ending));
+  const decided = decideVerdict({
+    ...ending,
+    reports,
+    unreadable: found.results?.unreadable ?? [],
+    stale: found.results?.stale ?? [],
+    reconstructed:
+      found.reconstructed === undefined || reconstructed === undefined
+        ? undefined
+        : {
+            ...found.reconstructed,
+            counts: reconstructed.counts,
+            inFlight: found.reconstructed.inFlight.map(({ name }) => name),
+          },
+    sessions: found.sessions ?? [],
+    failedNames: nameFailedTests(finished),
+    logGaps: found.logGaps ?? [],
+    tool: found.tool,
+    junitGlobs: inputs.junitGlobs,
+    resultsPath: inputs.resultsPath,
+  });
+  const isOfPart = (log: ReportedLog) => log.pod === pod && log.container === run.job?.container;
+  const log = found.evidence?.logs.find(isOfPart) ?? run.ownLog;
+  const failure = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
+  return {
+    ...decided,
+    failure,
+    reports: reconstructed === undefined ? reports : [...reports, reconstructed],
+    finished,
+  };
+}
+
+function factsOfShard(part: SuitePart, judged: JudgedSuite | undefined, found: PartFindings): ShardFacts {
+  if (judged === undefined || part.shard === undefined) throw new Error('a shard has no verdict of its own');
+  const { end, failure } = part;
+  const exitCode = end?.terminated?.exitCode ?? -1;
+  const hasNone = judged.failure?.kind === 'no-tests' && failure === null;
+  const { notes, results } = found;
+  const seconds = secondsOf(part);
+  return {
+    shard: part.shard,
+    pod: end?.pod.metadata.name ?? '',
+    verdict: judged,
+    isLost: failure !== null,
+    isEmpty: hasNone && (exitCode === 0 || saysNoTests(exitCode, found.tool)),
+    cases: judged.reports.flatMap(({ cases }) => cases),
+    casesLeftOut: judged.reports.reduce((sum, one) => sum + one.casesLeftOut, 0),
+    hosts: hostsOf(results?.reports ?? [], end?.pod.metadata.name ?? ''),
+    failedNames: nameFailedTests(judged.finished),
+    pytest:
+      notes === undefined ? undefined : { collected: notes.undivided, hasRun: (id) => notes.sessions.isNoted(id) },
+    ...(seconds === undefined ? {} : { seconds }),
+  };
+}
+
+/** The hosts of suites, but for the pod itself: that differs from shard to shard, whatever ran there. */
+function hostsOf(reports: readonly JUnitReport[], pod: string): Map<string, string> {
+  const named = reports.flatMap(({ hosts }) => [...hosts]);
+  return new Map(named.filter(([, host]) => host !== pod && host !== pod.slice(0, maxHostChars)));
+}
+
+/** Of a pod's name so much is its host name. */
+const maxHostChars = 63;
+
+/** Seconds between begin and end of the test container of a part; undefined where nobody saw both. */
+function secondsOf({ end }: SuitePart): number | undefined {
+  const { startedAt, finishedAt } = end?.terminated ?? {};
+  if (startedAt === undefined || finishedAt === undefined) return undefined;
+  const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+}
+
+function withoutCases(report: VerdictReport, left: ReadonlySet<TestCase>): VerdictReport {
+  const cases = report.cases.filter((one) => !left.has(one));
+  if (cases.length === report.cases.length) return report;
+  const fewer = report.cases.length - cases.length;
+  const { total, skipped } = report.counts;
+  return { ...report, cases, counts: { ...report.counts, total: total - fewer, skipped: skipped - fewer } };
+}

@@ -1,0 +1,156 @@
+/** What one part of a suite has left: its reports, its notes and its log, and what they tell of its tests. */
+import path from 'node:path';
+import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
+import { shardStatusFile } from '../job/shard-job.ts';
+import type { KeptTotals } from '../junit/junit-report.ts';
+import { podNamePrefix } from '../kube/job-pods.ts';
+import type { ContainerStatus } from '../kube/objects.ts';
+import type { KeptLog } from '../logs/job-logs.ts';
+import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
+import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
+import {
+  addEndings,
+  addFlakyRuns,
+  helperDirectory,
+  readHelperFault,
+  readHelperNotes,
+  reconstructRun,
+  takeHelperFiles,
+} from '../reconstruct/reconstruct-run.ts';
+import type { ReconstructedRun } from '../reconstruct/reconstructed-tests.ts';
+import { type CollectedResults, collectResults } from '../results/collect-results.ts';
+import { readStacks } from '../results/read-stacks.ts';
+import { removeStatusFile } from '../results/results-dir.ts';
+import type { TakenFiles } from '../results/take-files.ts';
+import type { ToolFacts } from '../verdict/explain-exit.ts';
+import { earliestWrite } from './earliest-write.ts';
+import { gatherToolFacts } from './gather-tool-facts.ts';
+import type { MissingFiles, Run, SuitePart } from './run.ts';
+
+/** What is known of a part; the rest was not there, or time ran out before it. */
+export interface PartFindings {
+  /** Whether a runner said by TEST_SHARD_STATUS_FILE that it knows of shards. */
+  hasShardStatus?: boolean;
+  results?: CollectedResults;
+  /** What the helper in the test image noted. */
+  notes?: ProgressNotes | undefined;
+  /** What is known of the tests beyond their reports. */
+  reconstructed?: ReconstructedRun | undefined;
+  /** Sessions of pytest. */
+  sessions?: PytestSession[];
+  /** Kills for memory in the test container. */
+  kernelKills?: KernelKill[];
+  /** What is missing from the log of the test container. */
+  logGaps?: string[];
+  /** What is known of the tool that ran the tests, where no report explains how it ended. */
+  tool?: ToolFacts;
+}
+
+/** The log of the test container of a part, as far as it came. */
+export function logOfPart(run: Run, part: SuitePart): KeptLog | undefined {
+  const { job, logs } = run;
+  const own = logs?.kept.filter((log) => log.container === job?.container) ?? [];
+  const byPod = own.find((log) => log.pod === part.end?.pod.metadata.name);
+  if (byPod !== undefined || part.shard === undefined) return byPod ?? own[0];
+  return own.find((log) => job !== undefined && log.pod.startsWith(podNamePrefix(`${job.name}-${part.shard}`)));
+}
+
+/** Where a part has written its results, as they lie on the runner. */
+function resultsOf(run: Run, part: SuitePart): string {
+  return path.join(run.dir.results, part.directory);
+}
+
+/** Where the notes of the helper in the test image of a part are kept. */
+function helperFilesDir(run: Run, part: SuitePart): string {
+  return path.join(run.dir.cluster, 'test-helper', part.directory);
+}
+
+/**
+ * Tells the reports of a part from whatever else it wrote, and reads them.
+ * @param options.taken all that was taken of the results, of whichever part.
+ * @param options.totals shared by all parts, so that many shards take no more memory than one suite.
+ */
+export async function sortPart(
+  run: Run,
+  part: SuitePart,
+  options: { taken: TakenFiles; missing: MissingFiles; totals: KeptTotals; signal: AbortSignal },
+): Promise<PartFindings> {
+  const { dir, inputs } = run;
+  const { interruption, failure } = part.end ?? {};
+  if (interruption != null) failure?.evidence.push(...(await readStacks(resultsOf(run, part))));
+  await takeHelperFiles(resultsOf(run, part), helperFilesDir(run, part));
+  const place = part.directory === '' ? '' : `${part.directory}/`;
+  const isOurs = ({ name }: { name: string }) => name.startsWith(place) || place === '';
+  const isHelpers = (file: string) => file.startsWith(`${place}${helperDirectory}/`);
+  const { taken, missing, totals, signal } = options;
+  const status = `${place}${shardStatusFile}`;
+  if (taken.files.includes(status)) await removeStatusFile(path.join(dir.results, status));
+  const results = await collectResults({
+    taken: {
+      ...taken,
+      files: taken.files.filter((file) => file.startsWith(place) && !isHelpers(file) && file !== status),
+      leftOut: taken.leftOut.filter(isOurs),
+      warnings: [],
+    },
+    takenDir: dir.results,
+    missing: missing.filter(isOurs),
+    junitDir: dir.junit,
+    junitGlobs: inputs.junitGlobs,
+    below: place,
+    notBefore: notBefore(run, part),
+    exitCode: endOf(run, part)?.exitCode,
+    totals,
+    signal,
+  });
+  return { results, hasShardStatus: taken.files.includes(status) };
+}
+
+/** How the tests of a part ended, in a container or on the machine; undefined where nobody saw it. */
+export function endOf(run: Run, part: SuitePart): { exitCode: number } | undefined {
+  return part.end?.terminated ?? run.exit;
+}
+
+/** When reports of a part were written at the earliest, by whatever clock their files have. */
+function notBefore(run: Run, part: SuitePart): number {
+  return earliestWrite(run.testsStartedAt ?? 0, containerOf(run, part)?.state?.terminated?.startedAt);
+}
+
+function containerOf(run: Run, part: SuitePart): ContainerStatus | undefined {
+  return part.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
+}
+
+/** Tests of a part that left no report, or not all of it, and what the kernel has to do with it: put into `found`. */
+export async function tellPart(run: Run, part: SuitePart, found: PartFindings, signal: AbortSignal): Promise<void> {
+  const { reports = [], unreadable = [] } = found.results ?? {};
+  found.notes = await readHelperNotes(helperFilesDir(run, part), run.record.content.runId, signal);
+  const fault = await readHelperFault(helperFilesDir(run, part), signal);
+  if (fault !== '') run.warn(`the test helper could not note everything, so that tests may be missing: ${fault}`);
+  if (found.notes !== undefined) {
+    addEndings(reports, found.notes);
+    addFlakyRuns(reports, found.notes);
+  }
+  const ownLog = run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path);
+  const logFile = logOfPart(run, part)?.file ?? ownLog;
+  const { reconstructed, sessions } = await reconstructRun({
+    reports,
+    unreadable,
+    notes: found.notes,
+    resultsDir: resultsOf(run, part),
+    notBefore: notBefore(run, part),
+    logFile,
+    isInterrupted: part.end === undefined ? run.exit === undefined : part.end.failure !== null,
+    signal,
+  });
+  found.reconstructed = reconstructed;
+  found.sessions = sessions;
+  if (endOf(run, part)?.exitCode !== 0 || reports.length === 0)
+    found.tool = await gatherToolFacts(
+      run,
+      { pod: part.end?.pod, resultsDir: resultsOf(run, part), hasReport: reports.length > 0, logFile },
+      signal,
+    );
+  const { nodeName } = part.end?.pod.spec ?? {};
+  const containerId = containerOf(run, part)?.containerID?.replace(/^.*:\/\//, '') ?? '';
+  if (nodeName !== undefined && containerId !== '' && run.cluster?.nodes.includes(nodeName) === true)
+    found.kernelKills = await readKernelKills(nodeName, containerId, signal);
+}
