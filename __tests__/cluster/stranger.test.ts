@@ -57,14 +57,17 @@ test('a stranger with a chart and a Dockerfile is green after three commands', (
   expect(commands).toBe(3);
 });
 
-test('a service that does not start is named by the first line of the run', () => {
+test('a service that does not start is named by the first line of the run, and what it printed stands below', () => {
   const file = path.join(repository, 'shop.py');
   writeFileSync(
     file,
     readFileSync(file, 'utf8').replace('if __name__', 'raise SystemExit("no price list")\nif __name__'),
   );
   expect(type('docker build --quiet --tag shop:ci .').status).toBe(0);
-  const { stdout } = type('k8s-test rerun');
+  const { status, stdout } = type('k8s-test rerun');
   expect(firstLineOf(stdout)).toMatch(/^✗ broken: chart — container shop of pod shop-\S+ crashes repeatedly/);
+  expect(stdout).toContain('no price list');
+  expect(status).toBe(2);
+  expect(type('k8s-test down').status).toBe(0);
   expect(commands).toBeLessThan(10);
 });

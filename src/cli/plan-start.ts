@@ -150,7 +150,7 @@ function writeWorkflow(build: string | undefined): string {
     `      - uses: ${checkout}`,
     '        with:',
     '          persist-credentials: false',
-    ...(build === undefined ? [] : [`      - run: ${/[:#'"] /.test(build) ? JSON.stringify(build) : build}`]),
+    ...(build === undefined ? [] : [`      - run: ${/[:#'"] /.test(build) ? quoted(build) : build}`]),
     '      # Its inputs are in .k8s-test.yaml, for laptops as well.',
     '      - uses: floe/k8s-test-action@v1',
   ];
@@ -218,7 +218,7 @@ function firstPythonTest(url: string): string {
     '',
     'def test_the_service_answers():',
     '    try:',
-    `        status = urlopen(${JSON.stringify(url)}, timeout=10).status`,
+    `        status = urlopen(${quoted(url)}, timeout=10).status`,
     '    except HTTPError as error:',
     '        status = error.code',
     '    assert status < 500',
@@ -236,7 +236,7 @@ function firstGoTest(url: string): string {
       : [
           ['"net/http"', '"testing"'],
           [
-            `response, err := http.Get(${JSON.stringify(url)})`,
+            `response, err := http.Get(${quoted(url)})`,
             'if err != nil {',
             '\tt.Fatal(err)',
             '}',
@@ -259,6 +259,11 @@ function firstGoTest(url: string): string {
     '}',
     '',
   ].join('\n');
+}
+
+/** As a string of YAML, Python and Go, which all read JSON's. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }
 
 function firstNodeTest(url: string, tool: 'vitest' | 'jest'): string {

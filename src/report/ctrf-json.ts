@@ -38,13 +38,16 @@ export function* renderCtrf(input: ReportInput): Generator<string> {
   const environment = { testEnvironment: tier, healthy: outcome === 'passed' || outcome === 'failed' };
   const tool = { name: 'k8s-test', extra: { outcome, ...reason } };
   // The tests go between the parts of the one object around them.
-  yield `${JSON.stringify(head).slice(0, -1)},"results":{"tool":${JSON.stringify(tool)},"summary":${JSON.stringify(summary)},"tests":[`;
+  const before = JSON.stringify({ ...head, results: { tool, summary } }).slice(0, -2);
+  const after = JSON.stringify({ environment }).slice(1);
+  yield `${before},"tests":[`;
   let separator = '\n';
   for (const test of tests) {
-    yield `${separator}${JSON.stringify(describeTest(test))}`;
+    yield separator;
+    yield JSON.stringify(describeTest(test));
     separator = ',\n';
   }
-  yield `\n],"environment":${JSON.stringify(environment)}}}\n`;
+  yield `\n],${after}}\n`;
 }
 
 function describeTest(test: TestCase): object {
