@@ -284,7 +284,7 @@ describe('a chart as Bitnami’s PostgreSQL', () => {
     expect(tell(run)).toMatch(/password authentication failed for user "app"/);
     expect(run.onDisk.warnings).toEqual([
       expect.stringMatching(
-        /^PersistentVolumeClaim data-floe-test-postgresql-0 was there before release floe-test \(since \d{4}-\S+Z\): its data are those of an earlier one, and so are the passwords in it; delete the claim/,
+        /^PersistentVolumeClaim data-floe-test-postgresql-0 was there before release floe-test \(since \d{4}-\S+Z\): it still holds data and passwords of an earlier release\. Delete the claim/,
       ),
     ]);
   });

@@ -294,7 +294,7 @@ describe('a chart in a chart repository', () => {
     ['small-1.2.3.tgz', { kind: 'status', status: 500 }, /500 Internal Server Error/],
     ['small-1.2.3.tgz', { kind: 'cut' }, /reset by peer|unexpected EOF/],
     ['small-1.2.3.tgz', { kind: 'half' }, /small-1\.2\.3\.tgz does not match the index: it has sha256:/],
-    ['small-1.2.3.tgz', { kind: 'page' }, /small-1\.2\.3\.tgz is not what the index promises/],
+    ['small-1.2.3.tgz', { kind: 'page' }, /small-1\.2\.3\.tgz does not match the index/],
     ['small-1.2.3.tgz', { kind: 'hang' }, /no end within \d+ s/],
   ] as const)('whose %s is met by %j is told in one line', async (file, fault, words) => {
     repository.plan(file, fault);
@@ -484,7 +484,7 @@ dependencies:
         return one(`{ name: small, version: ^1, repository: "${repository.address}" }`);
       },
       /^dependencies of app cannot be downloaded: small-1\.3\.0\.tgz is broken: unexpected EOF$/,
-      /not a whole chart/,
+      /not serve a complete chart/,
     ],
     [
       'a Chart.lock that does not fit',

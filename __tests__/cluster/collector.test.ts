@@ -129,7 +129,7 @@ spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 10Mi } }
     expect(blob.length).toBe(3_000_000);
     const sum = createHash('sha256').update(blob).digest('hex');
     expect(readFileSync(path.join(run.dir.results, 'blob.sha256'), 'utf8')).toContain(sum);
-    expect(run.printed).toContainEqual(expect.stringMatching(/another one reads its claim/));
+    expect(run.printed).toContainEqual(expect.stringMatching(/another pod reads its claim/));
   });
 });
 

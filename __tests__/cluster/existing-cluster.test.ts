@@ -105,7 +105,7 @@ describe('a user with the shipped ClusterRole', () => {
     kubectl(admin, ['create', '--filename=-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
     const run = await runOnExisting({ kubeconfig, script: passing });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed' });
-    expect(run.printed).toContainEqual(expect.stringMatching(/^namespace reaped-dead of a run that died/));
+    expect(run.printed).toContainEqual(expect.stringMatching(/^namespace reaped-dead of a crashed run/));
     kubectl(admin, ['wait', '--for=delete', 'namespace/reaped-dead', '--timeout=180s']);
     const left = listNamespaces().filter((name) => name.includes('reaped-'));
     kubectl(admin, ['delete', 'namespace', 'reaped-alive', 'reaped-unmarked', 'reaped-other', '--wait=false']);

@@ -175,7 +175,7 @@ describe('fault 4: a registry that is not well is waited for, and told', () => {
     const run = await pull('silent:1', { 'startup-timeout': '8s' });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'image' } });
     expect(run.onDisk.failure?.reason).toMatch(
-      /silent:1 is still being pulled for pod .* after 8 s: .* neither sent it nor refused/,
+      /silent:1 is still being pulled for pod .* after 8 s: .* neither sent nor refused it/,
     );
     // The kubelet pulls one image after the other: those of later tests must not wait for this one.
     proxy.giveUp('silent');

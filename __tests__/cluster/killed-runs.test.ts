@@ -75,7 +75,7 @@ describe('fault 2: memory', () => {
     expect(failure?.reason).toMatch(
       isContainerDead
         ? /^the test container was killed for memory .* 12 of 40 tests finished, in flight: test_deed, 27 not run$/
-        : /^a process of the tests was killed for memory at its limit of 64Mi \(64Mi in use when python3? was killed, .*\), and the test container continued to exit code 1; 1 of 40 tests failed, probably for it: test_deed$/,
+        : /^a process of the tests was killed for memory at its limit of 64Mi \(64Mi in use when python3? was killed, .*\), and the test container continued to exit code 1; 1 of 40 tests failed, probably because of it: test_deed$/,
     );
     expect(tests).toMatchObject(
       isContainerDead

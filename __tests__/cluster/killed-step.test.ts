@@ -210,7 +210,7 @@ describe('a step whose program is killed', () => {
     expect(text).not.toContain(canary);
     expect(text).not.toContain('ready to be killed');
     expect(step.readVerdict()).toMatchObject({ isMasked: false });
-    expect(post.output).toContain('nobody can mask them');
+    expect(post.output).toContain('so its files cannot be masked');
     expect(shown(post) + post.summary).not.toContain(canary);
     expect(post.summary).toContain('the step was killed during tests');
     expect(step.readVerdict()).toMatchObject({ outcome: 'broken', failure: { kind: 'internal' } });

@@ -65,7 +65,7 @@ describe('a platform that falls over while the tests run', () => {
     expect(killed.onDisk.failure!.reason).toMatch(
       /^2 of 3 tests failed: test_break, test_after; meanwhile polaris-\S+\/main restarted \(OOMKilled at its limit of 64Mi\) at \d\d:\d\d:\d\d UTC/,
     );
-    expect(killed.onDisk.failure!.hint).toMatch(/^The platform was not well while the tests ran/);
+    expect(killed.onDisk.failure!.hint).toMatch(/^The platform had problems while the tests ran/);
     const startedAt = Date.parse(killed.report.startedAt!);
     const at = Date.parse(killed.report.incidents![0]!.at);
     expect(at).toBeGreaterThan(startedAt);
