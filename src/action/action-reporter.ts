@@ -9,7 +9,7 @@ const waitingSeconds = 15;
 const maxWarnings = 10;
 
 /**
- * The log of a GitHub step: a group for each phase; what overlaps with it is told inside. Lines of others are wrapped in
+ * The log of a GitHub step: a group for each phase; what overlaps with it is reported inside. Lines of others are wrapped in
  * stop-commands with a random token, since the runner obeys workflow commands anywhere in a line.
  */
 export class ActionReporter implements Reporter {

@@ -10,7 +10,7 @@ export interface ArtifactOptions {
   /** A name that nobody else has. */
   freeName: string;
   directory: string;
-  /** Otherwise only what lies in the directory itself, verdict and reports, is uploaded. */
+  /** Otherwise only what is in the directory itself, verdict and reports, is uploaded. */
   isMasked: boolean;
   retentionDays: number;
 }
@@ -36,7 +36,7 @@ const takenName = /\(409\)|already exists/i;
  * Uploads a directory as one artifact. Files whose names GitHub refuses, and those that cannot be read, are left out and
  * named, since one of them would make it refuse all. A name that is taken (by an earlier attempt, or another leg) gives way
  * to `freeName`.
- * @returns the artifact, or why there is none: without a token, or on a server without artifacts, the files still lie on
+ * @returns the artifact, or why there is none: without a token, or on a server without artifacts, the files still are on
  * the runner.
  */
 export async function uploadArtifact(options: ArtifactOptions): Promise<Result<Uploaded>> {
@@ -65,7 +65,7 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
   }
 }
 
-/** Regular files by their relative paths. What lies beside the results under a name that begins with a dot is ours alone. */
+/** Regular files by their relative paths. What is beside the results under a name that begins with a dot is ours alone. */
 async function listFiles(root: string, isDeep: boolean): Promise<{ files: string[]; unreadable: string[] }> {
   const files: string[] = [];
   const unreadable: string[] = [];

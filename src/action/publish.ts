@@ -13,7 +13,7 @@ import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
 import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
 import { annotate, setOutputs } from './outputs.ts';
 
-/** A run that has ended, as far as GitHub is told of it. */
+/** A run that has ended, as far as GitHub is informed of it. */
 export interface Published {
   verdict: Verdict;
   report: ReportInput;
@@ -42,7 +42,7 @@ export async function publish(
   const isWanted =
     end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
   const artifact = isWanted ? await upload(end, inputs, runId, reporter) : undefined;
-  // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is told twice.
+  // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is reported twice.
   await writeStepSummary(await summaryOf(end), reporter);
   for (const line of renderTerminal(end.report)) reporter.quote(line);
   reporter.close();
@@ -52,13 +52,13 @@ export async function publish(
   setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
 }
 
-/** The summary on disk; one that could not be written, for a full disk, is made anew. */
+/** The summary on disk; one that could not be written, for a full disk, is created again. */
 async function summaryOf({ ownsResultsDir, dir, report }: Published): Promise<string> {
   if (!ownsResultsDir) return renderSummary(report);
   return readFile(dir.summary, 'utf8').catch(() => renderSummary(report));
 }
 
-/** Where a test's file lies in the checkout; the checkout is only looked through when a failed test names a file. */
+/** Where a test's file is in the checkout; the checkout is only looked through when a failed test names a file. */
 async function findInCheckout({ tests }: ReportInput): Promise<(file: string) => string | undefined> {
   if (!failedTests(tests).some(({ file }) => file !== undefined)) return () => undefined;
   const root = process.env.GITHUB_WORKSPACE ?? process.cwd();

@@ -13,7 +13,7 @@ export interface Terminal {
 const clockMilliseconds = 200;
 /** On a plain console: so often at most is it said what is being waited for. */
 const waitingSeconds = 15;
-/** What stands before a phase that has ended, and its ANSI colour. */
+/** What is before a phase that has ended, and its ANSI colour. */
 const signs = {
   passed: { sign: '✓', colour: 32 },
   failed: { sign: '✗', colour: 31 },

@@ -6,7 +6,7 @@ import { showStep } from './show-step.ts';
 export interface ImageBuild {
   /** Directory. */
   context: string;
-  /** Undefined: the one that lies in the context. */
+  /** Undefined: the one that is in the context. */
   dockerfile: string | undefined;
   /** The name that the image gets. */
   tag: string;

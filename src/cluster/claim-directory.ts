@@ -31,7 +31,7 @@ interface Volume {
 const maxStderrChars = 64 * 1024;
 
 /**
- * Where a claim's volume lies on the disk of a Kind node: its provisioner makes directories there.
+ * Where a claim's volume is on the disk of a Kind node: its provisioner makes directories there.
  * @returns undefined when the volume is of another type, and only a pod can read it.
  */
 export async function findClaimDirectory(options: ClaimOptions): Promise<NodeShell | undefined> {

@@ -105,7 +105,7 @@ export interface LoadOptions {
 
 /**
  * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node
- * has already, be it from an earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
+ * has already, for example from an earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
  * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and what docker or
  * containerd said.
  */
@@ -252,7 +252,7 @@ async function loadArchive(archive: string, nodes: string[], signal: AbortSignal
 }
 
 /**
- * What every import is told. As `kind load` does it (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter
+ * What every import is reported. As `kind load` does it (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter
  * that the kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need
  * not hold all that its index names, and docker's never does.
  */
@@ -369,7 +369,7 @@ function importFailure(what: string, node: string, run: ProgramRun): Result<unde
   });
 }
 
-/** Whether an import failed for want of a part for the node's platform: the words of containerd 1.6 and 2, and of docker. */
+/** Whether an import failed for lack of a part for the node's platform: the words of containerd 1.6 and 2, and of docker. */
 function isForOtherPlatform(problem: string): boolean {
   return /might be filtered out|no match for platform|no suitable export target|does not provide the specified platform/.test(
     problem,

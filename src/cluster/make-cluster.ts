@@ -11,7 +11,7 @@ export interface ReadyCluster {
   nodes: string[];
   /** Version of its Kubernetes. */
   kubernetes: string;
-  /** Directory of the runner that its nodes mount at `nodeResultsPath`; the results directory lies in it. */
+  /** Directory of the runner that its nodes mount at `nodeResultsPath`; the results directory is in it. */
   mountedHostPath: string;
 }
 

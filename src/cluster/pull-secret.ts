@@ -32,7 +32,7 @@ export function renderPullSecret(
   };
 }
 
-/** All spellings in which a program might print a password: itself, and as it stands in Secrets and headers. */
+/** All spellings in which a program might print a password: itself, and as it is in Secrets and headers. */
 export function spellingsOf(credentials: RegistryCredentials): string[] {
   const { username, password } = credentials;
   return [password, Buffer.from(`${username}:${password}`).toString('base64')].filter((text) => text !== '');

@@ -1,5 +1,5 @@
 /**
- * Mirrors of registries, as containerd is told of them: a `hosts.toml` for each registry, in a directory that every node of
+ * Mirrors of registries, as containerd is informed of them: a `hosts.toml` for each registry, in a directory that every node of
  * a new cluster mounts. It is there before containerd starts, so nothing has to be restarted and nothing is pulled too early.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -61,7 +61,7 @@ export function hostsMounts(directory: string): NodeMount[] {
  */
 export function renderHosts(addresses: string[]): string {
   const [last, ...others] = [...addresses].reverse();
-  // containerd 1.6 passes over a file without a table of hosts, be it an empty one.
+  // containerd 1.6 passes over a file without a table of hosts, even an empty one.
   const lines = [`server = "${last}"`, ...wholePath(last!, ''), '', '[host]'];
   for (const address of others.reverse())
     lines.push('', `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ...wholePath(address, '  '));

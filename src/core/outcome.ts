@@ -170,7 +170,7 @@ export interface TestCase {
   details: string;
   /** What else the test says of itself, in its order: pytest's `record_property`, ids of a test management. */
   properties?: readonly TestProperty[];
-  /** Failed runs of this case before the one that is told here; present when there were any. */
+  /** Failed runs of this case before the one that is reported here; present when there were any. */
   flakyRuns?: number;
   /** True for a case that was reconstructed because the run ended before it wrote its report. */
   reconstructed?: boolean;
@@ -221,7 +221,7 @@ export interface Verdict {
   /** The chart that was to be installed; `digest` is what was pulled (`sha256:…`), empty for one of the runner's own. */
   chart?: { name: string; version: string; source: string; digest: string };
   /**
-   * Whether what lies beside the reports was gone through for secrets, links and special files, to its end. Otherwise nothing
+   * Whether what is beside the reports was gone through for secrets, links and special files, to its end. Otherwise nothing
    * but verdict and reports may be uploaded. Absent in results of earlier versions.
    */
   isMasked?: boolean;

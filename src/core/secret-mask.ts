@@ -118,7 +118,7 @@ class SecretMatcher {
   }
 }
 
-/** Places of a text that a reading has reached, with what of a pattern stands before each. */
+/** Places of a text that a reading has reached, with what of a pattern is before each. */
 interface Paths {
   /** Twice the number of the node; one more where what was read last stands for nothing. */
   states: number[];
@@ -151,7 +151,7 @@ export class MaskedStream {
     this.#matcher = matcher;
   }
 
-  /** What may be told of the bytes so far; only what may be the begin of a secret is kept back. */
+  /** What may be informed of the bytes so far; only what may be the begin of a secret is kept back. */
   push(chunk: Buffer): Buffer {
     if (this.#matcher.isEmpty) return chunk;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
@@ -287,7 +287,7 @@ export class MaskedStream {
     return { states: [...first.keys()], begins: [...first.values()] };
   }
 
-  /** Notes that a secret stands there; with those that it overlaps, it is one. */
+  /** Notes that a secret is there; with those that it overlaps, it is one. */
   #cover(from: number, to: number): void {
     const merged = { from, to };
     let begin = this.#covered.length;
@@ -308,7 +308,7 @@ export class MaskedStream {
     return first;
   }
 
-  /** What stands before a place, masked; it is forgotten. A secret across that place stays. */
+  /** What is before a place, masked; it is forgotten. A secret across that place stays. */
   #release(until: number): Buffer {
     const told: Buffer[] = [];
     let from = 0;

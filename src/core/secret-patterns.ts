@@ -4,7 +4,7 @@
 export const shortestSecret = 4;
 /** A line of a secret that is shorter (a lone brace, a word) occurs everywhere; it is masked only where the whole secret stands. */
 const shortestLine = 8;
-/** So much of the base64 of a value within a longer one is still its own, whatever stands before it. */
+/** So much of the base64 of a value within a longer one is still its own, whatever is before it. */
 const shortestBase64 = 8;
 /** The frame of a key tells nothing, and every other key has it too. */
 const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
@@ -32,7 +32,7 @@ export class PatternTree {
     for (const value of values) for (const { kind, bytes } of patternsOf(value)) this.#add(kind, bytes);
   }
 
-  /** How many nodes there are: their numbers lie below. */
+  /** How many nodes there are: their numbers are below. */
   get size(): number {
     return this.#kindOfNode.length;
   }
@@ -53,7 +53,7 @@ export class PatternTree {
   }
 
   /**
-   * Whether what stands before a node is enough to be told from other text where the rest of the pattern was cut off.
+   * Whether what is before a node is enough to be told from other text where the rest of the pattern was cut off.
    */
   isTelling(node: number): boolean {
     return this.#depth[node]! >= shortestBegin[patternKinds[this.#kindOfNode[node]!]!];
@@ -124,7 +124,7 @@ export function base64Of(bytes: Buffer): string[] {
   const forms = [whole, whole.replace(/={1,2}$/, '')];
   for (const before of [0, 1, 2]) {
     const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
-    // Characters that also hold bits of what stands before or after are not the value's own.
+    // Characters that also hold bits of what is before or after are not the value's own.
     const own = shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
     if (own.length >= shortestBase64) forms.push(own);
   }

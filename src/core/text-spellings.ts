@@ -1,5 +1,5 @@
 /**
- * What stands in a text, undone from what encoders make of it: escapes of JSON, XML, addresses, shells and source code,
+ * What is in a text, undone from what encoders make of it: escapes of JSON, XML, addresses, shells and source code,
  * also one within the other.
  */
 
@@ -11,12 +11,12 @@ export interface Reading {
 
 /** So many encodings may lie one within the other: XML in JSON in an address is three. */
 const maxDepth = 3;
-/** JSON in JSON doubles backslashes each time; a run that is longer is no escape any more. */
+/** JSON in JSON doubles backslashes each time; a run that is longer is no escape anymore. */
 const maxBackslashes = 32;
 const maxZeros = 8;
 const maxIndent = 64;
 const maxColourCharacters = 24;
-/** So many looked-up readings are kept; those behind the place are of no use any more. */
+/** So many looked-up readings are kept; those behind the place are of no use anymore. */
 const maxKnown = 4096;
 const nothing: readonly Reading[] = [];
 

@@ -8,7 +8,7 @@ import { conditionOf, describeEnd, isBeingDeleted, isInitContainer, isReady, pro
 
 /**
  * What happened between two looks at a pod: containers that ended, readiness that was lost, an eviction, a deletion. A
- * container that ends takes its pod's readiness with it, which is told once.
+ * container that ends takes its pod's readiness with it, which is reported once.
  * @param now the pod as it is; undefined when it is gone.
  * @param at when we learned of it, ISO 8601; taken where the cluster itself names no time.
  */
@@ -85,7 +85,7 @@ function describeDeletion(pod: Pod): string {
 /** So soon after it lost its readiness the end of a container is the same incident. */
 const sameIncidentSeconds = 10;
 
-/** Incidents in the order of time; a loss of readiness that was the beginning of an end is told as that end. */
+/** Incidents in the order of time; a loss of readiness that was the beginning of an end is reported as that end. */
 export function orderIncidents(incidents: readonly ReportedIncident[]): ReportedIncident[] {
   const inOrder = [...incidents].sort((a, b) => a.at.localeCompare(b.at));
   return inOrder.filter(

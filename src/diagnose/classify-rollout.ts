@@ -44,7 +44,7 @@ function describeProgress(kind: string, { metadata, status }: Workload, { wanted
   return isNew ? [] : [`${where} has pods of a former revision`];
 }
 
-/** Whether all pods are made anew by themselves when their template changes. */
+/** Whether all pods are created again by themselves when their template changes. */
 function isRolledByItself(spec: Workload['spec']): boolean {
   const { type = 'RollingUpdate', rollingUpdate } = spec?.updateStrategy ?? {};
   return type === 'RollingUpdate' && (rollingUpdate?.partition ?? 0) === 0;

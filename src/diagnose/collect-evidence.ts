@@ -53,7 +53,7 @@ const maxObjects = 2000;
 const objectsSeconds = 30;
 
 /**
- * Brings home what tells how the cluster was: its objects as YAML and the logs of all containers, restarted ones
+ * Collects the state of the cluster: its objects as YAML and the logs of all containers, restarted ones
  * included. What cannot be had is named and does not stop the rest.
  */
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {

@@ -10,7 +10,7 @@ import type { NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf } from './pod-facts.ts';
 
 /**
- * A diagnosis as it is told once it has ended a wait: of a Deployment that is late, the pod that is not ready and what its
+ * A diagnosis as it is reported once it has ended a wait: of a Deployment that is late, the pod that is not ready and what its
  * probe says; of a pod without a place, what the other pods of the cluster ask for, as far as we may see them.
  */
 export async function explainDiagnosis(

@@ -45,7 +45,7 @@ export class NamespaceWatch {
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
   readonly #signal: AbortSignal;
-  /** Keys of diagnoses by what we know of their causes: being looked at, standing, and put off for want of an answer. */
+  /** Keys of diagnoses by what we know of their causes: being looked at, standing, and put off for lack of an answer. */
   readonly #asked = new Set<string>();
   readonly #persistent = new Set<string>();
   readonly #deferred = new Set<string>();
@@ -62,7 +62,7 @@ export class NamespaceWatch {
 
   /**
    * @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again.
-   * @param others further namespaces, which need not exist; `onUnseen` is told of one that we may not see.
+   * @param others further namespaces, which need not exist; `onUnseen` is informed of one that we may not see.
    */
   constructor(
     connection: KubeConnection,

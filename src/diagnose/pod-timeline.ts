@@ -14,7 +14,7 @@ interface Turn {
 
 /**
  * Where each pod was when: waiting for a node, pulling images, in its init containers, running, ready, ended. Pods of
- * which only events are left are told as far as these go. Times are those of Kubernetes, which counts whole seconds.
+ * which only events are left are reported as far as these go. Times are those of Kubernetes, which counts whole seconds.
  */
 export function derivePodTimeline(pods: readonly Pod[], events: readonly ClusterEvent[]): ReportedPod[] {
   const byPod = new Map<string, ClusterEvent[]>();

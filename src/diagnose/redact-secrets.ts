@@ -8,7 +8,7 @@ const hidden = '***';
 /** What clients keep of an object beside it: all of its text once more. */
 const copies = ['kubectl.kubernetes.io/last-applied-configuration'];
 
-/** Parts of a name by which its value is a secret, wherever they stand in it. */
+/** Parts of a name by which its value is a secret, wherever they are in it. */
 const secretPart =
   /passw(or)?d|passphrase|pgpass|secret|token|credential|api[-_. ]?key|access[-_. ]?key|private[-_. ]?key|connection[-_. ]?string|authorization/i;
 /** The same as words of their own. */
@@ -106,7 +106,7 @@ function hideScalar(value: unknown): unknown {
   return redact(value);
 }
 
-/** Lists of words may be a command, in which an option stands before its value. */
+/** Lists of words may be a command, in which an option is before its value. */
 function redactList(items: unknown[]): unknown[] {
   const said = items
     .filter((item) => typeof item === 'string')

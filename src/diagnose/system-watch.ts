@@ -5,7 +5,7 @@ import { NamespaceWatch } from './namespace-watch.ts';
 
 /**
  * Watches what Kubernetes itself runs in a cluster that comes up. Its pods wait for nodes, and nodes for its network
- * plugin: only what no node can fix counts, such as a kube-proxy that crashes for want of inotify instances.
+ * plugin: only what no node can fix counts, such as a kube-proxy that crashes for lack of inotify instances.
  */
 export class SystemWatch {
   readonly #watch: NamespaceWatch;

@@ -14,7 +14,7 @@ const ociPattern =
   /^oci:\/\/(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?<choice>(?::[\w][\w.+-]*)?(?:@sha256:[0-9a-f]{64})?)$/;
 
 /**
- * The chart that lies elsewhere; undefined when `chart` names something on this machine.
+ * The chart that is elsewhere; undefined when `chart` names something on this machine.
  * @returns the source, or what is wrong with one of the two inputs.
  */
 export function readRemoteChart(

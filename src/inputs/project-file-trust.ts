@@ -1,4 +1,4 @@
-/** How far a run trusts the project file: it lies in the checkout, which on some events a stranger wrote. */
+/** How far a run trusts the project file: it is in the checkout, which on some events a stranger wrote. */
 import path from 'node:path';
 import * as v from 'valibot';
 import { quoteValue } from '../core/quote-value.ts';
@@ -34,7 +34,7 @@ export function chooseTrust(given: string | undefined, env: NodeJS.ProcessEnv): 
 /**
  * What the file may set under `safe`.
  * - `yes`: it shapes the tests and the platform inside the cluster.
- * - `in-checkout`: it names files, which must lie in the checkout with all links followed.
+ * - `in-checkout`: it names files, which must be in the checkout with all links followed.
  * - `in-cluster`: it says what runs, which in tier unit is the runner itself.
  * - `no`: it starts a program on the runner, chooses a privileged container or other manifests, reads files, images of
  *   another origin or credentials of the runner, decides where results go, or lifts a limit that protects the runner.
@@ -134,7 +134,7 @@ export function refuseUnsafe(
   });
 }
 
-/** Whether a path lies in a directory with all links followed. A path that nobody can follow does not. */
+/** Whether a path is in a directory with all links followed. A path that nobody can follow does not. */
 export function isBelow(file: string, directory: string): boolean {
   const [real, root] = [followLinks(path.resolve(directory, file)), followLinks(directory)];
   if (real === undefined || root === undefined) return false;

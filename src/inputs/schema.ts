@@ -133,7 +133,7 @@ export function unknownInput(name: string, value: string): InputError {
   return { input: name, value, problem: `is not an input${guess}` };
 }
 
-/** So many errors are told; nobody mends more at once, and each becomes an annotation. */
+/** So many errors are reported; nobody mends more at once, and each becomes an annotation. */
 const mostErrors = 100;
 const maxProblemChars = 1000;
 

@@ -5,7 +5,7 @@
 
 /** One value, or one item of a list. */
 interface SetScalar {
-  /** As it stands in the line, backslashes included. */
+  /** As it is in the line, backslashes included. */
   raw: string;
   /** What it means. */
   text: string;
@@ -16,7 +16,7 @@ export type SetPath = readonly (string | number)[];
 
 /** One `key=value` of a line. */
 export interface SetAssignment {
-  /** As it stands in the line: `a.b[0]`. */
+  /** As it is in the line: `a.b[0]`. */
   key: string;
   path: SetPath;
   /** With an array, the value is a list: `{a,b}`. */

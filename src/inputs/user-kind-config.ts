@@ -42,7 +42,7 @@ export function disablesNetwork(config: UserKindConfig | undefined): boolean {
 }
 
 /**
- * What of a Kind config stands in the way of mirrors that we write; undefined when nothing does. Two lists of mirrors
+ * What of a Kind config is in the way of mirrors that we write; undefined when nothing does. Two lists of mirrors
  * cannot be merged: containerd refuses the one beside the other.
  */
 export function findOwnMirrors({ rest, nodes }: UserKindConfig): string | undefined {

@@ -16,7 +16,7 @@ export interface UserKubeconfig {
   server: string;
   /** Where it was found. */
   origin: string;
-  /** Passwords and tokens that stand in it. */
+  /** Passwords and tokens that are in it. */
   secrets: string[];
   /** What is known of the end of its credentials: ISO 8601; undefined where they do not tell. */
   expiresAt?: string;
@@ -112,7 +112,7 @@ export function readUserKubeconfig(
   return { kubeconfig: describeWay({ context: name, clusterName, cluster, userName, user, origin }) };
 }
 
-/** What is wrong with a file that an entry names; one whose content stands in the entry itself is not looked at. */
+/** What is wrong with a file that an entry names; one whose content is in the entry itself is not looked at. */
 function findUnreadable(entry: Entry): string | undefined {
   for (const key of filesOfEntries) {
     const file = entry[key];

@@ -47,7 +47,7 @@ export interface JobOptions {
 /** Options of pytest whose value is the next word: `-m e2e` is a marker, whatever directory has that name. */
 const takesValue = /^(-[ckmnopW]|--(rootdir|confcutdir|basetemp|ignore|deselect|cov))$/;
 
-/** Whether a test or a path, as pytest takes them, is another one or lies in it: `e2e/test_a.py::test_x` in `e2e`. */
+/** Whether a test or a path, as pytest takes them, is another one or is in it: `e2e/test_a.py::test_x` in `e2e`. */
 function liesIn(test: string, place: string): boolean {
   const [inner, outer] = [test, place].map((word) => path.posix.normalize(word).replace(/\/$/, '')) as [string, string];
   if (outer === '.') return !test.startsWith('-');
@@ -57,7 +57,7 @@ function liesIn(test: string, place: string): boolean {
 /**
  * The command and arguments of the test container; undefined leaves a field to the image. By default pytest runs the
  * tier's directory; where the image's entry point runs pytest already, only the arguments are given. `tests` stand in place
- * of the words that name that directory, something in it, or what one of them lies in; where there is none, behind the arguments.
+ * of the words that name that directory, something in it, or what one of them is in; where there is none, behind the arguments.
  */
 export function chooseCommand(
   options: Pick<JobOptions, 'tier' | 'command' | 'args' | 'tests' | 'entrypoint' | 'resultsPath'>,

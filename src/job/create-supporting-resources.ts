@@ -21,7 +21,7 @@ const keptKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim']);
 
 /**
  * Creates what a Job needs, in the order given. What the chart's release has made already is taken as it is; what a former
- * run of ours left is made anew; anything else of the same name is somebody's, and ends the run.
+ * run of ours left is created again; anything else of the same name is somebody's, and ends the run.
  * @returns a failure of kind `start` or `api`.
  */
 export async function createSupportingResources(

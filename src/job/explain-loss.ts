@@ -25,7 +25,7 @@ function describeLast(exitCode: number | undefined): string {
  * Who or what took a pod away, https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions;
  * undefined when nobody did.
  * @param pod as it was last seen.
- * @param hasVanished whether it is not there any more.
+ * @param hasVanished whether it is not there anymore.
  * @param exitCode of the test container, when its end was seen.
  */
 export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | undefined): Interruption | undefined {

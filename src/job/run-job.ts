@@ -36,7 +36,7 @@ export interface FollowOptions {
   signalTests: (pod: Pod, containerId: string, name: 'SIGTERM' | 'SIGKILL', signal: AbortSignal) => Promise<string>;
   /**
    * Seconds that a pod which has to be deleted is given beyond the tests' grace, for log and results that can only be read
-   * while it is there; 0 where they lie elsewhere.
+   * while it is there; 0 where they are elsewhere.
    */
   rescueSeconds: number;
 }
@@ -217,7 +217,7 @@ async function endTests<T>(options: FollowOptions, pod: Pod, look: () => T | und
 /** So long the kubelet may take to tell of the end of a container that was killed. */
 const killSeconds = 15;
 
-/** Of the ten seconds that GitHub leaves after a cancel; what comes home afterwards has four. */
+/** Of the ten seconds that GitHub leaves after a cancel; collecting afterwards has four. */
 const cancelMilliseconds = 3000;
 /** Of these, to the tests between SIGTERM and SIGKILL. */
 const cancelGraceSeconds = 1;
@@ -292,7 +292,7 @@ function hasRun(terminated: ContainerStateTerminated | undefined): boolean {
   return terminated !== undefined && terminated.reason !== 'StartError' && terminated.reason !== 'ContainerCannotRun';
 }
 
-/** Time is over: what stands in the way of the pod, although it might still heal, or where it was seen last. */
+/** Time is over: what blocks of the pod, although it might still heal, or where it was seen last. */
 async function explainLate(options: FollowOptions, part: JobPart): Promise<Failure> {
   const { watch, startupTimeoutSeconds } = options;
   const late = `the test pod did not start within ${startupTimeoutSeconds} s`;

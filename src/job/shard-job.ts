@@ -68,7 +68,7 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
       completionMode: 'Indexed',
       backoffLimitPerIndex: 0,
     });
-    // Whoever fails is one of many: by the index alone it is told whether it is run again.
+    // Whoever fails is one of many: by the index alone it is reported whether it is run again.
     delete spec.backoffLimit;
     giveDeadline(manifest, shards);
     giveVariables(manifest, container, options, {
@@ -98,7 +98,7 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
 }
 
 /**
- * Gives each shard a directory of its own in whatever the results lie in, for all containers that mount it.
+ * Gives each shard a directory of its own in whatever the results are in, for all containers that mount it.
  * @param mount the mount of the results, as the test container has it.
  */
 export function separateShards(job: JobManifest, mount: ManifestMount): void {

@@ -66,7 +66,7 @@ export function helperVariables(options: { directory: string; own: string; resul
 /**
  * The helper reaches the container as a directory at the end of its PYTHONPATH, and pytest as an installed plugin would:
  * by the entry point in that directory. So nothing of the user's is replaced, neither PYTEST_ADDOPTS nor PYTEST_PLUGINS,
- * and whoever drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing for want of it.
+ * and whoever drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing for lack of it.
  */
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
   const name = `k8s-test-helper-${options.runId}`;

@@ -1,5 +1,5 @@
 /**
- * What stands before the XML parser: bytes become characters, forbidden characters and what no report needs are taken
+ * What is before the XML parser: bytes become characters, forbidden characters and what no report needs are taken
  * out, and whatever could grow without bound is cut. A parser collects a text until it ends; only here, before it, can
  * the size of a text be bounded.
  */
@@ -244,7 +244,7 @@ export class XmlSieve {
     this.#line += countLines(piece);
   }
 
-  /** Leaves out a part of the file. Flushes first, so that lines of pieces are told rightly. */
+  /** Leaves out a part of the file. Flushes first, so that lines of pieces are reported correctly. */
   #drop(piece: string): void {
     this.#flush();
     this.#line += countLines(piece);

@@ -65,7 +65,7 @@ export function keepFirst(problems: Problem[], problem: Problem): void {
 }
 
 export function keepLast(problems: Problem[], problem: Problem): void {
-  // Their number is told, so each stays; their text is needed of the last one alone.
+  // Their number is reported, so each stays; their text is needed of the last one alone.
   for (const earlier of problems) earlier.details = '';
   if (problems.length < 1000) problems.push(problem);
 }

@@ -81,7 +81,7 @@ export interface KeptTotals {
   detailsChars: number;
   propertyChars: number;
   warnings: number;
-  /** Warnings that are not in any report, for want of room. */
+  /** Warnings that are not in any report, for lack of room. */
   warningsLeftOut: number;
 }
 

@@ -95,7 +95,7 @@ class TapReader {
     const isTodo = directive === 'TODO';
     const isFailed = not !== undefined && !isTodo;
     if (isFailed) own.failed++;
-    // A test with subtests: these are told already.
+    // A test with subtests: these are reported already.
     if (within !== undefined && within.tests > 0 && (!isFailed || within.failed > 0)) return;
     const name = said.replace(/^- /, '') || '(unnamed)';
     const test: ForeignCase = { attributes: { name, classname: this.#names.slice(0, depth).join(' > ') } };

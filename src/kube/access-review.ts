@@ -20,7 +20,7 @@ export interface Permission {
 const askers = 8;
 
 /**
- * Those of the permissions that we do not have, each once, in their order. Whoever may not even ask is told of none.
+ * Those of the permissions that we do not have, each once, in their order. Without permission to ask, none are returned.
  * @throws ApiError when the API server does not answer, or the signal's reason.
  */
 export async function findForbidden(

@@ -91,7 +91,7 @@ function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSourc
 const recoveryMilliseconds = 30_000;
 
 /**
- * One API server and one way to it. Credentials come from `KubeConfig` anew for each request, so that tokens of exec
+ * One API server and one way to it. Credentials come from `KubeConfig` again for each request, so that tokens of exec
  * plugins and rotated certificates are fresh; the connection pool is kept for as long as its TLS material stays the same.
  *
  * Calls go to the API's own paths and hand back its JSON as it is: the generated classes of client-node turn times into
@@ -156,7 +156,7 @@ export class KubeConnection {
 
   /**
    * A GET whose answer is read as it comes. There is no deadline on the body: whoever reads it watches it, and destroys
-   * it when done. The body has a listener for errors, so that a stream that nobody reads any more cannot end the process.
+   * it when done. The body has a listener for errors, so that a stream that nobody reads anymore cannot end the process.
    * @throws ApiError for any answer but 2xx, or the signal's reason when it is aborted.
    */
   async open(path: string, options: OpenOptions): Promise<Readable> {
@@ -168,7 +168,7 @@ export class KubeConnection {
     try {
       const { body } = await this.#send('GET', path, AbortSignal.any([options.signal, late.signal]), options);
       body.on('error', () => {
-        // Errors of the body reach its reader through the iterator; this listener is for a body that has none any more.
+        // Errors of the body reach its reader through the iterator; this listener is for a body that has none anymore.
       });
       return body;
     } catch (error) {

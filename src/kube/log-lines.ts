@@ -97,7 +97,7 @@ export class LogLineParser {
     }
   }
 
-  /** The stream is over. Half a timestamp is dropped, since its line comes again; half a foreign line is told. */
+  /** The stream is over. Half a timestamp is dropped, since its line comes again; half a foreign line is reported. */
   end(): void {
     if (this.#state === 'foreign') this.#endForeign();
   }

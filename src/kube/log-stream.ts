@@ -16,7 +16,7 @@ export interface FollowLogOptions {
   signal: AbortSignal;
   /**
    * Whether the container has ended, or will never write again for another reason (its pod is gone). `enough`: it may go on
-   * writing, but nobody waits for that any more; what it has written by then is fetched.
+   * writing, but nobody waits for that anymore; what it has written by then is fetched.
    */
   ended: () => boolean | 'enough' | Promise<boolean | 'enough'>;
   /** Which of the container's runs it is: the one that the API server has under its name, or the one before that. */
@@ -31,7 +31,7 @@ export interface FollowLogOptions {
 }
 
 export interface FollowTiming {
-  /** A stream that is silent for so long is opened anew: it may be dead without anybody having noticed. */
+  /** A stream that is silent for so long is reopened: it may be dead without anybody having noticed. */
   stallMilliseconds: number;
   /** How often `ended` is asked while a stream is open. */
   tickMilliseconds: number;

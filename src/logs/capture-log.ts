@@ -95,7 +95,7 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
   }
 }
 
-/** The line that stands in a log where a part of it is, or may be, missing. */
+/** The line that is in a log where a part of it is, or may be, missing. */
 function describeGap(note: string): string {
   return `[k8s-test-action: the log is not complete here: ${note}]`;
 }

@@ -88,7 +88,7 @@ export class JobLogs<L extends NodeLog> {
   }
 
   /**
-   * The tests have ended: brings home what is still missing, and holds each log against the node's own.
+   * The tests have ended: collects what is still missing, and holds each log against the node's own.
    * @param signal ends following what still has not come; the files then say what they lack. The node is still asked, within `nodeSignal`.
    */
   async finish(signal: AbortSignal, nodeSignal: AbortSignal): Promise<KeptLog[]> {

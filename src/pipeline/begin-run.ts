@@ -32,7 +32,7 @@ export function recordDirectory(env: NodeJS.ProcessEnv): string {
 function findLastingDirectory(env: NodeJS.ProcessEnv): string {
   const { RUNNER_TEMP, RUNNER_TOOL_CACHE, HOME } = env;
   if (env.RUNNER_ENVIRONMENT === 'github-hosted' && RUNNER_TEMP) return RUNNER_TEMP;
-  // The home of a job in a container lies below RUNNER_TEMP; its tool cache is the machine's.
+  // The home of a job in a container is below RUNNER_TEMP; its tool cache is the machine's.
   if (HOME === '/github/home' && RUNNER_TOOL_CACHE) return RUNNER_TOOL_CACHE;
   return stateDirectory(env) ?? RUNNER_TEMP ?? tmpdir();
 }

@@ -1,6 +1,6 @@
 /**
  * The checkpoint of a run: as much as another process needs to tell how the run ended, should its own be killed before it can
- * (the action's post step, after a cancel that took too long or a machine out of memory). It lies in the run's own
+ * (the action's post step, after a cancel that took too long or a machine out of memory). It is in the run's own
  * directory, which teardown removes, and holds no secret: of them only a proof, by which whoever brings the values again
  * can show that they are the same.
  */
@@ -44,7 +44,7 @@ export function writeCheckpoint(workDir: string, checkpoint: Checkpoint): void {
   renameSync(draft, file);
 }
 
-/** The checkpoint of a run whose end nobody told; undefined when it was told, or never began. */
+/** The checkpoint of a run whose end nobody told; undefined when it was reported, or never began. */
 export function readCheckpoint(workDir: string): Checkpoint | undefined {
   try {
     return JSON.parse(readFileSync(path.join(workDir, fileName), 'utf8')) as Checkpoint;

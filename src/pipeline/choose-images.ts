@@ -60,7 +60,7 @@ export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Res
 /**
  * Notes the name that we give an image. In a kept cluster it stays until that goes: a classic builder without its last image
  * makes another one of the same files.
- * @returns another name for the image that had this one so far, which would be nobody's once it is built anew.
+ * @returns another name for the image that had this one so far, which would have no name once it is built again.
  */
 async function prepareName(run: Run, image: string, signal: AbortSignal): Promise<string | undefined> {
   const record = run.kept ?? run.record;

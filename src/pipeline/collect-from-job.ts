@@ -10,7 +10,7 @@ import type { PreparedJob, Run, SuitePart } from './run.ts';
 /** A pod that is told to go needs no more. */
 const dismissSeconds = 5;
 
-/** What brings home the results of a pod; undefined where they are written to the runner's own disk. */
+/** Collects the results of a pod; undefined where they are written to the runner's own disk. */
 export function openCollection(
   run: Run,
   connection: KubeConnection,

@@ -16,7 +16,7 @@ import { logOfPart, type PartFindings, sortPart, tellPart } from './read-part.ts
 import { ResultSteps } from './result-steps.ts';
 import type { Run } from './run.ts';
 
-/** What was brought collected; the rest was not there, or time ran out before it. */
+/** What was collected; the rest was not there, or time ran out before it. */
 export interface CollectedRun {
   /** Of the parts of the suite, in their order. */
   parts: PartFindings[];
@@ -38,8 +38,8 @@ const fenceSeconds = { usual: 10, cancelled: 1 };
 const lostApiSeconds = 3;
 
 /**
- * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has come collected is
- * put into `collected` as soon as it is there. Whatever the cluster does, what lies on the disk is sorted, masked and read.
+ * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has been collected is
+ * put into `collected` as soon as it is there. Whatever the cluster does, what is on the disk is sorted, masked and read.
  */
 export async function collectRun(run: Run, collected: CollectedRun, isCancelled: boolean): Promise<Result<undefined>> {
   const steps = new ResultSteps(run.signal, isCancelled);
@@ -79,7 +79,7 @@ export async function salvageCluster(run: Run, collected: CollectedRun, signal: 
 }
 
 /**
- * For a run whose process was killed: what lies on the disk. Nothing of the run may write there any more, lest a secret come
+ * For a run whose process was killed: what is on the disk. Nothing of the run may write there anymore, so that no secret comes
  * after the masking.
  */
 export async function salvageDisk(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
@@ -121,7 +121,7 @@ function sayMasked(run: Run, masked: readonly string[]): void {
 }
 
 /**
- * Has nobody write to the results any more, and makes them ours. What a collector hands over is ours already.
+ * Has nobody write to the results anymore, and makes them ours. What a collector hands over is ours already.
  * @returns whether that is so.
  */
 async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<boolean> {

@@ -15,7 +15,7 @@ export interface KeptView {
   /** The test pod and its container; undefined where none was started. */
   pod: { name: string; container: string } | undefined;
   services: { name: string; port: number }[];
-  /** The tier that `rerun` is to be told; undefined where it cannot be used. */
+  /** The tier that `rerun` is to be reported; undefined where it cannot be used. */
   againTier: string | undefined;
 }
 

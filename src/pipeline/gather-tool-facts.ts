@@ -10,7 +10,7 @@ import type { Run } from './run.ts';
 interface ToolTraces {
   /** Pod of the tests; undefined where they ran on the machine, or it is not known. */
   pod: Pod | undefined;
-  /** Where what they wrote lies on the runner. */
+  /** Where what they wrote is on the runner. */
   resultsDir: string;
   hasReport: boolean;
   /** Of the tests, on the runner. */

@@ -18,7 +18,7 @@ type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'coun
 
 /** A verdict with the tests that it is about. */
 export interface JudgedSuite extends TestVerdict {
-  /** Reports of the tests, and what was reconstructed beside them, of which no test is told twice. */
+  /** Reports of the tests, and what was reconstructed beside them, of which no test is reported twice. */
   reports: VerdictReport[];
   /** Tests that have ended. */
   finished: TestCase[];

@@ -43,7 +43,7 @@ export class PhaseClock {
     return this.#running;
   }
 
-  /** The phases that have ended, in that order. A phase that was done again is told once, as it ended last. */
+  /** The phases that have ended, in that order. A phase that was done again is reported once, as it ended last. */
   get phases(): readonly TimedPhase[] {
     return this.#phases;
   }

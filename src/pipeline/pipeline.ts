@@ -202,7 +202,7 @@ async function bringUpPlatform(run: Run, chart: Chart | undefined, manifests: un
   if (!made.ok) return made;
   const carried = await carryCredentials(run, connection);
   if (!carried.ok) return carried;
-  // An outage is told while it lasts, and is one warning once it is over; one that does not end is the run's failure.
+  // An outage is reported while it lasts, and is one warning once it is over; one that does not end is the run's failure.
   const watch = new NamespaceWatch(
     connection,
     inputs.namespace,
@@ -267,7 +267,7 @@ function installPlatform(
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The failure that work comes to, be it a value or an exception; null when it succeeds. The only place that catches all. */
+/** The failure that work comes to, a value or an exception; null when it succeeds. The only place that catches all. */
 async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
   const { signal, clock } = run;
   const wasAborted = signal.aborted;

@@ -55,7 +55,7 @@ export function logOfPart(run: Run, part: SuitePart): KeptLog | undefined {
   return own.find((log) => job !== undefined && log.pod.startsWith(podNamePrefix(`${job.name}-${part.shard}`)));
 }
 
-/** Where a part has written its results, as they lie on the runner. */
+/** Where a part has written its results, as they are on the runner. */
 function resultsOf(run: Run, part: SuitePart): string {
   return path.join(run.dir.results, part.directory);
 }

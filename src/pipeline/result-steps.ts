@@ -39,7 +39,7 @@ export class ResultSteps {
     const limit = this.#limits[step];
     const seconds = this.isCancelled ? limit.cancelled : limit.usual;
     const late = AbortSignal.timeout(seconds * 1000);
-    // What lies on the disk does not wait for the cluster, so a late cluster takes nothing of its time.
+    // What is on the disk does not wait for the cluster, so a late cluster takes nothing of its time.
     const isOfDisk = step === 'disk' || step === 'reading';
     const signal = isOfDisk ? late : AbortSignal.any([late, this.#hurry.signal]);
     const over = Promise.withResolvers<never>();

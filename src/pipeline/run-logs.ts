@@ -44,13 +44,13 @@ export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLo
   };
 }
 
-/** What stands before a line of a shard's log on the console. */
+/** What is before a line of a shard's log on the console. */
 function shardMark(pod: Pod): string {
   const shard = shardOfPod(pod);
   return shard === undefined ? '' : `[shard ${shard}] `;
 }
 
-/** The kubelet begins a new file at 10 MiB unless it is told otherwise, and its stream may leave out lines when it does. */
+/** The kubelet begins a new file at 10 MiB unless it is configured otherwise, and its stream may leave out lines when it does. */
 const rotationBytes = 10 * 1024 * 1024;
 
 /** What nobody could make sure of, where the nodes are out of reach: empty for a log that no rotation can have touched. */

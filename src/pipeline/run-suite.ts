@@ -108,7 +108,7 @@ async function runWhole(run: Run, part: SuitePart, job: PreparedJob, options: Jo
 const freeingMilliseconds = 20_000;
 /** Its image is small, and need not come before that of the tests has. */
 const collectorStartSeconds = 60;
-/** Of one shard; what is still missing then is told as missing. */
+/** Of one shard; what is still missing then is reported as missing. */
 const collectionMilliseconds = 90_000;
 
 /**

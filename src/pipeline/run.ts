@@ -49,7 +49,7 @@ export interface RunOptions {
   tests?: string[];
   /** Whether the run is over once the platform is ready. */
   isOnlyPlatform?: boolean;
-  /** Has results come home by a collector even where the runner's disk is in reach: how other clusters do it. */
+  /** Has a collector fetch the results even where the runner's disk is in reach: how other clusters do it. */
   forceCollector?: boolean;
   /** Of a run whose process was killed, and whose end this one tells. */
   stopped?: StoppedClock;
@@ -103,7 +103,7 @@ export type MissingFiles = { name: string; reason: string; isDirectory?: boolean
 export interface SuitePart {
   /** Counted from 0; undefined where the suite is one piece. */
   readonly shard: number | undefined;
-  /** Where what it writes lies below the results: `shard-0`; empty where the suite is one piece. */
+  /** Where what it writes is below the results: `shard-0`; empty where the suite is one piece. */
   readonly directory: string;
   /** How its test container ended; undefined as long as nobody knows. */
   end: JobEnd | undefined;
@@ -124,7 +124,7 @@ function listParts(shards: number): SuitePart[] {
 
 /** The logs of a run's Job, from before its first container starts until they are whole on the disk. */
 export interface RunLogs {
-  /** Brings them home, and warns of what they lack. Done once; another call, after the first was interrupted, does the rest. */
+  /** Collects them, and warns of what they lack. Done once; another call, after the first was interrupted, does the rest. */
   finish(stop: AbortSignal, signal: AbortSignal): Promise<void>;
   /** Empty until they are finished. */
   readonly kept: readonly KeptLog[];
@@ -195,11 +195,11 @@ export class Run {
   exit: { exitCode: number } | undefined;
   /** The log of tests that ran on the machine itself. */
   ownLog: ReportedLog | undefined;
-  /** Whether nothing of what lies in the results directory holds a secret: without that only reports are uploaded. */
+  /** Whether nothing of what is in the results directory holds a secret: without that only reports are uploaded. */
   isMasked = false;
   /** Whether all that the run had made is gone, and nobody is left who could write. */
   isTornDown = false;
-  /** What befell the platform while the tests ran. */
+  /** What happened to the platform while the tests ran. */
   incidents: readonly ReportedIncident[] = [];
 
   constructor(options: RunOptions) {
@@ -282,7 +282,7 @@ export class Run {
     return this.resultsPathIn(this.cluster!);
   }
 
-  /** Where the nodes of a cluster see that directory, if it lies in what they mount. */
+  /** Where the nodes of a cluster see that directory, if it is in what they mount. */
   resultsPathIn(cluster: ReadyCluster): string {
     return path.posix.join(nodeResultsPath, path.relative(cluster.mountedHostPath, this.dir.results));
   }

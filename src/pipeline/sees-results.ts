@@ -48,7 +48,7 @@ export async function seesResults(run: Run, cluster: ReadyCluster): Promise<bool
   });
 }
 
-/** A file whose name nobody else uses lies in a directory while somebody looks for it. */
+/** A file whose name nobody else uses is in a directory while somebody looks for it. */
 async function withMark(directory: string, run: Run, look: (mark: string) => Promise<boolean>): Promise<boolean> {
   const mark = path.join(directory, `.k8s-test-seen-${run.record.content.runId}`);
   await writeFile(mark, '');

@@ -44,7 +44,7 @@ async function listFiles(root: string): Promise<string[]> {
 
 /**
  * Decides what the platform in a kept cluster needs, and takes it away, with its namespace and all data, where it has to be
- * installed anew.
+ * installed again.
  * @returns a failure of kind `cluster` when that does not succeed.
  * @throws ApiError
  */
@@ -100,7 +100,7 @@ export async function finishUpdate(
 
 const restartGraceSeconds = 10;
 
-/** Whether the pods are gone and as many ready ones of the same makers stand in their place. Pure. */
+/** Whether the pods are gone and as many ready ones of the same makers are in their place. Pure. */
 export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
   const uids = new Set(former.map((pod) => pod.metadata.uid));
   if (pods.some((pod) => uids.has(pod.metadata.uid))) return false;

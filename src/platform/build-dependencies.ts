@@ -98,10 +98,10 @@ export function isIncomplete(chart: IncompleteChart): boolean {
   return chart.lacks.length > 0 || chart.parts.some(isIncomplete);
 }
 
-/** States of a dependency that lies in charts/; of two versions under two aliases helm says that there are too many. */
+/** States of a dependency that is in charts/; of two versions under two aliases helm says that there are too many. */
 const isThere: ReadonlySet<string> = new Set(['ok', 'unpacked', 'too many matches']);
 
-/** The dependencies that do not lie in charts/ as Chart.yaml wants them. */
+/** The dependencies that do not be in charts/ as Chart.yaml wants them. */
 async function listLacking(helm: string, directory: string, signal: AbortSignal): Promise<Result<string[]>> {
   const args = ['dependency', 'list', directory, '--max-col-width', '0'];
   const list = await runProgram(helm, args, { signal, timeoutSeconds: 60, env: helmEnvironment });
@@ -172,7 +172,7 @@ interface Place {
   question: Question;
   indexes: RepositoryIndex[];
   ociHosts: string[];
-  /** Directories that lie in the copy. */
+  /** Directories that are in the copy. */
   copied: Set<string>;
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isText, readSetLine, type SetPath, scalarsOf } from '../inputs/set-lines.ts';
 
-/** What helm is told of the values that are set. */
+/** What helm is told about the values that are set. */
 interface PlannedValues {
   /** For `--set`, in their order. */
   lines: string[];
@@ -16,7 +16,7 @@ interface PlannedValues {
   files: { key: string; content: string }[];
 }
 
-/** What stands on the command line where the text of a value stood: text as well, so that helm builds the same lists and maps. */
+/** What is on the command line where the text of a value stood: text as well, so that helm builds the same lists and maps. */
 const placeholder = 'in-a-file';
 
 /**

@@ -18,14 +18,14 @@ export interface Chart {
   valuesFiles: string[];
   /** As `--set` takes them, in their order. */
   set: string[];
-  /** Of this run alone: files that hold what is set lie there while helm runs. Without it, in a temporary directory. */
+  /** Of this run alone: files that hold what is set are there while helm runs. Without it, in a temporary directory. */
   workDir?: string | undefined;
   /** Version of the cluster that it will be installed on; where nobody knows it yet, helm takes what it was compiled for. */
   kubernetes: string | undefined;
 }
 
 /**
- * Calls `use` with the arguments by which helm is told of the chart, the same for rendering and for installing it. They
+ * Calls `use` with the arguments by which helm is informed of the chart, the same for rendering and for installing it. They
  * hold as long as that runs.
  * @param set what is set beside the chart's own, and after it.
  */
@@ -139,7 +139,7 @@ export const helmEnvironment = {
   HELM_KUBETOKEN: undefined,
 };
 
-/** For a call that asks a cluster: what helm remembers of its API lies beside its kubeconfig, and goes with it. */
+/** For a call that asks a cluster: what helm remembers of its API is beside its kubeconfig, and goes with it. */
 export function helmEnvironmentFor(kubeconfigPath: string): Record<string, string | undefined> {
   return { ...helmEnvironment, KUBECACHEDIR: path.join(path.dirname(kubeconfigPath), 'kube-cache') };
 }

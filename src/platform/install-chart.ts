@@ -24,7 +24,7 @@ import { findUnreadyResources, remedyForResources } from './find-unready-resourc
 
 /** helm's own deadline is a net behind ours. */
 const helmSlackSeconds = 30;
-/** What helm read a moment ago, our watches have read by then, even where one of them was cut off and begins anew. */
+/** What helm read a moment ago, our watches have read by then, even where one of them was cut off and starts again. */
 const catchUpSeconds = 6;
 /** Of the events that stand beside a diagnosis. */
 const shownEvents = 12;
@@ -74,7 +74,7 @@ export async function installChart(chart: Chart, options: InstallOptions): Promi
 
 /**
  * Waits until all that a chart made before is ready, and `isBack` agrees, or as soon as it is certain that it never will be.
- * Pods that nothing makes anew when they are gone are passed over: somebody may have made them to look at something.
+ * Pods that nothing makes again when they are gone are passed over: somebody may have made them to look at something.
  * @returns the failures of `installChart`.
  */
 export async function awaitChart(
@@ -135,7 +135,7 @@ class Installation {
     return first;
   }
 
-  /** Whether an object counts: made by this release, as far as can be told. */
+  /** Whether an object counts: made by this release, as far as can be reported. */
   #isOurs(uid: string): boolean {
     return !this.#before.has(uid) && !this.#isOfOlderMaker(uid);
   }

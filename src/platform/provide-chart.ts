@@ -17,7 +17,7 @@ export interface ProvideOptions {
   limits?: Partial<PullLimits>;
 }
 
-/** A chart that lies on this machine with all it depends on. */
+/** A chart that is on this machine with all it depends on. */
 export interface ProvidedChart {
   /** Directory or archive. */
   path: string;
@@ -28,7 +28,7 @@ export interface ProvidedChart {
 }
 
 /**
- * Brings a chart to this machine, if it lies elsewhere, with all that it depends on. What the user has is never written to:
+ * Brings a chart to this machine, if it is elsewhere, with all that it depends on. What the user has is never written to:
  * dependencies are built in a copy, and helm's caches are of this run alone.
  * @returns a failure of kind `chart` in one line, with what to do.
  */

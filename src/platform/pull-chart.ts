@@ -67,7 +67,7 @@ export interface Question extends Pick<PullOptions, 'home' | 'signal' | 'say' | 
 }
 
 /**
- * Runs helm for something that lies elsewhere: once more where another attempt may help, and without TLS where only this
+ * Runs helm for something that is elsewhere: once more where another attempt may help, and without TLS where only this
  * machine is asked and speaks none, as docker does.
  */
 export async function askElsewhere(args: string[], question: Question): Promise<ProgramRun> {
@@ -179,7 +179,7 @@ async function pullFromRepository(
       ok: false,
       failure: explainNoVersion(`${source.address} has`, source.name, source.version ?? '', versions),
     };
-  // Archives may lie elsewhere than the index.
+  // Archives may be elsewhere than the index.
   const host = /https?:\/\/([^/\s"]+)/.exec(quoteHelm(output))?.[1] ?? new URL(source.address).host;
   if (pull.exitCode !== 0) return { ok: false, failure: explainPull(what, output, host) };
   const file = await findArchive(directory);
@@ -191,7 +191,7 @@ async function pullFromRepository(
 }
 
 /**
- * Has helm read the indexes of repositories anew.
+ * Has helm read the indexes of repositories again.
  * @returns them, in the order of their names.
  */
 export async function updateRepositories(

@@ -28,7 +28,7 @@ export class GoTestLog {
   readonly tests = new ReconstructedTests();
   #running = new Map<string, GoTest>();
   #current: GoTest | undefined;
-  /** Output of tests that are told as JSON, by id. */
+  /** Output of tests that are reported as JSON, by id. */
   readonly #outputs = new Map<string, string>();
 
   push(line: string): void {
@@ -127,7 +127,7 @@ export class GoTestLog {
 }
 
 /**
- * Whether a test without a result was running at the end. Results of subtests are told when their parent ends, so of
+ * Whether a test without a result was running at the end. Results of subtests are reported when their parent ends, so of
  * brothers and sisters only the last is known to run, and beside it those that were paused to run in parallel.
  */
 function isInFlight(test: GoTest, all: readonly GoTest[]): boolean {

@@ -9,7 +9,7 @@ const nodeLine = /^[^\s:[\]]+\.[A-Za-z0-9]{1,10}::\S/;
 const workerResult = new RegExp(`^\\[gw\\d+\\](?:\\s+\\[[^\\]]{1,16}\\])?\\s+(${word})\\s+(\\S+::.*?)\\s*$`);
 const resultWord = new RegExp(`\\s(${word})(?=\\s|$)`, 'g');
 const afterResult = new RegExp(`^(?:\\s+\\(.*)?${margin}`);
-/** The result of a test whose name stands on an earlier line, after whatever the test printed. */
+/** The result of a test whose name is on an earlier line, after whatever the test printed. */
 const lateResult = new RegExp(
   `(?:^|[^A-Za-z_])(${word})(?:\\s+\\(.*\\))?\\s+\\[[^\\]]{1,16}\\]\\s*$|^(${word})(?:\\s+\\(.*\\))?\\s*$`,
 );
@@ -28,7 +28,7 @@ export class PytestLog {
   readonly tests = new ReconstructedTests();
   #part: 'none' | 'results' | 'details' | 'summary' = 'none';
   #isDistributed = false;
-  /** The test whose name stands on the last line of its own; without xdist there is one at a time. */
+  /** The test whose name is on the last line of its own; without xdist there is one at a time. */
   #pending: string | undefined;
 
   /** Whether a session began that has not come to its end. */

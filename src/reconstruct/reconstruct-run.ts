@@ -63,7 +63,7 @@ export interface ReconstructOptions {
   reports: readonly Pick<JUnitReport, 'cases' | 'counts'>[];
   unreadable: readonly { file: string; partial?: JUnitReport }[];
   notes: ProgressNotes | undefined;
-  /** What the tests wrote, as it lies on the runner; a report log is looked for in it. */
+  /** What the tests wrote, as it is on the runner; a report log is looked for in it. */
   resultsDir: string;
   /** A report log last written before this time is of another run. Milliseconds of the epoch. */
   notBefore: number;

@@ -19,7 +19,7 @@ const programs: [string, RegExp][] = [
   ['behave', /(?:^|[\s/"'])behave(?=[\s"';|&)]|$)/],
 ];
 const timeoutProgram = /(?:^|[\s/"';|&(])timeout\s+(?:-\S+\s+(?:\S+\s+)?){0,5}\d[\d.]*[smhd]?\s/;
-/** Longer commands are scripts; what runs tests stands in their begin, or the log tells. */
+/** Longer commands are scripts; what runs tests is in their begin, or the log tells. */
 const maxChars = 4000;
 
 /** Which tool a command runs its tests by, as far as its words tell, and whether by timeout(1). */

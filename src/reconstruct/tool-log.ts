@@ -42,7 +42,7 @@ const banners: [string, RegExp][] = [
   ['behave', /^\d+ scenarios? passed, \d+ failed/],
 ];
 
-/** Lines that say by themselves why a tool ended as it did; the first group is what is told, all of it without one. */
+/** Lines that say by themselves why a tool ended as it did; the first group is what is reported, all of it without one. */
 const reasons: RegExp[] = [
   /^pytest: error: (.+)$/,
   /^ERROR: ((?!usage:).+)$/,

@@ -21,7 +21,7 @@ const annotationLimit = 10;
 /**
  * Annotations of failed tests, the worst first, at most `limit` of them. When there are more failures, the last one
  * says how many, so that nobody takes ten for all. `findFile` maps the path that a test names, one in its container, to
- * a file of the checkout; where it finds none the place is told in words.
+ * a file of the checkout; where it finds none the place is reported in words.
  */
 export function annotationsOf(
   tests: readonly TestCase[],

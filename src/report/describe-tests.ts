@@ -101,7 +101,7 @@ export function formatProperties({ properties = [] }: TestCase): string {
 
 /** What a failed test says, on one line. */
 export function causeOf(test: TestCase, maxChars = 200): string {
-  // All that pytest says of a file that it could not import; why it could not stands in the trace alone.
+  // All that pytest says of a file that it could not import; why it could not is in the trace alone.
   const why = test.message === 'collection failure' ? /^E {3}(\S.*)$/m.exec(test.details)?.[1] : undefined;
   return firstLineOf(why ?? (test.message || test.details), maxChars);
 }

@@ -19,7 +19,7 @@ export interface IncidentStory {
 }
 
 /**
- * Incidents in the order of time. A failed test is told once, beside the last incident before its end that was not long
+ * Incidents in the order of time. A failed test is reported once, beside the last incident before its end that was not long
  * over when it began.
  */
 export function describeIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): IncidentStory[] {

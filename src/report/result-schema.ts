@@ -119,7 +119,7 @@ const usage = v.object({
   memoryLimitBytes: v.exactOptional(v.number()),
 });
 
-/** The whole content of `result.json`: the verdict, and what is told beside it. */
+/** The whole content of `result.json`: the verdict, and what is reported beside it. */
 export const resultSchema = v.object({
   ...verdictSchema.entries,
   incidents: about(v.array(incident), 'What happened to the platform while the tests ran, in the order of time'),

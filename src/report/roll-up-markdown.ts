@@ -19,7 +19,7 @@ const signs = { passed: '✅', failed: '❌', broken: '❌', cancelled: '⏹️'
 const maxSuitesPerLeg = 30;
 const maxTestsPerLeg = 20;
 
-/** Markdown of at most `maxBytes` bytes of UTF-8: red legs are told first, and what does not fit is named. */
+/** Markdown of at most `maxBytes` bytes of UTF-8: red legs are reported first, and what does not fit is named. */
 export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string {
   const { verdict, legs, skippedJobs, resultsDir, warnings = [] } = input;
   const red = legs.filter((leg) => leg.verdict.outcome !== 'passed');

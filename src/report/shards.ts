@@ -2,7 +2,7 @@
 import type { ShardRecord } from '../core/outcome.ts';
 import { formatDuration } from './describe-tests.ts';
 
-/** What stands before a shard in a table. */
+/** What is before a shard in a table. */
 export const shardSigns: Readonly<Record<ShardRecord['outcome'], string>> = {
   passed: '✓',
   failed: '✗',

@@ -42,7 +42,7 @@ const maxUsage = 15;
 
 /**
  * Markdown of at most `maxBytes` bytes of UTF-8 (but never less than its head, some 10 KiB at most). What does not fit
- * is told: "and N more in report.html".
+ * is reported: "and N more in report.html".
  */
 export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): string {
   const head = renderHead(input);

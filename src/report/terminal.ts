@@ -85,7 +85,7 @@ export function renderTerminal(
   return lines;
 }
 
-/** A path from a directory that it lies in; any other as it is. */
+/** A path from a directory that it is in; any other as it is. */
 function fromDirectory(cwd: string, absolute: string): string {
   const relative = path.relative(cwd, absolute);
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? absolute : relative;

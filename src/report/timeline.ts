@@ -64,7 +64,7 @@ export function renderTimeline(input: ReportInput): string {
   const picture = new Picture(end, axisTicks(end));
   const begin = Date.parse(input.startedAt ?? '');
   const secondsOf = (at: string): number => (Date.parse(at) - begin) / 1000;
-  // After the results came home nobody looked at the pods any more.
+  // After the results were collected nobody looked at the pods anymore.
   const results = phases.find(({ name }) => name === 'results');
   const knownUntil = results === undefined ? end : results.startSeconds + results.seconds;
   const rows = phases.map((phase) => renderPhase(picture, phase));

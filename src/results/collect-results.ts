@@ -30,7 +30,7 @@ export interface CollectOptions {
   /** Where reports go, byte for byte, under the paths they had. */
   junitDir: string;
   junitGlobs: string[];
-  /** What stands before the paths of files as the tests saw them, such as `shard-0/`; empty for nothing. */
+  /** What is before the paths of files as the tests saw them, such as `shard-0/`; empty for nothing. */
   below?: string;
   /** What reports that are read with these keep together; of these alone by default. */
   totals?: KeptTotals;

@@ -16,7 +16,7 @@ export interface FenceOptions {
 
 /** What became of a results directory that containers wrote to. */
 export interface Fenced {
-  /** Whether nobody writes to it any more, and all that is in it is ours. */
+  /** Whether no process writes to it anymore, and all that is in it is ours. */
   isFenced: boolean;
   /** Processes that were ended for it. */
   ended: number;
@@ -30,7 +30,7 @@ const endedMark = 'ended:';
 /**
  * Ends all processes of pods that have the directory $1 mounted, and with $4 gives the directory to who owns its mount
  * point; with adopt-mount only if it is a mount point itself. $2 is the path as /proc/self/mountinfo writes it; $3 is a number of seconds. Found are mounts of the same file
- * system whose root is the directory or lies in it, by whatever name: sidecars, native sidecars, debug containers.
+ * system whose root is the directory or is in it, by whatever name: sidecars, native sidecars, debug containers.
  */
 const script = `
 point=$(P="$2" awk '{ p = ENVIRON["P"]
@@ -108,7 +108,7 @@ export async function fenceResults(options: FenceOptions): Promise<Fenced> {
 }
 
 /**
- * Makes what lies in the results directory of a cluster ours, before the last node is removed that could do that.
+ * Makes what is in the results directory of a cluster ours, before the last node is removed that could do that.
  * @returns an empty text, or why it could not be done; a cluster that does not mount the directory needs nothing.
  */
 export async function adoptBeforeRemoval(

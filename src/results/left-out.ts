@@ -8,7 +8,7 @@ export interface LeftOutFile {
   why: 'link' | 'special' | 'limit' | 'unreadable';
   /** One line; empty where nothing is lost, as by a link to a file that was taken. */
   reason: string;
-  /** Whether it stands for all that may lie in it. */
+  /** Whether it stands for all that may be in it. */
   isDirectory?: true;
 }
 

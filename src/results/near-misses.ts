@@ -33,7 +33,7 @@ const roots: Record<string, [string, boolean]> = {
 };
 
 /**
- * What lies in the results in place of a report, for a run that has none: XML of other kinds, CTRF, TAP, and JUnit reports that
+ * What is in the results in place of a report, for a run that has none: XML of other kinds, CTRF, TAP, and JUnit reports that
  * the globs did not take. At most ten, of the first 500 files.
  */
 export async function findNearMisses(directory: string, signal: AbortSignal): Promise<NearMiss[]> {

@@ -1,5 +1,5 @@
 /**
- * Brings results home out of a running container that sees them: again and again while the tests write, and once more,
+ * Collects results from a running container that sees them: again and again while the tests write, and once more,
  * checked by checksum, when they have ended. All the container needs is sh, find, stat, xargs, tar, head and sha256sum, of
  * GNU or of busybox.
  */
@@ -38,13 +38,13 @@ export interface PullOptions {
   limits: ResultsLimits;
 }
 
-/** What was brought home in the end. */
+/** What was collected in the end. */
 export interface PullEnd {
   files: number;
   bytes: number;
   /** Files that did not arrive as they are at the source. */
   incomplete: string[];
-  /** What was there and did not come: a report among them was not read. `isDirectory` stands for all that may lie there. */
+  /** What was there and did not come: a report among them was not read. `isDirectory` stands for all that may be there. */
   missing: { name: string; reason: string; isDirectory?: boolean }[];
   warnings: string[];
 }
@@ -90,7 +90,7 @@ const listScript = `cd "$1" || exit 9
   find . ! -type f ! -type d -exec stat -c 's 0 0 %n//' '{}' +
 } | head -c ${maxListBytes}
 printf '%s\n' '${endMark}'`;
-/** Names come by stdin, each ended by NUL; how long that is is told, since the end of stdin is not. */
+/** Names come by stdin, each ended by NUL; how long that is is reported, since the end of stdin is not. */
 const sendScript = 'cd "$1" && head -c "$2" | xargs -0 tar -cf -';
 const hashScript = `cd "$1" && head -c "$2" | xargs -0 sha256sum; printf '%s\n' '${endMark}'`;
 /** For names that sha256sum would escape, or not, depending on its make. */
@@ -120,7 +120,7 @@ export class ResultsPuller {
       .map((file) => file.name);
   }
 
-  /** Brings home what is new. Throws when the source is away; what had come by then stays. */
+  /** Collects what is new. Throws when the source is away; what had come by then stays. */
   async round(signal: AbortSignal): Promise<void> {
     const before = this.#listed;
     await this.#list(signal);
@@ -132,7 +132,7 @@ export class ResultsPuller {
   }
 
   /**
-   * Brings home all the rest and compares every file with the source by SHA-256. To be called when nobody writes any more.
+   * Collects all the rest and compares every file with the source by SHA-256. To be called when nobody writes anymore.
    * Throws when the source is away.
    */
   async finish(signal: AbortSignal): Promise<PullEnd> {

@@ -28,7 +28,7 @@ const retryMilliseconds = 1000;
 const awayMilliseconds = 30_000;
 
 /**
- * Brings home the results of one run from where the runner's own disk is not: looks again and again while the tests run,
+ * Collects the results of one run from where the runner's own disk is not: looks again and again while the tests run,
  * and for a last time, with checksums, when they have ended.
  */
 export class ResultsCollection {
@@ -43,7 +43,7 @@ export class ResultsCollection {
   constructor(options: CollectionOptions) {
     this.#options = options;
     this.#puller = new ResultsPuller({
-      // Asked anew at each call: a rescue takes the first one's place.
+      // Asked again at each call: a rescue takes the first one's place.
       openSource: () => this.#source!,
       directory: options.directory,
       incoming: options.incoming,
@@ -57,7 +57,7 @@ export class ResultsCollection {
   }
 
   /**
-   * Brings home the rest. To be called when the test container has ended, however it did.
+   * Collects the rest. To be called when the test container has ended, however it did.
    * @returns what is worth a warning, a line each, and by name what did not arrive whole; and a failure of kind
    * `results` when the last look was not to be had, so that nobody knows what is missing.
    */
@@ -144,7 +144,7 @@ async function openOrExplain(
   }
 }
 
-/** Whether exec says that there is nothing any more that it could run in. */
+/** Whether exec says that there is nothing anymore that it could run in. */
 function isGone(error: ApiError): boolean {
   return (
     error.status === 404 ||

@@ -45,7 +45,7 @@ export function layoutResults(root: string): ResultsDir {
 }
 
 const lockName = '.running';
-/** Room that is held for the verdict, so that it can be told when the tests have filled the disk. */
+/** Room that is held for the verdict, so that it can be reported when the tests have filled the disk. */
 const reserveName = '.reserve';
 const reserveBytes = 2 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-/** How much of what tests write is brought home: pure decisions over names and sizes. */
+/** How much of what tests write is collected: pure decisions over names and sizes. */
 
 export interface ResultsLimits {
   /** Of all files together. */
@@ -16,7 +16,7 @@ export interface SizedFile {
 }
 
 /**
- * Chooses what comes home when not everything may: the small ones first, since reports and logs are small, and cores and
+ * Chooses what is collected when not everything may: the small ones first, since reports and logs are small, and cores and
  * dumps are not.
  */
 export function chooseFiles<T extends SizedFile>(files: readonly T[], limits: ResultsLimits): { kept: T[]; left: T[] } {

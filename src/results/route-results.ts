@@ -14,11 +14,11 @@ import {
 } from '../inputs/job-manifest.ts';
 import { cloneJson } from '../inputs/read-yaml.ts';
 
-/** How results come home. */
+/** How results leave the pod. */
 export type ResultsRoute =
   /** They are written to the runner's disk. */
   | { kind: 'host' }
-  /** They lie on the node's disk, in a claim's volume or in a directory; whoever deletes the pod leaves them there. */
+  /** They are on the node's disk, in a claim's volume or in a directory; whoever deletes the pod leaves them there. */
   | { kind: 'node'; claimName: string; subPath: string }
   /** They are read by a container of ours in the same pod; a claim outlives the pod. */
   | { kind: 'collector'; claim: { claimName: string; subPath: string } | undefined };

@@ -26,7 +26,7 @@ export interface TakeOptions {
   mask: SecretMask;
   limits: ResultsLimits;
   /**
-   * Whether nobody writes there any more and the files are ours. Otherwise all files are copied, since whoever has one of
+   * Whether nobody writes there anymore and the files are ours. Otherwise all files are copied, since whoever has one of
    * them open could go on writing to it, and `directory` is another directory afterwards.
    */
   isFenced: boolean;
@@ -73,7 +73,7 @@ interface Sweep {
 
 /**
  * Takes all regular files. Links, special files and what is above the limits go before anything is read; names that are
- * not UTF-8, that hold secrets or that collide get others; a file that holds a secret is written anew without it. One file
+ * not UTF-8, that hold secrets or that collide get others; a file that holds a secret is rewritten without it. One file
  * that cannot be taken does not keep the others from it: it stays in a directory beside the results that nobody uploads.
  * @throws I/O errors of our own directories, a full disk above all; then nothing in `directory` may be uploaded.
  */
@@ -245,7 +245,7 @@ interface PlannedFile {
   as: string;
 }
 
-/** What lies in one directory. */
+/** What is in one directory. */
 interface Group<T> {
   source: ForeignDirectory;
   parents: Buffer[];
@@ -267,7 +267,7 @@ function groupByDirectory<F extends Placed, T>(placed: readonly F[], plan: (one:
   return [...groups.values()].flatMap((ofSource) => [...ofSource.values()]);
 }
 
-/** Visits what lies in one directory, which is reached component by component. */
+/** Visits what is in one directory, which is reached component by component. */
 async function visitGroup<T>(
   group: Group<T>,
   sweep: Sweep,

@@ -52,7 +52,7 @@ export class ResultsSizeWatch {
   }
 }
 
-/** What the tests write cannot be looked at any more: the directory was removed, or its disk does not answer. */
+/** What the tests write cannot be looked at anymore: the directory was removed, or its disk does not answer. */
 function describeLoss(error: unknown, directory: string): Failure {
   const what = `the results directory ${directory} cannot be read while the tests run`;
   const known = describeDiskError(error, what);

@@ -161,7 +161,7 @@ function describeIdentity({ name, job, step, attempt }: Leg): string {
   return `${name}, job ${job}${step === '' ? '' : `, step ${step}`}, attempt ${attempt}`;
 }
 
-/** Legs of one name are told apart by the call they are of, and by their steps. */
+/** Legs of one name are distinguished by the call they are of, and by their steps. */
 function nameApart(legs: readonly Leg[]): Leg[] {
   const isOneCall = new Set(legs.map(({ call }) => call)).size < 2;
   const called = legs.map((leg) =>

@@ -38,7 +38,7 @@ export async function readLegs(
 }
 
 /**
- * Directories that hold a `result.json`, at `start` or some directories below, relative to the root, sorted. What lies below
+ * Directories that hold a `result.json`, at `start` or some directories below, relative to the root, sorted. What is below
  * one is its own.
  */
 async function findVerdicts(root: string, start: string): Promise<string[]> {

@@ -73,7 +73,7 @@ async function read(zip: FileHandle, offset: number, length: number): Promise<Bu
   return buffer;
 }
 
-/** The central directory, which counts: what stands before each file may say something else. */
+/** The central directory, which counts: what is before each file may say something else. */
 async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]> {
   const { size } = await zip.stat();
   const tailBytes = Math.min(size, 22 + 0xffff);
@@ -126,7 +126,7 @@ async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]>
 const largeNumbersId = 1;
 
 /**
- * A reader of the numbers of one entry, in the order in which its extra field has them: one that needs 64 bits stands there,
+ * A reader of the numbers of one entry, in the order in which its extra field has them: one that needs 64 bits is there,
  * and 32 bits of ones are in its place.
  */
 function readNumbers(extra: Buffer): (field: number) => number {

@@ -31,7 +31,7 @@ function identify(pid: number): ProcessIdentity {
 }
 
 /**
- * Whether a process still runs, as far as this process can know. A number that was given anew to another process does not
+ * Whether a process still runs, as far as this process can know. A number that was given again to another process does not
  * count where the system tells.
  */
 export function judgeLife({ pid, startTicks, space }: ProcessIdentity): Life {

@@ -15,7 +15,7 @@ const shaping = {
   release: 'release',
 } as const satisfies Record<string, keyof Inputs>;
 
-/** By input, a digest of what the cluster of a run cannot be given anew. */
+/** By input, a digest of what the cluster of a run cannot be given again. */
 export function describeShape(inputs: Pick<Inputs, (typeof shaping)[keyof typeof shaping]>): Record<string, string> {
   const digest = (value: unknown) =>
     createHash('sha256')

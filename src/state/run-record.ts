@@ -21,7 +21,7 @@ import { findJobProcess, identifySelf, isAlive, judgeLife, type ProcessIdentity,
 import { takeLock, writerOf } from './take-lock.ts';
 
 const madeSchema = v.variant('kind', [
-  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it any more. */
+  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it anymore. */
   v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
   /** An image of the local docker under a name of ours. */
   v.object({ kind: v.literal('image'), name: v.string() }),
@@ -75,7 +75,7 @@ const reusableClusterSchema = v.object({
   /** The flags, without secrets: those are never written to a disk. */
   given: v.record(v.string(), v.string()),
   hasSecrets: v.boolean(),
-  /** By input, a digest of what the cluster cannot be given anew. */
+  /** By input, a digest of what the cluster cannot be given again. */
   shape: v.record(v.string(), v.string()),
   /** Absent until the platform was ready, and once it was found broken. */
   platform: v.optional(platformSchema),
@@ -182,7 +182,7 @@ export class RunRecord {
     this.#write();
   }
 
-  /** The job of the workflow needs nothing any more that the run has kept. */
+  /** The job of the workflow needs nothing anymore that the run has kept. */
   endJob(): void {
     const { workflow } = this.#content;
     if (workflow === undefined) return;
@@ -196,7 +196,7 @@ export class RunRecord {
     this.#write();
   }
 
-  /** Notes the platform in the cluster, or with undefined that it is to be installed anew. */
+  /** Notes the platform in the cluster, or with undefined that it is to be installed again. */
   notePlatform(platform: InstalledPlatform | undefined): void {
     const { reusable } = this.#content;
     if (reusable === undefined) return;

@@ -8,7 +8,7 @@ const writingMilliseconds = 5000;
 /** Of a writer on another machine, or in another container, nobody can know more than the age of its lock. */
 const unknownMilliseconds = 24 * 60 * 60 * 1000;
 
-/** Who wrote a lock, be it still alive or not; undefined when there is none, or its writer has not said. */
+/** Who wrote a lock, alive or not; undefined when there is none, or its writer has not said. */
 export function writerOf(lock: string): ProcessIdentity | undefined {
   return read(lock)?.writer;
 }

@@ -1,6 +1,6 @@
 /**
- * Providing kind and helm: from the PATH, from the cache, or from the network, in this order. What is executed lies on the
- * PATH, belongs to the system, or lies in the run's own directory with the checksum that was expected.
+ * Providing kind and helm: from the PATH, from the cache, or from the network, in this order. What is executed is on the
+ * PATH, belongs to the system, or is in the run's own directory with the checksum that was expected.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, chmod, constants, copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
@@ -42,7 +42,7 @@ export interface ToolRequest {
   mirror: string | undefined;
   /** The user's own checksums, which go before the pinned ones; lines as `sha256sum` writes them. */
   checksumsPath: string | undefined;
-  /** Of this run alone, where nobody else can write: what is executed lies there. */
+  /** Of this run alone, where nobody else can write: what is executed is there. */
   directory: string;
   signal: AbortSignal;
   /** Hears where the tool comes from, and of each attempt that failed. */

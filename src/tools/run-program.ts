@@ -139,7 +139,7 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
   const failed = runs.filter((run) => run.exitCode !== 0);
   const endedByUs = (run: ProgramRun) => run.aborted && !options.signal.aborted;
   // Of several the first in the pipe: its readers had to do with half of their input. A reader's sockets close before its
-  // end is told, so it may be one that we had begun to end because of its writer, and still have an exit status of its own.
+  // end is reported, so it may be one that we had begun to end because of its writer, and still have an exit status of its own.
   const guilty =
     failed.find((run) => !endedByUs(run) && !lostItsReader(run)) ??
     failed.find((run) => run.exitCode !== null && !lostItsReader(run)) ??
@@ -154,7 +154,7 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
 }
 
 /**
- * Whether a program failed because nobody read its output any more. Node's pipes are sockets, of which a writer hears
+ * Whether a program failed because nobody read its output anymore. Node's pipes are sockets, of which a writer hears
  * ECONNRESET instead of dying of SIGPIPE when its reader left bytes unread; which it then says in its own words.
  */
 function lostItsReader(run: ProgramRun): boolean {

@@ -9,7 +9,7 @@ const namedAbsences = 3;
 const shownIncidents = 20;
 
 /**
- * A failure of the tests with what befell the platform: as more clauses of its reason, as a hint, and as the first evidence.
+ * A failure of the tests with what happened to the platform: as more clauses of its reason, as a hint, and as the first evidence.
  * What was missing from the beginning is named whatever happened later, since that may be its consequence. Other failures
  * stay as they are.
  */
@@ -41,7 +41,7 @@ export function blameIncidents(failure: Failure, stories: readonly IncidentStory
 }
 
 /**
- * What is told of the platform. That some part of it is scaled to nothing is meant to be so, as long as no test suffers
+ * What is reported of the platform. That some part of it is scaled to nothing is meant to be so, as long as no test suffers
  * from it.
  */
 export function incidentsOf(

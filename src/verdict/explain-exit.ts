@@ -10,7 +10,7 @@ export interface ToolFacts {
   said: readonly string[];
   /** Reports that it wrote where nobody looks for them. */
   reportsElsewhere: readonly string[];
-  /** What lies in `results-path` in place of a JUnit report: `TestResult.trx, a TRX report of .NET`. */
+  /** What is in `results-path` in place of a JUnit report: `TestResult.trx, a TRX report of .NET`. */
   nearMisses: readonly { file: string; what: string; isReadable: boolean }[];
   lastLines: readonly string[];
 }

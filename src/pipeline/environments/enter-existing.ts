@@ -177,7 +177,7 @@ async function checkGivenNamespace(
   return failure === undefined ? succeed(undefined) : { ok: false, failure };
 }
 
-/** Has the namespaces of runs that died deleted. What goes wrong with that is told, and is not this run's failure. */
+/** Has the namespaces of runs that died deleted. What goes wrong with that is reported, and is not this run's failure. */
 async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void> {
   if (run.isNamespaceGiven) return;
   try {

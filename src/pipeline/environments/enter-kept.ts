@@ -18,7 +18,7 @@ const answerSeconds = 5;
 
 /**
  * The phase `preflight` of a run in a kept cluster: its nodes must be there and run. Where they do not see the results
- * directory any more (it was removed, or another one is wanted), results will come home by a collector.
+ * directory anymore (it was removed, or another one is wanted), a collector fetches the results.
  * @returns a failure of kind `cluster` that says in one line what became of the cluster, and what to do.
  */
 export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result<undefined>> {

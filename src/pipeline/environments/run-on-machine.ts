@@ -20,7 +20,7 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGK
 
 /**
  * The words of a command for the machine itself: `resultsPath`, which is a directory of containers, is the results
- * directory of this run wherever a word is it, lies in it, or ends with such a path after `=`. A word with blanks is a line
+ * directory of this run wherever a word is it, is in it, or ends with such a path after `=`. A word with blanks is a line
  * of a shell, in which each word of its own counts.
  */
 export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
@@ -36,7 +36,7 @@ export function placeResults(words: string[], resultsPath: string, directory: st
 
 /**
  * Variables for the machine itself: of those that a run gives, and of those that it inherits, the values that are
- * `resultsPath`, or lie in it, are the results directory of this run. Reporters that take a path by a variable alone
+ * `resultsPath`, or are in it, are the results directory of this run. Reporters that take a path by a variable alone
  * (jest-junit, Playwright) would write to a directory of containers otherwise.
  */
 export function placeVariables(
@@ -52,7 +52,7 @@ export function placeVariables(
   return Object.fromEntries([...moved, ...given.map(([name, value]) => [name, place(value)] as const)]);
 }
 
-/** A line of a shell in which `directory` stands wherever a word of it is `resultsPath` or lies in it. */
+/** A line of a shell in which `directory` stands wherever a word of it is `resultsPath` or is in it. */
 function placeInShell(line: string, resultsPath: string, directory: string): string {
   return line.replaceAll(resultsPath, (found, at: number) => {
     const before = line[at - 1] ?? ' ';
@@ -147,7 +147,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   return succeed(undefined);
 }
 
-/** One stream of a program: what may be told of it goes to the file byte for byte, and to the reader in lines. */
+/** One stream of a program: what may be shown of it goes to the file byte for byte, and to the reader in lines. */
 class MaskedOutput {
   readonly #stream: MaskedStream;
   readonly #write: (bytes: Buffer) => void;
