@@ -13,7 +13,7 @@ import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
 import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
 import { annotate, setOutputs } from './outputs.ts';
 
-/** A run that has ended, as far as GitHub is informed of it. */
+/** A run that has ended, as far as GitHub knows it. */
 export interface Published {
   verdict: Verdict;
   report: ReportInput;

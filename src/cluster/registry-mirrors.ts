@@ -1,5 +1,5 @@
 /**
- * Mirrors of registries, as containerd is informed of them: a `hosts.toml` for each registry, in a directory that every node of
+ * Mirrors of registries, as containerd reads them: a `hosts.toml` for each registry, in a directory that every node of
  * a new cluster mounts. It is there before containerd starts, so nothing has to be restarted and nothing is pulled too early.
  */
 import { mkdir, writeFile } from 'node:fs/promises';

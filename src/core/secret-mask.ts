@@ -151,7 +151,7 @@ export class MaskedStream {
     this.#matcher = matcher;
   }
 
-  /** What may be informed of the bytes so far; only what may be the begin of a secret is kept back. */
+  /** What may be shown of the bytes so far; only what may be the begin of a secret is kept back. */
   push(chunk: Buffer): Buffer {
     if (this.#matcher.isEmpty) return chunk;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);

@@ -25,7 +25,7 @@ export interface Chart {
 }
 
 /**
- * Calls `use` with the arguments by which helm is informed of the chart, the same for rendering and for installing it. They
+ * Calls `use` with the arguments that name the chart to helm, the same for rendering and for installing it. They
  * hold as long as that runs.
  * @param set what is set beside the chart's own, and after it.
  */
