@@ -322,7 +322,7 @@ describe('fault 14', () => {
     expect(expired.onDisk.failure).toMatchObject({
       kind: 'api',
       reason: expect.stringMatching(
-        /refuses us: the token of user runner has expired, at 2026-01-01T00:00:00.000Z \(its message: Unauthorized\)$/,
+        /denies access: the token of user runner has expired, at 2026-01-01T00:00:00.000Z \(its message: Unauthorized\)$/,
       ),
     });
     const exec = {
