@@ -51,7 +51,7 @@ describe('results that are not on the runner’s disk', () => {
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
     expectRich(run.dir.results, run.onDisk.warnings);
-    expect(run.printed).toContainEqual(expect.stringMatching(/^30[5-9] files of the results are here, each compared/));
+    expect(run.printed).toContainEqual(expect.stringMatching(/^30[5-9] files of the results were collected, each compared/));
   });
 
   test('of a container that is not root and cannot write elsewhere', async () => {
@@ -85,7 +85,7 @@ describe('results that are not on the runner’s disk', () => {
     await isDeleted;
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'broken', failure: { kind: 'evicted' } });
     expect(readFileSync(path.join(run.dir.results, 'early'), 'utf8')).toBe('early\n');
-    expect(run.onDisk.warnings.join('\n')).toMatch(/the last results could not be collected, those that are here/);
+    expect(run.onDisk.warnings.join('\n')).toMatch(/the last results could not be collected, those collected/);
   });
 
   test('are those of the last moment when the tests run out of time', async () => {

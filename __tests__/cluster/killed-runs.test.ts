@@ -36,7 +36,7 @@ describe('fault 2: memory', () => {
     expect(failure?.reason).toMatch(
       /^the test container was killed for memory at its limit of 64Mi \(64Mi in use when pytest was killed, peak of \d+(\.\d)?Mi seen before\); 12 of 40 tests finished, in flight: test_deed, 27 not run$/,
     );
-    expect(tests).toMatchObject({ total: 13, passed: 12, errors: 1, reconstructed: 13, notRun: 27 });
+    expect(tests).toMatchObject({ total: 13, passed: 12, errors: 1, rebuilt: 13, notRun: 27 });
     expect(finishedOf(run.report.tests)).toBe(12);
     expect(named(run.report.tests, 'test_deed')).toMatchObject({
       status: 'error',
@@ -58,7 +58,7 @@ describe('fault 2: memory', () => {
       reason: expect.stringMatching(/64Mi in use .*12 of 40 tests finished, in flight: test_deed, 27 not run$/),
       evidence: expect.arrayContaining([expect.stringContaining('reconstructed from the verbose output of pytest')]),
     });
-    expect(run.onDisk.tests).toMatchObject({ total: 13, passed: 12, errors: 1, reconstructed: 13, notRun: 27 });
+    expect(run.onDisk.tests).toMatchObject({ total: 13, passed: 12, errors: 1, rebuilt: 13, notRun: 27 });
     expect(existsSync(path.join(run.dir.cluster, 'test-helper'))).toBe(false);
   });
 
@@ -80,7 +80,7 @@ describe('fault 2: memory', () => {
     expect(tests).toMatchObject(
       isContainerDead
         ? { total: 13, passed: 12, errors: 1, notRun: 27 }
-        : { total: 40, passed: 39, failed: 1, reconstructed: 0 },
+        : { total: 40, passed: 39, failed: 1, rebuilt: 0 },
     );
   });
 
@@ -130,7 +130,7 @@ describe('the helper in the test image', () => {
     });
     expect(run.onDisk).toMatchObject({
       outcome: 'passed',
-      tests: { total: 2, passed: 2, reconstructed: 0 },
+      tests: { total: 2, passed: 2, rebuilt: 0 },
       warnings: [],
     });
     for (const one of run.report.tests) expect(Date.parse(one.endedAt ?? '')).toBeGreaterThan(Date.now() - 60_000);

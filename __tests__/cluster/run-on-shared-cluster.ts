@@ -121,7 +121,7 @@ async function removeNamespace(cluster: ReadyCluster, namespace: string): Promis
 }
 
 /** What is left of `interruptedScript` when its deed never ends. */
-export const interruptedCounts = { total: 4, passed: 3, errors: 1, reconstructed: 4, notRun: 1 };
+export const interruptedCounts = { total: 4, passed: 3, errors: 1, rebuilt: 4, notRun: 1 };
 
 /** A script whose suite passes three tests, then does a deed that does not end; a fifth test waits behind it. */
 export function interruptedScript(deed = 'pass'): string {
