@@ -259,7 +259,7 @@ describe('a chart as Airflow, with all kinds of dependencies', () => {
     expect(reason).toMatch(
       /^init container wait-for-flow-migrations of pod \S+ waits for the post-install hook Job floe-test-run-flow-migrations, which helm creates only when all pods are ready: they wait for each other$/,
     );
-    expect(hint).toMatch(/^Set helm-wait: false,/);
+    expect(hint).toMatch(/^Set helm-wait: false: helm then runs its hooks at once/);
     // Since then nothing was on its way.
     const pods = load(readFileSync(path.join(run.dir.cluster, 'pods.yaml'), 'utf8')) as Pod[];
     // A busy machine may have made a pod unready again, so that none is ready in the end: the change itself counts.

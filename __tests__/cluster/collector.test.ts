@@ -51,7 +51,9 @@ describe('results that are not on the runner’s disk', () => {
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 2 } });
     expectRich(run.dir.results, run.onDisk.warnings);
-    expect(run.printed).toContainEqual(expect.stringMatching(/^30[5-9] files of the results were collected, each compared/));
+    expect(run.printed).toContainEqual(
+      expect.stringMatching(/^30[5-9] files of the results were collected, each compared/),
+    );
   });
 
   test('of a container that is not root and cannot write elsewhere', async () => {

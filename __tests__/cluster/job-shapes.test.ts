@@ -23,10 +23,11 @@ function createChart(script: string): string {
   const [repository, tag] = sharedImage.split(':');
   edit('values.yaml', /repository: nginx/, `repository: ${repository}`);
   edit('values.yaml', /tag: ""/, `tag: ${tag}`);
+  edit('values.yaml', /port: 80\b/, 'port: 8080');
   edit(
     'templates/deployment.yaml',
     /( +)image: /,
-    '          command: [python3, -m, http.server, "80"]\n          image: ',
+    '          command: [python3, -m, http.server, "8080"]\n          image: ',
   );
   edit('templates/tests/test-connection.yaml', /image: busybox/, `image: ${sharedImage}`);
   edit(
@@ -131,7 +132,7 @@ def test_sidecar():
     );
     const run = await runOnSharedCluster({ given: { job, 'startup-timeout': '120s' } });
     expect(run.onDisk.failure?.reason, run.printed.join('\n')).toMatch(
-      /^init container db of pod e2e-\S+ crashes again and again: \d restarts \(exit code 3\)$/,
+      /^init container db of pod e2e-\S+ crashes repeatedly: \d restarts \(exit code 3\)$/,
     );
     expect(run.onDisk.failure?.evidence.join('\n')).toContain('FATAL: could not open the log');
     expect(run.onDisk.warnings).toEqual([]);

@@ -8,7 +8,7 @@ import { newCluster } from './new-cluster.ts';
 /** @param given a cluster to run in that is nobody's record: one that several tests share. */
 export function chooseEnvironment(run: Run, given: ReadyCluster | undefined): Environment {
   if (run.inputs.cluster === 'existing') return existingCluster(run);
-  const kept = run.kept?.content.reusable?.cluster;
-  if (kept !== undefined) return keptCluster(run, kept);
-  return given === undefined ? newCluster(run) : givenCluster(run, given);
+  const there = run.kept?.content.reusable?.cluster ?? given;
+  if (there === undefined) return newCluster(run);
+  return run.kept === undefined ? givenCluster(run, there) : keptCluster(run, there);
 }
