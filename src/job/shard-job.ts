@@ -2,6 +2,7 @@
  * One suite in several pods: an Indexed Job, or where that cannot be one Job for each shard. Decides, and edits manifests; does
  * nothing else. docs/shards.md tells users what a shard is given.
  */
+import { trimEndOf } from '../core/trim-end.ts';
 import { findContainer, type JobManifest, type ManifestContainer, type ManifestMount } from '../inputs/job-manifest.ts';
 import { cloneJson } from '../inputs/read-yaml.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -166,7 +167,7 @@ function wordsOf({ command, args }: ManifestContainer): string[] {
 
 /** A Job's name may have 63 characters, and its pods' labels hold it. */
 function cutName(name: string): string {
-  return name.slice(0, 59).replace(/[-.]+$/, '');
+  return trimEndOf(name.slice(0, 59), '-.');
 }
 
 /** `v1.34.4` is 34; what is no version is taken for an old one. */
