@@ -25,9 +25,9 @@ export function newCluster(run: Run): Environment {
   return {
     check: () => checkNewCluster(run),
     kubernetes: () => undefined,
-    open: ({ kind, ...images }) => {
+    open: ({ kind, images, controlPlane }) => {
       if (kind === undefined) throw new Error('kind was not provided for a new cluster');
-      return bringUpCluster(run, kind, images);
+      return bringUpCluster(run, kind, { images, controlPlane });
     },
   };
 }
