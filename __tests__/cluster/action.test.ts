@@ -264,10 +264,10 @@ describe('the action', () => {
     const once = { nodes: 1 };
     expect(told.sort((a, b) => a.leg.localeCompare(b.leg, 'en'))).toEqual([
       { leg: leg('e2e', 'green', 1), nodes: 3 },
-      { leg: leg('integration', 'killed', 1), ...once },
       { leg: leg('integration', 'fixed', 1), ...once },
-      { leg: leg('integration', 'killed', 2), ...once },
+      { leg: leg('integration', 'killed', 1), ...once },
       { leg: leg('integration', 'fixed', 2), ...once },
+      { leg: leg('integration', 'killed', 2), ...once },
       { leg: leg('unit', 'green', 1), nodes: 0 },
     ]);
     expect(new Set(legs.map((one) => one.name)).size).toBe(legs.length);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, inject, test } from 'vitest';
-import { type ChartRun, firstSeen, lastCrash, runChart, secondsUntilVerdict } from './run-chart.ts';
+import { type ChartRun, failedToStart, firstSeen, lastCrash, runChart, secondsUntilVerdict } from './run-chart.ts';
 import { pytestScript } from './run-on-shared-cluster.ts';
 import { slowCharts } from './slow-charts.ts';
 import { claim, container, deployment, job, shell, writeChart } from './write-chart.ts';
@@ -266,7 +266,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
       reason: /^container main of pod web-\S+ cannot be created: secret "web-credentials" not found$/,
       hint: /Create the Secret web-credentials/,
       proof: /web-credentials/,
-      visibleAt: (run) => firstSeen(run, 'Failed'),
+      visibleAt: failedToStart,
     },
   ],
   [
@@ -305,7 +305,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
         /^container main of pod web-\S+ cannot be started: exec: "dagster-webserver": executable file not found in \$PATH$/,
       hint: /no such program/,
       proof: /executable file not found/,
-      visibleAt: (run) => firstSeen(run, 'Failed'),
+      visibleAt: failedToStart,
     },
   ],
   [

@@ -86,6 +86,18 @@ export function firstSeen(run: ChartRun, reason: string, words = /./): string | 
   return times.sort()[0];
 }
 
+/**
+ * When the kubelet first said that a container cannot start. Its event is sent apart from the status of the pod, which the
+ * verdict is read from, and may come after the run: then the earliest that it can have been, when the pod was placed.
+ */
+export function failedToStart(run: ChartRun): string | undefined {
+  const placed = run.pods
+    .flatMap((pod) => pod.status?.conditions ?? [])
+    .filter((condition) => condition.type === 'PodScheduled' && condition.status === 'True')
+    .map((condition) => condition.lastTransitionTime ?? '');
+  return firstSeen(run, 'Failed') ?? placed.sort()[0];
+}
+
 /** When the container that restarts most often ended last. */
 export function lastCrash(run: ChartRun): string | undefined {
   const statuses = run.pods.flatMap((pod) => [
