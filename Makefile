@@ -81,8 +81,8 @@ test-vm: lab node_modules ## What Linux does with cgroup v2, on a guest that boo
 quick: lab node_modules ## What needs no cluster
 	@$(WITH_LAB) npm run --silent check && node scripts/run-tests.ts quick
 
-check: lab node_modules ## Types, lint, format, rooms, dead code
-	@$(WITH_LAB) npm run --silent check
+check: lab node_modules ## Types, lint, format, rooms, dead code, and the chart against the schemas of Kubernetes
+	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick __tests__/charts
 
 build: lab node_modules ## dist/, from a clean state
 	@$(WITH_LAB) npm run --silent build

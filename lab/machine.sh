@@ -33,6 +33,9 @@ list_missing_tools() {
   # Another version finds other things: only the pinned one will do.
   [[ $(actionlint -version 2>/dev/null) == *"$ACTIONLINT_VERSION"* ]] || missing_tools+=(actionlint)
   [[ $(zizmor --version 2>/dev/null) == "zizmor $ZIZMOR_VERSION" ]] || missing_tools+=(zizmor)
+  # The schemas lie beside the lab's own kubeconform.
+  missing_tools+=(kubeconform)
+  [[ $(yamllint --version 2>/dev/null) == "yamllint $YAMLLINT_VERSION" ]] || missing_tools+=(yamllint)
 }
 
 # prepare_docker: a docker that runs containers of nodes, and what building images needs of the machine.

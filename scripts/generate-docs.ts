@@ -1,12 +1,13 @@
 /**
  * Writes what users read about inputs and outputs from the one schema: all of action.yml, the tables between the marks in
- * README.md and docs/reference.md, the JSON Schemas of `.k8s-test.yaml` and `result.json`, and the module with style and script
- * of report.html. With `--check` it writes nothing, and its exit status says whether all are current.
+ * README.md and docs/reference.md, the values in the chart's README, the JSON Schemas of `.k8s-test.yaml` and `result.json`, and the
+ * module with style and script of report.html. With `--check` it writes nothing, and its exit status says whether all are current.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { outputDocs } from '../src/action/outputs.ts';
 import { inputDocs, inputGroups } from '../src/inputs/input-docs.ts';
 import { inputNames } from '../src/inputs/schema.ts';
+import { renderChartValues } from './generate/chart-values.ts';
 import { projectFileSchema, resultFileSchema } from './generate/json-schemas.ts';
 import { renderReportPage } from './generate/report-page.ts';
 
@@ -93,11 +94,17 @@ function between(file: string, text: string, mark: string, lines: string[]): str
   return `${text.slice(0, from + begin.length)}\n${lines.join('\n')}\n${text.slice(to)}`;
 }
 
+function renderChartReadme(): string {
+  const name = 'charts/floe-platform/README.md';
+  return between(name, read(name), 'values', renderChartValues(read('charts/floe-platform/values.yaml')));
+}
+
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
 const files = {
   'action.yml': renderActionYml(),
   'README.md': renderReadme(read('README.md')),
   'docs/reference.md': renderReference(read('docs/reference.md')),
+  'charts/floe-platform/README.md': renderChartReadme(),
   'schemas/k8s-test.schema.json': `${JSON.stringify(projectFileSchema(), undefined, 2)}\n`,
   'src/report/report-page.ts': renderReportPage(),
   'schemas/result.schema.json': `${JSON.stringify(resultFileSchema(), undefined, 2)}\n`,
