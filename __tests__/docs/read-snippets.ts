@@ -14,7 +14,15 @@ export interface Snippet {
 }
 
 /** What a YAML snippet is: the first of these that its content fits, unless the fence names one (`yaml template`). */
-export type YamlKind = 'workflow' | 'steps' | 'project' | 'kind-config' | 'manifest' | 'values' | 'template';
+export type YamlKind =
+  | 'workflow'
+  | 'steps'
+  | 'project'
+  | 'kind-config'
+  | 'manifest'
+  | 'values'
+  | 'template'
+  | 'quarantine';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 
@@ -64,6 +72,7 @@ export function classifyYaml({ info, text }: Snippet): { kind: YamlKind; text: s
     `${head}jobs:\n  snippet:\n    runs-on: ubuntu-24.04\n    permissions:\n      contents: read\n    steps:\n${indent(steps, 6)}`;
   if (Array.isArray(content)) {
     const isStep = (one: unknown) => isMapping(one) && ('uses' in one || 'run' in one);
+    if (content.every((one) => isMapping(one) && 'id' in one && 'expires' in one)) return { kind: 'quarantine', text };
     return content.every(isStep) ? { kind: 'workflow', text: asSteps(text) } : undefined;
   }
   if (!isMapping(content)) return undefined;

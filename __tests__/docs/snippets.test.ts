@@ -7,6 +7,7 @@ import { load, loadAll } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readJobManifest } from '../../src/inputs/job-manifest.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
+import { readQuarantine } from '../../src/inputs/read-quarantine.ts';
 import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
 import { readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import { checkCommands } from './check-commands.ts';
@@ -141,6 +142,11 @@ test('Kubernetes manifests and Kind configurations are what the action takes', (
     return found.concat((read.problems ?? []).map(({ problem }) => `${where}: Job ${problem}`));
   });
   expect(problems).toEqual([]);
+});
+
+test('a quarantine is one that can be read', () => {
+  expect(ofKind('quarantine').length).toBeGreaterThan(0);
+  for (const { text } of ofKind('quarantine')) expect(readQuarantine(text).problems).toEqual([]);
 });
 
 test('Helm values are values of the chart, and templates render', async () => {

@@ -123,6 +123,8 @@ export interface TestCounts {
   flaky: number;
   /** Of the total, those that come from elsewhere because the run ended before it wrote its report. */
   reconstructed: number;
+  /** Of the skipped ones, those that failed in quarantine. Absent where there are none. */
+  quarantined?: number;
   /** Beside the total: tests that were to run and never began. Absent where nothing of the kind is known. */
   notRun?: number;
 }
@@ -174,6 +176,8 @@ export interface TestCase {
   flakyRuns?: number;
   /** True for a case that was reconstructed because the run ended before it wrote its report. */
   reconstructed?: boolean;
+  /** Of a test in quarantine, its entry, and whether it failed: then its status is `skipped`. */
+  quarantine?: { reason: string; owner: string; expires: string; failed: boolean };
 }
 
 /** The formats of coverage reports that are read. */

@@ -329,6 +329,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
       'JSON file that keeps how long each test took: read before the tests, to divide them over `shards` by time, and written after them. It need not be there yet',
     example: '.k8s-test-history.json',
   },
+  quarantine: {
+    group: 'tests',
+    default: '',
+    description:
+      'YAML file that lists tests which run and do not fail the run, each with `id`, `reason`, `owner` and `expires`. An entry that has expired, or that matches no test, fails the run',
+    example: '.github/quarantine.yaml',
+  },
   retries: {
     group: 'tests',
     default: '0',

@@ -95,6 +95,8 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   shards: 'yes',
   // It is written on the runner.
   history: 'no',
+  // It decides which failures count.
+  quarantine: 'no',
   retries: 'yes',
   // Later jobs find artifacts by their names.
   'artifact-name': 'no',

@@ -5,12 +5,14 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
+import type { Quarantine } from '../core/quarantine.ts';
 import type { ChartSource } from './chart-source.ts';
 import { explainHistory, whyNotOurs } from './check-results-dir.ts';
 import { explainPath, inspectPath, readInputFile } from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
 import { readChart } from './read-chart-input.ts';
+import { readQuarantine } from './read-quarantine.ts';
 import {
   type InputError,
   type InputName,
@@ -128,6 +130,8 @@ export interface Inputs {
   legName: string;
   /** Where the times of the tests are kept; undefined where they are not. */
   historyFile: string | undefined;
+  /** Tests that do not fail the run; undefined without a file of them. */
+  quarantine: Quarantine | undefined;
   /** Pods that run the suite together; 1 is the suite in one piece. */
   shards: number;
   testHelper: 'auto' | 'on' | 'off';
@@ -271,6 +275,7 @@ export function readInputs(
     value.history === undefined ? undefined : explainHistory(resolve(value.history), resultsDir, sources.directory);
   if (historyProblem !== undefined)
     errors.push({ input: 'history', value: value.history ?? '', problem: historyProblem });
+  const quarantine = readQuarantineFile(value.quarantine, resolve, errors);
   const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
   if (errors.length > 0) return { errors };
 
@@ -332,6 +337,7 @@ export function readInputs(
       leg: value.leg,
       legName: value['leg-name'],
       historyFile: value.history === undefined ? undefined : resolve(value.history),
+      quarantine,
       shards: value.shards,
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
@@ -433,6 +439,18 @@ function checkBuild(
   }
   if (image.includes('@'))
     errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
+}
+
+function readQuarantineFile(
+  file: string | undefined,
+  resolve: (file: string) => string,
+  errors: InputError[],
+): Quarantine | undefined {
+  if (file === undefined) return undefined;
+  const { text, problem } = readInputFile(resolve(file));
+  const { entries, problems } = text === undefined ? { entries: [], problems: [problem] } : readQuarantine(text);
+  for (const one of problems) errors.push({ input: 'quarantine', value: file, problem: one });
+  return { file, entries };
 }
 
 function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {

@@ -101,6 +101,7 @@ export const schema = v.object({
   'test-helper': v.optional(oneOf(['auto', 'on', 'off']), 'auto'),
   shards: v.optional(integer(1, 100), '1'),
   history: v.optional(v.string()),
+  quarantine: v.optional(v.string()),
   retries: v.optional(integer(0, 2), '0'),
   'artifact-name': v.optional(
     matching(/^[^":<>|*?\r\n\\/]+$/, 'is not a name for an artifact: none of " : < > | * ? / \\ and no line break'),

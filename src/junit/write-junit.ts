@@ -123,13 +123,33 @@ function countsOf(cases: readonly TestCase[]) {
 }
 
 function* renderCase(testCase: TestCase): Generator<string> {
-  const { name, classname, file, line, seconds, status, message, details, properties, flakyRuns, reconstructed } =
-    testCase;
+  const {
+    name,
+    classname,
+    file,
+    line,
+    seconds,
+    status,
+    message,
+    details,
+    properties,
+    flakyRuns,
+    reconstructed,
+    quarantine,
+  } = testCase;
   yield `    <testcase${attributesOf({ classname, name, file, line, time: formatSeconds(seconds) })}>\n`;
   yield* renderProperties('      ', [
     ...(properties ?? []),
     ...(reconstructed === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
     ...(flakyRuns === undefined ? [] : [{ name: 'k8s-test-action.failed-runs-before', value: String(flakyRuns) }]),
+    ...(quarantine === undefined
+      ? []
+      : [
+          {
+            name: 'k8s-test-action.quarantine',
+            value: `${quarantine.failed ? 'failed; ' : ''}until ${quarantine.expires}; ${quarantine.owner}: ${quarantine.reason}`,
+          },
+        ]),
   ]);
   // surefire's word for a failed run before one that passed; readers that do not know it take the case as passed.
   const element = { failed: 'failure', error: 'error', skipped: 'skipped', passed: 'flakyFailure' }[status];

@@ -2,6 +2,9 @@
 import type { Failure, ShardRecord, TestCase } from '../core/outcome.ts';
 import type { ReportedLog } from '../core/report-model.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
+import { keyOfTest } from '../reconstruct/progress-notes.ts';
+import { placeOfNodeId } from '../reconstruct/pytest-names.ts';
+import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
 import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
 import { nameFailedTests } from '../report/describe-tests.ts';
 import { decideVerdict, type TestVerdict } from '../verdict/decide-verdict.ts';
@@ -9,6 +12,7 @@ import { causeOfEnd } from '../verdict/describe-facts.ts';
 import { saysNoTests } from '../verdict/explain-exit.ts';
 import { explainNoReport } from '../verdict/explain-no-report.ts';
 import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
+import { judgeQuarantine, quarantineTests } from '../verdict/quarantine.ts';
 import type { CollectedRun } from './collect-run.ts';
 import { endOf, type PartFindings } from './read-part.ts';
 import type { Run, SuitePart } from './run.ts';
@@ -31,6 +35,27 @@ export interface JudgedSuite extends TestVerdict {
  * @param before what had ended the run before its tests could speak; it outweighs what they say.
  */
 export function judgeSuite(run: Run, before: Failure | null, home: CollectedRun): JudgedSuite {
+  const judged = judgeParts(run, before, home);
+  const { quarantine } = run.inputs;
+  if (quarantine === undefined) return judged;
+  const { failure, warnings } = judgeQuarantine({
+    quarantine,
+    nameOf: placeOfNodeId,
+    at: run.clock.startedAt,
+    tests: judged.reports.flatMap(({ cases }) => cases),
+    casesLeftOut: judged.reports.reduce((sum, one) => sum + one.casesLeftOut, 0),
+    // Of tests that were not reached, or not asked for, nobody knows whether they are there.
+    isWhole: judged.failure === null && run.tests.length === 0,
+  });
+  const isBeside = failure !== null && judged.failure !== null;
+  return {
+    ...judged,
+    failure: judged.failure ?? failure,
+    warnings: [...judged.warnings, ...warnings, ...(isBeside ? [failure.reason] : [])],
+  };
+}
+
+function judgeParts(run: Run, before: Failure | null, home: CollectedRun): JudgedSuite {
   const judged = run.parts.map((part, i) =>
     judgePart(run, part, before, { ...home.parts[i], evidence: home.evidence }),
   );
@@ -50,7 +75,11 @@ function judgePart(
   found: PartFindings & Pick<CollectedRun, 'evidence'>,
 ): JudgedSuite {
   const { inputs } = run;
-  const reports: VerdictReport[] = [...(found.results?.reports ?? [])];
+  const { reports, excused } = quarantineTests<VerdictReport>(found.results?.reports ?? [], {
+    quarantine: inputs.quarantine,
+    nameOf: placeOfNodeId,
+    at: run.clock.startedAt,
+  });
   const finished = [...reports.flatMap((report) => report.cases), ...(found.reconstructed?.cases ?? [])];
   const pod = part.end?.pod.metadata.name;
   const measured = run.usage?.peakOf(pod ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
@@ -81,7 +110,8 @@ function judgePart(
             counts: reconstructed.counts,
             inFlight: found.reconstructed.inFlight.map(({ name }) => name),
           },
-    sessions: found.sessions ?? [],
+    sessions: excuseInSessions(found.sessions ?? [], excused),
+    excused,
     failedNames: nameFailedTests(finished),
     logGaps: found.logGaps ?? [],
     tool: found.tool,
@@ -97,6 +127,19 @@ function judgePart(
     reports: reconstructed === undefined ? reports : [...reports, reconstructed],
     finished,
   };
+}
+
+/** Sessions without the failures of tests that are excused. */
+function excuseInSessions(sessions: readonly PytestSession[], excused: readonly TestCase[]): PytestSession[] {
+  const keys = new Set(excused.map(keyOfTest));
+  if (keys.size === 0) return [...sessions];
+  const isExcused = (id: string) => keys.has(keyOfTest(placeOfNodeId(id)));
+  return sessions.map((session) => {
+    const left = session.unresolvedIds.filter((id) => !isExcused(id));
+    const unresolved = session.unresolved - (session.unresolvedIds.length - left.length);
+    const unresolvedNames = left.map((id) => placeOfNodeId(id).name);
+    return { ...session, unresolved, unresolvedIds: left, unresolvedNames };
+  });
 }
 
 function factsOfShard(part: SuitePart, judged: JudgedSuite | undefined, found: PartFindings): ShardFacts {

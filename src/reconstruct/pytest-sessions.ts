@@ -16,6 +16,8 @@ export interface PytestSession {
   unresolved: number;
   /** Names of the first of them. */
   unresolvedNames: string[];
+  /** Ids of all of them that are kept. */
+  unresolvedIds: readonly string[];
   /** Tests that it collected, and that neither it nor a later session of the same kind ended. */
   notRun: number;
   /** Whether later sessions of the same kind ran everything that it was to run, and all of that passed. */
@@ -208,6 +210,7 @@ function describe(
     hadFailures: open.length + redLeftOut > 0,
     unresolved,
     unresolvedNames: unresolvedIds.slice(0, namesKept).map((id) => placeOfNodeId(id).name),
+    unresolvedIds,
     notRun,
     isRepeated:
       later.hasBegunAfter(session) &&
@@ -225,6 +228,7 @@ function describeLeftOut(count: number): PytestSession {
     hadFailures: false,
     unresolved: 0,
     unresolvedNames: [],
+    unresolvedIds: [],
     notRun: 0,
     isRepeated: false,
   };

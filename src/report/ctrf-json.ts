@@ -12,16 +12,16 @@ const nameless = '(no name)';
  */
 export function* renderCtrf(input: ReportInput): Generator<string> {
   const { verdict, tests, startedAt } = input;
-  const { total, passed, failed, errors, skipped, flaky } = verdict.tests;
+  const { total, passed, failed, errors, skipped, flaky, quarantined = 0 } = verdict.tests;
   const start = startedAt === undefined ? 0 : Date.parse(startedAt);
   const duration = Math.round(verdict.durationSeconds * 1000);
   const summary = {
     tests: total,
     passed,
     failed: failed + errors,
-    skipped,
+    skipped: skipped - quarantined,
     pending: 0,
-    other: 0,
+    other: quarantined,
     flaky,
     start,
     stop: start + duration,
@@ -51,25 +51,43 @@ export function* renderCtrf(input: ReportInput): Generator<string> {
 }
 
 function describeTest(test: TestCase): object {
-  const { suite, name, classname, file, line, seconds, endedAt, status, message, details, properties, flakyRuns } =
-    test;
+  const {
+    suite,
+    name,
+    classname,
+    file,
+    line,
+    seconds,
+    endedAt,
+    status,
+    message,
+    details,
+    properties,
+    flakyRuns,
+    quarantine,
+  } = test;
+  const isExcused = quarantine?.failed === true;
   const suites = [...suite.split(' / '), classname].filter((one) => one !== '');
   const stop = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
   const duration = Math.max(0, Math.round(seconds * 1000));
   const labels = Object.fromEntries((properties ?? []).map((property) => [property.name, property.value]));
+  const extra = {
+    ...(test.reconstructed === true ? { reconstructed: true } : {}),
+    ...(quarantine === undefined ? {} : { quarantine }),
+  };
   return {
     name: name === '' ? nameless : name,
-    status: statuses[status],
+    status: isExcused ? 'other' : statuses[status],
     duration,
     ...(Number.isNaN(stop) ? {} : { start: stop - duration, stop }),
     ...(suites.length === 0 ? {} : { suite: suites }),
     ...(message === '' ? {} : { message }),
     ...(details === '' ? {} : { trace: details }),
     ...(line === undefined ? {} : { line }),
-    rawStatus: status,
+    rawStatus: isExcused ? 'failed in quarantine' : status,
     ...(file === undefined || file === '' ? {} : { filePath: file }),
     ...(flakyRuns === undefined ? {} : { retries: flakyRuns, flaky: status === 'passed' }),
     ...(properties === undefined ? {} : { labels }),
-    ...(test.reconstructed === true ? { extra: { reconstructed: true } } : {}),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
   };
 }

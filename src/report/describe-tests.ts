@@ -25,11 +25,14 @@ export function formatDuration(seconds: number): string {
 
 /** `190 passed, 3 failed, 1 error, 6 skipped, 2 flaky`; what is zero is left out. */
 export function formatCounts(counts: TestCounts): string {
+  const { quarantined = 0 } = counts;
+  const skipped = counts.skipped - quarantined;
   const parts = [
     counts.passed > 0 ? `${counts.passed.toLocaleString('en-US')} passed` : '',
     counts.failed > 0 ? `${counts.failed.toLocaleString('en-US')} failed` : '',
     counts.errors > 0 ? formatCount(counts.errors, 'error') : '',
-    counts.skipped > 0 ? `${counts.skipped.toLocaleString('en-US')} skipped` : '',
+    skipped > 0 ? `${skipped.toLocaleString('en-US')} skipped` : '',
+    quarantined > 0 ? `${quarantined.toLocaleString('en-US')} failed in quarantine` : '',
     counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
     counts.reconstructed > 0 ? `${counts.reconstructed.toLocaleString('en-US')} reconstructed` : '',
     (counts.notRun ?? 0) > 0 ? `${counts.notRun!.toLocaleString('en-US')} not run` : '',
@@ -43,6 +46,18 @@ function isRed(test: TestCase): boolean {
 
 export function isFlaky(test: TestCase): boolean {
   return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
+}
+
+/** Tests that failed in quarantine. */
+export function quarantinedTests(tests: readonly TestCase[]): TestCase[] {
+  return tests.filter(({ quarantine }) => quarantine?.failed === true);
+}
+
+/** `in quarantine until 2026-12-31 (team-orders): races with the broker`; empty for any other test. */
+export function formatQuarantine({ quarantine }: Pick<TestCase, 'quarantine'>): string {
+  if (quarantine === undefined) return '';
+  const { reason, owner, expires } = quarantine;
+  return `in quarantine until ${expires} (${owner}): ${reason}`;
 }
 
 /** So long a reason is still read as one line; of a longer one the middle is left out. */

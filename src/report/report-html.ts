@@ -10,7 +10,9 @@ import {
   formatCounts,
   formatDuration,
   formatProperties,
+  formatQuarantine,
   isFlaky,
+  quarantinedTests,
   wasInFlight,
 } from './describe-tests.ts';
 import { headlineOf } from './headline.ts';
@@ -212,6 +214,7 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     ['all', 'All', tests.length],
     ['failed', 'Failed', failedTests(tests).length],
     ['flaky', 'Flaky', tests.filter(isFlaky).length],
+    ['quarantine', 'Failed in quarantine', quarantinedTests(tests).length],
     ['reconstructed', 'Reconstructed', tests.filter(({ reconstructed }) => reconstructed === true).length],
     ['skipped', 'Skipped', withStatus('skipped')],
     ['passed', 'Passed', withStatus('passed')],
@@ -220,7 +223,7 @@ function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<s
     .filter(([name, , count]) => name === 'all' || count > 0)
     .map(
       ([name, label, count]) =>
-        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'reconstructed' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
+        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'reconstructed' || name === 'quarantine' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
     );
   const leftOut = verdict.tests.total - tests.length;
   yield `<section id="test-list" aria-labelledby="tests-title">
@@ -259,6 +262,7 @@ function renderBar(tests: readonly TestCase[]): string {
 function toPageTest(test: TestCase): Record<string, unknown> {
   const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, reconstructed } = test;
   const properties = formatProperties(test);
+  const quarantine = formatQuarantine(test);
   return {
     name: toPlainLine(name, 2000),
     suite: toPlainLine(suite, 500),
@@ -271,6 +275,8 @@ function toPageTest(test: TestCase): Record<string, unknown> {
     ...(details === '' ? {} : { details: toPlainText(details) }),
     ...(properties === '' ? {} : { properties: toPlainLine(properties, 1000) }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
+    ...(quarantine === '' ? {} : { quarantine: toPlainLine(quarantine, 1200) }),
+    ...(test.quarantine?.failed === true ? { excused: true } : {}),
     ...(reconstructed === true ? { reconstructed } : {}),
     ...(wasInFlight(test) ? { inFlight: true } : {}),
   };

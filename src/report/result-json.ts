@@ -51,6 +51,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
       skipped: tests.skipped,
       flaky: tests.flaky,
       rebuilt: tests.reconstructed,
+      ...(tests.quarantined === undefined ? {} : { quarantined: tests.quarantined }),
       ...(tests.notRun === undefined ? {} : { notRun: tests.notRun }),
     },
     phases: phases.map(({ name, outcome: phaseOutcome, seconds }) => ({ name, outcome: phaseOutcome, seconds })),

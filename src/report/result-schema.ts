@@ -17,6 +17,7 @@ const counts = v.object({
   skipped: count,
   flaky: about(count, 'Of the passed tests, those that failed before in the same run'),
   rebuilt: about(count, 'Of all tests, those recovered because the run ended before it wrote its report'),
+  quarantined: v.exactOptional(about(count, 'Of the skipped tests, those that failed in quarantine')),
   notRun: v.exactOptional(about(count, 'Tests that were to run and never began; not part of the total')),
 });
 

@@ -11,8 +11,10 @@ import {
   formatCounts,
   formatDuration,
   formatProperties,
+  formatQuarantine,
   isFlaky,
   placeOf,
+  quarantinedTests,
   slowestTests,
   wasInFlight,
 } from './describe-tests.ts';
@@ -54,6 +56,7 @@ export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): s
   sections.push(failed);
   left -= Buffer.byteLength(failed);
   for (const section of [
+    renderQuarantine(input),
     renderShards(input),
     renderFlaky(input),
     renderSlowest(input),
@@ -168,6 +171,16 @@ function renderFlaky({ tests }: ReportInput): string {
     .map((test) => `${renderListedTest(test)} (${formatCount(test.flakyRuns ?? 0, 'failed run')} before it passed)`);
   const more = flaky.length > shown.length ? [`- … and ${flaky.length - shown.length} more in \`report.html\``] : [];
   return `**Flaky tests**\n\n${[...shown, ...more].join('\n')}\n\n`;
+}
+
+function renderQuarantine({ tests }: ReportInput): string {
+  const failed = quarantinedTests(tests);
+  if (failed.length === 0) return '';
+  const shown = failed
+    .slice(0, 50)
+    .map((test) => `${renderListedTest(test)}  \n  ${escapeMarkdown(toPlainLine(formatQuarantine(test), 300))}`);
+  const more = failed.length > shown.length ? [`- … and ${failed.length - shown.length} more in \`report.html\``] : [];
+  return `**Failed in quarantine, which does not fail the run**\n\n${[...shown, ...more].join('\n')}\n\n`;
 }
 
 function renderSlowest({ tests }: ReportInput): string {

@@ -9,7 +9,9 @@ import {
   formatCount,
   formatCounts,
   formatDuration,
+  formatQuarantine,
   placeOf,
+  quarantinedTests,
 } from './describe-tests.ts';
 import { headlineOf } from './headline.ts';
 import { describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
@@ -67,6 +69,9 @@ export function renderTerminal(
   }
   const more = Math.max(failed.length, verdict.tests.failed + verdict.tests.errors) - Math.min(failed.length, maxTests);
   if (more > 0 && failed.length > 0) lines.push(`  … and ${more.toLocaleString('en-US')} more in report.html`);
+
+  for (const test of quarantinedTests(tests).slice(0, maxTests))
+    lines.push(`  ${yellow('!')} ${quote(test.name)}  ${dim(quote(formatQuarantine(test)))}`);
 
   lines.push('');
   if (verdict.tests.total > 0)

@@ -25,6 +25,7 @@ import {
   hintSaid,
   nameExitCode,
   saysNoTests,
+  saysOnlyFailed,
   wasTimeout,
 } from './explain-exit.ts';
 import { type SessionFacts, sumCounts, sumReports, type TestFacts } from './test-facts.ts';
@@ -61,7 +62,7 @@ function warnGreen({ counts, shown, sessions }: JudgedFacts): string[] {
   const warnings: string[] = [];
   const unreported = counts.total - shown.total;
   if (unreported > 0) warnings.push(`${unreported} finished tests are in no report`);
-  if (counts.passed === 0) warnings.push(`all ${counts.skipped} tests were skipped`);
+  if (counts.passed === 0) warnings.push(describeNonePassed(counts));
   for (const session of sessions) {
     if (session.exit === pytestNoTests) warnings.push(`${session.name} collected no test (exit code 5)`);
     else if (session.isRepeated && session.exit !== 0 && session.exit !== pytestTestsFailed)
@@ -289,10 +290,11 @@ function judgeNoTest(facts: JudgedFacts): Red | undefined {
 }
 
 function judgeExitCode(facts: JudgedFacts): Red | undefined {
-  const { end, counts, tool, subject } = facts;
-  if (end?.exitCode === 0) return undefined;
-  const holds = `(${counts.passed} passed, ${counts.skipped} skipped)`;
-  if (wasTimeout(end?.exitCode ?? 0, tool))
+  const { end, counts, tool, subject, excused = [] } = facts;
+  if (end === undefined || end.exitCode === 0) return undefined;
+  if (saysOnlyFailed(end.exitCode, excused, tool)) return undefined;
+  const holds = `(${countGreen(counts)})`;
+  if (wasTimeout(end.exitCode, tool))
     return red(
       'timeout',
       `timeout(1) ended ${subject} (exit code 124); its report holds no failure ${holds}`,
@@ -310,6 +312,17 @@ function judgeExitCode(facts: JudgedFacts): Red | undefined {
     `${describeSubjectEnd(facts)}, yet its report holds no failure ${holds}, which is a contradiction`,
     hintForExit(facts),
   );
+}
+
+/** `3 passed, 1 skipped`; those in quarantine apart. */
+function countGreen({ passed, skipped, quarantined = 0 }: TestCounts): string {
+  const excused = quarantined === 0 ? '' : `, ${quarantined} failed in quarantine`;
+  return `${passed} passed, ${skipped - quarantined} skipped${excused}`;
+}
+
+function describeNonePassed(counts: TestCounts): string {
+  const { skipped, quarantined = 0 } = counts;
+  return quarantined === 0 ? `all ${skipped} tests were skipped` : `no test passed: ${countGreen(counts)}`;
 }
 
 const timeoutHint =

@@ -61,7 +61,7 @@ export function nameExitCode(
   if (exitCode === 124 && hasTimeout) return 'timeout: its time was up';
   const own = tool === undefined ? undefined : codes[tool]?.[exitCode];
   if (own !== undefined) return `${tool}: ${own}`;
-  const countsTo = { mocha: 255, Cypress: 255, 'Robot Framework': 249 }[tool ?? ''] ?? 0;
+  const countsTo = countingTools[tool ?? ''] ?? 0;
   // A tool that could not begin says why, and its exit code counts nothing.
   if (exitCode > 0 && exitCode <= countsTo && said.length === 0)
     return `${tool}: ${exitCode} failed ${exitCode === 1 ? 'test' : 'tests'}`;
@@ -75,6 +75,28 @@ export function saysNoTests(exitCode: number, facts: Pick<ToolFacts, 'tool' | 's
   const { tool, said = [] } = facts ?? {};
   if (tool === undefined || exitCode === 0) return false;
   return noTestsCodes[tool] === exitCode || said.some((line) => /^(?:Error: )?No tests? (?:files )?found\b/.test(line));
+}
+
+/** Exit codes by which a tool says that tests failed, where that is not 1. */
+const failedCodes: Record<string, number> = { 'cargo-nextest': 100 };
+/** Tools whose exit code is the number of failed tests, up to a limit. */
+const countingTools: Record<string, number> = { mocha: 255, Cypress: 255, 'Robot Framework': 249 };
+
+/**
+ * Whether an exit code says no more than that these tests failed. Whatever else the tool says of its end (a coverage threshold, a
+ * file that cannot be loaded) speaks against it, unless the tests themselves have printed it.
+ */
+export function saysOnlyFailed(
+  exitCode: number,
+  failed: readonly { message: string; details: string }[],
+  facts: Pick<ToolFacts, 'tool' | 'said'> | undefined,
+): boolean {
+  if (failed.length === 0) return false;
+  const { tool = '', said = [] } = facts ?? {};
+  const isOfTests = (line: string) => failed.some((one) => one.message.includes(line) || one.details.includes(line));
+  if (said.some((line) => !onlyFailures.test(line) && !isOfTests(line))) return false;
+  const limit = countingTools[tool];
+  return exitCode === (limit === undefined ? (failedCodes[tool] ?? 1) : Math.min(failed.length, limit));
 }
 
 /** How each tool writes a JUnit report to `results-path`. */
@@ -113,10 +135,13 @@ export function describeToolOutput(facts: ToolFacts | undefined): string {
   return said === undefined ? '' : `: ${said}`;
 }
 
+/** What Maven and Gradle say when tests failed, and nothing else. */
+const onlyFailures = /There are test failures|There were failing tests/;
+
 /** What to do about what the tool said; undefined where it said nothing. */
 export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   const [said] = facts?.said ?? [];
-  if (said === undefined || /There are test failures|There were failing tests/.test(said)) return undefined;
+  if (said === undefined || onlyFailures.test(said)) return undefined;
   if (/Programmatic Focus/.test(said))
     return 'Remove the F of FIt, FDescribe and the like: a focused suite leaves its other tests out.';
   if (/^Tests: \d+, Assertions: /.test(said))

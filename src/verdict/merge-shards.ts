@@ -246,9 +246,14 @@ function tellFailures(shards: readonly ShardFacts[], rest: string): Failure | un
 /** Tests that a shard ran, more than skipped: their names by what tells each from all others. */
 function runsOf({ pytest, cases, hosts }: ShardFacts): Map<string, string> {
   const runs = new Map<string, string>();
-  for (const one of cases) if (one.status !== 'skipped') runs.set(keyOf(one, hosts), one.name);
+  for (const one of cases) if (!isSkipped(one)) runs.set(keyOf(one, hosts), one.name);
   for (const id of pytest?.collected ?? []) if (pytest?.hasRun(id)) runs.set(id, id);
   return runs;
+}
+
+/** A test that failed in quarantine has run. */
+function isSkipped({ status, quarantine }: TestCase): boolean {
+  return status === 'skipped' && quarantine?.failed !== true;
 }
 
 /** What tells a test from all others, whichever shard it runs in. */
@@ -263,7 +268,7 @@ function findRepeatedSkips(shards: readonly ShardFacts[]): Set<TestCase> {
   for (const isSkip of [false, true])
     for (const { shard, cases, hosts } of shards)
       for (const one of cases) {
-        if ((one.status === 'skipped') !== isSkip) continue;
+        if (isSkipped(one) !== isSkip) continue;
         const key = keyOf(one, hosts);
         const known = first.get(key);
         if (known === undefined) first.set(key, shard);
@@ -289,6 +294,7 @@ function sumCounts(
   for (const { verdict } of shards) {
     for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
       sum[key] += verdict.counts[key];
+    if (verdict.counts.quarantined !== undefined) sum.quarantined = (sum.quarantined ?? 0) + verdict.counts.quarantined;
     if (verdict.counts.notRun !== undefined) sum.notRun = (sum.notRun ?? 0) + verdict.counts.notRun;
   }
   sum.total -= repeated.size;

@@ -1,5 +1,5 @@
 /** What `decideVerdict` judges: all that is known when a run has ended. */
-import { type Failure, noTests, type TestCounts } from '../core/outcome.ts';
+import { type Failure, noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import type { ToolFacts } from './explain-exit.ts';
 
 /** How the test container ended. */
@@ -32,6 +32,8 @@ export interface TestFacts {
   sessions: SessionFacts[];
   /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
   failedNames: string[];
+  /** Failed tests of the reports that do not count as failed: those in quarantine. */
+  excused?: readonly TestCase[];
   /** What is missing from the log of the test container, a line each. */
   logGaps: string[];
   /** What is known of the tool that ran the tests; undefined where nobody asked. */
@@ -110,4 +112,5 @@ export function sumReports(reports: readonly ReportFacts[]): TestCounts {
 function addCounts(sum: TestCounts, counts: TestCounts): void {
   for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
     sum[key] += counts[key];
+  if (counts.quarantined !== undefined) sum.quarantined = (sum.quarantined ?? 0) + counts.quarantined;
 }

@@ -19,21 +19,29 @@ interface PageTest {
   flakyRuns?: number;
   inFlight?: boolean;
   reconstructed?: boolean;
+  /** Its entry in the quarantine, in words. */
+  quarantine?: string;
+  /** Whether it failed in quarantine. */
+  excused?: boolean;
   /** What the search looks at; made on the first search. */
   text?: string;
 }
 
-type Group = PageTest['status'] | 'flaky';
+type Group = PageTest['status'] | 'flaky' | 'quarantine';
 
 const rowsPerClick = 200;
 /** Few rows at first: the sections after the tests must stay within reach. */
 const firstRows = 50;
 const firstRowsOfAll = 10;
-const rank: Record<Group, number> = { error: 0, failed: 0, flaky: 1, skipped: 2, passed: 3 };
+const rank: Record<Group, number> = { error: 0, failed: 0, flaky: 1, quarantine: 1, skipped: 2, passed: 3 };
 const maxNameChars = 300;
 const maxCauseChars = 300;
 
-const groupOf = (test: PageTest): Group => (test.status === 'passed' && test.flakyRuns ? 'flaky' : test.status);
+function groupOf({ status, flakyRuns, excused }: PageTest): Group {
+  if (excused) return 'quarantine';
+  return status === 'passed' && flakyRuns ? 'flaky' : status;
+}
+
 const isRed = (test: PageTest): boolean => test.status === 'failed' || test.status === 'error';
 const firstLineOf = (text: string): string => text.split('\n', 1)[0] ?? '';
 
@@ -55,7 +63,7 @@ function timeOf(test: PageTest): string {
 function isIn(test: PageTest, filter: string): boolean {
   if (filter === 'all') return true;
   if (filter === 'failed') return isRed(test);
-  if (filter === 'flaky') return groupOf(test) === 'flaky';
+  if (filter === 'flaky' || filter === 'quarantine') return groupOf(test) === filter;
   if (filter === 'reconstructed') return test.reconstructed === true;
   return test.status === filter;
 }
@@ -78,13 +86,14 @@ function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 function renderDetails(test: PageTest): HTMLElement {
-  const { status, suite, classname, name, message = '', details = '', properties, flakyRuns } = test;
+  const { status, suite, classname, name, message = '', details = '', properties, flakyRuns, quarantine } = test;
   const box = element('div', 'details');
   const facts = [status, suite, classname, placeOf(test), timeOf(test)];
   if (flakyRuns) facts.push(`failed runs before: ${flakyRuns}`);
   if (test.inFlight) facts.push('was running when the run ended');
   else if (test.reconstructed) facts.push('reconstructed, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
+  if (quarantine) box.append(element('p', '', quarantine));
   if (properties) box.append(element('p', 'mono', properties));
   if (name.length > 120) box.append(element('pre', '', name));
   // The row shows a message of one short line already, as the cause.
@@ -107,6 +116,7 @@ function renderRow(test: PageTest): HTMLLIElement {
   const name = element('span', 'name', isCut ? `${test.name.slice(0, maxNameChars)}…` : test.name);
   name.append(element('span', 'where mono', placeOf(test) || test.classname || test.suite || ''));
   if (groupOf(test) === 'flaky') name.append(element('span', 'badge', 'flaky'));
+  if (test.quarantine) name.append(element('span', 'badge', 'in quarantine'));
   if (test.inFlight) name.append(element('span', 'badge alarm', 'was running'));
   else if (test.reconstructed) name.append(element('span', 'badge', 'reconstructed'));
   button.append(dot, name, element('span', 'time', timeOf(test)));
