@@ -8,6 +8,9 @@ WITH_LAB = eval "$$(lab/env)";
 # On the lab's machines the node image is the lab's; elsewhere the action's own default.
 NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 
+# Of the projects in vitest.config.ts; vm is there on the lab's machines alone.
+TEST_PROJECTS = --project quick --project attacks --project vm --project cluster --project exclusive
+
 # For kind-up and again: the tier, and what to run of its tests (all, unless it is given).
 TIER ?= integration
 TEST ?=
@@ -16,7 +19,7 @@ ONLY ?=
 # For test-runner: classic or containerd (both, unless it is given).
 STORE ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-runner test-vm test-attacks quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-slow test-runner test-vm test-attacks quick check build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -66,20 +69,23 @@ break-components: image-tests node_modules ## In the cluster of kind-up TIER=e2e
 
 kind-down: down ## Removes that cluster
 
-test: images node_modules ## Everything that is tested here
-	@$(WITH_LAB) npm run --silent check && npm run --silent build && node scripts/run-tests.ts
+test: images node_modules ## What CI runs: checks, tests without a cluster, attacks, tests on clusters
+	@$(WITH_LAB) npm run --silent check && npm run --silent build && npx vitest run $(TEST_PROJECTS)
+
+test-slow: images node_modules ## Tests on clusters that do not fit into make test: broken nodes and machines, registries, runs in containers, roll-ups
+	@$(WITH_LAB) npm run --silent build && npx vitest run --project slow
 
 test-attacks: lab node_modules ## What hostile files, names and texts do to us: attempts and held, by kind (TEST=yaml: the files of that name alone)
-	@$(WITH_LAB) node scripts/run-tests.ts attacks $(TEST)
+	@$(WITH_LAB) npx vitest run --project attacks $(TEST)
 
 test-runner: images node_modules ## As GitHub's runner: images, results, teardown, the action and the integration tier as uid 1001 on docker 28, with each image store (machines of the lab; STORE=classic: that one)
-	@$(WITH_LAB) lab/up docker28 && npm run --silent build && node scripts/run-tests.ts runner $(STORE)
+	@$(WITH_LAB) lab/up docker28 && npm run --silent build && node scripts/run-runner-tests.ts $(STORE)
 
 test-vm: lab node_modules ## What Linux does with cgroup v2, on a guest that boots in seconds (machines of the lab)
-	@$(WITH_LAB) lab/up docker28 uml && node scripts/run-tests.ts vm
+	@$(WITH_LAB) lab/up docker28 uml && npx vitest run --project vm
 
 quick: lab node_modules ## What needs no cluster
-	@$(WITH_LAB) npm run --silent check && node scripts/run-tests.ts quick
+	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick
 
 check: lab node_modules ## Types, lint, format, rooms, dead code, and the chart against the schemas of Kubernetes
 	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick __tests__/charts

@@ -1,60 +1,50 @@
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { useOwnTemporaryDirectory } from './__tests__/own-temporary-directory.ts';
+
+useOwnTemporaryDirectory();
+
+/** On the lab's machines, which have the files of its guests. */
+const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
+const minute = 60_000;
+/** The folders of the projects that are not quick. */
+const folders = ['cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tests__/${folder}/**`);
+const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], testTimeout: 10 * minute };
 
 /**
- * Five projects: `quick` needs nothing but Node and finishes within a minute; `attacks` calls functions of ours with
- * hostile input and counts the attempts; `vm` boots guests of the lab (lab/vm); `runner` is run by the user of
- * `lab/docker28 runner`; `cluster` needs the lab and runs its files one after another, since some of them
- * load the whole machine. scripts/run-tests.ts says which may run beside others.
+ * The projects, in the order in which they run; none runs beside another, since clusters take the whole machine and tests
+ * of time limits beside them would only wait.
  */
-const workers = Number(process.env.FLOE_TEST_WORKERS ?? '1');
+const projects = [
+  // Needs nothing but Node, and finishes within a minute.
+  { name: 'quick', include: ['__tests__/**/*.test.ts'], exclude: folders, testTimeout: 2 * minute },
+  // Calls functions of ours with hostile input and counts the attempts.
+  { name: 'attacks', include: ['__tests__/attacks/**/*.test.ts'], testTimeout: 2 * minute },
+  // Boots guests of the lab (lab/vm).
+  ...(isLab ? [{ name: 'vm', include: ['__tests__/vm/**/*.test.ts'], testTimeout: 5 * minute, maxWorkers: 1 }] : []),
+  // On one shared cluster. Its tests mostly wait, so two files run at once.
+  {
+    name: 'cluster',
+    ...sharedCluster,
+    include: ['__tests__/cluster/**/*.test.ts'],
+    exclude: ['__tests__/cluster/**/*.{exclusive,slow}.test.ts'],
+    maxWorkers: 2,
+  },
+  // These make clusters of their own, look at everything that the machine has, or load it, so one file runs at a time.
+  { name: 'exclusive', ...sharedCluster, include: ['__tests__/cluster/**/*.exclusive.test.ts'], maxWorkers: 1 },
+  // As exclusive, and too slow for `make test`.
+  { name: 'slow', ...sharedCluster, include: ['__tests__/cluster/**/*.slow.test.ts'], maxWorkers: 1 },
+  // As the user of `lab/docker28 runner`; scripts/run-runner-tests.ts starts it there.
+  { name: 'runner', include: ['__tests__/runner/**/*.test.ts'], testTimeout: 3 * minute, maxWorkers: 1 },
+];
 
 export default defineConfig({
   test: {
-    projects: [
-      {
-        test: {
-          name: 'quick',
-          include: ['__tests__/**/*.test.ts'],
-          exclude: ['__tests__/cluster/**', '__tests__/attacks/**', '__tests__/vm/**', '__tests__/runner/**'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'attacks',
-          include: ['__tests__/attacks/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'vm',
-          include: ['__tests__/vm/**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'runner',
-          include: ['__tests__/runner/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'cluster',
-          include: ['__tests__/cluster/**/*.test.ts'],
-          globalSetup: ['__tests__/cluster/global-setup.ts'],
-          fileParallelism: workers > 1,
-          maxWorkers: workers,
-          testTimeout: 10 * 60_000,
-          hookTimeout: 10 * 60_000,
-        },
-      },
-    ],
+    env: { FLOE_TEST_MACHINES: path.join(tmpdir(), 'machines') },
+    reporters: ['default', './scripts/count-reporter.ts'],
+    projects: projects.map((project, index) => ({
+      test: { hookTimeout: sharedCluster.testTimeout, ...project, sequence: { groupOrder: index + 1 } },
+    })),
   },
 });

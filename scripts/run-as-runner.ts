@@ -4,13 +4,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { describeRunner, type ImageStore } from '../__tests__/cluster/dockers.ts';
+import type { ImageStore } from '../__tests__/cluster/dockers.ts';
 
 const lab = path.resolve('lab', 'docker28');
 
-/** Test files that touch images, results, teardown or the action itself. */
+/** Test files that touch images, results, teardown or the action itself, as vitest selects them, and those written for this user. */
 export const runnerFiles = [
   'action',
+  'action-roll-up',
   'cancel',
   'cancelled-step',
   'collector',
@@ -28,7 +29,9 @@ export const runnerFiles = [
   'secrets',
   'sidecars',
   'verdicts',
-].map((name) => `__tests__/cluster/${name}.test.ts`);
+]
+  .map((name) => `cluster/${name}.`)
+  .concat('__tests__/runner/');
 
 /** What these tests take from the docker of this machine: nothing is pulled where they run. */
 const images = [
@@ -41,13 +44,9 @@ const images = [
   'floe-lab/node-userland:bookworm',
 ];
 
-export interface RunnerSpace {
-  /** What it runs on, in one line. */
-  description: string;
+interface RunnerSpace {
   /** Put before a command that must run as that user, in its copy of this checkout. */
   prefix: (env: Record<string, string>) => string[];
-  /** Its copy of this checkout, as this process sees it. */
-  checkout: string;
   stop: () => void;
 }
 
@@ -57,14 +56,12 @@ export function startRunner(store: ImageStore): RunnerSpace {
     execFileSync(lab, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
   call('start', store);
   call('load', store, ...[process.env.FLOE_LAB_NODE_IMAGE ?? '', ...images].filter((image) => image !== ''));
-  const checkout = call('checkout', store, path.resolve('.'));
+  call('checkout', store, path.resolve('.'));
   return {
-    description: describeRunner(store),
     prefix: (env) => {
       const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
       return [lab, 'runner', store, 'env', '--chdir=/home/runner/work/checkout', ...assignments];
     },
-    checkout,
     stop: () => {
       call('stop', store);
     },

@@ -1,6 +1,6 @@
 /**
  * Attacks are counted by kind. An attempt is one call of a function of ours with hostile input and an assertion of its
- * outcome; it is held when it neither throws nor ends without an assertion. `scripts/run-tests.ts attacks` prints the sums.
+ * outcome; it is held when it neither throws nor ends without an assertion. `scripts/count-reporter.ts` prints the sums.
  */
 import { expect, test } from 'vitest';
 

@@ -42,7 +42,9 @@ function docker28(store: ImageStore): TestDocker {
 
 const own: TestDocker = {
   name: 'the docker of this machine',
-  hasAttestations: hasContainerdStore(),
+  get hasAttestations() {
+    return hasContainerdStore();
+  },
   prefix: [],
   env: {},
   start: () => {},
@@ -64,13 +66,6 @@ function hasContainerdStore(): boolean {
 export function describeDocker(env: NodeJS.ProcessEnv): string {
   const { username, uid } = userInfo();
   return `${execFileSync('docker', infoArgs, { encoding: 'utf8', env }).trim()}, as ${username} (uid ${uid})`;
-}
-
-/** The same of what `lab/docker28 runner` runs in. */
-export function describeRunner(store: ImageStore): string {
-  const run = (command: string[]) =>
-    execFileSync(lab, ['runner', store, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
-  return `${run(['docker', ...infoArgs])}, as ${run(['id', '--user', '--name'])} (uid ${run(['id', '--user'])})`;
 }
 
 const infoArgs = [

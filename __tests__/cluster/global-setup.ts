@@ -25,9 +25,18 @@ export const testImage = 'floe-test-runner:dev';
 /** The same in the nodes of the shared cluster, under a name that the local docker does not have: no run loads it again. */
 export const sharedImage = 'shared-test-runner:dev';
 
+interface SharedCluster {
+  cluster: ReadyCluster;
+  remove: () => Promise<void>;
+}
+
+/** Held by the process, since every project loads this file for itself. */
+const held = globalThis as { sharedCluster?: Promise<SharedCluster>; removal?: Promise<void> };
+
 /**
- * One real cluster for all tests that do not care which; each of them uses a namespace of its own in it. While a test is
- * being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays (scripts/test-cluster.ts makes it).
+ * One real cluster for all tests that do not care which, whatever their project; each of them uses a namespace of its own in
+ * it. While a test is being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays
+ * (scripts/test-cluster.ts makes it).
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const reusable = process.env.FLOE_TEST_CLUSTER || undefined;
@@ -35,9 +44,13 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     project.provide('cluster', JSON.parse(readFileSync(reusable, 'utf8')) as ReadyCluster);
     return async () => {};
   }
-  const { cluster, remove } = await makeSharedCluster();
+  held.sharedCluster ??= makeSharedCluster();
+  const { cluster, remove } = await held.sharedCluster;
   project.provide('cluster', cluster);
-  return remove;
+  return async () => {
+    held.removal ??= remove();
+    await held.removal;
+  };
 }
 
 /** Where a test may name the mirrors of a registry to the shared cluster (`writeHosts`). */
@@ -49,9 +62,7 @@ export function hostsDirectory(cluster: Pick<ReadyCluster, 'kubeconfigPath'>): s
  * Makes the cluster, with the test image in its nodes. What `remove` removes is all of it.
  * @param kindConfig for tests that need more than a node, or nodes of their own kind; they then have it for themselves.
  */
-export async function makeSharedCluster(
-  kindConfig?: UserKindConfig,
-): Promise<{ cluster: ReadyCluster; remove: () => Promise<void> }> {
+export async function makeSharedCluster(kindConfig?: UserKindConfig): Promise<SharedCluster> {
   const name = `k8s-test-shared-${newRunId()}`;
   const workDir = mkdtempSync(path.join(tmpdir(), `${name}-`));
   const mountedHostPath = path.join(workDir, 'results');

@@ -4,7 +4,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { kubectl } from './run-on-existing.ts';
 import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 
-// Needs the machine for itself: a cancelled run has few seconds for what is left to do.
+// Exclusive: a cancelled run has few seconds for what is left to do.
 
 /** A run that is cancelled as soon as a line is printed. */
 function cancelAt(line: string) {

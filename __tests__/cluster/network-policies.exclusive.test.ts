@@ -5,7 +5,7 @@ import { sharedImage } from './global-setup.ts';
 import { loadPlatformImages, sharedPlatform } from './platform-images.ts';
 import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 
-// Needs the machine for itself: what it changes in the node of the shared cluster holds for all pods of it.
+// Exclusive: what it changes in the node of the shared cluster holds for all pods of it.
 
 /**
  * kind's own network agent decides which connections the policies allow, and is asked by way of netfilter's queue 101

@@ -10,7 +10,7 @@ import { fillNodes, type LoadOptions, loadImages } from '../../src/cluster/load-
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../registry/foreign-image.ts';
 import { dockers, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
 
-// Needs the machine for itself: it makes nodes, though no cluster of them.
+// Exclusive: it makes nodes, though no cluster of them.
 
 /** Small, and has a shell. */
 const base = 'debian:bookworm-slim';

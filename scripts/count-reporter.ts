@@ -1,0 +1,84 @@
+/**
+ * Closes a run of the tests: what took longest, every failure again (of a long output often the end alone is kept), the
+ * table of the attacks, what the tests ran on, and as the last line the count, `N passed, N failed`, with `, N skipped` when
+ * there are any.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import { sumAttacks } from '../__tests__/attacks/attempts.ts';
+import { describeDocker } from '../__tests__/cluster/dockers.ts';
+
+const slowestShown = 12;
+const clusterProjects = ['cluster', 'exclusive', 'slow'];
+
+/** Loaded by vitest.config.ts. Sets the exit status to 1 where the attacks are not held although no test failed. */
+export default class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const lines = [
+      ...listTimes(modules),
+      ...modules.flatMap(listFailures),
+      ...errors.map((error) => `\nFAILED outside of tests\n${error.message}`),
+      ...listAttacks(modules),
+      ...listMachines(modules),
+      countTests(tests),
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+}
+
+/** The table of the attacks, and a line with what is wrong with them, which also makes the exit status 1. */
+function listAttacks(modules: readonly TestModule[]): string[] {
+  const attacks = modules.filter((module) => module.project.name === 'attacks');
+  if (attacks.length === 0) return [];
+  const tests = attacks.flatMap((module) => [...module.children.allTests()]);
+  const tallies = tests.flatMap((test) => test.meta().attacks ?? []);
+  const allFiles = readdirSync('__tests__/attacks').filter((file) => file.endsWith('.test.ts'));
+  const isWhole = attacks.length === allFiles.length && tests.every((test) => test.result().state !== 'skipped');
+  const { table, problem } = sumAttacks(tallies, isWhole);
+  if (problem === undefined) return ['', table, ''];
+  process.exitCode = 1;
+  return ['', table, '', `The attacks: ${problem}.`];
+}
+
+function listTimes(modules: readonly TestModule[]): string[] {
+  const projects = new Map<string, number>();
+  const files = modules.map((module) => {
+    const seconds = module.diagnostic().duration / 1000;
+    projects.set(module.project.name, (projects.get(module.project.name) ?? 0) + seconds);
+    return { name: module.relativeModuleId, seconds };
+  });
+  const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, slowestShown);
+  const line = ({ name, seconds }: { name: string; seconds: number }) => `${seconds.toFixed(0).padStart(6)} s  ${name}`;
+  const sums = [...projects].map(([name, seconds]) => line({ name: `all files of ${name}`, seconds }));
+  return ['', ...sums, ...slowest.map(line)];
+}
+
+function listFailures(module: TestModule): string[] {
+  const describe = (name: string, messages: readonly { message: string; stack?: string }[]) =>
+    `\nFAILED ${name}\n${messages
+      .map((error) => error.stack ?? error.message)
+      .join('\n')
+      .slice(0, 2000)}`;
+  const failed = [...module.children.allTests('failed')].map((test) =>
+    describe(`${module.relativeModuleId} > ${test.fullName}`, test.result().errors ?? []),
+  );
+  const errors = module.errors();
+  return errors.length === 0 ? failed : [...failed, describe(module.relativeModuleId, errors)];
+}
+
+function listMachines(modules: readonly TestModule[]): string[] {
+  const hasClusters = modules.some((module) => clusterProjects.includes(module.project.name));
+  const own = hasClusters ? [`clusters: ${describeDocker(process.env)}`] : [];
+  const file = process.env.FLOE_TEST_MACHINES;
+  const others = file !== undefined && existsSync(file) ? new Set(readFileSync(file, 'utf8').trim().split('\n')) : [];
+  return [...own, ...others].map((line) => `ran on: ${line}`);
+}
+
+function countTests(tests: readonly TestCase[]): string {
+  const count = (state: string) => tests.filter((test) => test.result().state === state).length;
+  // A test that a broken run never reached is no pass.
+  const failed = count('failed') + count('pending');
+  const skipped = count('skipped');
+  return `${count('passed')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
