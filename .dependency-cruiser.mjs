@@ -56,6 +56,7 @@ const openersOfResults = [
   'near-misses',
   'pull-results',
   'read-coverage',
+  'read-pictures',
   'read-stacks',
   'results-dir',
   'take-files',

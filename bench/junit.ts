@@ -171,6 +171,7 @@ async function measure(root: string): Promise<Measured> {
     takenDir: dir.results,
     junitDir: dir.junit,
     junitGlobs: ['**/*.xml'],
+    seenAs: '/results',
     notBefore: 0,
     signal,
   });

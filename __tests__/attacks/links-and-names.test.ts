@@ -107,7 +107,15 @@ const take = (dir: ResultsDir, isFenced: boolean, alsoFrom: string[] = []) =>
 async function collect(dir: ResultsDir, isFenced: boolean) {
   const taken = await take(dir, isFenced, [dir.junit]);
   const { results: takenDir, junit: junitDir } = dir;
-  return collectResults({ taken, takenDir, junitDir, junitGlobs: ['**/*.xml'], notBefore: 0, signal });
+  return collectResults({
+    taken,
+    takenDir,
+    junitDir,
+    junitGlobs: ['**/*.xml'],
+    seenAs: '/results',
+    notBefore: 0,
+    signal,
+  });
 }
 
 const reconstruct = (dir: ResultsDir) =>

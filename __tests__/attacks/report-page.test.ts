@@ -83,7 +83,14 @@ const policy = /<meta http-equiv="Content-Security-Policy"[^>]*>/i;
 
 /** Opens the report of a run all of whose texts are one, and everything in it. */
 async function openReport(text: string, hasPolicy: boolean): Promise<OpenedPage & { file: string; elements: unknown }> {
-  const failing = makeTest({ status: 'failed', message: text, details: text, file: text, line: 1 });
+  const failing = makeTest({
+    status: 'failed',
+    message: text,
+    details: text,
+    file: text,
+    line: 1,
+    attachments: [text],
+  });
   const run: ReportInput = { ...restlessRun, tests: [failing, ...restlessRun.tests.slice(0, 5)] };
   const html = [...renderReportHtml(poison(run, text))].join('');
   expect(html).toMatch(policy);

@@ -58,7 +58,13 @@ async function sweep(root: string, results: string): Promise<number> {
   const limits = { totalBytes: 1e8, files: 1000 };
   const signal = AbortSignal.timeout(60_000);
   const taken = await takeFiles({ directory: results, root, mask, limits, isFenced: false, signal });
-  const sorting = { taken, takenDir: results, junitDir: path.join(root, 'junit'), junitGlobs: ['**/*.xml'] };
+  const sorting = {
+    taken,
+    takenDir: results,
+    junitDir: path.join(root, 'junit'),
+    junitGlobs: ['**/*.xml'],
+    seenAs: '/results',
+  };
   const collected = await collectResults({ ...sorting, notBefore: 0, signal });
   expect(JSON.stringify(collected)).not.toContain(canary);
   return taken.files.length;

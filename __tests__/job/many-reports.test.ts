@@ -95,6 +95,7 @@ test('many reports with many warnings become one line more than is kept', async 
     takenDir,
     junitDir: path.join(directory, 'junit'),
     junitGlobs: ['**/*.xml'],
+    seenAs: '/results',
     notBefore: 1_000_000,
     signal,
   });

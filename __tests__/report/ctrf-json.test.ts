@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { validate } from 'ctrf';
 import { expect, onTestFinished, test } from 'vitest';
 import { readJUnit } from '../../src/junit/read-junit.ts';
+import { writeJUnit } from '../../src/junit/write-junit.ts';
 import { renderCtrf } from '../../src/report/ctrf-json.ts';
 import { badImageRun, failedRun, greenRun, makeInput, makeTest, oomRun, restlessRun } from './sample-runs.ts';
 
@@ -17,6 +18,26 @@ test.each(Object.entries({ greenRun, failedRun, oomRun, badImageRun, restlessRun
     expect(valid).toBe(true);
   },
 );
+
+test('ctrf.json and junit.xml name the screenshots of a test where other programs look for them', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'attachments-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const attachments = ['results/a & b.png', 'results/trace.zip'];
+  const failing = makeTest({ status: 'failed', message: 'no', attachments });
+  const run = makeInput({}, [failing]);
+  const document = JSON.parse(render(run)) as { results: { tests: { attachments: unknown }[] } };
+  expect(validate(document).valid).toBe(true);
+  expect(document.results.tests[0]?.attachments).toEqual([
+    { name: 'a & b.png', contentType: 'image/png', path: 'results/a & b.png' },
+    { name: 'trace.zip', contentType: 'application/zip', path: 'results/trace.zip' },
+  ]);
+  const file = path.join(directory, 'junit.xml');
+  const reports = [{ file: 'a.xml', suites: [], cases: [failing], counts: run.verdict.tests, casesLeftOut: 0 }];
+  await writeJUnit(file, { reports, phases: [], failure: null });
+  expect(readFileSync(file, 'utf8')).toContain(
+    '<system-out>[[ATTACHMENT|results/a &amp; b.png]]\n[[ATTACHMENT|results/trace.zip]]</system-out>',
+  );
+});
 
 test('ctrf.json tells of a failed test what its report says, and counts errors as failed', () => {
   const broken = makeTest({

@@ -97,6 +97,25 @@ describe('report.html in a browser', () => {
     expect(problems).toEqual([]);
   });
 
+  test('shows the screenshot of a failed test, and links its other files without running them', async () => {
+    const png =
+      'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+    const names = ['results/a b/fail#1.png', 'results/trace.zip', 'results/page.html', 'results/javascript:alert(1)'];
+    const failing = makeTest({ status: 'failed', message: 'no button', attachments: names });
+    const { page, problems } = await open(makeInput({}, [failing], { pictures: new Map([[names[0] ?? '', png]]) }));
+    const image = page.locator('.attachments img');
+    expect(await image.getAttribute('alt')).toBe(names[0]);
+    expect(await page.evaluate<number>('document.querySelector(".attachments img").naturalWidth')).toBe(1);
+    expect(await page.locator('.attachments li').allTextContents()).toEqual(names);
+    const links = await page.locator('.attachments a').all();
+    expect(await Promise.all(links.map((link) => link.getAttribute('href')))).toEqual([
+      './results/a%20b/fail%231.png',
+      './results/trace.zip',
+      './results/javascript%3Aalert(1)',
+    ]);
+    expect(problems).toEqual([]);
+  });
+
   test('of a run that never came to its tests works as well', async () => {
     const { page, problems } = await open(badImageRun);
     await page.locator('nav a', { hasText: 'events' }).click();

@@ -39,6 +39,7 @@ async function collect(options: { totalBytes?: number; missing?: { name: string;
     missing,
     junitDir,
     junitGlobs: ['**/*.xml'],
+    seenAs: '/results',
     notBefore: 0,
     signal,
   });

@@ -58,7 +58,7 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
     const limits = { totalBytes: 2 ** 30, files: 1000 };
     const mask = new SecretMask([]);
     const taken = await takeFiles({ directory: writtenDir, root, mask, limits, isFenced: true, signal });
-    const sorting = { taken, takenDir: writtenDir, junitDir, junitGlobs };
+    const sorting = { taken, takenDir: writtenDir, junitDir, junitGlobs, seenAs: '/results' };
     const results = await collectResults({ ...sorting, notBefore: 0, exitCode, signal });
     const { reports, unreadable, stale } = results;
     const logFile = path.join(from, 'log.txt');

@@ -172,6 +172,11 @@ export interface TestCase {
   details: string;
   /** What else the test says of itself, in its order: pytest's `record_property`, ids of a test management. */
   properties?: readonly TestProperty[];
+  /**
+   * Files that the test says it has left, such as screenshots. From a reader of reports: as the test named them. Once results are
+   * collected: relative to the directory that holds `report.html`, with `/`, and only those that were taken.
+   */
+  attachments?: readonly string[];
   /** Failed runs of this case before the one that is reported here; present when there were any. */
   flakyRuns?: number;
   /** True for a case that was reconstructed because the run ended before it wrote its report. */

@@ -82,6 +82,8 @@ export interface ReportInput {
   /** All tests whose text is kept, in any order. */
   tests: readonly TestCase[];
   logs: readonly ReportedLog[];
+  /** Small pictures among the attachments of failed tests, as `data:` URLs of PNG and JPEG, by path. */
+  pictures?: ReadonlyMap<string, string>;
   /** In any order. */
   events?: readonly ReportedEvent[];
   /** In the order of time. */

@@ -1,5 +1,6 @@
 /** What is known of the suites and the case that a reader is in. */
 import type { TestCase, TestProperty } from '../core/outcome.ts';
+import type { AttachmentNames } from './attachment-names.ts';
 import type { Problem } from './case-problems.ts';
 
 export type Attributes = Record<string, string>;
@@ -26,6 +27,7 @@ export interface OpenSuite {
 export interface OpenCase {
   attributes: Attributes;
   properties: TestProperty[];
+  attachments: AttachmentNames;
   problems: Problem[];
   /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
   earlierRuns: Problem[];

@@ -1,6 +1,7 @@
 /** From the elements of a report to its cases. */
 import { createHash } from 'node:crypto';
 import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
+import { AttachmentNames } from './attachment-names.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
   earlierRunNames,
@@ -106,7 +107,7 @@ export class ReportBuilder implements ReportSink {
 
     if (this.#case === undefined) {
       if (name === 'testsuites' || name === 'testsuite') this.#openSuite(name, attributes);
-      else if (name === 'testcase') this.#case = { attributes, properties: [], problems: [], earlierRuns: [] };
+      else if (name === 'testcase') this.#case = openCase(attributes);
       // A failure of the suite itself (its set-up, its imports) belongs to no case, but red it is.
       else if (this.#problem === undefined && (name === 'failure' || name === 'error')) {
         this.#openProblem(problemStatus[name]!, attributes);
@@ -124,6 +125,9 @@ export class ReportBuilder implements ReportSink {
 
   addText(text: string): void {
     const problem = this.#problem;
+    const within = this.#elements.at(-1);
+    if (this.#case !== undefined && (within === 'system-out' || within === 'system-err'))
+      this.#case.attachments.addText(text);
     if (this.#case?.saysPass !== undefined && this.#elements.at(-1) === 'Pass')
       this.#case.saysPass = cut(this.#case.saysPass + text.trim(), 100);
     if (problem === undefined) return;
@@ -288,15 +292,10 @@ export class ReportBuilder implements ReportSink {
 
   #addSuiteProblem(problem: Problem): void {
     const suite = this.#suites.at(-1)!;
-    this.#endCase({
-      attributes: { name: `(suite) ${suite.path}` },
-      properties: [],
-      problems: [problem],
-      earlierRuns: [],
-    });
+    this.#endCase({ ...openCase({ name: `(suite) ${suite.path}` }), problems: [problem] });
   }
 
-  #endCase({ attributes, properties, problems, earlierRuns, saysPass }: OpenCase): void {
+  #endCase({ attributes, properties, attachments, problems, earlierRuns, saysPass }: OpenCase): void {
     const suite = this.#suites.at(-1)!;
     const said = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
     const seconds = saysPass === undefined ? said : said / 1e9;
@@ -353,6 +352,7 @@ export class ReportBuilder implements ReportSink {
       kept.details = lastReplaced.details;
     }
     if (properties.length > 0) kept.properties = properties;
+    this.#attach(kept, attachments.names);
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
     this.#place(kept, attributes, suite);
     this.#kept.push({ kept, suite });
@@ -384,7 +384,14 @@ export class ReportBuilder implements ReportSink {
     return this.#repeatsAreReruns && status === 'passed' && kept.status !== 'passed' && kept.status !== 'skipped';
   }
 
-  #takeProperty({ properties }: OpenCase, { name = '', value = '' }: Attributes): void {
+  /** Our own reports name files of another run's directory. */
+  #attach(kept: TestCase, names: readonly string[]): void {
+    if (names.length === 0 || this.#normalised || this.#totals.propertyChars >= this.#limits.propertyChars) return;
+    kept.attachments = names.map(detach);
+    this.#totals.propertyChars += names.reduce((sum, name) => sum + name.length, 0);
+  }
+
+  #takeProperty({ properties, attachments }: OpenCase, { name = '', value = '' }: Attributes): void {
     // Our own are what a case of ours says of itself already.
     if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
     if (properties.length >= maxProperties) {
@@ -398,6 +405,7 @@ export class ReportBuilder implements ReportSink {
     const property = { name: detach(this.#name(name)), value: detach(this.#name(value)) };
     this.#totals.propertyChars += property.name.length + property.value.length;
     properties.push(property);
+    attachments.addProperty(property);
   }
 
   /** Takes back a run that a later one of the same test has replaced. */
@@ -467,4 +475,8 @@ export class ReportBuilder implements ReportSink {
     this.#oddTimes++;
     return 0;
   }
+}
+
+function openCase(attributes: Attributes): OpenCase {
+  return { attributes, properties: [], attachments: new AttachmentNames(), problems: [], earlierRuns: [] };
 }

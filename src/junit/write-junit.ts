@@ -156,6 +156,9 @@ function* renderCase(testCase: TestCase): Generator<string> {
   if (status !== 'passed' || flakyRuns !== undefined) {
     yield `      <${element}${attributesOf({ message })}>${escapeText(details)}</${element}>\n`;
   }
+  // As GitLab, Jenkins and others read it; paths are relative to this file.
+  const marks = (testCase.attachments ?? []).map((one) => `[[ATTACHMENT|${escapeText(one)}]]`);
+  if (marks.length > 0) yield `      <system-out>${marks.join('\n')}</system-out>\n`;
   yield '    </testcase>\n';
 }
 

@@ -97,6 +97,7 @@ export async function sortPart(
     junitDir: dir.junit,
     junitGlobs: inputs.junitGlobs,
     below: place,
+    seenAs: inputs.tier === 'unit' ? dir.results : inputs.resultsPath,
     notBefore: notBefore(run, part),
     exitCode: endOf(run, part)?.exitCode,
     totals,

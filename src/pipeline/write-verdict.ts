@@ -5,9 +5,11 @@ import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../co
 import type { ReportInput } from '../core/report-model.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
+import { listAttachments } from '../report/attachments.ts';
 import { describeIncidents } from '../report/incident-story.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { writeReport } from '../report/write-report.ts';
+import { readPictures } from '../results/read-pictures.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
@@ -51,7 +53,10 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
     startedAt: run.clock.startedAt.toISOString(),
     resultsDir: dir.root,
   });
-  const report: ReportInput = { ...context, verdict, tests: shown.flatMap(({ cases }) => cases) };
+  const tests = shown.flatMap(({ cases }) => cases);
+  // What was not gone through for secrets may not be in the report, which is uploaded all the same.
+  const pictures = run.isMasked ? await readPictures(dir.root, listAttachments(tests)) : new Map<string, string>();
+  const report: ReportInput = { ...context, verdict, tests, pictures };
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];

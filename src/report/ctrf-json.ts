@@ -1,4 +1,5 @@
 /** The verdict as a CTRF report (https://ctrf.io), which dashboards and actions of others read. */
+import path from 'node:path';
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 
@@ -70,6 +71,11 @@ function describeTest(test: TestCase): object {
   const suites = [...suite.split(' / '), classname].filter((one) => one !== '');
   const stop = endedAt === undefined ? Number.NaN : Date.parse(endedAt);
   const duration = Math.max(0, Math.round(seconds * 1000));
+  const attachments = (test.attachments ?? []).map((one) => ({
+    name: path.posix.basename(one),
+    contentType: typeOf(one),
+    path: one,
+  }));
   const labels = Object.fromEntries((properties ?? []).map((property) => [property.name, property.value]));
   const extra = {
     ...(test.reconstructed === true ? { reconstructed: true } : {}),
@@ -89,5 +95,22 @@ function describeTest(test: TestCase): object {
     ...(flakyRuns === undefined ? {} : { retries: flakyRuns, flaky: status === 'passed' }),
     ...(properties === undefined ? {} : { labels }),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    ...(attachments.length === 0 ? {} : { attachments }),
   };
+}
+
+/** What readers of CTRF show; anything else is bytes. */
+const contentTypes: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.webm': 'video/webm',
+  '.mp4': 'video/mp4',
+  '.zip': 'application/zip',
+  '.txt': 'text/plain',
+  '.log': 'text/plain',
+};
+
+function typeOf(file: string): string {
+  return contentTypes[path.posix.extname(file).toLowerCase()] ?? 'application/octet-stream';
 }

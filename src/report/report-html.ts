@@ -1,7 +1,8 @@
 /** The report a person opens: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
-import type { ShardRecord, TestCase, Verdict } from '../core/outcome.ts';
+import type { ShardRecord, TestCase } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
+import { toPageAttachments } from './attachments.ts';
 import { formatCoverage } from './coverage.ts';
 import {
   evidenceOf,
@@ -40,7 +41,7 @@ const maxUsage = 200;
 export function* renderReportHtml(input: ReportInput): Generator<string> {
   const { verdict, tests } = input;
   const { mark, outcome, sentence } = headlineOf(verdict, tests, input.incidents);
-  const policy = `default-src 'none'; style-src '${hashOf(pageStyle)}'; script-src '${hashOf(pageScript)}'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; style-src '${hashOf(pageStyle)}'; script-src '${hashOf(pageScript)}'; img-src data:; base-uri 'none'; form-action 'none'`;
   yield `<!doctype html>
 <html lang="en">
 <head>
@@ -58,7 +59,7 @@ export function* renderReportHtml(input: ReportInput): Generator<string> {
   yield renderContents(input);
   yield renderIncidents(input);
   yield renderShards(verdict.shards ?? []);
-  yield* renderTests(verdict, tests);
+  yield* renderTests(input);
   yield renderTimeline(input);
   yield renderUsage(input.usage ?? []);
   yield* renderLogs(sortLogs(input));
@@ -207,7 +208,7 @@ function renderGauge(peak: number, request: number | undefined, limit: number | 
   return `<svg class="gauge" aria-hidden="true"><rect width="${percent(peak)}" height="100%"/>${mark}</svg>`;
 }
 
-function* renderTests(verdict: Verdict, tests: readonly TestCase[]): Generator<string> {
+function* renderTests({ verdict, tests, pictures = new Map() }: ReportInput): Generator<string> {
   if (tests.length === 0) return;
   const withStatus = (status: string): number => tests.filter((test) => test.status === status).length;
   const groups: [string, string, number][] = [
@@ -240,7 +241,8 @@ ${leftOut > 0 ? `<p class="empty">${leftOut.toLocaleString('en-US')} more tests 
 <noscript><p class="empty">The list of tests needs JavaScript; junit.xml beside this file holds the same.</p></noscript>
 </section>
 <script type="application/json" id="tests-data">[`;
-  for (const [index, test] of tests.entries()) yield `${index === 0 ? '' : ',\n'}${toInertJson(toPageTest(test))}`;
+  for (const [index, test] of tests.entries())
+    yield `${index === 0 ? '' : ',\n'}${toInertJson(toPageTest(test, pictures))}`;
   yield ']</script>\n';
 }
 
@@ -259,10 +261,11 @@ function renderBar(tests: readonly TestCase[]): string {
 }
 
 /** What the page needs of a test, without what is empty. */
-function toPageTest(test: TestCase): Record<string, unknown> {
+function toPageTest(test: TestCase, pictures: ReadonlyMap<string, string>): Record<string, unknown> {
   const { suite, name, classname, file, line, seconds, status, message, details, flakyRuns, reconstructed } = test;
   const properties = formatProperties(test);
   const quarantine = formatQuarantine(test);
+  const attachments = toPageAttachments(test, pictures);
   return {
     name: toPlainLine(name, 2000),
     suite: toPlainLine(suite, 500),
@@ -274,6 +277,7 @@ function toPageTest(test: TestCase): Record<string, unknown> {
     ...(message === '' ? {} : { message: toPlainText(message) }),
     ...(details === '' ? {} : { details: toPlainText(details) }),
     ...(properties === '' ? {} : { properties: toPlainLine(properties, 1000) }),
+    ...(attachments.length === 0 ? {} : { attachments }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
     ...(quarantine === '' ? {} : { quarantine: toPlainLine(quarantine, 1200) }),
     ...(test.quarantine?.failed === true ? { excused: true } : {}),

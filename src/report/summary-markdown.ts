@@ -41,6 +41,7 @@ const maxDetailsChars = 8000;
 const maxOpenLines = 30;
 const maxIncidents = 30;
 const maxUsage = 15;
+const maxAttachments = 5;
 
 /**
  * Markdown of at most `maxBytes` bytes of UTF-8 (but never less than its head, some 10 KiB at most). What does not fit
@@ -152,10 +153,19 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       .join(' · '),
     '',
     ...(text === '' || toPlainLine(text) === causeOf(test, 160) ? [] : [codeBlock(text, maxDetailsChars), '']),
+    ...renderAttachments(test),
     '</details>',
     '',
     '',
   ].join('\n');
+}
+
+/** GitHub shows no picture that lies in an artifact: files are named. */
+function renderAttachments({ attachments = [] }: TestCase): string[] {
+  if (attachments.length === 0) return [];
+  const shown = attachments.slice(0, maxAttachments).map((file) => codeSpan(toPlainLine(file, 300)));
+  const more = attachments.length > shown.length ? `, and ${attachments.length - shown.length} more` : '';
+  return [`Attachments: ${shown.join(', ')}${more}`, ''];
 }
 
 function renderListedTest(test: TestCase): string {

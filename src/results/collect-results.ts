@@ -4,6 +4,7 @@ import picomatch from 'picomatch';
 import type { Coverage } from '../core/outcome.ts';
 import { type JUnitReport, type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
+import { findAttachments } from './find-attachments.ts';
 import { readCoverage } from './read-coverage.ts';
 import type { TakenFiles } from './take-files.ts';
 
@@ -32,6 +33,8 @@ export interface CollectOptions {
   junitGlobs: string[];
   /** What is before the paths of files as the tests saw them, such as `shard-0/`; empty for nothing. */
   below?: string;
+  /** Where the tests saw their results: their attachments may be named so. */
+  seenAs: string;
   /** What reports that are read with these keep together; of these alone by default. */
   totals?: KeptTotals;
   /** Reports last written before this time are of another run. Milliseconds of the epoch. */
@@ -74,6 +77,16 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   const { coverage, warnings } = await readCoverage(options.takenDir, others, options.signal);
   if (coverage !== undefined) results.coverage = coverage;
   results.warnings.push(...warnings);
+  const { files } = taken;
+  const directory = path.basename(options.takenDir);
+  const partial = results.unreadable.flatMap((one) => one.partial ?? []);
+  const missing = findAttachments([...results.reports, ...partial], {
+    files,
+    seenAs: options.seenAs,
+    below,
+    directory,
+  });
+  if (missing !== undefined) results.warnings.push(missing);
   if (totals.warningsLeftOut > 0)
     results.warnings.push(`the reports gave cause for ${totals.warningsLeftOut} more warnings`);
   return results;

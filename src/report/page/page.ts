@@ -16,6 +16,7 @@ interface PageTest {
   message?: string;
   details?: string;
   properties?: string;
+  attachments?: { name: string; href?: string; picture?: string }[];
   flakyRuns?: number;
   inFlight?: boolean;
   reconstructed?: boolean;
@@ -101,7 +102,26 @@ function renderDetails(test: PageTest): HTMLElement {
   if (isLong && !details.includes(firstLineOf(message))) box.append(element('pre', '', message));
   if (details) box.append(element('pre', '', details));
   for (const pre of box.querySelectorAll('pre')) pre.tabIndex = 0;
+  if (test.attachments) box.append(renderAttachments(test.attachments));
   return box;
+}
+
+function renderAttachments(attachments: NonNullable<PageTest['attachments']>): HTMLElement {
+  const list = element('ul', 'attachments');
+  for (const { name, href, picture } of attachments) {
+    const item = element('li', '');
+    const label = href ? element('a', 'mono', name) : element('span', 'mono', name);
+    if (label instanceof HTMLAnchorElement && href) label.href = href;
+    item.append(label);
+    if (picture) {
+      const image = element('img', '');
+      image.src = picture;
+      image.alt = name;
+      item.append(image);
+    }
+    list.append(item);
+  }
+  return list;
 }
 
 function renderRow(test: PageTest): HTMLLIElement {
