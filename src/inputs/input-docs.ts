@@ -366,6 +366,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Directory on the runner for the results. The default is `k8s-test-results/<tier>`',
     example: 'out/tests',
   },
+  'otlp-endpoint': {
+    group: 'results',
+    default: '',
+    description:
+      'Base address of an OpenTelemetry collector (OTLP over HTTP) that gets the run as a trace. Without it, `OTEL_EXPORTER_OTLP_ENDPOINT` counts',
+    example: 'http://localhost:4318',
+  },
   keep: {
     group: 'cluster',
     default: 'never',

@@ -103,6 +103,8 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   'retention-days': 'no',
   upload: 'no',
   'results-dir': 'no',
+  // Names and messages of tests are sent there.
+  'otlp-endpoint': 'no',
   keep: 'no',
   mode: 'no',
   legs: 'no',

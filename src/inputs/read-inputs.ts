@@ -139,6 +139,8 @@ export interface Inputs {
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
   resultsDir: string;
+  /** Base address of an OpenTelemetry collector; undefined: what the environment says. */
+  otlpEndpoint: string | undefined;
   keep: 'never' | 'failure' | 'always';
 }
 
@@ -344,6 +346,7 @@ export function readInputs(
       retentionDays: value['retention-days'],
       upload: value.upload,
       resultsDir,
+      otlpEndpoint: value['otlp-endpoint'],
       keep: value.keep,
     },
   };

@@ -42,6 +42,7 @@ import { enterNamespace } from './environments/enter-existing.ts';
 import type { Environment } from './environments/environment.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
 import { explainEnd, nameSimilarImages } from './explain-images.ts';
+import { exportTrace, traceEndpoint } from './export-trace.ts';
 import { planDemand } from './plan-demand.ts';
 import { prepareChart } from './prepare-chart.ts';
 import { prepareOwnJob } from './prepare-job.ts';
@@ -154,12 +155,25 @@ async function conclude(run: Run, failure: Failure | null): Promise<RunEnd> {
   run.closing.abort();
   const end = await clock.phaseOf('report', () => writeVerdict(run, failure ?? results, collected));
   await saveHistory(run, end.verdict, end.report.tests);
+  await sendTrace(run, end, failure?.kind === 'cancelled');
   // The phase that writes the verdict is the only one that the verdict could not yet know.
   end.verdict.phases = clock.records;
   await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
     run.warn(messageOf(error)),
   );
   return end;
+}
+
+/** Tells the collector of the run, where there is one: whether it hears of it changes no verdict. */
+async function sendTrace(run: Run, { report, verdict }: RunEnd, isCancelled: boolean): Promise<void> {
+  const endpoint = traceEndpoint(run.inputs.otlpEndpoint, process.env);
+  if (endpoint === undefined) return;
+  const problem = await exportTrace(report, { endpoint, trace: run.trace, env: process.env, isCancelled });
+  if (problem === undefined) run.reporter.say(`trace ${run.trace.traceId} was exported`);
+  else {
+    verdict.warnings.push(problem);
+    run.warn(problem);
+  }
 }
 
 /** kind's own logs of the nodes, for a cluster that this run made and that failed. */

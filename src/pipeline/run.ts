@@ -9,6 +9,7 @@ import { type Failure, messageOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedLog } from '../core/report-model.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { SecretMask } from '../core/secret-mask.ts';
+import { type TraceContext, traceOf } from '../core/trace-context.ts';
 import type { UsageMeter } from '../diagnose/measure-usage.ts';
 import type { NamespaceWatch } from '../diagnose/namespace-watch.ts';
 import type { TestHistory } from '../history/test-history.ts';
@@ -25,6 +26,7 @@ import { maxResultFiles, type ResultsLimits } from '../results/results-limits.ts
 import type { CollectorOptions, ResultsRoute } from '../results/route-results.ts';
 import type { ReusableCluster, RunRecord } from '../state/run-record.ts';
 import { proveSecrets, writeCheckpoint } from './checkpoint.ts';
+import { isTraced, withTraceparent } from './export-trace.ts';
 import { MaskedReporter } from './masked-reporter.ts';
 import { PhaseClock, type StoppedClock } from './phase-clock.ts';
 
@@ -184,6 +186,8 @@ export class Run {
   /** Names of images that a node was given, since it lacked them or had others of these names. */
   changedImages: ReadonlySet<string> = new Set();
   readonly mask: SecretMask;
+  /** The trace that this run and its tests belong to. */
+  readonly trace: TraceContext;
   /** Milliseconds of the epoch. */
   testsStartedAt: number | undefined;
   logs: RunLogs | undefined;
@@ -207,11 +211,13 @@ export class Run {
     const { runId } = record.content;
     // A checkpoint has the name that the run gave it.
     const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && options.stopped === undefined;
+    this.trace = traceOf(runId, process.env);
     this.inputs = {
       ...inputs,
       // In a kept cluster it has the same name each time: the nodes that have it under that name need no other.
       image: inputs.image === '' ? builtImageName(options.kept?.content.runId ?? runId) : inputs.image,
       namespace: isOwnNamespace ? `${inputs.namespace}-${runId}` : inputs.namespace,
+      env: withTraceparent(inputs.env, this.trace, isTraced(inputs.otlpEndpoint, process.env)),
     };
     this.mask = new SecretMask(inputs.secrets.map(([, value]) => value));
     this.reporter = this.mask.isEmpty ? options.reporter : new MaskedReporter(options.reporter, this.mask);
