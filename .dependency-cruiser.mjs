@@ -42,7 +42,20 @@ const folders = {
     'platform',
     'roll-up',
   ],
-  cli: ['core', 'inputs', 'tools', 'state', 'kube', 'report', 'cluster', 'results', 'platform', 'roll-up', 'pipeline'],
+  cli: [
+    'core',
+    'inputs',
+    'history',
+    'tools',
+    'state',
+    'kube',
+    'report',
+    'cluster',
+    'results',
+    'platform',
+    'roll-up',
+    'pipeline',
+  ],
   action: ['core', 'inputs', 'tools', 'state', 'report', 'results', 'roll-up', 'pipeline'],
 };
 /** What runs: nothing imports these. */

@@ -1,4 +1,4 @@
-/** The commands of the command line: `init`, `run`, `up`, `rerun`, `report`, `doctor`, `down` and `completion`. */
+/** The commands of the command line: `init`, `run`, `up`, `rerun`, `report`, `history`, `doctor`, `down` and `completion`. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import leven from 'leven';
@@ -6,7 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, succeed } from '../core/outcome.ts';
 import { quoteValue } from '../core/quote-value.ts';
-import { explainUnwritable } from '../inputs/inspect-path.ts';
+import { explainPath, explainUnwritable } from '../inputs/inspect-path.ts';
 import { type Inputs, readInputs } from '../inputs/read-inputs.ts';
 import { inputNames, type RawInputs, renderInputErrors } from '../inputs/schema.ts';
 import {
@@ -24,6 +24,7 @@ import { addTeardown, runTests } from '../pipeline/pipeline.ts';
 import { removeLeftovers } from '../pipeline/remove-leftovers.ts';
 import type { RunOptions, RunRequest } from '../pipeline/run.ts';
 import { tearDown } from '../pipeline/teardown.ts';
+import { toPlainLine } from '../report/inert-text.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { findJobProcess } from '../state/is-alive.ts';
@@ -34,6 +35,7 @@ import { examine } from './doctor.ts';
 import { type CommandName, commandDocs, renderCommandHelp, renderHelp, shells, takesJson } from './help.ts';
 import { initialize } from './init.ts';
 import { type Removal, Screen } from './screen.ts';
+import { describeHistory, readRuns } from './show-history.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 
 /** Exit status of a command whose input is wrong. */
@@ -57,7 +59,7 @@ export async function runCommand(args: string[]): Promise<number> {
   const given = [...(screen.isJson ? own.filter((one) => one !== '--json') : own), ...rest.slice(end)];
   if ((name === 'down' || name === 'init') && given.length > 0)
     return refuse(screen, `${name} takes no arguments: ${given.join(' ')}`);
-  return { init, run, up, rerun, report, doctor, down, completion }[name](given, screen);
+  return { init, run, up, rerun, report, history, doctor, down, completion }[name](given, screen);
 }
 
 function isCommand(word: string): word is CommandName {
@@ -244,6 +246,20 @@ async function report(args: string[], screen: Screen): Promise<number> {
   const runAttempt = Number(process.env.GITHUB_RUN_ATTEMPT) || undefined;
   const say = (line: string) => screen.say(line);
   return screen.showEnd(await rollUp({ inputs, legs, runAttempt, say, signal: abortOnSignals() }));
+}
+
+async function history(args: string[], screen: Screen): Promise<number> {
+  const directories = args.length === 0 ? ['k8s-test-results'] : args;
+  const wrong = directories.flatMap((directory) => {
+    const problem = explainPath(path.resolve(directory), 'directory');
+    return problem === undefined ? [] : [`${quoteValue(directory)} ${problem}`];
+  });
+  if (wrong.length > 0) return refuse(screen, wrong.join('; '));
+  const { runs, problems } = await readRuns(directories);
+  for (const problem of problems) process.stderr.write(`${toPlainLine(problem)}\n`);
+  if (runs.length === 0) return refuse(screen, `there is no result of a run in ${directories.join(', ')}`);
+  screen.showHistory(describeHistory(runs));
+  return 0;
 }
 
 async function doctor(args: string[], screen: Screen): Promise<number> {

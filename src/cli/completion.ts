@@ -54,7 +54,11 @@ function flagsOf(name: CommandName): string[] {
 }
 
 /** The words that may follow a command itself; files for tests to run again. */
-const positionals: Partial<Record<CommandName, 'files' | readonly string[]>> = { rerun: 'files', completion: shells };
+const positionals: Partial<Record<CommandName, 'files' | readonly string[]>> = {
+  rerun: 'files',
+  history: 'files',
+  completion: shells,
+};
 
 // ── bash ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -64,6 +64,13 @@ export const commandDocs = {
     groups: ['roll-up', 'results'],
     json: verdictJson,
   },
+  history: {
+    summary: 'show what earlier results say: flaky tests, changes, times, memory',
+    usage: 'k8s-test history [directories]',
+    examples: [['k8s-test history artifacts/', 'results of earlier runs, each in a directory of its own']],
+    groups: [],
+    json: 'Print the same as JSON on standard output',
+  },
   doctor: {
     summary: 'check that this machine meets the requirements',
     usage: 'k8s-test doctor [flags]',

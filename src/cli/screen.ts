@@ -6,6 +6,7 @@ import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import type { Start } from './init.ts';
 import { renderChecks } from './render-checks.ts';
+import { renderHistory, type ShownHistory } from './show-history.ts';
 import { wantsColour } from './terminal-reporter.ts';
 
 /** What `down` did. */
@@ -89,6 +90,12 @@ export class Screen {
     ];
     if (this.isJson) this.#print({ schema: 1, ...start });
     else this.say(lines.join('\n').trimEnd());
+  }
+
+  /** Shows what earlier runs say. */
+  showHistory(history: ShownHistory): void {
+    if (this.isJson) this.#print(history);
+    else this.say(renderHistory(history).join('\n'));
   }
 
   /** With `--json`, prints what `down` did. */

@@ -1,0 +1,152 @@
+/** One earlier run, as its result.json and its ctrf.json tell of it. Pure: whoever has the files hands over their texts. */
+
+/** How a test ended in one run. */
+export interface RecordedTest {
+  status: 'passed' | 'failed' | 'skipped';
+  /** Whether it failed before it passed in the same run. */
+  isFlaky: boolean;
+  /** Whether it failed while something happened to the platform. */
+  isBesideIncident: boolean;
+  seconds: number;
+}
+
+/** What a container used at most in one run, in bytes; absent is what was not asked for. */
+export interface RecordedUsage {
+  /** Without what differs from run to run: `shop/web`. */
+  container: string;
+  peakBytes: number;
+  requestBytes?: number;
+  limitBytes?: number;
+}
+
+export interface RecordedRun {
+  /** Of its directory. */
+  name: string;
+  /** Milliseconds of the epoch. */
+  at: number;
+  outcome: string;
+  /** By what tells a test from others. */
+  tests: Map<string, RecordedTest>;
+  /** All that were counted. */
+  total: number;
+  seconds: number;
+  phases: Map<string, number>;
+  usage: RecordedUsage[];
+}
+
+/** So long after an incident a failure is put down to it, as reports do. */
+const incidentMilliseconds = 30_000;
+const maxTests = 40_000;
+
+/**
+ * Reads a run.
+ * @param name of its directory.
+ * @param at when its files were written, for reports that do not say when they began.
+ * @returns undefined where the texts are not those files.
+ */
+export function readRecordedRun(
+  name: string,
+  { result, ctrf, at }: { result: string; ctrf: string; at: number },
+): RecordedRun | undefined {
+  const verdict = asObject(parseJson(result));
+  const results = asObject(asObject(parseJson(ctrf))?.results);
+  if (verdict?.schema !== 1 || typeof verdict.outcome !== 'string' || results === undefined) return undefined;
+  const incidents = listOf(verdict.incidents).flatMap((one) => {
+    const began = Date.parse(String(one.at));
+    return Number.isNaN(began) ? [] : [{ began, lasts: one.lasts === true || one.wasBefore === true }];
+  });
+  const tests = new Map<string, RecordedTest>();
+  for (const test of listOf(results.tests).slice(0, maxTests)) addTest(tests, test, incidents);
+  const began = numberOf(asObject(results.summary)?.start) ?? 0;
+  return {
+    name,
+    at: began > 0 ? began : at,
+    outcome: verdict.outcome,
+    tests,
+    total: numberOf(asObject(verdict.tests)?.total) ?? tests.size,
+    seconds: numberOf(verdict.durationSeconds) ?? 0,
+    phases: new Map(
+      listOf(verdict.phases).flatMap(({ name: phase, seconds, outcome }) =>
+        typeof phase === 'string' && outcome !== 'skipped' ? [[phase, numberOf(seconds) ?? 0] as const] : [],
+      ),
+    ),
+    usage: listOf(verdict.usage).flatMap(readUsage),
+  };
+}
+
+type Incident = { began: number; lasts: boolean };
+
+/** Of equally named tests of one run a failure counts. */
+function addTest(
+  tests: Map<string, RecordedTest>,
+  test: Record<string, unknown>,
+  incidents: readonly Incident[],
+): void {
+  const suite = Array.isArray(test.suite) ? test.suite.filter((one) => typeof one === 'string') : [];
+  if (typeof test.name !== 'string') return;
+  const id = [...suite, test.name].join(' / ');
+  const status = statusOf(test.status);
+  const known = tests.get(id);
+  const isFlaky = test.flaky === true || known?.isFlaky === true;
+  const hasFailed = status === 'failed' || isFlaky;
+  const stop = numberOf(test.stop);
+  const start = numberOf(test.start) ?? stop;
+  const isBeside = incidents.some(
+    ({ began, lasts }) =>
+      stop === undefined || (stop >= began - 1000 && (lasts || (start ?? stop) <= began + incidentMilliseconds)),
+  );
+  tests.set(id, {
+    status: known?.status === 'failed' ? 'failed' : status,
+    isFlaky,
+    isBesideIncident: (known?.isBesideIncident ?? false) || (hasFailed && isBeside),
+    seconds: (known?.seconds ?? 0) + (numberOf(test.duration) ?? 0) / 1000,
+  });
+}
+
+/** A test that failed in quarantine has failed: CTRF calls it `other`. */
+function statusOf(status: unknown): RecordedTest['status'] {
+  if (status === 'passed') return 'passed';
+  return status === 'failed' || status === 'other' ? 'failed' : 'skipped';
+}
+
+function readUsage(one: Record<string, unknown>): RecordedUsage[] {
+  const peakBytes = numberOf(one.memoryPeakBytes);
+  if (typeof one.pod !== 'string' || typeof one.container !== 'string' || peakBytes === undefined) return [];
+  const requestBytes = numberOf(one.memoryRequestBytes);
+  const limitBytes = numberOf(one.memoryLimitBytes);
+  return [
+    {
+      container: `${workloadOf(one.pod)}/${one.container}`,
+      peakBytes,
+      ...(requestBytes === undefined ? {} : { requestBytes }),
+      ...(limitBytes === undefined ? {} : { limitBytes }),
+    },
+  ];
+}
+
+/** The name of a pod without what a controller puts behind it. */
+function workloadOf(pod: string): string {
+  return pod.replace(/(?:-[bcdf0-9]{6,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/, '').replace(/-\d{1,3}$/, '');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function listOf(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(asObject).filter((one) => one !== undefined) : [];
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
