@@ -19,6 +19,7 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { compiledRecordings } from './record-reports/compiled-recordings.ts';
+import { furtherRecordings } from './record-reports/further-recordings.ts';
 import { javaRecordings } from './record-reports/java-recordings.ts';
 import { javascriptRecordings } from './record-reports/javascript-recordings.ts';
 import { judgeRecording, listRecordings, recordedDir } from './record-reports/judge-recording.ts';
@@ -26,7 +27,13 @@ import { pythonRecordings } from './record-reports/python-recordings.ts';
 import type { Recording } from './record-reports/recording.ts';
 import { putTable, renderReportsTable } from './record-reports/reports-table.ts';
 
-const recordings = [...pythonRecordings, ...javascriptRecordings, ...compiledRecordings, ...javaRecordings];
+const recordings = [
+  ...pythonRecordings,
+  ...javascriptRecordings,
+  ...compiledRecordings,
+  ...javaRecordings,
+  ...furtherRecordings,
+];
 const fixtures = recordedDir;
 const page = path.join(import.meta.dirname, '../docs/reports.md');
 const env: NodeJS.ProcessEnv = {

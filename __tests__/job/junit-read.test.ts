@@ -296,6 +296,28 @@ describe('what writers do wrong without harm is read', () => {
   });
 });
 
+describe('what a suite writes of itself', () => {
+  const noise = '<system-err>warning: slow\nError: retried</system-err>';
+
+  test('is no failure where its counts are those of its cases, and where the failures it counts were made good by reruns', async () => {
+    const well = await read(suite(`${noise}<testcase name="a"/>`, 'name="s" tests="1" failures="0" errors="0"'));
+    expect(well.counts).toMatchObject({ total: 1, passed: 1 });
+    const rerun = '<testcase name="a"><flakyError message="late"/></testcase>';
+    const flaky = await read(suite(`${rerun}${noise}`, 'name="s" tests="1" failures="0" errors="1"'));
+    expect(flaky.counts).toMatchObject({ total: 1, passed: 1, flaky: 1 });
+  });
+
+  test('is what failed where it counts an error that no case shows, and its parents do not count it again', async () => {
+    const inner = suite(`${noise}<testcase name="a"/>`, 'name="s" tests="1" errors="1"');
+    const report = await read(`<testsuites tests="1" errors="1">${inner}</testsuites>`);
+    expect(report.cases.map(({ name, status, message }) => [name, status, message])).toEqual([
+      ['a', 'passed', ''],
+      ['(suite) s', 'error', 'Error: retried'],
+    ]);
+    expect(report.warnings).toEqual([]);
+  });
+});
+
 describe('times', () => {
   test.each([
     ['1.5', 1.5],

@@ -150,6 +150,14 @@ describe('the first line says what the tool says', () => {
     ['failsafe-summary-alone', 'there is failsafe-summary.xml, the summary of Maven failsafe, which holds no tests'],
     ['vitest-unhandled-error', '1 of 2 tests failed: Uncaught Exception: late'],
     ['gotestsum-testmain', '1 of 1 tests failed: TestMain'],
+    ['bats-setup-file', '1 of 1 tests failed: setup_file failed'],
+    ['bun-test-cannot-import', "error: Cannot find module './missing' from '/app/a.test.js'"],
+    ['bun-test-no-tests', 'no test ran: bun test found none (exit code 1)'],
+    ['deno-test-no-tests', 'no test ran: deno test found none (exit code 1)'],
+    ['jasmine-no-tests', 'no test ran: Jasmine found none (exit code 2)'],
+    ['cucumber-js-cannot-load', "Error: Cannot find module './missing'"],
+    ['newman-no-connection', '5 of 6 tests failed: adds, pays, (suite) orders / list'],
+    ['ctest-not-run', '1 of 4 tests failed: missing'],
   ])('%s', (id, words) => {
     expect(firstLineOf(id)).toContain(words);
   });
@@ -158,6 +166,44 @@ describe('the first line says what the tool says', () => {
     for (const id of ['jest-cannot-import', 'jest-coverage', 'pytest-unknown-option', 'pytest-broken-conftest'])
       expect(recording(id).verdict.failure?.hint).not.toMatch(/Let the tests write one/);
   });
+});
+
+describe('what a tool counts as a failure, and no case of its report shows, is a failed test with its words', () => {
+  test('a server that newman could not reach, and a script of it that threw', () => {
+    const { cases, verdict } = recording('newman-no-connection');
+    const words = 'RequestError: Error: connect ECONNREFUSED 127.0.0.1:1';
+    expect(cases.filter(({ status }) => status === 'error').map(({ suite, message }) => [suite, message])).toEqual([
+      ['orders / list', words],
+      ['orders / gone', words],
+      ['orders / throws', words],
+    ]);
+    expect(verdict).toMatchObject({ counts: { total: 6, failed: 2, errors: 3 }, failure: { kind: 'test' } });
+  });
+
+  test('a test whose program CTest did not find, which its report calls skipped; what may be skipped still is', () => {
+    expect(statusesOf('ctest')).toEqual([
+      'adds: passed',
+      'pays: failed',
+      'crashes: failed',
+      'hangs: failed',
+      'skipped: skipped',
+      'off: skipped',
+      'missing: error',
+    ]);
+    expect(recording('ctest').cases.at(-1)?.message).toBe('Unable to find executable');
+  });
+});
+
+test('pending and undefined scenarios of cucumber-js fail the run, as they do for it; skipped ones do not', () => {
+  expect(statusesOf('cucumber-js')).toEqual([
+    'adds: passed',
+    'pays: failed',
+    'later: failed',
+    'unknown: failed',
+    'left out: skipped',
+    'rows - #1.1: passed',
+    'rows - #1.2: failed',
+  ]);
 });
 
 test('where Robot Framework writes its own format beside JUnit, its tests count once', () => {

@@ -89,6 +89,29 @@ export function worst(problems: readonly Problem[]): TestStatus {
   return problems.length > 0 ? 'skipped' : 'passed';
 }
 
+/** So much of what a suite writes of itself is read. */
+export const errorOutputChars = 4000;
+
+/** The problem of a suite whose writer counts an error and only says in the suite's own output what it is. */
+export function problemOfOutput(output: string): Problem {
+  const lines = output.split('\n').map((line) => line.trim());
+  const message = lines.find((line) => /^\w{0,100}(?:Error|Exception): /.test(line)) ?? lines.find(Boolean) ?? '';
+  return { status: 'error', message, type: '', details: output };
+}
+
+/**
+ * CTest calls a test skipped that it could not start, and ends with a failure for it: a program, a file or a fixture of the
+ * test is missing. What was left out as its author wants it says SKIP_RETURN_CODE or SKIP_REGULAR_EXPRESSION.
+ */
+export function couldNotStart(
+  { status, result }: Readonly<Record<string, string>>,
+  problems: readonly Problem[],
+): boolean {
+  const [problem, ...more] = problems;
+  if (problem === undefined || more.length > 0 || status !== 'notrun' || result !== undefined) return false;
+  return problem.status === 'skipped' && /^(?!SKIP_)\S/.test(problem.message);
+}
+
 export function messageOf({ message, type, details }: Problem): string {
   if (message.trim() !== '') return message.trim();
   const firstLine = /\S.*/.exec(details.slice(0, 10_000))?.[0].trim();

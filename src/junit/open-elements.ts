@@ -17,6 +17,10 @@ export interface OpenSuite {
   replacedTests: number;
   replacedFailed: number;
   claimedFailures: number;
+  /** Failed runs that the report held before it, of all suites. */
+  failedRunsBefore: number;
+  /** The begin of its own system-err, which belongs to no case. */
+  errorOutput: string;
   /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
   hasUniqueNames: boolean;
   ownSeconds: number;

@@ -4,13 +4,16 @@ import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import { AttachmentNames } from './attachment-names.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
+  couldNotStart,
   earlierRunNames,
+  errorOutputChars,
   keepFirst,
   keepLast,
   mayFail,
   messageOf,
   type Problem,
   problemOfAttributes,
+  problemOfOutput,
   problemStatus,
   worst,
 } from './case-problems.ts';
@@ -130,7 +133,12 @@ export class ReportBuilder implements ReportSink {
       this.#case.attachments.addText(text);
     if (this.#case?.saysPass !== undefined && this.#elements.at(-1) === 'Pass')
       this.#case.saysPass = cut(this.#case.saysPass + text.trim(), 100);
-    if (problem === undefined) return;
+    if (problem === undefined) {
+      const suite =
+        this.#case === undefined && this.#elements.at(-1) === 'system-err' ? this.#suites.at(-1) : undefined;
+      if (suite !== undefined) suite.errorOutput = cut(suite.errorOutput + text, errorOutputChars);
+      return;
+    }
     // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
     const inner = this.#elements.at(-1)!;
     if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
@@ -247,6 +255,8 @@ export class ReportBuilder implements ReportSink {
       // The default of pytest's junit_suite_name; within a session its node ids are unique.
       hasUniqueNames: (own === 'pytest' || this.#isPytest) && !this.#normalised,
       claimedFailures: 0,
+      failedRunsBefore: this.#failedRuns,
+      errorOutput: '',
       ownSeconds: 0,
       declaredSeconds,
       timestamp: attributes.timestamp,
@@ -254,6 +264,7 @@ export class ReportBuilder implements ReportSink {
   }
 
   #endSuite(element: string): void {
+    this.#addErrorOutput(this.#suites.at(-1)!);
     const suite = this.#suites.pop()!;
     const { tests, failures, errors } = suite.declared;
     const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
@@ -290,6 +301,16 @@ export class ReportBuilder implements ReportSink {
     }
   }
 
+  /** A suite that counts failures which no case of it shows is told by what it wrote, as newman writes that no server answered. */
+  #addErrorOutput(suite: OpenSuite): void {
+    const claimed = (suite.declared.failures ?? 0) + (suite.declared.errors ?? 0);
+    if (suite.errorOutput === '' || claimed <= this.#failedRuns - suite.failedRunsBefore) return;
+    const before = suite.tests;
+    this.#addSuiteProblem(problemOfOutput(suite.errorOutput));
+    // Its writer did not count it as a test.
+    suite.replacedTests += suite.tests - before;
+  }
+
   #addSuiteProblem(problem: Problem): void {
     const suite = this.#suites.at(-1)!;
     this.#endCase({ ...openCase({ name: `(suite) ${suite.path}` }), problems: [problem] });
@@ -303,6 +324,7 @@ export class ReportBuilder implements ReportSink {
       const problem = problemOfAttributes(saysPass === undefined ? attributes : { result: saysPass });
       if (problem !== undefined) problems.push(problem);
     }
+    if (couldNotStart(attributes, problems)) problems[0]!.status = 'error';
     const status = worst(problems);
     const isFailure = status === 'failed' || status === 'error';
     suite.tests++;

@@ -16,6 +16,14 @@ const programs: [string, RegExp][] = [
   ['PHPUnit', /(?:^|[\s/"'])phpunit(?=[\s"';|&)]|$)/],
   ['RSpec', /(?:^|[\s/"'])rspec(?=[\s"';|&)]|$)/],
   ['Robot Framework', /(?:^|[\s/"'])(?:robot|pabot)(?=[\s"';|&)]|$)/],
+  ['bats', /(?:^|[\s/"'])bats(?=[\s"';|&)]|$)/],
+  ['bun test', /(?:^|[\s/"'])bun\s+test(?=[\s"';|&)]|$)/],
+  ['deno test', /(?:^|[\s/"'])deno\s+test(?=[\s"';|&)]|$)/],
+  ['CTest', /(?:^|[\s/"'])ctest(?=[\s"';|&)]|$)/],
+  ['newman', /(?:^|[\s/"'])newman\s+run(?=[\s"';|&)]|$)/],
+  ['cucumber-js', /(?:^|[\s/"'])cucumber-js(?=[\s"';|&)]|$)/],
+  ['Jasmine', /(?:^|[\s/"'])jasmine(?=[\s"';|&)]|$)/],
+  ['nose2', /(?:^|[\s/"'])nose2(?=[\s"';|&)]|$)/],
   ['behave', /(?:^|[\s/"'])behave(?=[\s"';|&)]|$)/],
 ];
 const timeoutProgram = /(?:^|[\s/"';|&(])timeout\s+(?:-\S+\s+(?:\S+\s+)?){0,5}\d[\d.]*[smhd]?\s/;

@@ -39,6 +39,11 @@ const banners: [string, RegExp][] = [
   ['PHPUnit', /^PHPUnit \d+\.\d+/],
   ['RSpec', /^\d+ examples?, \d+ failures?/],
   ['Robot Framework', /^Output: {2,}\S+output\.xml$/],
+  ['bun test', /^bun test v\d/],
+  ['deno test', /^running \d+ tests? from \S/],
+  ['CTest', /^\d+% tests passed, \d+ tests? failed out of \d+$|^No tests were found!!!$/],
+  ['newman', /^newman$/],
+  ['Jasmine', /^Randomized with seed \d+ \(jasmine /],
   ['behave', /^\d+ scenarios? passed, \d+ failed/],
 ];
 
@@ -60,6 +65,10 @@ const reasons: RegExp[] = [
   /^\[ERROR\] (\S+\.(?:java|kt):\[\d+,\d+\] .+)$/,
   /^(Detected Programmatic Focus) - setting exit status/,
   /^(No tests? (?:files )?found), exiting with code \d+$/,
+  // bun and Jasmine
+  /^(No tests found)!$/,
+  /^Incomplete: (No specs found)$/,
+  /^TS\d+ \[ERROR\]: (.+)$/,
   /^\[ ERROR \] (.+)$/,
   /^Tests: \d+, Assertions: \d+, (?:Warnings|PHPUnit|Deprecations|Notices|Skipped|Incomplete|Risky)\b.*$/,
   /^PHP (?:Fatal|Parse) error: +(.+)$/,

@@ -362,7 +362,7 @@ function interrupt(facts: JudgedFacts): Failure | undefined {
   };
 }
 
-const noTestsHint = 'Check the path of the tests, and any -k or -m that selects among them.';
+const noTestsHint = 'Check the path of the tests, and what selects among them, as -k and -m of pytest do.';
 
 function reportHint(facts: TestFacts): string {
   const exitCode = facts.end?.exitCode ?? 0;

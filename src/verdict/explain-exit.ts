@@ -39,6 +39,9 @@ const codes: Record<string, Record<number, string>> = {
   // https://docs.python.org/3/library/unittest.html#unittest.main
   unittest: { 5: 'no tests were run' },
   PHPUnit: { 1: 'a test failed, or warned where that is not allowed', 2: 'a test threw, or PHPUnit itself failed' },
+  // https://cmake.org/cmake/help/latest/manual/ctest.1.html: what it says after "Errors while running CTest"
+  CTest: { 8: 'tests failed' },
+  Jasmine: { 2: 'nothing failed, but not all ran', 3: 'tests failed' },
   'Robot Framework': {
     251: 'help was printed',
     252: 'invalid data or a wrong command line',
@@ -74,7 +77,10 @@ const noTestsCodes: Record<string, number> = { pytest: 5, unittest: 5, 'cargo-ne
 export function saysNoTests(exitCode: number, facts: Pick<ToolFacts, 'tool' | 'said'> | undefined): boolean {
   const { tool, said = [] } = facts ?? {};
   if (tool === undefined || exitCode === 0) return false;
-  return noTestsCodes[tool] === exitCode || said.some((line) => /^(?:Error: )?No tests? (?:files )?found\b/.test(line));
+  return (
+    noTestsCodes[tool] === exitCode ||
+    said.some((line) => /^(?:[Ee]rror: )?No (?:tests?|specs|test modules) (?:files )?found\b/.test(line))
+  );
 }
 
 /** Exit codes by which a tool says that tests failed, where that is not 1. */
@@ -119,6 +125,14 @@ function howToReport(tool: string | undefined, resultsPath: string): string {
     PHPUnit: `phpunit --log-junit ${file}`,
     RSpec: `rspec --format RspecJunitFormatter --out ${file}`,
     'Robot Framework': `robot --outputdir ${resultsPath} --xunit junit.xml`,
+    bats: `bats --report-formatter junit --output ${resultsPath}`,
+    'bun test': `bun test --reporter=junit --reporter-outfile=${file}`,
+    'deno test': `deno test --junit-path=${file}`,
+    CTest: `ctest --output-junit ${file}`,
+    newman: `newman run --reporters cli,junit --reporter-junit-export ${file}`,
+    'cucumber-js': `cucumber-js --format progress --format junit:${file}`,
+    Jasmine: `the JUnitXmlReporter of jasmine-reporters with savePath ${resultsPath}`,
+    nose2: `nose2 --plugin nose2.plugins.junitxml --junit-xml --junit-xml-path ${file}`,
     behave: `behave --junit --junit-directory ${resultsPath}`,
   };
   return ways[tool ?? ''] ?? `pytest --junitxml=${file}`;
