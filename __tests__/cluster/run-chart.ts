@@ -52,15 +52,17 @@ export async function runChart(options: {
       ...run,
       events: read('events') as ClusterEvent[],
       pods: read('pods') as Pod[],
-      endOf: (phase) => {
-        const timed = run.report.phases!.find((one) => one.name === phase)!;
-        return Date.parse(run.report.startedAt!) + (timed.startSeconds + timed.seconds) * 1000;
-      },
+      endOf: (phase) => endOfPhase(run, phase),
     };
   } finally {
     await deleteNamespace(connection, namespace, signal);
     await connection.close();
   }
+}
+
+function endOfPhase({ report }: SharedRun, phase: string): number {
+  const timed = report.phases!.find((one) => one.name === phase)!;
+  return Date.parse(report.startedAt!) + (timed.startSeconds + timed.seconds) * 1000;
 }
 
 async function deleteNamespace(connection: KubeConnection, namespace: string, signal: AbortSignal): Promise<void> {
@@ -72,10 +74,14 @@ async function deleteNamespace(connection: KubeConnection, namespace: string, si
   }
 }
 
-/** Seconds from the moment in which the cluster showed the cause to the end of the phase that it broke. */
-export function secondsUntilVerdict(run: ChartRun, visibleAt: string | undefined, phase = 'platform'): number {
+/**
+ * Seconds from the moment in which the cluster showed the cause to the end of the phase that it broke, but for those in which
+ * the machine was too busy to answer.
+ */
+export function secondsUntilVerdict(run: SharedRun, visibleAt: string | undefined, phase = 'platform'): number {
   if (visibleAt === undefined) throw new Error('the cluster never showed the cause');
-  return (run.endOf(phase) - Date.parse(visibleAt)) / 1000;
+  const [from, to] = [Date.parse(visibleAt), endOfPhase(run, phase)];
+  return (to - from) / 1000 - run.lag.secondsBetween(from, to);
 }
 
 /** When an event with this reason was first seen. */

@@ -14,6 +14,7 @@ import type { RunEnd } from '../../src/results/run-end.ts';
 import { newRunId, RunRecord } from '../../src/state/run-record.ts';
 import { checkResult } from '../schemas/validators.ts';
 import { sharedImage } from './global-setup.ts';
+import { MachineLag } from './machine-lag.ts';
 
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
@@ -22,6 +23,8 @@ export interface SharedRun extends RunEnd {
   masked: string[];
   /** result.json, as it lies on the disk. */
   onDisk: Verdict;
+  /** How busy the machine was while it ran. */
+  lag: MachineLag;
 }
 
 /**
@@ -76,6 +79,7 @@ export async function runOnSharedCluster(options: {
   };
   const record = RunRecord.begin(path.join(root, 'records'), runId);
   const signal = options.signal ?? new AbortController().signal;
+  const lag = new MachineLag(cluster.kubeconfigPath);
   const end = await runTests({
     inputs: read.inputs,
     reporter,
@@ -85,7 +89,7 @@ export async function runOnSharedCluster(options: {
     cluster,
     ...(options.kept === undefined ? {} : { kept: options.kept }),
     forceCollector: options.forceCollector ?? false,
-  });
+  }).finally(() => lag.stop());
   const remove = () => removeNamespace(cluster, read.inputs.namespace);
   if (options.keepNamespace === true) onTestFinished(remove);
   // A cluster of a test's own goes as a whole, and may be broken by now.
@@ -93,7 +97,7 @@ export async function runOnSharedCluster(options: {
   const onDisk = JSON.parse(readFileSync(end.dir.resultJson, 'utf8')) as Verdict;
   // However a run ends, programs that read its result.json by the schema find what they expect.
   expect(checkResult(onDisk)).toEqual([]);
-  return { ...end, printed, masked, onDisk };
+  return { ...end, printed, masked, onDisk, lag };
 }
 
 /** What a run without a project file needs to be told: no chart, the image in the nodes, the script. */
