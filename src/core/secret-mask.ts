@@ -17,7 +17,7 @@ const ellipsis = Buffer.from('…');
 /**
  * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, escaped as JSON,
  * XML, addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines)
- * and in hexadecimal digits. docs/threat-model.md says what is not found.
+ * and in hexadecimal digits and other numbers of bytes. docs/threat-model.md says what is not found.
  */
 export class SecretMask {
   readonly #matcher: SecretMatcher;
@@ -258,7 +258,9 @@ export class MaskedStream {
     return patternKinds.map((kind, i) => {
       if (isThere[i] !== true || isSeamLead[kind][byte] === 0) return at;
       if (kind === 'text') return this.#spellings.skipSeam(at);
-      return kind === 'base64' ? this.#spellings.skipLineBreak(at) : this.#spellings.skipSeparator(at);
+      if (kind === 'hex') return this.#spellings.skipSeparator(at);
+      const end = this.#spellings.skipLineBreak(at);
+      return kind === 'decimal' && end === at && byte === 0x20 ? at + 1 : end;
     });
   }
 

@@ -1,4 +1,4 @@
-/** What is looked for when secrets are masked: their texts, their base64 and their hexadecimal dumps, as trees of bytes. */
+/** What is looked for when secrets are masked: their texts, their base64 and their dumps as numbers, as trees of bytes. */
 
 /** Shorter values occur by chance in every log; they are refused as secrets. */
 export const shortestSecret = 4;
@@ -10,10 +10,10 @@ const shortestBase64 = 8;
 const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
 
 /** How the bytes of a pattern are written. */
-export type PatternKind = 'text' | 'base64' | 'hex';
-export const patternKinds: readonly PatternKind[] = ['text', 'base64', 'hex'];
+export type PatternKind = 'text' | 'base64' | 'hex' | 'decimal';
+export const patternKinds: readonly PatternKind[] = ['text', 'base64', 'hex', 'decimal'];
 /** So many bytes of a pattern that was cut off are masked; what is shorter tells little, and occurs by chance. */
-const shortestBegin: Record<PatternKind, number> = { text: 5, base64: 8, hex: 10 };
+const shortestBegin: Record<PatternKind, number> = { text: 5, base64: 8, hex: 10, decimal: 14 };
 
 /**
  * A tree for each kind of pattern, whose root has the number that the kind has in `patternKinds`. Nodes are numbered; bytes
@@ -89,6 +89,8 @@ function foldOf(kind: PatternKind): Uint8Array {
     fold[0x2d] = 0x2b;
     fold[0x5f] = 0x2f;
   }
+  // Go prints bytes as [112 97], JSON has [112,97].
+  if (kind === 'decimal') fold[0x20] = 0x2c;
   return fold;
 }
 
@@ -98,9 +100,23 @@ function patternsOf(value: string): { kind: PatternKind; bytes: Uint8Array }[] {
     return [
       { kind: 'text' as const, bytes },
       { kind: 'hex' as const, bytes: Buffer.from(bytes.toString('hex')) },
-      ...base64Of(bytes).map((text) => ({ kind: 'base64' as const, bytes: Buffer.from(text) })),
+      { kind: 'decimal' as const, bytes: Buffer.from(bytes.join(',')) },
+      ...[part, ...jsonOf(part)]
+        .flatMap((text) => base64Of(Buffer.from(text)))
+        .map((text) => ({ kind: 'base64' as const, bytes: Buffer.from(text) })),
     ];
   });
+}
+
+/**
+ * A value within a text of JSON, as JavaScript, Python and Go write it, where that is not the value itself: base64 has such
+ * texts in it, as Secrets of Kubernetes with a configuration of docker and tokens do.
+ */
+function jsonOf(value: string): string[] {
+  const plain = JSON.stringify(value.toWellFormed()).slice(1, -1);
+  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const forms = [plain, plain.replace(/[^\x20-\x7e]/g, escape), plain.replace(/[&<>\u2028\u2029]/g, escape)];
+  return [...new Set(forms)].filter((form) => form !== value);
 }
 
 /** What of a secret is looked for: all of it, without the white space around it, and each line that is long enough. */

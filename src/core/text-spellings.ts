@@ -38,10 +38,12 @@ const escapeCharacter = 0x1b;
 const leads = [backslash, ampersand, percent, equals, apostrophe, quote, plus, dollar, lineFeed];
 /** 1 for each byte with which an encoded spelling may begin; every other byte stands for itself alone. */
 export const isLead: Uint8Array = flagsOf(leads);
+const base64Seams = [backslash, ampersand, percent, lineFeed, carriageReturn, escapeCharacter, code('#')];
 /** 1 for each byte with which something may begin that stands for nothing, in text, in base64 and between digits. */
-export const isSeamLead: Record<'text' | 'base64' | 'hex', Uint8Array> = {
+export const isSeamLead: Record<'text' | 'base64' | 'hex' | 'decimal', Uint8Array> = {
   text: flagsOf([backslash, ampersand, percent, equals, apostrophe, escapeCharacter, ...[...'#]'].map(code)]),
-  base64: flagsOf([backslash, ampersand, percent, lineFeed, carriageReturn, escapeCharacter, code('#')]),
+  base64: flagsOf(base64Seams),
+  decimal: flagsOf([...base64Seams, space]),
   hex: flagsOf([...leads, escapeCharacter, carriageReturn, space, ...[...'#:-,_0'].map(code)]),
 };
 

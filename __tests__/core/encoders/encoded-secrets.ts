@@ -56,6 +56,12 @@ const encoders: Record<string, (text: string) => string> = {
   base64: (text) => Buffer.from(text).toString('base64'),
   base64url: (text) => Buffer.from(text).toString('base64url'),
   'base64 of base64url amid': (text) => Buffer.from(`<<${text}>>`).toString('base64url'),
+  'base64 of JSON.stringify': (text) => Buffer.from(JSON.stringify({ auth: text })).toString('base64'),
+  'base64url of JSON.stringify': (text) => Buffer.from(JSON.stringify({ a: text, b: 1 })).toString('base64url'),
+  'JSON.stringify of a Buffer': (text) => JSON.stringify(Buffer.from(text)),
+  'JSON.stringify of bytes, indented': (text) => JSON.stringify([...Buffer.from(text)], null, 1),
+  'JSON.stringify of bytes, twice': (text) => JSON.stringify(JSON.stringify([...Buffer.from(text)], null, 1)),
+  'util.inspect of bytes': (text) => [...Buffer.from(text)].join(', '),
   hex: (text) => Buffer.from(text).toString('hex'),
   'hex with 0x': (text) => [...Buffer.from(text)].map((byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(', '),
 };
