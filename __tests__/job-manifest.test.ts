@@ -54,8 +54,8 @@ test('everything that is wrong is named at once', () => {
     'manifest holds a document (the 4th) without apiVersion, kind and metadata.name',
     'manifest holds Namespace/mine, which does not belong to a namespace: put it into the chart',
     `manifest puts ConfigMap/words into namespace "other", but the run's is "floe-test": leave it out, or set namespace`,
-    'manifest has parallelism 3 in Job/it; a suite is one pod, so it must be 1 or left out',
-    'manifest has completions 2 in Job/it; a suite is one pod, so it must be 1 or left out',
+    'manifest has parallelism 3 in Job/it; a suite is one pod, so it must be 1 or left out; the input shards divides a suite among pods',
+    'manifest has completions 2 in Job/it; a suite is one pod, so it must be 1 or left out; the input shards divides a suite among pods',
   ]);
 });
 

@@ -193,7 +193,7 @@ subjects: [{kind: ServiceAccount, name: e2e, namespace: default}, {kind: Service
   test('of several indexes is refused with the count, since a suite is one pod', () => {
     const indexed = exported.replace('NonIndexed', 'Indexed').replace('completions: 1', 'completions: 3');
     expect(readJobManifest(indexed, options).problems?.map(({ problem }) => problem)).toEqual([
-      'has completions 3 in Job/e2e; a suite is one pod, so it must be 1 or left out',
+      'has completions 3 in Job/e2e; a suite is one pod, so it must be 1 or left out; the input shards divides a suite among pods',
     ]);
   });
 });

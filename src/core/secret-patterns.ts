@@ -114,8 +114,8 @@ function patternsOf(value: string): { kind: PatternKind; bytes: Uint8Array }[] {
  */
 function jsonOf(value: string): string[] {
   const plain = JSON.stringify(value.toWellFormed()).slice(1, -1);
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  const forms = [plain, plain.replace(/[^\x20-\x7e]/g, escape), plain.replace(/[&<>\u2028\u2029]/g, escape)];
+  const toUnicode = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const forms = [plain, plain.replace(/[^\x20-\x7e]/g, toUnicode), plain.replace(/[&<>\u2028\u2029]/g, toUnicode)];
   return [...new Set(forms)].filter((form) => form !== value);
 }
 

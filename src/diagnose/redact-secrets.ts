@@ -35,7 +35,7 @@ export function redactText(text: string): string {
   let redacted = hideKeys(text);
   redacted = hideUserInfo(redacted)
     .replace(/(jdbc:oracle:thin:[^\s/@]{1,128}\/)[^\s@]{1,256}(?=@)/gi, `$1${hidden}`)
-    .replace(/\b([\w.-]{1,64}:)[^\s:@]{1,128}(?=@(?:tcp|unix)\()/g, `$1${hidden}`)
+    .replace(/(?<=[\w.-]:)[^\s:@]{1,128}(?=@(?:tcp|unix)\()/g, hidden)
     .replace(
       /\b((?:proxy-)?authorization|(?:set-)?cookie2?)(\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^\r\n"'\\]{1,8192}/gi,
       `$1$2${hidden}`,

@@ -297,7 +297,9 @@ function checkJob(job: Manifest, options: ReadJobOptions, problems: ManifestProb
   for (const field of ['parallelism', 'completions'] as const) {
     const count = spec?.[field];
     if (count !== undefined && count !== 1)
-      wrong(`has ${field} ${count} in Job/${name}; a suite is one pod, so it must be 1 or left out`);
+      wrong(
+        `has ${field} ${count} in Job/${name}; a suite is one pod, so it must be 1 or left out; the input shards divides a suite among pods`,
+      );
   }
   const containers = spec?.template?.spec?.containers;
   if (!Array.isArray(containers) || containers.length === 0 || !containers.every((one) => isNamed(one))) {
