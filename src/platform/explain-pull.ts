@@ -14,7 +14,7 @@ type PullProblem =
 
 const words: [PullProblem, RegExp][] = [
   ['plain-http', /server gave HTTP response to HTTPS client/],
-  ['no-chart', /media ?type|is not a valid chart repository.*unmarshal|error unmarshaling/i],
+  ['no-chart', /media ?type|is not a valid chart repository.{0,300}unmarshal|error unmarshaling/i],
   ['certificate', /x509:|tls: failed to verify/],
   ['denied', /credential not found|\b40[13] |status code 40[13]|unauthorized|denied/i],
   ['not-there', /no chart (version|name) found|could not locate a version|: not found$|\b404 |status code 404/im],
