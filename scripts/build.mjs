@@ -14,7 +14,8 @@ const dropUnusedKinds = {
   name: 'drop-unused-kinds',
   setup(build) {
     build.onResolve({ filter: /./ }, async ({ path: name, pluginData, ...from }) => {
-      if (pluginData === 'resolved' || !`${name} ${from.importer}`.includes('@kubernetes/client-node')) return undefined;
+      if (pluginData === 'resolved' || !`${name} ${from.importer}`.includes('@kubernetes/client-node'))
+        return undefined;
       const found = await build.resolve(name, { ...from, pluginData: 'resolved' });
       return found.path.includes('@kubernetes/client-node') ? { ...found, sideEffects: false } : found;
     });
