@@ -278,3 +278,64 @@ test('Cypress, by the documented shape of mocha-junit-reporter: no browser of Cy
   expect(report.cases[1]!.message).toContain('Expected to find element: #cart');
   expect(report.warnings).toEqual([]);
 });
+
+describe('a run that its own report calls failed is not green, whatever became of the tests that it names', () => {
+  const green = {
+    nunit: '<test-case name="Adds" result="Passed"/>',
+    trx: '<UnitTestResult testName="Adds" outcome="Passed"/>',
+  };
+  const fixtureOf = (attributes: string) =>
+    `<test-run ${attributes}><test-suite type="TestFixture" fullname="Cart">${green.nunit}</test-suite></test-run>`;
+  const summaryOf = (outcome: string, counters: string) =>
+    `<TestRun><Results>${green.trx}</Results><ResultSummary outcome="${outcome}"><Counters ${counters}/></ResultSummary></TestRun>`;
+  const robotOf = (status: string, fail: number) =>
+    `<robot><suite name="Shop"><test name="Adds"><status status="PASS"/></test><status status="${status}"/></suite><statistics><total><stat pass="0" fail="${fail}">All Tests</stat></total></statistics></robot>`;
+
+  test.each([
+    [
+      'NUnit, by its counts',
+      'a.xml',
+      fixtureOf('result="Failed" failed="2"'),
+      'the run counts 2 failed tests, and names 0',
+    ],
+    ['NUnit, by its result', 'a.xml', fixtureOf('result="Failed" failed="0"'), 'the result of the run is Failed'],
+    [
+      'NUnit 2',
+      'a.xml',
+      fixtureOf('errors="1" failures="0"').replaceAll('test-run', 'test-results'),
+      'the run counts 1 failed tests, and names 0',
+    ],
+    [
+      'TRX, a host that died',
+      'a.trx',
+      summaryOf('Aborted', 'total="1" passed="1" failed="0"'),
+      'the result of the run is Aborted',
+    ],
+    ['Robot Framework, a teardown', 'output.xml', robotOf('FAIL', 1), 'the run counts 1 failed tests, and names 0'],
+  ])('%s', async (_, file, text, words) => {
+    const report = await read(file, text);
+    expect(report.cases.map(({ name, status, message }) => [name, status, message])).toEqual([
+      ['Adds', 'passed', ''],
+      [expect.stringContaining('(suite)'), 'error', words],
+    ]);
+  });
+
+  test.each([
+    ['NUnit', 'a.xml', fixtureOf('result="Passed" failed="0"')],
+    ['NUnit, with warnings', 'a.xml', fixtureOf('result="Warning" failed="0"')],
+    ['TRX', 'a.trx', summaryOf('Completed', 'total="1" passed="1" failed="0"')],
+    ['Robot Framework', 'output.xml', robotOf('PASS', 0)],
+  ])('%s that passed is', async (_, file, text) => {
+    expect((await read(file, text)).counts).toMatchObject({ total: 1, passed: 1 });
+  });
+});
+
+test('a case that says success="false" or passed="no" has not passed', async () => {
+  const cases =
+    '<testcase name="a" success="false"/><testcase name="b" passed="No"/><testcase name="c" success="true"/>';
+  expect(statusesOf(await read('junit.xml', `<testsuite name="s">${cases}</testsuite>`))).toEqual([
+    'a: failed',
+    'b: failed',
+    'c: passed',
+  ]);
+});

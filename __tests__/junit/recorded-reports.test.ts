@@ -158,6 +158,7 @@ describe('the first line says what the tool says', () => {
     ['cucumber-js-cannot-load', "Error: Cannot find module './missing'"],
     ['newman-no-connection', '5 of 6 tests failed: adds, pays, (suite) orders / list'],
     ['ctest-not-run', '1 of 4 tests failed: missing'],
+    ['robot-suite-teardown', '1 of 3 tests failed: (suite) Shop'],
   ])('%s', (id, words) => {
     expect(firstLineOf(id)).toContain(words);
   });
@@ -204,6 +205,14 @@ test('pending and undefined scenarios of cucumber-js fail the run, as they do fo
     'rows - #1.1: passed',
     'rows - #1.2: failed',
   ]);
+});
+
+test('the teardown of a suite of Robot Framework that failed is told with its words, although its tests stay passed', () => {
+  const { cases, verdict } = recording('robot-suite-teardown');
+  expect(cases.filter(({ status }) => status !== 'passed').map(({ name, message }) => [name, message])).toEqual([
+    ['(suite) Shop', 'Suite teardown failed:\norders are left'],
+  ]);
+  expect(verdict.failure?.kind).toBe('test');
 });
 
 test('where Robot Framework writes its own format beside JUnit, its tests count once', () => {

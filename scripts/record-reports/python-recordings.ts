@@ -279,6 +279,17 @@ class Broken(unittest.TestCase):
     files: { 'shop.robot': robot() },
     command: 'robot --outputdir $R --xunit xunit.xml tests/',
   },
+  {
+    id: 'robot-suite-teardown',
+    tool: 'Robot Framework (output.xml)',
+    version: 'robot --version | cut -d" " -f 1-3',
+    packages,
+    files: {
+      'shop.robot':
+        '*** Settings ***\nSuite Teardown    Fail    orders are left\n\n*** Test Cases ***\nAdds\n    Log    fine\nPays\n    Log    fine\n',
+    },
+    command: 'robot --outputdir $R --log NONE --report NONE shop.robot',
+  },
 ];
 
 function robot(): string {

@@ -41,6 +41,14 @@ function words(status: TestStatus, list: string): [string, TestStatus][] {
 /** What the attributes `status` and `result` of a case say, the worse of the two; undefined when neither speaks against a pass. */
 export function problemOfAttributes(attributes: Readonly<Record<string, string>>): Problem | undefined {
   const said: Problem[] = [];
+  for (const name of ['success', 'passed'])
+    if (/^(?:false|no|0)$/i.test(attributes[name]?.trim() ?? ''))
+      said.push({
+        status: 'failed',
+        message: `the report says ${name}="${attributes[name]}" of this test`,
+        type: '',
+        details: '',
+      });
   for (const name of ['result', 'status']) {
     const value = (attributes[name] ?? '').trim();
     if (value === '') continue;

@@ -63,6 +63,10 @@ const nunit: ForeignFormat = {
   isOfSuite: (path) => /^(SetUp|TearDown)$/.test(path.at(-1)?.attributes.site ?? ''),
   messageElement: 'message',
   detailsElement: 'stack-trace',
+  ofRun: (element, { result, failed, failures, errors }) => {
+    if (element === 'test-run' || element === 'test-results') return claimRed([failed, failures, errors], result);
+    return undefined;
+  },
 };
 const nunitWords: Record<string, string> = {
   Warning: 'passed',
@@ -103,11 +107,8 @@ const trx: ForeignFormat = {
   messageElement: 'Message',
   detailsElement: 'StackTrace',
   ofRun: (element, { outcome, failed, error, timeout, aborted }) => {
-    if (element === 'Counters') {
-      const claimed = [failed, error, timeout, aborted].reduce((sum, count) => sum + (Number(count) || 0), 0);
-      return (failedCases) =>
-        claimed > failedCases ? `the run counts ${claimed} failed tests, and names ${failedCases}` : undefined;
-    }
+    if (element === 'Counters') return claimFailed([failed, error, timeout, aborted], outcome);
+    if (element === 'ResultSummary') return claimRed([], outcome);
     // adapters note each failed test as an error of the run, too
     return element === 'RunInfo' && outcome === 'Error'
       ? (failedCases) => (failedCases === 0 ? 'the run ended with an error' : undefined)
@@ -123,12 +124,31 @@ const robot: ForeignFormat = {
     element === 'status' && /^(FAIL|SKIP)$/.test(status ?? '')
       ? { element: status === 'FAIL' ? 'failure' : 'skipped', type: '' }
       : undefined,
-  isOfSuite: () => false,
+  // Of a suite in which a test failed, Robot Framework says so as well, without a word.
+  isOfSuite: (path) => path.at(-1)?.name === 'suite',
   messageElement: 'status',
   detailsElement: '',
   inCase: (element, { status, elapsed }) =>
     element === 'status' ? dropUndefined({ result: status, time: elapsed }) : undefined,
+  // Tests of a suite whose teardown failed stay passed in the file, and count as failed.
+  ofRun: (element, { fail }) => (element === 'stat' ? claimRed([fail], undefined) : undefined),
 };
+
+/** The claim of counts, and of a word for the whole run, that tests failed, where no test or suite shows that any did. */
+function claimRed(counts: readonly (string | undefined)[], result: string | undefined): RunClaim {
+  const claim = claimFailed(counts, result);
+  return (failedCases) => (failedCases === 0 ? claim(0) : undefined);
+}
+
+/** The same, also where only some of them are shown. */
+function claimFailed(counts: readonly (string | undefined)[], result: string | undefined): RunClaim {
+  const claimed = counts.reduce((sum, count) => sum + (Number(count) || 0), 0);
+  return (failedCases) => {
+    if (claimed > failedCases) return `the run counts ${claimed} failed tests, and names ${failedCases}`;
+    const isRed = /^(failed|failure|error|aborted|timeout|disconnected|cancelled)$/i.test(result ?? '');
+    return isRed && failedCases === 0 ? `the result of the run is ${result}` : undefined;
+  };
+}
 
 const formats: ReadonlyMap<string, ForeignFormat> = new Map([
   ['test-run', nunit],
@@ -167,10 +187,13 @@ export class ForeignXml implements ReportSink {
     const isRoot = this.#path.length === 0;
     const suite = isRoot ? undefined : this.#format.suite?.(name, attributes);
     const isSuite = suite !== undefined && this.#case === undefined;
-    if (isRoot) this.#sink.open('testsuites', {}, line);
-    else if (isSuite) this.#sink.open('testsuite', suite, line);
-    else if (this.#case === undefined) this.#openOutside(name, attributes);
-    else this.#openInCase(this.#case, name, attributes);
+    if (isRoot) {
+      this.#sink.open('testsuites', {}, line);
+      this.#claim(name, attributes);
+    }
+    if (isSuite) this.#sink.open('testsuite', suite, line);
+    else if (!isRoot && this.#case === undefined) this.#openOutside(name, attributes);
+    else if (this.#case !== undefined) this.#openInCase(this.#case, name, attributes);
     this.#path.push({ name, attributes, isSuite });
   }
 
@@ -189,7 +212,11 @@ export class ForeignXml implements ReportSink {
     if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
     else if (closed.isSuite) this.#sink.close('testsuite');
     if (this.#path.length > 0) return;
-    for (const { claim, line } of this.#claims.values()) {
+    // What names a number says more than the word for all.
+    const claims = [...this.#claims].toSorted(
+      ([a], [b]) => Number(a === 'ResultSummary') - Number(b === 'ResultSummary'),
+    );
+    for (const [, { claim, line }] of claims) {
       const message = claim(this.#failedCases);
       if (message === undefined) continue;
       this.#failedCases++;
@@ -205,12 +232,18 @@ export class ForeignXml implements ReportSink {
       this.#caseDepth = this.#path.length + 1;
       return;
     }
-    const claim = this.#format.ofRun?.(name, attributes);
-    if (claim !== undefined) this.#claims.set(name, { claim, line: this.#line });
-    else if (this.#format.isOfSuite(this.#path)) {
+    if (this.#claim(name, attributes)) return;
+    if (this.#format.isOfSuite(this.#path)) {
       const problem = this.#format.problem(name, attributes);
       if (problem !== undefined && this.#problem === undefined) this.#begin({ ...problem, element: 'error' });
     }
+  }
+
+  /** Keeps what an element claims of the whole run; the first of its name is that of all tests. */
+  #claim(name: string, attributes: Attributes): boolean {
+    const claim = this.#format.ofRun?.(name, attributes);
+    if (claim !== undefined && !this.#claims.has(name)) this.#claims.set(name, { claim, line: this.#line });
+    return claim !== undefined;
   }
 
   #openInCase(open: ForeignCase, name: string, attributes: Attributes): void {
@@ -234,7 +267,7 @@ export class ForeignXml implements ReportSink {
     problem.message = problem.message.trim();
     problem.details = problem.details.trim();
     if (this.#case !== undefined) this.#case.problem = problem;
-    else {
+    else if (problem.message !== '' || this.#format !== robot) {
       this.#failedCases++;
       sendProblem(this.#sink, problem, this.#line);
     }
