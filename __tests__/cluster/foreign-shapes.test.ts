@@ -149,7 +149,7 @@ test.concurrent('Services that lead out of the cluster, to nowhere, by UDP or to
   expect(run.verdict).toMatchObject({ outcome: 'passed', warnings: [] });
 });
 
-test.concurrent('a Pod that is a hook, fails and is deleted at once is named with its exit code and its last lines', async () => {
+test.concurrent('a Pod that is a hook, fails and is deleted at once is named with its exit code, and with its last lines unless they went with it', async () => {
   const annotations = { 'helm.sh/hook': 'pre-install', 'helm.sh/hook-delete-policy': 'hook-failed' };
   const main = {
     image: sharedImage,
@@ -169,7 +169,10 @@ test.concurrent('a Pod that is a hook, fails and is deleted at once is named wit
   });
   expect(run.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
   expect(run.verdict.failure?.reason).toMatch(/^pod migrate failed, .*container main ended with exit code 7$/);
-  expect(run.verdict.failure?.evidence.join('\n')).toContain('ERROR: no orders');
+  // The node deletes the log with the pod, which a busy machine may do before anybody can read it.
+  expect(run.verdict.failure?.evidence.join('\n')).toMatch(
+    /ERROR: no orders|the log of main cannot be read: .*not found/,
+  );
 });
 
 test.concurrent('what a chart makes in other namespaces of an existing cluster is removed after the run, and a namespace that was there stays', async () => {
