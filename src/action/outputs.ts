@@ -1,7 +1,7 @@
 import * as core from '@actions/core';
 import type { Verdict } from '../core/outcome.ts';
 import type { Annotation } from '../report/annotations.ts';
-import { percentOf } from '../report/coverage.ts';
+import { changeOf, percentOf } from '../report/coverage.ts';
 import { breakCommands } from './action-reporter.ts';
 
 /** What the outputs say beside the verdict. */
@@ -24,6 +24,8 @@ export const outputDocs = {
   skipped: 'Of these, skipped',
   flaky: 'Of those that passed, failed at first',
   coverage: 'Percentage of the lines that the tests cover, such as 82.4; empty without a coverage report',
+  'coverage-change':
+    'Change of `coverage` in percentage points since the run of `coverage-baseline`, such as +1.2; empty where there is none',
   'duration-seconds': 'Duration of the run',
   'results-dir': 'Directory on the runner with all results',
   report: 'Path of report.html',
@@ -47,6 +49,7 @@ export function setOutputs(verdict: Verdict, facts: OutputFacts): void {
     skipped: verdict.tests.skipped,
     flaky: verdict.tests.flaky,
     coverage: verdict.coverage === undefined ? '' : percentOf(verdict.coverage),
+    'coverage-change': (verdict.coverage && changeOf(verdict.coverage)) ?? '',
     'duration-seconds': Math.round(verdict.durationSeconds),
     'results-dir': facts.resultsDir,
     report: facts.reportPath,

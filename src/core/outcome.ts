@@ -193,6 +193,8 @@ export interface Coverage {
   format: CoverageFormat;
   covered: number;
   total: number;
+  /** Of the run that `coverage-baseline` names; absent where that is not known. */
+  before?: { covered: number; total: number };
 }
 
 export interface PhaseRecord {

@@ -366,6 +366,13 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Directory on the runner for the results. The default is `k8s-test-results/<tier>`',
     example: 'out/tests',
   },
+  'coverage-baseline': {
+    group: 'results',
+    default: '',
+    description:
+      'The `result.json` of an earlier run, such as one of the main branch: the coverage is compared with it. It need not be there yet',
+    example: 'main-results/result.json',
+  },
   'otlp-endpoint': {
     group: 'results',
     default: '',

@@ -139,6 +139,8 @@ export interface Inputs {
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
   resultsDir: string;
+  /** `result.json` of an earlier run; it need not be there. */
+  coverageBaseline: string | undefined;
   /** Base address of an OpenTelemetry collector; undefined: what the environment says. */
   otlpEndpoint: string | undefined;
   keep: 'never' | 'failure' | 'always';
@@ -278,6 +280,13 @@ export function readInputs(
   if (historyProblem !== undefined)
     errors.push({ input: 'history', value: value.history ?? '', problem: historyProblem });
   const quarantine = readQuarantineFile(value.quarantine, resolve, errors);
+  const baseline = value['coverage-baseline'];
+  if (baseline !== undefined && `${resolve(baseline)}/`.startsWith(`${resultsDir}/`))
+    errors.push({
+      input: 'coverage-baseline',
+      value: baseline,
+      problem: 'lies in results-dir, which each run empties; name another place',
+    });
   const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
   if (errors.length > 0) return { errors };
 
@@ -346,6 +355,7 @@ export function readInputs(
       retentionDays: value['retention-days'],
       upload: value.upload,
       resultsDir,
+      coverageBaseline: baseline === undefined ? undefined : resolve(baseline),
       otlpEndpoint: value['otlp-endpoint'],
       keep: value.keep,
     },

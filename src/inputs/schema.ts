@@ -109,6 +109,7 @@ export const schema = v.object({
   'retention-days': v.optional(integer(1, 400), '90'),
   upload: v.optional(oneOf(['always', 'failure', 'never']), 'always'),
   'results-dir': v.optional(v.string()),
+  'coverage-baseline': v.optional(v.string()),
   'otlp-endpoint': v.optional(matching(/^https?:\/\/[^\s/]\S*$/, 'is not an http(s) address')),
   keep: v.optional(oneOf(['never', 'failure', 'always']), 'never'),
   mode: v.optional(oneOf(['test', 'report']), 'test'),

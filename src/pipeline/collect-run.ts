@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { isDiskFull } from '../core/disk-error.ts';
-import type { Result } from '../core/outcome.ts';
+import type { Coverage, Result } from '../core/outcome.ts';
 import { collectEvidence, type Evidence, readLogTails } from '../diagnose/collect-evidence.ts';
 import { startTotals } from '../junit/junit-report.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { saveRelease } from '../platform/save-release.ts';
 import { fenceResults } from '../results/fence-results.ts';
+import { readCoverage } from '../results/read-coverage.ts';
 import { shrinkReserve } from '../results/results-dir.ts';
 import { listNames } from '../results/results-limits.ts';
 import { collectorName } from '../results/route-results.ts';
@@ -20,6 +21,8 @@ import type { Run } from './run.ts';
 export interface CollectedRun {
   /** Of the parts of the suite, in their order. */
   parts: PartFindings[];
+  /** As the coverage reports of all parts say it. */
+  coverage?: Coverage | undefined;
   evidence?: Evidence | undefined;
   /** Whether the results directory can take no more. */
   isDiskFull?: boolean;
@@ -178,6 +181,11 @@ async function sortResults(
     for (const warning of found.results?.warnings ?? []) run.warn(warning);
     collected.parts[i] = found;
   }
+  // All parts together: the lines that several of them cover count once.
+  const others = collected.parts.flatMap(({ results }) => results?.others ?? []);
+  const { coverage, warnings } = await readCoverage(dir.results, others, signal);
+  collected.coverage = coverage;
+  for (const warning of warnings) run.warn(warning);
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */

@@ -14,6 +14,7 @@ import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
 import type { CollectedRun } from './collect-run.ts';
+import { compareCoverage } from './compare-coverage.ts';
 import { judgeSuite } from './judge-suite.ts';
 import type { Run } from './run.ts';
 
@@ -31,9 +32,7 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
   if (run.usage !== undefined && run.usage.problem !== '') run.reporter.say(run.usage.problem);
-  // Lines that shards cover cannot be added up: they cover the same code.
-  const [only] = collected.parts;
-  const coverage = collected.parts.length === 1 ? only?.results?.coverage : undefined;
+  const coverage = collected.coverage && (await compareCoverage(run, collected.coverage));
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = {
     ...assembleVerdict(run, failure, decided.counts),

@@ -74,7 +74,16 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     warnings,
     ...(coverage === undefined
       ? {}
-      : { coverage: { format: coverage.format, covered: coverage.covered, total: coverage.total } }),
+      : {
+          coverage: {
+            format: coverage.format,
+            covered: coverage.covered,
+            total: coverage.total,
+            ...(coverage.before === undefined
+              ? {}
+              : { before: { covered: coverage.before.covered, total: coverage.before.total } }),
+          },
+        }),
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
     ...(shards === undefined ? {} : { shards: shards.map(orderShard) }),

@@ -49,6 +49,9 @@ const coverage = v.object({
   format: about(v.picklist(['Cobertura', 'JaCoCo', 'lcov', 'Go']), 'Format of the reports that were read'),
   covered: about(count, 'Lines that ran; with Go, statements'),
   total: count,
+  before: v.exactOptional(
+    about(v.object({ covered: count, total: count }), 'The same of the run that coverage-baseline names'),
+  ),
 });
 
 const shard = v.object({

@@ -1,11 +1,9 @@
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import type { Coverage } from '../core/outcome.ts';
 import { type JUnitReport, type KeptTotals, startTotals } from '../junit/junit-report.ts';
 import { readJUnit } from '../junit/read-junit.ts';
 import { findAttachments } from './find-attachments.ts';
-import { readCoverage } from './read-coverage.ts';
 import type { TakenFiles } from './take-files.ts';
 
 /** Files of the results, told apart. All paths are relative to the results directory. */
@@ -15,9 +13,8 @@ export interface CollectedResults {
   unreadable: { file: string; reason: string; partial?: JUnitReport }[];
   /** Reports older than the run. */
   stale: string[];
-  /** Everything else that the tests wrote. */
-  otherFiles: number;
-  coverage?: Coverage;
+  /** Everything else that the tests wrote, relative to the directory of results. */
+  others: string[];
   warnings: string[];
 }
 
@@ -53,7 +50,7 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   const { below = '' } = options;
   const isReport = picomatch(options.junitGlobs, { dot: true, basename: false });
   const matches = (file: string) => isReport(file.slice(below.length));
-  const results: CollectedResults = { reports: [], unreadable: [], stale: [], otherFiles: 0, warnings: [] };
+  const results: CollectedResults = { reports: [], unreadable: [], stale: [], others: [], warnings: [] };
   results.warnings.push(...taken.warnings);
   // A link to a file that was taken has no reason against it.
   const leftOut = [...taken.leftOut, ...(options.missing ?? [])].filter(({ reason }) => reason !== '');
@@ -73,10 +70,7 @@ export async function collectResults(options: CollectOptions): Promise<Collected
   const hasReport = results.reports.length + results.unreadable.length > 0;
   for (const file of foreign)
     if (hasReport || !(await takeReport(file, { ...options, otherFormats: true, totals }, results))) others.push(file);
-  results.otherFiles = others.length;
-  const { coverage, warnings } = await readCoverage(options.takenDir, others, options.signal);
-  if (coverage !== undefined) results.coverage = coverage;
-  results.warnings.push(...warnings);
+  results.others = others;
   const { files } = taken;
   const directory = path.basename(options.takenDir);
   const partial = results.unreadable.flatMap((one) => one.partial ?? []);
