@@ -58,7 +58,8 @@ const failureOf = (text: string): Failure => ({ kind: 'test', reason: text, hint
 function makeLeg(text: string): Leg {
   const tests = [makeTest({ status: 'failed', name: text, message: text, file: text })];
   const { verdict } = makeInput({ outcome: 'failed', failure: failureOf(text), tier: text }, tests);
-  const suites = [{ name: text, counts: verdict.tests, seconds: 1 }];
+  // Two suites, as a grid has them.
+  const suites = [text, `${text} 2`].map((name) => ({ name, counts: verdict.tests, seconds: 1 }));
   const of = { name: text, job: text, call: text, step: text, matrix: text, directory: text };
   return { ...of, attempt: 1, siblings: 1, verdict, tests, testsLeftOut: 0, suites };
 }
@@ -66,7 +67,7 @@ function makeLeg(text: string): Leg {
 function renderLegs(text: string): string {
   const leg = makeLeg(text);
   const { verdict } = leg;
-  return renderRollUp({ verdict, legs: [leg], skippedJobs: [text], warnings: [text], resultsDir: text });
+  return renderRollUp({ verdict, legs: [leg, leg], skippedJobs: [text], warnings: [text], resultsDir: text });
 }
 
 /** The step summary that a call writes. */

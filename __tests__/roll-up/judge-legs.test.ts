@@ -176,6 +176,39 @@ Files: \`k8s-test-results/report\`; open \`report.html\` for all tests of all le
     );
   });
 
+  test('begins with a grid of the jobs of a matrix and the suites that they ran', () => {
+    const suite = (name: string, counts: Partial<TestCounts>) => ({
+      name,
+      counts: { ...noTests, ...counts },
+      seconds: 1,
+    });
+    const failure: Failure = { kind: 'test', reason: '2 of 1,200 tests failed', hint: '', evidence: [] };
+    const legs = [
+      leg('k8s 1.34', null, {
+        suites: [suite('api', { total: 1200, passed: 1200 }), suite('ui|x', { total: 3, passed: 3 })],
+      }),
+      leg('k8s 1.35', failure, {
+        suites: [
+          suite('api', { total: 1200, passed: 1198, failed: 1, errors: 1 }),
+          suite('ui|x', { total: 3, skipped: 3 }),
+        ],
+      }),
+      leg('k8s 1.36', oom, { suites: [suite('api', { total: 1200, passed: 1190, skipped: 10 })] }),
+    ];
+    const text = renderRollUp({ ...judgeLegs(legs, none), resultsDir: 'out' });
+    expect(text.split('\n').slice(2, 8)).toEqual([
+      '| job | `api` | `ui\\|x` |',
+      '| --- | --- | --- |',
+      '| ❌ k8s 1.35 | ❌ 2 of 1,200 | – |',
+      '| ❌ k8s 1.36 | ✅ 1,190 | – |',
+      '| ✅ k8s 1.34 | ✅ 1,200 | ✅ 3 |',
+      '',
+    ]);
+    const wide = Array.from({ length: 20 }, (_, i) => suite(`s${i}`, { total: 1, passed: 1 }));
+    const both = [leg('a', null, { suites: wide }), leg('b', null, { suites: wide })];
+    expect(renderRollUp({ ...judgeLegs(both, none), resultsDir: 'out' })).not.toContain('| job |');
+  });
+
   test('keeps to its limit, however many legs and tests there are', () => {
     const tests = Array.from({ length: 50 }, (_, i) => makeTest({ name: `test_${i}`.repeat(500), status: 'failed' }));
     const legs = Array.from({ length: 300 }, (_, i) => leg(`leg ${i}`, oom, { tests }));
