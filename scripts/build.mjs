@@ -12,11 +12,11 @@ import { build } from 'esbuild';
  */
 const dropUnusedKinds = {
   name: 'drop-unused-kinds',
-  setup(build) {
-    build.onResolve({ filter: /./ }, async ({ path: name, pluginData, ...from }) => {
+  setup(bundler) {
+    bundler.onResolve({ filter: /./ }, async ({ path: name, pluginData, ...from }) => {
       if (pluginData === 'resolved' || !`${name} ${from.importer}`.includes('@kubernetes/client-node'))
         return undefined;
-      const found = await build.resolve(name, { ...from, pluginData: 'resolved' });
+      const found = await bundler.resolve(name, { ...from, pluginData: 'resolved' });
       return found.path.includes('@kubernetes/client-node') ? { ...found, sideEffects: false } : found;
     });
   },
@@ -28,8 +28,8 @@ const dropUnusedKinds = {
  */
 const dropUnusedClients = {
   name: 'drop-unused-clients',
-  setup(build) {
-    build.onLoad({ filter: /undici\/lib\/(mock|milo|web\/websocket|web\/eventsource)\// }, () => ({
+  setup(bundler) {
+    bundler.onLoad({ filter: /undici\/lib\/(mock|milo|web\/websocket|web\/eventsource)\// }, () => ({
       contents: 'module.exports = {};',
     }));
   },
