@@ -57,7 +57,8 @@ describe('the action', () => {
     ]);
     expect(new Set(legs.map((one) => one.name)).size).toBe(legs.length);
     expect(takeInventory()).toEqual(before);
-  });
+    // Five clusters, one of them of three nodes, in two workflow runs: a busy machine takes longer than most tests may.
+  }, 25 * 60_000);
 
   test('is called from the checkout of another repository by its reusable workflow, in a matrix and through a workflow of its own', async () => {
     const [repository, released] = ['caller', 'released'].map((name) => path.join(directory, name)) as [string, string];

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 // They write to the runner's disk.
 const begun = path.join(process.env.GITHUB_WORKSPACE, 'k8s-test-results/integration/results/begun');
-const deadline = Date.now() + 5 * 60_000;
+const deadline = Date.now() + 12 * 60_000;
 while (!existsSync(begun)) {
   if (Date.now() > deadline) throw new Error(`no tests have begun in ${process.env.GITHUB_WORKSPACE}`);
   await wait(200);
