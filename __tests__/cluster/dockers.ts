@@ -65,10 +65,11 @@ function hasContainerdStore(): boolean {
 /** One line: what the docker of this environment is, and who uses it. */
 export function describeDocker(env: NodeJS.ProcessEnv): string {
   const { username, uid } = userInfo();
-  return `${execFileSync('docker', infoArgs, { encoding: 'utf8', env }).trim()}, as ${username} (uid ${uid})`;
+  return `${execFileSync('docker', dockerInfo, { encoding: 'utf8', env }).trim()}, as ${username} (uid ${uid})`;
 }
 
-const infoArgs = [
+/** Arguments of docker that print in one line what it is. */
+export const dockerInfo = [
   'info',
   '--format',
   'docker {{.ServerVersion}}, store {{.Driver}}{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}} ({{index . 1}}){{end}}{{end}}, cgroup v{{.CgroupVersion}}',
