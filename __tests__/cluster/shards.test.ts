@@ -16,14 +16,22 @@ function suite(body = 'pass', run = 'exec pytest -v --junitxml=/results/junit.xm
 const reportOf = (name: string) =>
   `echo '<testsuite name="s" tests="1"><testcase classname="c" name="${name}"/></testsuite>' > /results/junit.xml`;
 
+/** A shell that writes a coverage report in which this shard covers one of four lines, another one than its siblings. */
+const oneLineCovered = [
+  'echo SF:a.py > /results/lcov.info',
+  'for i in 0 1 2 3; do test $i = $TEST_SHARD_INDEX && hits=1 || hits=0; echo "DA:$i,$hits" >> /results/lcov.info; done',
+  'echo end_of_record >> /results/lcov.info',
+].join('; ');
+
 describe('a suite in three shards', () => {
-  test('is divided by the helper, and comes back as one: results, logs and live lines of each, one verdict', async () => {
+  test('is divided by the helper, and comes back as one: results, coverage, logs and live lines of each, one verdict', async () => {
     const run = await runOnSharedCluster({
-      script: `echo "index $JOB_COMPLETION_INDEX of $TEST_TOTAL_SHARDS"; touch /results/own-$TEST_SHARD_INDEX; ${suite()}`,
+      script: `echo "index $JOB_COMPLETION_INDEX of $TEST_TOTAL_SHARDS"; touch /results/own-$TEST_SHARD_INDEX; ${oneLineCovered}; ${suite()}`,
       given: { shards: '3', 'test-helper': 'on' },
     });
     expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12 }, warnings: [] });
+    expect(run.onDisk.coverage).toEqual({ format: 'lcov', covered: 3, total: 4 });
     const { shards = [] } = run.onDisk;
     expect(shards.map(({ shard, outcome, tests }) => [shard, outcome, tests])).toEqual([
       [0, 'passed', 6],
@@ -35,7 +43,7 @@ describe('a suite in three shards', () => {
       expect(run.printed).toContain(`[shard ${shard}] index ${shard} of 3`);
       expect(readFileSync(path.join(run.dir.logs, pod, 'test-runner.log'), 'utf8')).toMatch(/passed/);
       // What is ours is not among the results of the user.
-      expect(readdirSync(path.join(run.dir.results, `shard-${shard}`))).toEqual([`own-${shard}`]);
+      expect(readdirSync(path.join(run.dir.results, `shard-${shard}`))).toEqual(['lcov.info', `own-${shard}`]);
       expect(existsSync(path.join(run.dir.junit, `shard-${shard}/junit.xml`))).toBe(true);
     }
     expect(readFileSync(run.dir.junitXml, 'utf8')).toMatch(/^.*\n<testsuites [^>]*tests="12" failures="0" errors="0"/);
