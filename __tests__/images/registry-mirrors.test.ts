@@ -5,7 +5,7 @@ import { load } from 'js-yaml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderKindConfig } from '../../src/cluster/kind-config.ts';
 import { mountMirrors, renderHosts } from '../../src/cluster/registry-mirrors.ts';
-import { whoIsAsked } from '../../src/pipeline/carry-credentials.ts';
+import { listAskedRegistries } from '../../src/pipeline/copy-credentials.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -45,7 +45,7 @@ describe('mirrors', () => {
 
 describe('who is asked, and so whose credentials go along', () => {
   test('is the registry of each image', () => {
-    expect([...whoIsAsked(['x:1', 'ghcr.io/a:1', 'ghcr.io/b:1'], [])]).toEqual([
+    expect([...listAskedRegistries(['x:1', 'ghcr.io/a:1', 'ghcr.io/b:1'], [])]).toEqual([
       ['docker.io', ['docker.io']],
       ['ghcr.io', ['ghcr.io']],
     ]);
@@ -53,7 +53,7 @@ describe('who is asked, and so whose credentials go along', () => {
 
   test('or its mirrors, which never get the credentials of the registry', () => {
     const mirrors = [mirror('ghcr.io', 'http://10.0.0.5:5000'), mirror('*', 'https://all.example/v2/x')];
-    expect([...whoIsAsked(['x:1', 'ghcr.io/a:1'], mirrors)]).toEqual([
+    expect([...listAskedRegistries(['x:1', 'ghcr.io/a:1'], mirrors)]).toEqual([
       ['docker.io', ['all.example']],
       ['ghcr.io', ['10.0.0.5:5000']],
     ]);

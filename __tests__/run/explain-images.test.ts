@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { type Failure, fail } from '../../src/core/outcome.ts';
 import { nameSimilarImages } from '../../src/pipeline/explain-images.ts';
 
-const run = { loadedImages: new Set(['shop:latest']), pulledImages: [], signal: new AbortController().signal };
+const images = { loaded: new Set(['shop:latest']), pulled: [] };
+const never = new AbortController().signal;
 const failureOf = async (failure: Failure): Promise<Failure | undefined> => {
-  const explained = await nameSimilarImages(run, { ok: false, failure });
+  const explained = await nameSimilarImages({ ok: false, failure }, images, never);
   return explained.ok ? undefined : explained.failure;
 };
 

@@ -9,20 +9,26 @@ const endless = (signal: AbortSignal): Promise<Result<undefined>> =>
     signal.addEventListener('abort', () => resolve(fail('image', 'was interrupted')));
   });
 
-test('both succeed', async () => {
-  expect(await runTogether(never, [async () => succeed(1), async () => succeed('two')])).toEqual(succeed(undefined));
+test('two works that succeed return what both resulted in', async () => {
+  expect(
+    await runTogether(
+      never,
+      async () => succeed(1),
+      async () => succeed('two'),
+    ),
+  ).toEqual(succeed([1, 'two']));
 });
 
 test('the failure of one aborts the other, and is the one that is told', async () => {
   const broken = async () => fail('cluster', 'no node');
-  expect(await runTogether(never, [endless, broken])).toMatchObject({ ok: false, failure: { reason: 'no node' } });
+  expect(await runTogether(never, endless, broken)).toMatchObject({ ok: false, failure: { reason: 'no node' } });
 });
 
 test('what one throws aborts the other, and is thrown', async () => {
   const bug = async (): Promise<Result<undefined>> => {
     throw new Error('a bug');
   };
-  await expect(runTogether(never, [bug, endless])).rejects.toThrow('a bug');
+  await expect(runTogether(never, bug, endless)).rejects.toThrow('a bug');
 });
 
 test('an abort from outside reaches all, and is thrown once they have ended', async () => {
@@ -33,7 +39,7 @@ test('an abort from outside reaches all, and is thrown once they have ended', as
     ended++;
     return result;
   };
-  const run = runTogether(cancel.signal, [counted, counted]);
+  const run = runTogether(cancel.signal, counted, counted);
   cancel.abort('SIGINT');
   await expect(run).rejects.toBe('SIGINT');
   expect(ended).toBe(2);

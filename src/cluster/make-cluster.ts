@@ -13,6 +13,8 @@ export interface ReadyCluster {
   kubernetes: string;
   /** Directory of the runner that its nodes mount at `nodeResultsPath`; the results directory is in it. */
   mountedHostPath: string;
+  /** How many nodes an existing cluster has, none of which is in `nodes`; absent where `nodes` is all of them. */
+  nodeCount?: number;
 }
 
 export interface MakeOptions {
@@ -36,7 +38,10 @@ export interface MakeOptions {
  * Creates a cluster and waits until all its nodes are ready.
  * @returns a failure of kind `cluster` when they are not.
  */
-export async function makeCluster(cluster: KindCluster, options: MakeOptions): Promise<Result<ReadyCluster>> {
+export async function makeCluster(
+  cluster: KindCluster,
+  options: MakeOptions,
+): Promise<Result<{ cluster: ReadyCluster; connection: KubeConnection }>> {
   const created = await createCluster(cluster, options);
   if (!created.ok) return created;
   const { name, kubeconfigPath } = cluster;
@@ -48,7 +53,8 @@ export async function makeCluster(cluster: KindCluster, options: MakeOptions): P
   const ready = await waitForNodes(connection, options.nodes, options);
   if (!ready.ok) return ready;
   const { names, kubernetes } = ready.value;
-  return succeed({ name, kubeconfigPath, nodes: names, kubernetes, mountedHostPath: options.mountedHostPath });
+  const { mountedHostPath } = options;
+  return succeed({ cluster: { name, kubeconfigPath, nodes: names, kubernetes, mountedHostPath }, connection });
 }
 
 /**

@@ -3,58 +3,68 @@ import { inspectLocalImage, type LocalImage, listLocalImages, nameImage, removeI
 import { messageOf, type Result, succeed } from '../core/outcome.ts';
 import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
 import { needsCollector } from '../results/route-results.ts';
+import type { NodeImages } from './progress.ts';
 import type { Run } from './run.ts';
 
 /**
- * The images that go into the nodes: those of the tests and of the chart, as far as the local docker has them, and all
- * that `load-images` names. Those that the nodes must pull are noted in `run`.
+ * Which images go into the nodes: those of the tests and of the chart, as far as the local docker has them, and all that
+ * `load-images` names. The nodes must pull the others.
+ * @param options.isCollected whether it is known that a collector fetches the results.
  */
-export async function chooseImages(run: Run, ofChart: string[], own: TestJob | undefined): Promise<string[]> {
+export async function chooseImages(
+  run: Run,
+  ofChart: string[],
+  options: { own: TestJob | undefined; isCollected: boolean },
+): Promise<NodeImages> {
+  const { own } = options;
   const { inputs, signal } = run;
   const isBuilt = inputs.build !== undefined;
   const testImage = own === undefined ? inputs.image : testImageOf(own);
-  run.image = isBuilt ? undefined : await inspectLocalImage(testImage, signal);
-  const isOurs = isBuilt || run.image !== undefined;
+  const test = isBuilt ? undefined : await inspectLocalImage(testImage, signal);
+  const isOurs = isBuilt || test !== undefined;
   const ofJob = own === undefined ? [] : listJobImages(own);
-  const isCollected = run.forceCollector || (own !== undefined && needsCollector(own, inputs.resultsPath));
+  const isCollected = options.isCollected || (own !== undefined && needsCollector(own, inputs.resultsPath));
   const collector = isCollected ? [inputs.collectorImage] : [];
   const others = [...ofChart, ...ofJob, ...collector];
   // What the local docker has does not get into a cluster that is elsewhere.
   const isElsewhere = inputs.cluster === 'existing';
   const local = isElsewhere ? [] : await listLocalImages(others, signal);
   const loaded = new Set([...inputs.loadImages, ...(isOurs && !isElsewhere ? [testImage] : []), ...local]);
-  run.loadedImages = loaded;
-  run.pulledImages = [...new Set([testImage, ...others])].filter((name) => !loaded.has(name));
-  return [...loaded];
+  return { test, loaded, pulled: [...new Set([testImage, ...others])].filter((name) => !loaded.has(name)) };
 }
 
 /**
- * What becomes of an image that cannot be loaded. The nodes pull one that a registry has, and the user hears of it; one that
- * was built here, or that `load-images` names, has to be loaded.
+ * What becomes of an image that cannot be loaded. The nodes pull one that a registry has, with a warning; one that was built
+ * here, or that `load-images` names, has to be loaded.
+ * @param left names of images that are left to the nodes are added to it.
  */
-export function leaveToNodes(run: Run): (image: LocalImage, reason: string) => boolean {
+export function leaveToNodes(run: Run, left: string[]): (image: LocalImage, reason: string) => boolean {
   return ({ name, repoDigest }, reason) => {
     const isBuilt = run.inputs.build !== undefined && run.inputs.image === name;
     if (repoDigest === '' || isBuilt || run.inputs.loadImages.includes(name)) return false;
     run.warn(`${reason}; the nodes pull it from its registry`);
-    run.loadedImages = new Set([...run.loadedImages].filter((one) => one !== name));
-    run.pulledImages = [...run.pulledImages, name];
+    left.push(name);
     return true;
   };
 }
 
-/** Builds the test image where the user wants that; once, however often a cluster is tried. */
-export async function buildTestImage(run: Run, signal: AbortSignal): Promise<Result<undefined>> {
+/** The images after loading, when those in `left` were left to the nodes. */
+export function moveToPulled({ test, loaded, pulled }: NodeImages, left: readonly string[]): NodeImages {
+  return { test, loaded: new Set([...loaded].filter((name) => !left.includes(name))), pulled: [...pulled, ...left] };
+}
+
+/** Builds the test image where the user wants that, and it is not built yet. @returns the images with it. */
+export async function buildTestImage(run: Run, images: NodeImages, signal: AbortSignal): Promise<Result<NodeImages>> {
   const { build, image } = run.inputs;
-  if (build === undefined || run.image !== undefined) return succeed(undefined);
+  if (build === undefined || images.test !== undefined) return succeed(images);
   const former = isNamedByUs(image) ? await prepareName(run, image, signal) : undefined;
   run.reporter.say(`docker build of ${build.context}: ${image}`);
   const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
-  if (built.ok) run.image = await inspectLocalImage(image, signal);
+  const test = built.ok ? await inspectLocalImage(image, signal) : undefined;
   if (former !== undefined)
     // Somebody may look at a container of it; `down` tries again.
     await removeImage(former, signal).catch((error: unknown) => run.warn(messageOf(error)));
-  return built;
+  return built.ok ? succeed({ ...images, test }) : built;
 }
 
 /**

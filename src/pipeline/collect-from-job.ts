@@ -5,7 +5,8 @@ import type { Pod } from '../kube/objects.ts';
 import type { ResultsSource } from '../results/pull-results.ts';
 import { dismissCollector, openPodSource, ResultsCollection, startRescuePod } from '../results/results-collection.ts';
 import { buildRescuePod } from '../results/route-results.ts';
-import type { PreparedJob, Run, SuitePart } from './run.ts';
+import type { OpenCluster, PreparedJob, StartedTests, SuitePart } from './progress.ts';
+import type { Run } from './run.ts';
 
 /** A pod that is told to go needs no more. */
 const dismissSeconds = 5;
@@ -13,11 +14,12 @@ const dismissSeconds = 5;
 /** Collects the results of a pod; undefined where they are written to the runner's own disk. */
 export function openCollection(
   run: Run,
-  connection: KubeConnection,
+  open: OpenCluster,
   job: PreparedJob,
   { part, pod }: { part: SuitePart; pod: Pod },
 ): ResultsCollection | undefined {
   const { route } = job;
+  const { connection } = open;
   const { namespace } = run.inputs;
   const isShard = part.shard !== undefined;
   const suffix = isShard ? `-${part.shard}` : '';
@@ -34,7 +36,7 @@ export function openCollection(
   });
   const rescue = (claim: { claimName: string; subPath: string }) => (signal: AbortSignal) => {
     const name = `k8s-test-rescue-${run.record.content.runId}${suffix}`;
-    run.noteObjects([{ apiVersion: 'v1', kind: 'Pod', metadata: { name } }]);
+    run.noteObjects(open, [{ apiVersion: 'v1', kind: 'Pod', metadata: { name } }]);
     return startRescuePod(
       connection,
       namespace,
@@ -76,8 +78,12 @@ export function openCollection(
  * The last of the results of a part, as far as they come until the signal, where they are not on this disk yet; then its pod
  * may end. What is missing is noted in the part, and warned of.
  */
-export async function finishCollection(run: Run, part: SuitePart, signal: AbortSignal): Promise<void> {
-  const { connection, job } = run;
+export async function finishCollection(
+  run: Run,
+  { connection, job }: { connection: KubeConnection | undefined; job: StartedTests['job'] },
+  part: SuitePart,
+  signal: AbortSignal,
+): Promise<void> {
   const { collection, end } = part;
   if (collection === undefined || connection === undefined) return;
   part.collection = undefined;

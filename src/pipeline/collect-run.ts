@@ -13,7 +13,8 @@ import { collectorName } from '../results/route-results.ts';
 import { findInterrupted, takeFiles } from '../results/take-files.ts';
 import { endOrphans } from '../tools/end-orphans.ts';
 import { finishCollection } from './collect-from-job.ts';
-import { logOfPart, type PartFindings, sortPart, tellPart } from './read-part.ts';
+import { type Progress, partsOf, releaseOf, testsOf } from './progress.ts';
+import { findKernelKills, logOfPart, type PartFindings, readNotes, reconstructPart, sortPart } from './read-part.ts';
 import { ResultSteps } from './result-steps.ts';
 import type { Run } from './run.ts';
 
@@ -26,11 +27,21 @@ export interface CollectedRun {
   evidence?: Evidence | undefined;
   /** Whether the results directory can take no more. */
   isDiskFull?: boolean;
+  /** Whether nothing of what is in the results directory holds a secret: otherwise only reports are uploaded. */
+  isMasked: boolean;
 }
 
 /** Nothing yet of each part of a run. */
-export function startFindings({ parts }: Run): CollectedRun {
-  return { parts: parts.map(() => ({})) };
+export function startFindings({ inputs }: Run, progress: Progress): CollectedRun {
+  return { parts: partsOf(progress, inputs.shards).map(() => ({})), isMasked: false };
+}
+
+/** What `progress` is collected for. */
+interface CollectOptions {
+  progress: Progress;
+  /** Where what is found is put as soon as it is there. */
+  collected: CollectedRun;
+  signal: AbortSignal;
 }
 
 /** Of the logs of a run that was cancelled, for what is still on its way. */
@@ -41,54 +52,64 @@ const fenceSeconds = { usual: 10, cancelled: 1 };
 const lostApiSeconds = 3;
 
 /**
- * The phase `results`: the end of the log, what the tests wrote, and what tells how the cluster was. What has been collected is
+ * The phase `results`: the end of the log, what the tests wrote, and what shows how the cluster was. What has been collected is
  * put into `collected` as soon as it is there. Whatever the cluster does, what is on the disk is sorted, masked and read.
  */
-export async function collectRun(run: Run, collected: CollectedRun, isCancelled: boolean): Promise<Result<undefined>> {
+export async function collectRun(
+  run: Run,
+  { progress, collected }: Omit<CollectOptions, 'signal'>,
+  isCancelled: boolean,
+): Promise<Result<undefined>> {
+  const { parts = [], logs, job } = testsOf(progress) ?? {};
+  const { connection } = progress;
   const steps = new ResultSteps(run.signal, isCancelled);
   try {
     const isLate = () => steps.isCancelled;
     const [isFenced = false] = await Promise.all([
-      steps.run('fence', (signal) => fence(run, isLate() ? fenceSeconds.cancelled : fenceSeconds.usual, signal)),
+      steps.run('fence', (signal) =>
+        fence(run, progress, isLate() ? fenceSeconds.cancelled : fenceSeconds.usual, signal),
+      ),
       // Logs that are still followed (after a cancel) end with what there is.
-      steps.run('logs', async (signal) => run.logs?.finish(AbortSignal.timeout(logRescueMilliseconds), signal)),
+      steps.run('logs', async (signal) => logs?.finish(AbortSignal.timeout(logRescueMilliseconds), signal)),
     ]);
     await lookAtDisk(run, collected);
     await steps.run('collection', async (signal) => {
-      await Promise.all(run.parts.map((part) => finishCollection(run, part, signal)));
+      await Promise.all(parts.map((part) => finishCollection(run, { connection, job }, part, signal)));
     });
-    await steps.run('disk', (signal) => sortResults(run, collected, { isFenced, signal }));
-    await steps.run('reading', (signal) => reconstructTests(run, collected, signal));
+    await steps.run('disk', (signal) => sortResults(run, { progress, collected, signal }, isFenced));
+    await steps.run('reading', (signal) => reconstructTests(run, { progress, collected, signal }));
     // An API server that was given up is asked once more, and not for long.
-    const isLost = run.parts.some(({ end }) => end?.interruption?.why === 'api-lost');
+    const isLost = parts.some(({ end }) => end?.interruption?.why === 'api-lost');
     await steps.run('evidence', async (signal) => {
       const patience = isLost ? AbortSignal.any([signal, AbortSignal.timeout(lostApiSeconds * 1000)]) : signal;
-      collected.evidence = await gatherEvidence(run, patience);
+      collected.evidence = await gatherEvidence(run, progress, patience);
     });
     await steps.run('disk', (signal) => maskOwnFiles(run, collected, signal));
-    const incomplete = run.parts.find((part) => part.shard === undefined && part.collected?.failure !== undefined);
+    const incomplete = parts.find((part) => part.shard === undefined && part.collected?.failure !== undefined);
     if (incomplete?.collected?.failure !== undefined) return { ok: false, failure: incomplete.collected.failure };
   } finally {
     steps.close();
-    await run.logs?.close();
+    await logs?.close();
   }
   return steps.result();
 }
 
 /** For a run whose process was killed: what only its cluster can still tell, and give. */
-export async function salvageCluster(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
-  await fence(run, fenceSeconds.usual, signal);
-  collected.evidence = await gatherEvidence(run, signal);
+export async function salvageCluster(run: Run, { progress, collected, signal }: CollectOptions): Promise<void> {
+  await fence(run, progress, fenceSeconds.usual, signal);
+  collected.evidence = await gatherEvidence(run, progress, signal);
 }
 
 /**
  * For a run whose process was killed: what is on the disk. Nothing of the run may write there anymore, so that no secret comes
  * after the masking.
+ * @param isFenced whether that is certain; the files are copied otherwise.
  */
-export async function salvageDisk(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
+export async function salvageDisk(run: Run, options: CollectOptions, isFenced: boolean): Promise<void> {
+  const { collected, signal } = options;
   await lookAtDisk(run, collected);
-  await sortResults(run, collected, { isFenced: isOwned(run), signal });
-  await reconstructTests(run, collected, signal);
+  await sortResults(run, options, isFenced);
+  await reconstructTests(run, options);
   await maskOwnFiles(run, collected, signal);
   collected.evidence ??= { events: [], pods: [], problems: [], logs: await readLogTails(run.dir.logs) };
 }
@@ -116,7 +137,7 @@ async function maskOwnFiles(run: Run, collected: CollectedRun, signal: AbortSign
     collected.evidence = mask.maskValue(collected.evidence);
   }
   // What could not be taken is not among them: only a directory that could not be gone through as a whole is open.
-  run.isMasked = collected.parts.every(({ results }) => results !== undefined);
+  collected.isMasked = collected.parts.every(({ results }) => results !== undefined);
 }
 
 function sayMasked(run: Run, masked: readonly string[]): void {
@@ -127,19 +148,21 @@ function sayMasked(run: Run, masked: readonly string[]): void {
  * Has nobody write to the results anymore, and makes them ours. What a collector hands over is ours already.
  * @returns whether that is so.
  */
-async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<boolean> {
+async function fence(run: Run, progress: Progress, seconds: number, signal: AbortSignal): Promise<boolean> {
   if (run.inputs.tier === 'unit') {
     const ended = endOrphans(run.record.content.runId);
     if (ended > 0) run.reporter.say(`${ended} programs that the tests left running were stopped`);
     return true;
   }
-  const route = run.job?.route?.kind ?? 'host';
-  if (run.forceCollector || run.cluster === undefined || route !== 'host') return true;
-  const ofTests = new Set(run.parts.map(({ end }) => end?.pod.spec.nodeName));
-  const nodes = [...run.cluster.nodes].sort((a, b) => Number(ofTests.has(b)) - Number(ofTests.has(a)));
+  const { cluster, resultsNodePath } = progress;
+  const { job, parts = [] } = testsOf(progress) ?? {};
+  const route = job?.route?.kind ?? 'host';
+  if (resultsNodePath === undefined || cluster === undefined || route !== 'host') return true;
+  const ofTests = new Set(parts.map(({ end }) => end?.pod.spec.nodeName));
+  const nodes = [...cluster.nodes].sort((a, b) => Number(ofTests.has(b)) - Number(ofTests.has(a)));
   const { isFenced, ended, problem } = await fenceResults({
     nodes,
-    nodePath: run.resultsNodePath,
+    nodePath: resultsNodePath,
     hostPath: run.dir.results,
     fenceSeconds: seconds,
     signal,
@@ -150,17 +173,14 @@ async function fence(run: Run, seconds: number, signal: AbortSignal): Promise<bo
   return isFenced;
 }
 
-/** Once the nodes of a run are gone nobody writes; whether the files are ours shows at each of them. */
-function isOwned(run: Run): boolean {
-  return run.inputs.tier === 'unit' || run.forceCollector || run.isTornDown;
-}
-
 async function sortResults(
   run: Run,
-  collected: CollectedRun,
-  { isFenced, signal }: { isFenced: boolean; signal: AbortSignal },
+  { progress, collected, signal }: CollectOptions,
+  isFenced: boolean,
 ): Promise<void> {
   const { dir, inputs } = run;
+  const tests = testsOf(progress) ?? {};
+  const parts = partsOf(progress, inputs.shards);
   const taken = await takeFiles({
     directory: dir.results,
     // Reports that had been sorted before the process was killed, and what was on its way.
@@ -175,9 +195,9 @@ async function sortResults(
   sayMasked(run, taken.masked);
   for (const warning of taken.warnings) run.warn(warning);
   const totals = startTotals();
-  const missing = run.parts.flatMap((part) => part.collected?.missing ?? []);
-  for (const [i, part] of run.parts.entries()) {
-    const found = await sortPart(run, part, { taken, missing, totals, signal });
+  const missing = parts.flatMap((part) => part.collected?.missing ?? []);
+  for (const [i, part] of parts.entries()) {
+    const found = await sortPart(run, tests, part, { taken, missing, totals, signal });
     for (const warning of found.results?.warnings ?? []) run.warn(warning);
     collected.parts[i] = found;
   }
@@ -189,22 +209,26 @@ async function sortResults(
 }
 
 /** Tests of a run that left no report, or not all of it, and what the kernel has to do with it. */
-async function reconstructTests(run: Run, collected: CollectedRun, signal: AbortSignal): Promise<void> {
-  for (const [i, part] of run.parts.entries()) {
-    const found = collected.parts[i] ?? {};
-    collected.parts[i] = found;
-    found.logGaps = logOfPart(run, part)?.gaps ?? [];
-    if (run.testsStartedAt !== undefined) await tellPart(run, part, found, signal);
+async function reconstructTests(run: Run, { progress, collected, signal }: CollectOptions): Promise<void> {
+  const tests = testsOf(progress);
+  const nodes = progress.cluster?.nodes ?? [];
+  if (tests === undefined) return;
+  for (const [i, part] of tests.parts.entries()) {
+    const add = (more: PartFindings): PartFindings => {
+      const found = { ...collected.parts[i], ...more };
+      collected.parts[i] = found;
+      return found;
+    };
+    const { results = {} } = add({ logGaps: logOfPart(tests, part)?.gaps ?? [] });
+    if (tests.startedAt === undefined) continue;
+    const found = add({ notes: await readNotes(run, part, results, signal) });
+    add(await reconstructPart(run, tests, part, { found, signal }));
+    add({ kernelKills: await findKernelKills(tests, part, { nodes, signal }) });
   }
 }
 
 /** What the chart made in another namespace: `cluster/<namespace>/` and `logs/<namespace>/`. */
-async function gatherFrom(
-  run: Run,
-  connection: KubeConnection,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<Evidence> {
+function gatherFrom(run: Run, connection: KubeConnection, namespace: string, signal: AbortSignal): Promise<Evidence> {
   const clusterDir = path.join(run.dir.cluster, namespace);
   const logsDir = path.join(run.dir.logs, namespace);
   return collectEvidence({
@@ -219,21 +243,23 @@ async function gatherFrom(
   });
 }
 
-async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence | undefined> {
-  if (run.connection === undefined) return undefined;
+async function gatherEvidence(run: Run, progress: Progress, signal: AbortSignal): Promise<Evidence | undefined> {
+  const { connection, cluster, otherNamespaces = [] } = progress;
+  const { logs, parts = [] } = testsOf(progress) ?? {};
+  if (connection === undefined) return undefined;
   // First, for the last lines of all logs are read together.
   const others: Evidence[] = [];
-  for (const namespace of run.otherNamespaces) others.push(await gatherFrom(run, run.connection, namespace, signal));
+  for (const namespace of otherNamespaces) others.push(await gatherFrom(run, connection, namespace, signal));
   const evidence = await collectEvidence({
-    connection: run.connection,
+    connection,
     namespace: run.inputs.namespace,
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
     mask: run.mask,
     // The collector has nothing to say.
     alreadyLogged: [
-      ...(run.logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
-      ...run.parts.map(({ end }) => `${end?.pod.metadata.name}/${collectorName}`),
+      ...(logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
+      ...parts.map(({ end }) => `${end?.pod.metadata.name}/${collectorName}`),
     ],
     signal,
   });
@@ -243,8 +269,9 @@ async function gatherEvidence(run: Run, signal: AbortSignal): Promise<Evidence |
     evidence.problems.push(...other.problems);
   }
   evidence.events.sort((a, b) => a.at.localeCompare(b.at));
-  if (run.release !== undefined && run.cluster !== undefined)
-    evidence.problems.push(...(await saveRelease(run.release, run.cluster.kubeconfigPath, run.dir.cluster, signal)));
+  const release = releaseOf(progress);
+  if (release !== undefined && cluster !== undefined)
+    evidence.problems.push(...(await saveRelease(release, cluster.kubeconfigPath, run.dir.cluster, signal)));
   for (const problem of evidence.problems) run.warn(problem);
   return run.mask.maskValue(evidence);
 }

@@ -10,7 +10,7 @@ import {
   isFailedPull,
   isForeignProgram,
 } from '../diagnose/classify-image.ts';
-import type { ClusterEvent } from '../kube/objects.ts';
+import type { NodeImages, Platform, StartedTests } from './progress.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -19,19 +19,20 @@ import type { Run } from './run.ts';
  */
 export async function explainEnd(
   run: Run,
-  result: Result<undefined>,
-  events: ClusterEvent[],
-): Promise<Result<undefined>> {
-  for (const line of describeHealedPulls(events)) run.warn(line);
-  if (!result.ok) return nameSimilarImages(run, result);
-  const [first] = run.parts;
+  result: Result<StartedTests>,
+  { images, watch }: Platform,
+): Promise<Result<unknown>> {
+  for (const line of describeHealedPulls(watch.events)) run.warn(line);
+  if (!result.ok) return nameSimilarImages(result, images, run.signal);
+  const { parts, job } = result.value;
+  const [first] = parts;
   const { terminated, pod } = first?.end ?? {};
   // The image is the same in all shards: the first tells for all.
   if (terminated === undefined || terminated.exitCode === 0 || pod === undefined) return result;
-  const file = path.join(run.dir.logs, pod.metadata.name, `${run.job?.container}.log`);
+  const file = path.join(run.dir.logs, pod.metadata.name, `${job?.container}.log`);
   const lines = await readWholeOfShortLog(file);
   return isForeignProgram(lines)
-    ? { ok: false, failure: foreignImageFailure(run.job?.image ?? run.inputs.image, lines) }
+    ? { ok: false, failure: foreignImageFailure(job?.image ?? run.inputs.image, lines) }
     : result;
 }
 
@@ -40,19 +41,20 @@ export async function explainEnd(
  * were given and that was asked for all the same, why.
  */
 export async function nameSimilarImages<T>(
-  run: Pick<Run, 'loadedImages' | 'pulledImages' | 'signal'>,
   result: Result<T>,
+  { loaded, pulled }: Pick<NodeImages, 'loaded' | 'pulled'>,
+  signal: AbortSignal,
 ): Promise<Result<T>> {
   if (result.ok) return result;
   const { failure } = result;
   const { image } = failure;
   if (image === undefined) return result;
-  if (run.loadedImages.has(image) && isFailedPull(failure)) {
+  if (loaded.has(image) && isFailedPull(failure)) {
     const hint = `The nodes were given ${image}, but a pull policy of Always, which is that of the tag latest, asks the registry anyway: set imagePullPolicy: IfNotPresent, or use another tag.`;
     return { ok: false, failure: { ...failure, hint } satisfies Failure };
   }
-  if (!run.pulledImages.includes(image) || run.signal.aborted) return result;
-  const similar = findSimilarImages(image, await listLocalNames(run.signal));
+  if (!pulled.includes(image) || signal.aborted) return result;
+  const similar = findSimilarImages(image, await listLocalNames(signal));
   if (similar.length === 0) return result;
   const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
   return { ok: false, failure: { ...failure, hint } satisfies Failure };

@@ -8,6 +8,8 @@ import type { Run } from './run.ts';
 
 /** Where to look for what the tests left. */
 interface ToolTraces {
+  /** The test container; undefined where they ran on the machine, or it is not known. */
+  container: string | undefined;
   /** Pod of the tests; undefined where they ran on the machine, or it is not known. */
   pod: Pod | undefined;
   /** Where what they wrote is on the runner. */
@@ -23,10 +25,10 @@ interface ToolTraces {
  */
 export async function gatherToolFacts(
   run: Run,
-  { pod, resultsDir, hasReport, logFile }: ToolTraces,
+  { container, pod, resultsDir, hasReport, logFile }: ToolTraces,
   signal: AbortSignal,
 ): Promise<ToolFacts> {
-  const { tool, hasTimeout } = readCommand(wordsOf(run, pod));
+  const { tool, hasTimeout } = readCommand(wordsOf(run, pod, container));
   const log = logFile === undefined ? undefined : await readToolLog(logFile, signal);
   const places = [run.inputs.resultsPath, run.dir.results].map((place) => `${place}/`);
   return {
@@ -40,11 +42,11 @@ export async function gatherToolFacts(
 }
 
 /** The command of the tests, as far as it is known: an image may have one of its own. */
-function wordsOf(run: Run, pod: Pod | undefined): string[] {
+function wordsOf(run: Run, pod: Pod | undefined, containerName: string | undefined): string[] {
   if (run.inputs.tier === 'unit') {
     const { command = [], args = [] } = chooseCommand({ ...run.inputs, entrypoint: undefined });
     return [...command, ...args];
   }
-  const container = pod?.spec?.containers.find(({ name }) => name === run.job?.container);
+  const container = pod?.spec?.containers.find(({ name }) => name === containerName);
   return [...(container?.command ?? []), ...(container?.args ?? [])];
 }

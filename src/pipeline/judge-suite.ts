@@ -14,8 +14,9 @@ import { explainNoReport } from '../verdict/explain-no-report.ts';
 import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
 import { judgeQuarantine, quarantineTests } from '../verdict/quarantine.ts';
 import type { CollectedRun } from './collect-run.ts';
+import { type Progress, partsOf, type StartedTests, type SuitePart, testsOf, usageOf } from './progress.ts';
 import { endOf, type PartFindings } from './read-part.ts';
-import type { Run, SuitePart } from './run.ts';
+import type { Run } from './run.ts';
 
 /** A report of the tests, or what stands in for one. */
 type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
@@ -34,8 +35,8 @@ export interface JudgedSuite extends TestVerdict {
  * The verdict of a suite, in one piece or in shards.
  * @param before what had ended the run before its tests could speak; it outweighs what they say.
  */
-export function judgeSuite(run: Run, before: Failure | null, home: CollectedRun): JudgedSuite {
-  const judged = judgeParts(run, before, home);
+export function judgeSuite(run: Run, progress: Progress, before: Failure | null, collected: CollectedRun): JudgedSuite {
+  const judged = judgeParts(run, progress, before, collected);
   const { quarantine } = run.inputs;
   if (quarantine === undefined) return judged;
   const { failure, warnings } = judgeQuarantine({
@@ -55,14 +56,16 @@ export function judgeSuite(run: Run, before: Failure | null, home: CollectedRun)
   };
 }
 
-function judgeParts(run: Run, before: Failure | null, home: CollectedRun): JudgedSuite {
-  const judged = run.parts.map((part, i) =>
-    judgePart(run, part, before, { ...home.parts[i], evidence: home.evidence }),
+function judgeParts(run: Run, progress: Progress, before: Failure | null, collected: CollectedRun): JudgedSuite {
+  const parts = partsOf(progress, run.inputs.shards);
+  const judged = parts.map((part, i) =>
+    judgePart(run, { progress, part, before }, { ...collected.parts[i], evidence: collected.evidence }),
   );
   const [whole] = judged;
-  if (whole !== undefined && run.parts[0]?.shard === undefined) return whole;
-  const shards = run.parts.map((part, i) => factsOfShard(part, judged[i], home.parts[i] ?? {}));
-  const isAnnounced = run.job?.way === 'placeholders' || home.parts.some((part) => part.hasShardStatus === true);
+  if (whole !== undefined && parts[0]?.shard === undefined) return whole;
+  const shards = parts.map((part, i) => factsOfShard(part, judged[i], collected.parts[i] ?? {}));
+  const isAnnounced =
+    testsOf(progress)?.job?.way === 'placeholders' || collected.parts.some((part) => part.hasShardStatus === true);
   const merged = mergeShards(shards, { interruption: before, isAnnounced });
   const reports = judged.flatMap((one) => one.reports).map((report) => withoutCases(report, merged.repeated));
   return { ...merged, reports, finished: judged.flatMap((one) => one.finished) };
@@ -70,11 +73,12 @@ function judgeParts(run: Run, before: Failure | null, home: CollectedRun): Judge
 
 function judgePart(
   run: Run,
-  part: SuitePart,
-  before: Failure | null,
+  { progress, part, before }: { progress: Progress; part: SuitePart; before: Failure | null },
   found: PartFindings & Pick<CollectedRun, 'evidence'>,
 ): JudgedSuite {
   const { inputs } = run;
+  const tests: Partial<StartedTests> = testsOf(progress) ?? {};
+  const { job } = tests;
   const { reports, excused } = quarantineTests<VerdictReport>(found.results?.reports ?? [], {
     quarantine: inputs.quarantine,
     nameOf: placeOfNodeId,
@@ -82,13 +86,13 @@ function judgePart(
   });
   const finished = [...reports.flatMap((report) => report.cases), ...(found.reconstructed?.cases ?? [])];
   const pod = part.end?.pod.metadata.name;
-  const measured = run.usage?.peakOf(pod ?? '', run.job?.container ?? '')?.memoryPeakBytes ?? 0;
+  const measured = usageOf(progress)?.peakOf(pod ?? '', job?.container ?? '')?.memoryPeakBytes ?? 0;
   const peakBytes = Math.max(found.notes?.peakBytes ?? 0, measured);
   const ending = {
     ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
     interruption: before ?? part.failure,
-    end: endOf(run, part),
-    memoryLimit: run.job?.memoryLimit ?? inputs.memory,
+    end: endOf(tests, part),
+    memoryLimit: job?.memoryLimit ?? inputs.memory,
     memory: {
       kills: found.kernelKills ?? [],
       ...(peakBytes === 0 ? {} : { peakBytes }),
@@ -118,8 +122,8 @@ function judgePart(
     junitGlobs: inputs.junitGlobs,
     resultsPath: inputs.resultsPath,
   });
-  const isOfPart = (log: ReportedLog) => log.pod === pod && log.container === run.job?.container;
-  const log = found.evidence?.logs.find(isOfPart) ?? run.ownLog;
+  const isOfPart = (log: ReportedLog) => log.pod === pod && log.container === job?.container;
+  const log = found.evidence?.logs.find(isOfPart) ?? tests.ownLog;
   const failure = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
   return {
     ...decided,

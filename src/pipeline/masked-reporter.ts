@@ -2,16 +2,20 @@ import type { PhaseName, PhaseRecord } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
 
-/** A reporter that masks every secret, in none of its forms. */
-export class MaskedReporter implements Reporter {
+/** A reporter that shows no secret in any of its forms. What others print is masked too, where the reporter can do that. */
+export function maskReporter(reporter: Reporter, mask: SecretMask): Reporter {
+  // What others print beside us (the runner of GitHub, a step that quotes our outputs) is masked there.
+  for (const form of mask.forms) if (!form.includes('\n')) reporter.mask(form);
+  return mask.isEmpty ? reporter : new MaskedReporter(reporter, mask);
+}
+
+class MaskedReporter implements Reporter {
   readonly #reporter: Reporter;
   readonly #mask: SecretMask;
 
   constructor(reporter: Reporter, mask: SecretMask) {
     this.#reporter = reporter;
     this.#mask = mask;
-    // What others print beside us (the runner of GitHub, a step that quotes our outputs) is masked there.
-    for (const form of mask.forms) if (!form.includes('\n')) reporter.mask(form);
   }
 
   phaseStarted(name: PhaseName): void {

@@ -68,13 +68,13 @@ export class PhaseClock {
     return (isObject(error) ? this.#thrownBy.get(error) : undefined) ?? this.lastPhase;
   }
 
-  /** Runs a phase; a failure that it returns makes it a failed one, and so does what it did when that `hasGoneWell` denies. */
+  /** Runs a phase. It has failed when it returns a failure, or when `hasGoneWell` denies what it returns. */
   phase<T>(
     name: PhaseName,
     work: () => Promise<Result<T>>,
-    hasGoneWell: () => boolean = () => true,
+    hasGoneWell: (value: T) => boolean = () => true,
   ): Promise<Result<T>> {
-    return this.#time(name, work, (result) => result.ok && hasGoneWell());
+    return this.#time(name, work, (result) => result.ok && hasGoneWell(result.value));
   }
 
   /** Runs a phase that fails by an exception, or by what `hasPassed` denies of what it made. */

@@ -1,4 +1,4 @@
-import { type Result, succeed } from '../core/outcome.ts';
+import { type Result, succeed, type Verdict } from '../core/outcome.ts';
 import { describeSource } from '../inputs/chart-source.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import type { Chart } from '../platform/chart.ts';
@@ -6,8 +6,14 @@ import { provideChart } from '../platform/provide-chart.ts';
 import { nodeImages } from '../tools/versions.ts';
 import type { Run } from './run.ts';
 
+/** The chart of a run: as helm takes it, and as the verdict names it; both undefined when the run wants none. */
+export interface ProvidedChart {
+  chart: Chart | undefined;
+  chartRecord: Verdict['chart'];
+}
+
 /**
- * Brings the chart of a run to this machine, with all it depends on; undefined when the run wants none.
+ * Provides the chart of a run on this machine, with all it depends on.
  * @param kubernetes the version of a cluster that is there already.
  * @returns a failure of kind `chart`.
  */
@@ -15,9 +21,9 @@ export async function prepareChart(
   run: Run,
   helm: string | undefined,
   kubernetes: string | undefined,
-): Promise<Result<Chart | undefined>> {
+): Promise<Result<ProvidedChart>> {
   const { inputs } = run;
-  if (inputs.chart === undefined || helm === undefined) return succeed(undefined);
+  if (inputs.chart === undefined || helm === undefined) return succeed({ chart: undefined, chartRecord: undefined });
   const provided = await provideChart(inputs.chart, {
     helm,
     workDir: run.workDir,
@@ -27,8 +33,10 @@ export async function prepareChart(
   });
   if (!provided.ok) return provided;
   const { name, version, digest, path } = provided.value;
-  run.chart = { name, version, source: describeSource(inputs.chart), digest };
-  return succeed(describeChart(inputs, { helm, path, title: `${name} ${version}`, kubernetes, workDir: run.workDir }));
+  return succeed({
+    chart: describeChart(inputs, { helm, path, title: `${name} ${version}`, kubernetes, workDir: run.workDir }),
+    chartRecord: { name, version, source: describeSource(inputs.chart), digest },
+  });
 }
 
 /** A chart of this machine as the inputs want it installed. */

@@ -1,5 +1,6 @@
 import { pullSecretName } from '../cluster/pull-secret.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
+import type { TestHistory } from '../history/test-history.ts';
 import {
   findContainer,
   type JobManifest,
@@ -15,13 +16,13 @@ import {
   type SupportingResourceOptions,
 } from '../job/create-supporting-resources.ts';
 import { separateShards, shardJob } from '../job/shard-job.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import type { Chart } from '../platform/chart.ts';
 import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
 import { makeShardDirectory } from '../results/results-dir.ts';
 import { type CollectorOptions, resultsMountOf, routeResults } from '../results/route-results.ts';
+import type { Platform, PreparedJob, SuitePart } from './progress.ts';
 import { provideHelper } from './provide-helper.ts';
-import type { PreparedJob, Run } from './run.ts';
+import type { Run } from './run.ts';
 
 /** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
 export async function prepareOwnJob(
@@ -54,32 +55,42 @@ export async function prepareOwnJob(
  * Decides the Job of this run and creates all that it needs before it: its supporting resources and the Secret.
  * @returns a failure of kind `chart`, `input`, `start` or `api`.
  */
-export async function prepareJob(run: Run, connection: KubeConnection): Promise<Result<PreparedJob>> {
+export async function prepareJob(
+  run: Run,
+  platform: Platform,
+  { parts, history }: { parts: readonly SuitePart[]; history: TestHistory },
+): Promise<Result<PreparedJob>> {
   const { inputs, record, signal } = run;
+  const { connection, images, cluster } = platform;
   const { runId } = record.content;
   const needsVersions = inputs.ownJob?.kind === 'templates';
   const versions = needsVersions ? await readClusterVersions(connection, signal) : undefined;
-  const own = await prepareOwnJob(run, run.release, versions);
+  const own = await prepareOwnJob(run, platform.chart, versions);
   if (!own.ok) return own;
   const { job, supportingResources, container, changes } =
     own.value === undefined
-      ? { job: await buildBuiltIn(run, connection), supportingResources: [], container: testContainerName, changes: [] }
-      : adaptJob(own.value, { ...inputs, runId, loadedImages: run.loadedImages, netSeconds: netSecondsOf(inputs) });
-  const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(run.image?.user) };
+      ? {
+          job: await buildBuiltIn(run, platform, history),
+          supportingResources: [],
+          container: testContainerName,
+          changes: [],
+        }
+      : adaptJob(own.value, { ...inputs, runId, loadedImages: images.loaded, netSeconds: netSecondsOf(inputs) });
+  const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(images.test?.user) };
   const { route, changes: routing } = routeResults(job, container, {
     resultsPath: inputs.resultsPath,
-    resultsNodePath: run.forceCollector ? undefined : run.resultsNodePath,
+    resultsNodePath: platform.resultsNodePath,
     collector,
   });
   const isSharded = inputs.shards > 1;
   // A volume of a pod's own, read by a container beside the tests, needs no part for each.
   if (isSharded && !(route.kind === 'collector' && route.claim === undefined))
     separateShards(job, resultsMountOf(job, container, inputs.resultsPath));
-  for (const { directory } of run.parts) if (directory !== '') await makeShardDirectory(run.dir, directory);
+  for (const { directory } of parts) if (directory !== '') await makeShardDirectory(run.dir, directory);
   const secretName = `k8s-test-secrets-${runId}`;
   const names = inputs.secrets.map(([name]) => name);
   changes.push(...routing, ...giveSecrets(job, container, secretName, names));
-  if (own.value !== undefined && run.hasPullSecret) addPullSecret(job);
+  if (own.value !== undefined && platform.hasPullSecret) addPullSecret(job);
   // Of the built-in Job nobody wrote a line that could have been changed.
   if (own.value !== undefined) for (const change of changes) run.reporter.say(`Job/${job.metadata.name}: ${change}`);
   const needed: Manifest[] = [...supportingResources];
@@ -87,12 +98,12 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
     needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
   const { shards, resultsPath } = inputs;
   const sharded = isSharded
-    ? shardJob(job, container, { shards, resultsPath, kubernetes: run.cluster?.kubernetes ?? '' })
+    ? shardJob(job, container, { shards, resultsPath, kubernetes: cluster.kubernetes })
     : undefined;
   const jobs = sharded?.jobs ?? [{ manifest: job, shards: [] }];
   const manifests = jobs.map(({ manifest }) => manifest);
   const how: SupportingResourceOptions = { ...run.voice, connection, namespace: inputs.namespace, runId };
-  run.noteObjects([...needed, ...manifests]);
+  run.noteObjects(platform, [...needed, ...manifests]);
   for (const manifest of own.value === undefined ? [] : manifests) {
     const cleared = await clearFormerJob(manifest, how);
     if (!cleared.ok) return cleared;
@@ -114,16 +125,17 @@ export async function prepareJob(run: Run, connection: KubeConnection): Promise<
   });
 }
 
-async function buildBuiltIn(run: Run, connection: KubeConnection): Promise<JobManifest> {
+async function buildBuiltIn(run: Run, platform: Platform, history: TestHistory): Promise<JobManifest> {
+  const { images, hasPullSecret } = platform;
   return buildJob({
     ...run.inputs,
     runId: run.record.content.runId,
-    isLoaded: run.loadedImages.has(run.inputs.image),
+    isLoaded: images.loaded.has(run.inputs.image),
     tests: run.tests,
     isKept: run.kept !== undefined || run.inputs.keep !== 'never',
-    entrypoint: run.image?.entrypoint,
-    imagePullSecrets: run.hasPullSecret ? [pullSecretName] : [],
-    helper: await provideHelper(run, connection),
+    entrypoint: images.test?.entrypoint,
+    imagePullSecrets: hasPullSecret ? [pullSecretName] : [],
+    helper: await provideHelper(run, platform, history),
   });
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { planSplit } from '../history/split-plan.ts';
-import { emptyHistory } from '../history/test-history.ts';
+import type { TestHistory } from '../history/test-history.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { runLabel } from '../job/build-job.ts';
 import { namesShard } from '../job/shard-job.ts';
@@ -13,8 +13,8 @@ import {
   type TestHelper,
   wantsTestHelper,
 } from '../job/test-helper.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import { createConfigMap } from '../kube/resources.ts';
+import type { Platform } from './progress.ts';
 import type { Run } from './run.ts';
 
 /** The helper's source comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
@@ -35,17 +35,22 @@ function dividesTests({ shards, command = [], args = [] }: Inputs): boolean {
 const maxPlanBytes = 800_000;
 
 /** By the times of earlier runs, where they are known. */
-function planShards({ inputs, history, reporter }: Run): string {
-  const { text, imbalance } = planSplit(history ?? emptyHistory(), inputs.shards, maxPlanBytes);
+function planShards({ inputs, reporter }: Run, history: TestHistory): string {
+  const { text, imbalance } = planSplit(history, inputs.shards, maxPlanBytes);
   if (imbalance !== undefined)
     reporter.say(`shards are planned by earlier runs: the longest takes ${imbalance.toFixed(2)} times the mean`);
   return text;
 }
 
 /** Puts the helper where the Job can mount it. Without it the tests run as well: what goes wrong is a warning. */
-export async function provideHelper(run: Run, connection: KubeConnection): Promise<TestHelper | undefined> {
+export async function provideHelper(
+  run: Run,
+  platform: Platform,
+  history: TestHistory,
+): Promise<TestHelper | undefined> {
   const { inputs, record } = run;
-  if (!wantsTestHelper(inputs.testHelper, run.image !== undefined, inputs.env)) {
+  const { test: image } = platform.images;
+  if (!wantsTestHelper(inputs.testHelper, image !== undefined, inputs.env)) {
     if (dividesTests(inputs))
       run.reporter.say(`the test helper is not mounted: ${inputs.shards} shards must divide the tests themselves`);
     return undefined;
@@ -56,12 +61,12 @@ export async function provideHelper(run: Run, connection: KubeConnection): Promi
     labels: { [runLabel]: record.content.runId },
     resultsPath: inputs.resultsPath,
     source: await readFile(findHelperSource(), 'utf8'),
-    imagePythonPath: run.image?.pythonPath,
+    imagePythonPath: image?.pythonPath,
     env: inputs.env,
-    plan: dividesTests(inputs) ? planShards(run) : undefined,
+    plan: dividesTests(inputs) ? planShards(run, history) : undefined,
   });
-  run.noteObjects([helper.configMap]);
-  const created = await createConfigMap(connection, inputs.namespace, helper.configMap, run.signal);
+  run.noteObjects(platform, [helper.configMap]);
+  const created = await createConfigMap(platform.connection, inputs.namespace, helper.configMap, run.signal);
   if (created.ok) return helper;
   run.warn(`the tests run without the test helper: ${created.failure.reason}`);
   return undefined;

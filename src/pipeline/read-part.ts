@@ -25,7 +25,8 @@ import type { TakenFiles } from '../results/take-files.ts';
 import type { ToolFacts } from '../verdict/explain-exit.ts';
 import { earliestWrite } from './earliest-write.ts';
 import { gatherToolFacts } from './gather-tool-facts.ts';
-import type { MissingFiles, Run, SuitePart } from './run.ts';
+import type { MissingFiles, StartedTests, SuitePart } from './progress.ts';
+import type { Run } from './run.ts';
 
 /** What is known of a part; the rest was not there, or time ran out before it. */
 export interface PartFindings {
@@ -39,7 +40,7 @@ export interface PartFindings {
   /** Sessions of pytest. */
   sessions?: PytestSession[];
   /** Kills for memory in the test container. */
-  kernelKills?: KernelKill[];
+  kernelKills?: KernelKill[] | undefined;
   /** What is missing from the log of the test container. */
   logGaps?: string[];
   /** What is known of the tool that ran the tests, where no report explains how it ended. */
@@ -47,8 +48,7 @@ export interface PartFindings {
 }
 
 /** The log of the test container of a part, as far as it came. */
-export function logOfPart(run: Run, part: SuitePart): KeptLog | undefined {
-  const { job, logs } = run;
+export function logOfPart({ job, logs }: Partial<StartedTests>, part: SuitePart): KeptLog | undefined {
   const own = logs?.kept.filter((log) => log.container === job?.container) ?? [];
   const byPod = own.find((log) => log.pod === part.end?.pod.metadata.name);
   if (byPod !== undefined || part.shard === undefined) return byPod ?? own[0];
@@ -72,6 +72,7 @@ function helperFilesDir(run: Run, part: SuitePart): string {
  */
 export async function sortPart(
   run: Run,
+  tests: Partial<StartedTests>,
   part: SuitePart,
   options: { taken: TakenFiles; missing: MissingFiles; totals: KeptTotals; signal: AbortSignal },
 ): Promise<PartFindings> {
@@ -98,8 +99,8 @@ export async function sortPart(
     junitGlobs: inputs.junitGlobs,
     below: place,
     seenAs: inputs.tier === 'unit' ? dir.results : inputs.resultsPath,
-    notBefore: notBefore(run, part),
-    exitCode: endOf(run, part)?.exitCode,
+    notBefore: notBefore(tests, part),
+    exitCode: endOf(tests, part)?.exitCode,
     totals,
     signal,
   });
@@ -107,51 +108,69 @@ export async function sortPart(
 }
 
 /** How the tests of a part ended, in a container or on the machine; undefined where nobody saw it. */
-export function endOf(run: Run, part: SuitePart): { exitCode: number } | undefined {
-  return part.end?.terminated ?? run.exit;
+export function endOf({ exit }: Partial<StartedTests>, part: SuitePart): { exitCode: number } | undefined {
+  return part.end?.terminated ?? exit;
 }
 
 /** When reports of a part were written at the earliest, by whatever clock their files have. */
-function notBefore(run: Run, part: SuitePart): number {
-  return earliestWrite(run.testsStartedAt ?? 0, containerOf(run, part)?.state?.terminated?.startedAt);
+function notBefore(tests: Partial<StartedTests>, part: SuitePart): number {
+  return earliestWrite(tests.startedAt ?? 0, containerOf(tests, part)?.state?.terminated?.startedAt);
 }
 
-function containerOf(run: Run, part: SuitePart): ContainerStatus | undefined {
-  return part.end?.pod.status?.containerStatuses?.find((one) => one.name === run.job?.container);
+function containerOf({ job }: Partial<StartedTests>, part: SuitePart): ContainerStatus | undefined {
+  return part.end?.pod.status?.containerStatuses?.find((one) => one.name === job?.container);
 }
 
-/** Tests of a part that left no report, or not all of it, and what the kernel has to do with it: put into `found`. */
-export async function tellPart(run: Run, part: SuitePart, found: PartFindings, signal: AbortSignal): Promise<void> {
-  const { reports = [], unreadable = [] } = found.results ?? {};
-  found.notes = await readHelperNotes(helperFilesDir(run, part), run.record.content.runId, signal);
+/** Reads what the test helper of a part has noted, and adds to the reports of the part what only the notes know. */
+export async function readNotes(
+  run: Run,
+  part: SuitePart,
+  { reports = [] }: Partial<CollectedResults>,
+  signal: AbortSignal,
+): Promise<ProgressNotes | undefined> {
+  const notes = await readHelperNotes(helperFilesDir(run, part), run.record.content.runId, signal);
   const fault = await readHelperFault(helperFilesDir(run, part), signal);
   if (fault !== '') run.warn(`the test helper could not note everything, so that tests may be missing: ${fault}`);
-  if (found.notes !== undefined) {
-    addEndings(reports, found.notes);
-    addFlakyRuns(reports, found.notes);
-  }
-  const ownLog = run.ownLog === undefined ? undefined : path.join(run.dir.root, run.ownLog.path);
-  const logFile = logOfPart(run, part)?.file ?? ownLog;
+  if (notes === undefined) return undefined;
+  addEndings(reports, notes);
+  addFlakyRuns(reports, notes);
+  return notes;
+}
+
+/** Finds out about tests of a part that left no report, or not all of it. */
+export async function reconstructPart(
+  run: Run,
+  tests: StartedTests,
+  part: SuitePart,
+  { found, signal }: { found: PartFindings; signal: AbortSignal },
+): Promise<Pick<PartFindings, 'reconstructed' | 'sessions' | 'tool'>> {
+  const { reports = [], unreadable = [] } = found.results ?? {};
+  const ownLog = tests.ownLog === undefined ? undefined : path.join(run.dir.root, tests.ownLog.path);
+  const logFile = logOfPart(tests, part)?.file ?? ownLog;
+  const resultsDir = resultsOf(run, part);
   const { reconstructed, sessions } = await reconstructRun({
     reports,
     unreadable,
     notes: found.notes,
-    resultsDir: resultsOf(run, part),
-    notBefore: notBefore(run, part),
+    resultsDir,
+    notBefore: notBefore(tests, part),
     logFile,
-    isInterrupted: part.end === undefined ? run.exit === undefined : part.end.failure !== null,
+    isInterrupted: part.end === undefined ? tests.exit === undefined : part.end.failure !== null,
     signal,
   });
-  found.reconstructed = reconstructed;
-  found.sessions = sessions;
-  if (endOf(run, part)?.exitCode !== 0 || reports.length === 0)
-    found.tool = await gatherToolFacts(
-      run,
-      { pod: part.end?.pod, resultsDir: resultsOf(run, part), hasReport: reports.length > 0, logFile },
-      signal,
-    );
-  const { nodeName } = part.end?.pod.spec ?? {};
-  const containerId = containerOf(run, part)?.containerID?.replace(/^.*:\/\//, '') ?? '';
-  if (nodeName !== undefined && containerId !== '' && run.cluster?.nodes.includes(nodeName) === true)
-    found.kernelKills = await readKernelKills(nodeName, containerId, signal);
+  const hasReport = reports.length > 0;
+  if (hasReport && endOf(tests, part)?.exitCode === 0) return { reconstructed, sessions };
+  const traces = { container: tests.job?.container, pod: part.end?.pod, resultsDir, hasReport, logFile };
+  return { reconstructed, sessions, tool: await gatherToolFacts(run, traces, signal) };
+}
+
+/** Kills for memory in the test container of a part; undefined where its node cannot be reached. */
+export async function findKernelKills(
+  tests: StartedTests,
+  part: SuitePart,
+  { nodes, signal }: { nodes: readonly string[]; signal: AbortSignal },
+): Promise<KernelKill[] | undefined> {
+  const { nodeName = '' } = part.end?.pod.spec ?? {};
+  const containerId = containerOf(tests, part)?.containerID?.replace(/^.*:\/\//, '') ?? '';
+  return containerId !== '' && nodes.includes(nodeName) ? readKernelKills(nodeName, containerId, signal) : undefined;
 }

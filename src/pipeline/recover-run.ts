@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Failure, fail, messageOf } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import { connect } from '../kube/connection.ts';
+import { connect, type KubeConnection } from '../kube/connection.ts';
 import { podNamePrefix } from '../kube/job-pods.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import { isHeldBy, layoutResults, releaseResultsDir } from '../results/results-dir.ts';
@@ -21,7 +21,9 @@ import { type Checkpoint, proveSecrets } from './checkpoint.ts';
 import { type CollectedRun, salvageCluster, salvageDisk, startFindings } from './collect-run.ts';
 import { describeMachineLog } from './environments/run-on-machine.ts';
 import type { StoppedClock } from './phase-clock.ts';
+import { listParts, type Progress } from './progress.ts';
 import { Run } from './run.ts';
+import { resultsPathIn } from './sees-results.ts';
 import { refuseRun, writeVerdict } from './write-verdict.ts';
 
 export interface AdoptOptions {
@@ -47,15 +49,17 @@ const rotatedBytes = 10 * 1024 * 1024;
 export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
   const { record, checkpoint, secrets, tearDown } = options;
   const dir = layoutResults(checkpoint.inputs.resultsDir);
-  const run = new Run({
-    inputs: { ...checkpoint.inputs, secrets },
-    reporter: options.reporter,
-    signal: AbortSignal.timeout((clusterSeconds + diskSeconds) * 1000),
-    record,
-    workDir: options.workDir,
-    ...(checkpoint.leg === null ? {} : { leg: checkpoint.leg }),
-    stopped: await stopClock(checkpoint, path.join(dir.root, 'logs'), record.file),
-  });
+  const run = new Run(
+    {
+      inputs: { ...checkpoint.inputs, secrets },
+      reporter: options.reporter,
+      signal: AbortSignal.timeout((clusterSeconds + diskSeconds) * 1000),
+      record,
+      workDir: options.workDir,
+      ...(checkpoint.leg === null ? {} : { leg: checkpoint.leg }),
+    },
+    await stopClock(checkpoint, path.join(dir.root, 'logs'), record.file),
+  );
   run.warnings.push(...checkpoint.warnings);
   const failure = describeKill(checkpoint);
   const ended = await readEnd(run);
@@ -69,57 +73,82 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
   }
   try {
     const areKnown = proveSecrets(secrets, record.content.runId) === checkpoint.secretsProof;
-    if (!areKnown)
-      run.warn(
-        `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
-      );
-    const collected = startFindings(run);
-    const isMasked = areKnown && (await salvage(run, checkpoint, collected, tearDown));
-    if (!areKnown) await tearDown();
-    run.isMasked &&= isMasked;
-    // What could not be masked whole is told by its verdict alone.
-    return await writeVerdict(run, failure, isMasked ? collected : startFindings(run));
+    if (areKnown) return await reportSalvaged(run, checkpoint, failure, tearDown);
+    run.warn(
+      `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
+    );
+    await tearDown();
+    return await writeVerdict(run, run.progress, failure, startFindings(run, run.progress));
   } finally {
     await releaseResultsDir(dir);
   }
 }
 
-/** @returns whether all that is on the disk was masked and sorted. */
-async function salvage(
+/** The progress that a run had made by its checkpoint. */
+function readProgress(run: Run, { cluster, job, testsStartedAt }: Checkpoint): Progress {
+  const { shards, tier, cluster: kind } = run.inputs;
+  const resultsNodePath = cluster === undefined || kind === 'existing' ? undefined : resultsPathIn(run, cluster);
+  const known = { ...(cluster === undefined ? {} : { cluster }), resultsNodePath };
+  if (job === undefined && testsStartedAt === undefined) return { ...known, stage: 'preparing' };
+  const machineLog = describeMachineLog(run.dir, []);
+  const isLogged = tier === 'unit' && existsSync(path.join(run.dir.root, machineLog.path));
+  const tests = { parts: listParts(shards), startedAt: testsStartedAt, job };
+  return { ...known, stage: 'tests', tests: { ...tests, ...(isLogged ? { ownLog: machineLog } : {}) } };
+}
+
+/** The verdict of a run, from what its cluster and the disk still hold. Without masking it is the verdict alone. */
+async function reportSalvaged(
   run: Run,
   checkpoint: Checkpoint,
-  collected: CollectedRun,
+  failure: Failure,
   tearDown: AdoptOptions['tearDown'],
-): Promise<boolean> {
-  const { cluster, job, testsStartedAt } = checkpoint;
-  run.testsStartedAt = testsStartedAt;
-  run.job = job;
-  const logs = job === undefined ? [] : await findLogs(run.dir.logs, job.name);
+): Promise<RunEnd> {
+  const begun = readProgress(run, checkpoint);
+  const collected = startFindings(run, begun);
+  const logs = checkpoint.job === undefined ? [] : await findLogs(run.dir.logs, checkpoint.job.name);
+  const { isTornDown } = await salvageFromCluster(run, { progress: begun, collected, logs }, tearDown);
+  const progress = withLogs(begun, logs);
+  const isOurs = run.inputs.tier === 'unit' || run.inputs.cluster === 'existing' || isTornDown;
+  const signal = AbortSignal.timeout(diskSeconds * 1000);
+  const found = await salvageDisk(run, { progress, collected, signal }, isOurs).then(
+    () => collected,
+    (error: unknown) => {
+      run.warn(`not all results could be masked, and none is uploaded: ${messageOf(error)}`);
+      return startFindings(run, progress);
+    },
+  );
+  return writeVerdict(run, progress, failure, found);
+}
+
+/** Saves what only the cluster has, then tears down. @returns whether nothing of the run is left that could write. */
+async function salvageFromCluster(
+  run: Run,
+  { progress, collected, logs }: { progress: Progress; collected: CollectedRun; logs: KeptLog[] },
+  tearDown: AdoptOptions['tearDown'],
+): Promise<{ isTornDown: boolean }> {
+  const { cluster } = progress;
   const aside = cluster === undefined ? [] : await putAside(logs, run.dir.root);
-  run.logs = { kept: logs.filter((log) => !aside.some((one) => one.log === log)), finish: nothing, close: nothing };
+  const left = logs.filter((log) => !aside.some((one) => one.log === log));
+  let connection: KubeConnection | undefined;
   try {
     if (cluster !== undefined) {
-      run.cluster = cluster;
-      run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-      await salvageCluster(run, collected, AbortSignal.timeout(clusterSeconds * 1000));
+      connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+      const signal = AbortSignal.timeout(clusterSeconds * 1000);
+      await salvageCluster(run, { progress: { ...withLogs(progress, left), connection }, collected, signal });
     }
   } catch (error) {
     run.warn(`the cluster no longer answers: ${messageOf(error)}`);
   } finally {
-    await run.connection?.close();
-    run.isTornDown = await tearDown();
-    for (const one of aside) await takeLonger(one);
-    run.logs = { ...run.logs, kept: logs };
+    await connection?.close();
   }
-  try {
-    const machineLog = describeMachineLog(run.dir, []);
-    if (existsSync(path.join(run.dir.root, machineLog.path))) run.ownLog = machineLog;
-    await salvageDisk(run, collected, AbortSignal.timeout(diskSeconds * 1000));
-    return true;
-  } catch (error) {
-    run.warn(`not all results could be masked, and none is uploaded: ${messageOf(error)}`);
-    return false;
-  }
+  const isTornDown = await tearDown();
+  for (const one of aside) await takeLonger(one);
+  return { isTornDown };
+}
+
+function withLogs(progress: Progress, kept: readonly KeptLog[]): Progress {
+  if (progress.stage !== 'tests') return progress;
+  return { ...progress, tests: { ...progress.tests, logs: { kept, finish: nothing, close: nothing } } };
 }
 
 async function nothing(): Promise<void> {}
@@ -211,7 +240,7 @@ async function readEnd(run: Run): Promise<RunEnd | undefined> {
     verdict,
     dir,
     report,
-    kubeconfig: run.cluster?.kubeconfigPath ?? '',
+    kubeconfig: '',
     ownsResultsDir: true,
     isMasked: verdict.isMasked === true,
   };

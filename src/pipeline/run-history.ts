@@ -26,13 +26,17 @@ export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>>
 }
 
 /** Adds a run whose tests have all ended to the history, where there is a file for it. What goes wrong is a warning. */
-export async function saveHistory(run: Run, verdict: Verdict, tests: readonly TestCase[]): Promise<void> {
+export async function saveHistory(
+  run: Run,
+  history: TestHistory,
+  { verdict, tests }: { verdict: Verdict; tests: readonly TestCase[] },
+): Promise<void> {
   const { historyFile } = run.inputs;
   const isWhole = verdict.failure === null || verdict.failure.kind === 'test';
-  if (historyFile === undefined || run.history === undefined || !isWhole) return;
+  if (historyFile === undefined || !isWhole) return;
   try {
     await mkdir(path.dirname(historyFile), { recursive: true });
-    await writeOwnFile(historyFile, renderHistory(recordRun(run.history, tests)));
+    await writeOwnFile(historyFile, renderHistory(recordRun(history, tests)));
   } catch (error) {
     run.warn(`the times of the tests could not be kept in ${historyFile}: ${messageOf(error)}`);
   }

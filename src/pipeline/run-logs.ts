@@ -4,22 +4,24 @@ import type { Pod } from '../kube/objects.ts';
 import { JobLogs, type KeptLog } from '../logs/job-logs.ts';
 import type { NodeLog } from '../logs/node-log.ts';
 import { NodeLogs } from '../logs/node-logs.ts';
-import type { Platform, PreparedJob, Run, RunLogs } from './run.ts';
+import type { Platform, PreparedJob, RunLogs } from './progress.ts';
+import type { Run } from './run.ts';
 
 /** Begins to follow the logs of the Job; that of its test container is shown to the reader as well. */
 export function beginLogs(run: Run, platform: Platform, job: PreparedJob): RunLogs {
   const { inputs, reporter } = run;
   const nodeLogs =
-    run.existing === undefined
-      ? new NodeLogs(run.cluster!.nodes, {
+    inputs.cluster === 'existing'
+      ? undefined
+      : new NodeLogs(platform.cluster.nodes, {
           runId: run.record.content.runId,
           namespace: inputs.namespace,
           podPrefix: podNamePrefix(job.name),
           signal: run.closing.signal,
-        })
-      : undefined;
+        });
   const jobLogs = new JobLogs<NodeLog & { node: string }>({
-    ...platform,
+    connection: platform.connection,
+    watch: platform.watch,
     namespace: inputs.namespace,
     jobNames: job.jobs.map(({ manifest }) => manifest.metadata.name),
     shownContainer: job.container,

@@ -1,16 +1,17 @@
 import { signalContainer } from '../cluster/signal-container.ts';
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 import { PlatformWatch } from '../diagnose/platform-watch.ts';
+import type { TestHistory } from '../history/test-history.ts';
 import { createJob, type FollowOptions, followPart, type JobPart, runJob } from '../job/run-job.ts';
 import { signalInPod } from '../job/signal-in-pod.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import { statusesOf } from '../kube/job-pods.ts';
 import type { Pod } from '../kube/objects.ts';
 import { collectorName } from '../results/route-results.ts';
 import { ResultsSizeWatch } from '../results/watch-results-size.ts';
 import { finishCollection, openCollection } from './collect-from-job.ts';
 import { prepareJob } from './prepare-job.ts';
-import type { Platform, PreparedJob, Run, SuitePart } from './run.ts';
+import { listParts, type Platform, type PreparedJob, type StartedTests, type SuitePart } from './progress.ts';
+import type { Run } from './run.ts';
 import { beginLogs } from './run-logs.ts';
 
 /** So long a pod that is ended waits for its log and its results to be read, where they can be read from nowhere else. */
@@ -18,36 +19,58 @@ const rescueSeconds = 60;
 
 /**
  * The phase `tests`: the Job, from its creation to the end of its test containers, with their logs on the console and on disk.
- * How each part ended and what is left of the logs is noted in `run`, also when this throws.
- * @returns the failure of a suite in one piece. Of shards each has its own, and the verdict weighs them; only what kept all of
- * them from running is one here.
+ * How each part ended and what is left of the logs is in the progress of the run, also when this throws.
+ * @param history how long tests took in earlier runs.
+ * @returns the tests, or the failure of a suite in one piece. Of shards each has its own, and the verdict weighs them; only
+ * what kept all of them from running is one here.
  */
-export async function runSuite(run: Run, platform: Platform): Promise<Result<undefined>> {
+export async function runSuite(run: Run, platform: Platform, history: TestHistory): Promise<Result<StartedTests>> {
   const { signal } = run;
+  let tests: StartedTests = { parts: listParts(run.inputs.shards) };
+  const note = (more: Partial<StartedTests>): StartedTests => {
+    tests = { ...tests, ...more };
+    run.reach({ ...platform, stage: 'tests', tests });
+    return tests;
+  };
   // Before anything else: what falls over from here on, falls over under the tests.
   const watched = new PlatformWatch(platform.watch, { namespace: run.inputs.namespace, since: run.platformSince });
-  const ended = await runToItsEnd(run, platform).finally(() => {
-    run.incidents = watched.end();
-  });
+  const { parts } = note({});
+  const ended = await runToItsEnd(run, platform, { parts, history, note }).finally(() =>
+    note({ incidents: watched.end() }),
+  );
   if (!ended.ok) return ended;
-  await run.logs?.finish(signal, signal);
-  return succeed(undefined);
+  await tests.logs?.finish(signal, signal);
+  return succeed(tests);
 }
 
-async function runToItsEnd(run: Run, platform: Platform): Promise<Result<undefined>> {
-  const prepared = await prepareJob(run, platform.connection);
+async function runToItsEnd(
+  run: Run,
+  platform: Platform,
+  {
+    parts,
+    history,
+    note,
+  }: { parts: readonly SuitePart[]; history: TestHistory; note: (more: Partial<StartedTests>) => void },
+): Promise<Result<undefined>> {
+  const prepared = await prepareJob(run, platform, { parts, history });
   if (!prepared.ok) return prepared;
   const job = prepared.value;
-  run.job = job;
-  run.testsStartedAt = Date.now();
-  run.saveCheckpoint();
-  const size = watchSize(run);
-  run.logs = beginLogs(run, platform, job);
+  note({ job, startedAt: Date.now() });
+  const size = watchSize(run, job);
+  note({ logs: beginLogs(run, platform, job) });
+  const suite = { platform, job, parts };
   const options = jobOptions(run, platform, job, () => size?.failure);
-  const [only] = run.parts;
+  const [only] = parts;
   return only === undefined || only.shard !== undefined
-    ? runShards(run, job, options)
-    : runWhole(run, only, job, options);
+    ? runShards(run, suite, options)
+    : runWhole(run, suite, only, options);
+}
+
+/** A Job that runs in a platform. */
+interface RunningSuite {
+  platform: Platform;
+  job: PreparedJob;
+  parts: readonly SuitePart[];
 }
 
 type JobOptions = Omit<FollowOptions, 'jobName' | 'onStarted'>;
@@ -60,6 +83,7 @@ function jobOptions(
   interrupt: () => Failure | undefined,
 ): JobOptions {
   const { inputs } = run;
+  const isExisting = inputs.cluster === 'existing';
   return {
     ...run.voice,
     connection,
@@ -71,32 +95,38 @@ function jobOptions(
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
     signalTests: (pod, containerId, name, over) =>
-      run.existing === undefined
-        ? signalContainer(pod.spec.nodeName ?? '', containerId, name, over)
-        : signalInPod(
+      isExisting
+        ? signalInPod(
             connection,
             { namespace: inputs.namespace, pod: pod.metadata.name, container: job.container },
             name,
             over,
-          ),
-    rescueSeconds: run.existing === undefined ? 0 : rescueSeconds,
+          )
+        : signalContainer(pod.spec.nodeName ?? '', containerId, name, over),
+    rescueSeconds: isExisting ? rescueSeconds : 0,
   };
 }
 
 /** Has what a part writes brought here from now on, where that is not the runner's own disk. */
-function startCollection(run: Run, part: SuitePart, job: PreparedJob, connection: KubeConnection, pod: Pod): void {
-  part.collection = openCollection(run, connection, job, { part, pod });
+function startCollection(run: Run, { platform, job }: RunningSuite, part: SuitePart, pod: Pod): void {
+  part.collection = openCollection(run, platform, job, { part, pod });
   part.collection?.start(run.closing.signal);
 }
 
-async function runWhole(run: Run, part: SuitePart, job: PreparedJob, options: JobOptions): Promise<Result<undefined>> {
+async function runWhole(
+  run: Run,
+  suite: RunningSuite,
+  part: SuitePart,
+  options: JobOptions,
+): Promise<Result<undefined>> {
+  const { job } = suite;
   const ended = await runJob({
     ...options,
     jobName: job.name,
     manifest: job.manifest,
     onStarted: (pod) => {
       run.reporter.waitingFor('the test container to end');
-      startCollection(run, part, job, options.connection, pod);
+      startCollection(run, suite, part, pod);
     },
   });
   if (!ended.ok) return ended;
@@ -115,7 +145,8 @@ const collectionMilliseconds = 90_000;
  * Runs all shards, each to its own end: a shard that fails takes nothing from the others.
  * @returns a failure when a Job could not be created, or when something ended the run as a whole.
  */
-async function runShards(run: Run, job: PreparedJob, options: JobOptions): Promise<Result<undefined>> {
+async function runShards(run: Run, suite: RunningSuite, options: JobOptions): Promise<Result<undefined>> {
+  const { job, parts } = suite;
   const shards = new ShardsUnderWay(run);
   const created: { jobUid: string; shards: readonly number[]; name: string }[] = [];
   for (const { manifest, shards: own } of job.jobs) {
@@ -123,13 +154,13 @@ async function runShards(run: Run, job: PreparedJob, options: JobOptions): Promi
     if (!one.ok) return one;
     created.push({ jobUid: one.value, shards: own, name: manifest.metadata.name });
   }
-  run.reporter.say(`${run.parts.length} shards, in ${job.jobs.length === 1 ? 'one Indexed Job' : 'a Job each'}`);
+  run.reporter.say(`${parts.length} shards, in ${job.jobs.length === 1 ? 'one Indexed Job' : 'a Job each'}`);
   const following = created.flatMap(({ jobUid, shards: own, name }) =>
     own.map((shard, i) => {
       const isIndexed = job.jobs.length === 1;
       const jobName = isIndexed ? `${name}-${i}` : name;
       const othersRun = () => shards.othersRun(shard);
-      return followShard(run, job, { ...options, jobName }, shards, {
+      return followShard(run, suite, { ...options, jobName }, shards, {
         shard,
         ofJob: { jobUid, othersRun, ...(isIndexed ? { completionIndex: i } : {}) },
       });
@@ -144,12 +175,13 @@ async function runShards(run: Run, job: PreparedJob, options: JobOptions): Promi
 /** Follows one shard to its end, and has its results brought here. */
 async function followShard(
   run: Run,
-  job: PreparedJob,
+  suite: RunningSuite,
   options: JobOptions & { jobName: string },
   shards: ShardsUnderWay,
   { shard, ofJob }: { shard: number; ofJob: JobPart },
 ): Promise<void> {
-  const part = run.parts[shard];
+  const { platform, job, parts } = suite;
+  const part = parts[shard];
   if (part === undefined) throw new Error(`there is no shard ${shard}`);
   const followed = await followPart(
     {
@@ -158,7 +190,7 @@ async function followShard(
       waitingFor: (what) => shards.waitFor(shard, what),
       onStarted: (pod) => {
         shards.begin(shard);
-        startCollection(run, part, job, options.connection, pod);
+        startCollection(run, suite, part, pod);
       },
     },
     ofJob,
@@ -167,7 +199,8 @@ async function followShard(
   part.failure = followed.ok ? followed.value.failure : followed.failure;
   if (part.end !== undefined && job.route.kind === 'collector') await awaitCollector(options, part.end.pod);
   // Its pod holds its place on the node until its results are here.
-  await finishCollection(run, part, AbortSignal.any([run.signal, AbortSignal.timeout(collectionMilliseconds)]));
+  const late = AbortSignal.any([run.signal, AbortSignal.timeout(collectionMilliseconds)]);
+  await finishCollection(run, { connection: platform.connection, job }, part, late);
   part.failure ??= part.collected?.failure ?? null;
   shards.end(shard, part);
 }
@@ -229,8 +262,8 @@ class ShardsUnderWay {
 }
 
 /** Only what is written to the runner's disk can fill it; what is read from elsewhere is read up to the limit. */
-function watchSize(run: Run): ResultsSizeWatch | undefined {
-  if (run.job?.route?.kind !== 'host') return undefined;
+function watchSize(run: Run, { route }: PreparedJob): ResultsSizeWatch | undefined {
+  if (route.kind !== 'host') return undefined;
   const { dir, inputs, closing, resultsLimits } = run;
   const { resultsPath } = inputs;
   return new ResultsSizeWatch({ directory: dir.results, limits: resultsLimits, resultsPath, signal: closing.signal });

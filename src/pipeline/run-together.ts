@@ -1,15 +1,16 @@
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 
 /**
- * Runs works beside each other, each of which is useless without the others: what ends one without success aborts the
- * others, and all have ended when this returns.
- * @returns the failure that came first.
+ * Runs two works beside each other, each of which is useless without the other: what ends one without success aborts the
+ * other, and both have ended when this returns.
+ * @returns what both resulted in, or the failure that came first.
  * @throws the signal's reason on abort, or what one of the works threw first.
  */
-export async function runTogether(
+export async function runTogether<A, B>(
   signal: AbortSignal,
-  works: ((signal: AbortSignal) => Promise<Result<unknown>>)[],
-): Promise<Result<undefined>> {
+  one: (signal: AbortSignal) => Promise<Result<A>>,
+  other: (signal: AbortSignal) => Promise<Result<B>>,
+): Promise<Result<[A, B]>> {
   const broken = new AbortController();
   const together = AbortSignal.any([signal, broken.signal]);
   let first: { failure: Failure } | { thrown: unknown } | undefined;
@@ -17,18 +18,20 @@ export async function runTogether(
     first ??= how;
     broken.abort('a parallel step failed');
   };
-  await Promise.all(
-    works.map(async (work) => {
-      try {
-        const result = await work(together);
-        if (!result.ok) end({ failure: result.failure });
-      } catch (thrown) {
-        end({ thrown });
-      }
-    }),
-  );
+  const follow = async <T>(work: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T> | undefined> => {
+    try {
+      const result = await work(together);
+      if (!result.ok) end({ failure: result.failure });
+      return result;
+    } catch (thrown) {
+      end({ thrown });
+      return undefined;
+    }
+  };
+  const [a, b] = await Promise.all([follow(one), follow(other)]);
   signal.throwIfAborted();
-  if (first === undefined) return succeed(undefined);
+  if (a?.ok === true && b?.ok === true) return succeed([a.value, b.value]);
+  if (first === undefined) throw new Error('a work ended without a result');
   if ('thrown' in first) throw first.thrown;
   return { ok: false, failure: first.failure };
 }

@@ -77,7 +77,9 @@ export async function runTeardown(
     },
     (left) => left.length === 0,
   );
-  return { problems, phase: clock.records[0]! };
+  const [phase] = clock.records;
+  if (phase === undefined) throw new Error('the phase teardown left no record');
+  return { problems, phase };
 }
 
 /** A namespace that is slow to go is on its way all the same, and `down` looks again. */

@@ -8,7 +8,6 @@ import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
 import { factPaths } from '../diagnose/namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
 import { ApiError } from '../kube/api-error.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import type { Job, Pod } from '../kube/objects.ts';
 import { awaitDeletion, deleteNamespace, findNamespace } from '../kube/own-namespace.ts';
 import { listResources } from '../kube/resources.ts';
@@ -16,6 +15,7 @@ import type { Chart } from '../platform/chart.ts';
 import { awaitChart, type InstallOptions, installChart } from '../platform/install-chart.ts';
 import { type PlatformUpdate, planUpdate } from '../platform/plan-update.ts';
 import { findRelease, uninstallRelease } from '../platform/release.ts';
+import type { OpenRun } from './progress.ts';
 import type { Run } from './run.ts';
 
 const removalSeconds = 120;
@@ -48,10 +48,11 @@ async function listFiles(root: string): Promise<string[]> {
  * @returns a failure of kind `cluster` when that does not succeed.
  * @throws ApiError
  */
-export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<PlatformUpdate>> {
-  const { inputs, signal, kept, changedImages } = run;
+export async function beginUpdate(run: Run, open: OpenRun, chart: Chart): Promise<Result<PlatformUpdate>> {
+  const { inputs, signal, kept } = run;
+  const { connection, changedImages, otherNamespaces, chartDigest } = open;
   const changed = new Set([...changedImages].map(nameInNode));
-  const lists = [inputs.namespace, ...run.otherNamespaces].map(factPaths);
+  const lists = [inputs.namespace, ...otherNamespaces].map(factPaths);
   const [pods, jobs] = await Promise.all([
     Promise.all(lists.map((one) => listResources<Pod>(connection, one.pods, signal))),
     Promise.all(lists.map((one) => listResources<Job>(connection, one.jobs, signal))),
@@ -59,7 +60,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
   const update = planUpdate({
     release: await findRelease(connection, { name: chart.release, namespace: chart.namespace }, signal),
     noted: kept?.content.reusable?.platform,
-    digest: run.chartDigest,
+    digest: chartDigest,
     isChanged: (image) => changed.has(nameInNode(image)),
     pods: pods.flat(),
     jobs: jobs.flat(),
@@ -67,7 +68,7 @@ export async function beginUpdate(run: Run, chart: Chart, connection: KubeConnec
   if (update.act !== 'none') kept?.notePlatform(undefined);
   if (update.act !== 'renew') return succeed(update);
   run.reporter.say(`release ${chart.release} is removed with all its data and installed again: ${update.why}`);
-  const removed = await removePlatform(run, chart, connection);
+  const removed = await removePlatform(run, open, chart);
   return removed.ok ? succeed(update) : removed;
 }
 
@@ -112,25 +113,26 @@ export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
 }
 
 /** Notes in the record of the cluster that the platform is ready as the chart wants it now. */
-export async function notePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<void> {
+export async function notePlatform(run: Run, { connection, chartDigest }: OpenRun, chart: Chart): Promise<void> {
   const record = run.kept ?? run.record;
   if (record.content.reusable === undefined) return;
   const release = await findRelease(connection, { name: chart.release, namespace: chart.namespace }, run.signal);
-  if (release !== undefined) record.notePlatform({ digest: run.chartDigest, revision: release.revision });
+  if (release !== undefined) record.notePlatform({ digest: chartDigest, revision: release.revision });
 }
 
 /** Takes the release away, and its namespace with what helm leaves: claims, and what tests have made. */
-async function removePlatform(run: Run, chart: Chart, connection: KubeConnection): Promise<Result<undefined>> {
+async function removePlatform(run: Run, open: OpenRun, chart: Chart): Promise<Result<undefined>> {
+  const { connection, cluster, otherNamespaces } = open;
   const { signal } = run;
   const { release: name, namespace, helm } = chart;
   try {
-    const release = { name, namespace, helm, kubeconfigPath: run.cluster!.kubeconfigPath };
+    const release = { name, namespace, helm, kubeconfigPath: cluster.kubeconfigPath };
     await uninstallRelease(release, { isOrderly: false, signal });
     const found = await findNamespace(connection, namespace, signal);
     run.reporter.waitingFor(`namespace ${namespace} to go`);
     if (found !== undefined) await deleteNamespace(connection, found, { signal, waitSeconds: removalSeconds });
     // Those that the chart holds are on their way out, and take nothing new until they are gone.
-    for (const beside of run.otherNamespaces) {
+    for (const beside of otherNamespaces) {
       const other = await findNamespace(connection, beside, signal);
       if (other?.metadata.deletionTimestamp === undefined) continue;
       run.reporter.waitingFor(`namespace ${beside} to go`);

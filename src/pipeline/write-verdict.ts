@@ -16,26 +16,34 @@ import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
 import type { CollectedRun } from './collect-run.ts';
 import { compareCoverage } from './compare-coverage.ts';
 import { judgeSuite } from './judge-suite.ts';
+import { type Progress, testsOf, usageOf } from './progress.ts';
 import type { Run } from './run.ts';
 
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
  * @param before what had ended the run before the tests could speak; it outweighs what they say.
  */
-export async function writeVerdict(run: Run, before: Failure | null, collected: CollectedRun): Promise<RunEnd> {
+export async function writeVerdict(
+  run: Run,
+  progress: Progress,
+  before: Failure | null,
+  collected: CollectedRun,
+): Promise<RunEnd> {
   const { dir } = run;
-  const decided = judgeSuite(run, before, collected);
+  const started = testsOf(progress);
+  const usage = usageOf(progress);
+  const decided = judgeSuite(run, progress, before, collected);
   const { failure: told, reports, finished } = decided;
   const cause = told !== null && collected.isDiskFull === true ? blameDisk(told, dir) : told;
-  const incidents = incidentsOf(run.incidents, cause);
+  const incidents = incidentsOf(started?.incidents ?? [], cause);
   const blamed = cause === null ? null : blameIncidents(cause, describeIncidents(incidents, finished));
   const failure = run.mask.maskValue(blamed);
   if (before === null) for (const warning of decided.warnings) run.warn(warning);
-  if (run.usage !== undefined && run.usage.problem !== '') run.reporter.say(run.usage.problem);
+  if (usage !== undefined && usage.problem !== '') run.reporter.say(usage.problem);
   const coverage = collected.coverage && (await compareCoverage(run, collected.coverage));
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
   const verdict = {
-    ...assembleVerdict(run, failure, decided.counts),
+    ...assembleVerdict(run, progress, { failure, tests: decided.counts, isMasked: collected.isMasked }),
     ...(casesLeftOut > 0 ? { casesLeftOut } : {}),
     ...(coverage === undefined ? {} : { coverage }),
     ...(decided.shards === undefined ? {} : { shards: decided.shards }),
@@ -43,10 +51,10 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
   // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);
   const context = run.mask.maskValue({
-    logs: collected.evidence?.logs ?? (run.ownLog === undefined ? [] : [run.ownLog]),
+    logs: collected.evidence?.logs ?? (started?.ownLog === undefined ? [] : [started.ownLog]),
     events: collected.evidence?.events ?? [],
     pods: collected.evidence?.pods ?? [],
-    usage: run.usage?.report() ?? [],
+    usage: usage?.report() ?? [],
     incidents,
     phases: run.clock.phases,
     startedAt: run.clock.startedAt.toISOString(),
@@ -54,15 +62,18 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
   });
   const tests = shown.flatMap(({ cases }) => cases);
   // What was not gone through for secrets may not be in the report, which is uploaded all the same.
-  const pictures = run.isMasked ? await readPictures(dir.root, listAttachments(tests)) : new Map<string, string>();
+  const pictures = collected.isMasked
+    ? await readPictures(dir.root, listAttachments(tests))
+    : new Map<string, string>();
   const report: ReportInput = { ...context, verdict, tests, pictures };
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   for (const problem of problems) if (problem !== undefined) addFailure(verdict, problem);
-  const { job, cluster } = run;
+  const { cluster } = progress;
+  const { job, parts = [] } = started ?? {};
   // Of several pods the one that somebody wants to look at is one that failed.
-  const ends = run.parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
+  const ends = parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
   const shownEnd = ends.find(({ terminated }) => terminated?.exitCode !== 0) ?? ends[0];
   const testPod = job && shownEnd && { name: shownEnd.pod.metadata.name, container: job.container };
   return {
@@ -72,7 +83,7 @@ export async function writeVerdict(run: Run, before: Failure | null, collected: 
     kubeconfig: cluster?.kubeconfigPath ?? '',
     testPod,
     ownsResultsDir: true,
-    isMasked: run.isMasked,
+    isMasked: collected.isMasked,
   };
 }
 
@@ -118,20 +129,20 @@ function blameDisk(failure: Failure, dir: ResultsDir): Failure {
 }
 
 /** The end of a run that brought up the platform and was to do no more. Red, since nothing has been tested; there is no report. */
-export function describeUntested(run: Run): RunEnd {
+export function describeUntested(run: Run, progress: Progress): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',
     reason: 'the platform was brought up, and no tests have run yet',
     hint: `Run the tests: ${nameCommand(`rerun --tier ${run.inputs.tier}`)}`,
     evidence: [],
   };
-  const verdict = assembleVerdict(run, failure, { ...noTests });
+  const verdict = assembleVerdict(run, progress, { failure, tests: { ...noTests }, isMasked: false });
   const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
   return {
     verdict,
     dir: run.dir,
     report,
-    kubeconfig: run.cluster?.kubeconfigPath ?? '',
+    kubeconfig: progress.cluster?.kubeconfigPath ?? '',
     ownsResultsDir: false,
     isMasked: false,
   };
@@ -139,13 +150,20 @@ export function describeUntested(run: Run): RunEnd {
 
 /** The end of a run that may not even use its results directory: nothing is written. */
 export function refuseRun(run: Run, failure: Failure): RunEnd {
-  const verdict = assembleVerdict(run, failure, { ...noTests });
+  const nothing: Progress = { stage: 'preparing' };
+  const verdict = assembleVerdict(run, nothing, { failure, tests: { ...noTests }, isMasked: false });
   const report = { verdict, tests: [], logs: [], resultsDir: run.dir.root };
   return { verdict, dir: run.dir, report, kubeconfig: '', ownsResultsDir: false, isMasked: false };
 }
 
-function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['tests']): Verdict {
-  const { inputs, cluster, existing } = run;
+function assembleVerdict(
+  run: Run,
+  progress: Progress,
+  { failure, tests, isMasked }: { failure: Failure | null; tests: Verdict['tests']; isMasked: boolean },
+): Verdict {
+  const { inputs } = run;
+  const { cluster, chartRecord, images } = progress;
+  const { job, parts = [] } = testsOf(progress) ?? {};
   return run.mask.maskValue({
     schema: 1,
     outcome: outcomeOf(failure),
@@ -161,15 +179,15 @@ function assembleVerdict(run: Run, failure: Failure | null, tests: Verdict['test
             kind: inputs.cluster,
             name: cluster.name,
             namespace: inputs.namespace,
-            nodes: existing?.nodeCount ?? cluster.nodes.length,
+            nodes: cluster.nodeCount ?? cluster.nodes.length,
             kubernetes: cluster.kubernetes,
           },
     image: {
-      name: inputs.tier === 'unit' ? '' : (run.job?.image ?? inputs.image),
-      digest: run.parts.find(({ end }) => end !== undefined)?.end?.imageId || (run.image?.id ?? ''),
+      name: inputs.tier === 'unit' ? '' : (job?.image ?? inputs.image),
+      digest: parts.find(({ end }) => end !== undefined)?.end?.imageId || (images?.test?.id ?? ''),
     },
-    ...(run.chart === undefined ? {} : { chart: run.chart }),
-    isMasked: run.isMasked,
+    ...(chartRecord === undefined ? {} : { chart: chartRecord }),
+    isMasked,
     warnings: [...run.warnings],
     ...(run.leg === undefined ? {} : { leg: run.leg }),
   });

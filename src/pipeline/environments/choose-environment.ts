@@ -1,14 +1,21 @@
 import type { ReadyCluster } from '../../cluster/make-cluster.ts';
+import type { Result } from '../../core/outcome.ts';
 import type { Run } from '../run.ts';
 import type { Environment } from './environment.ts';
-import { existingCluster } from './existing-cluster.ts';
-import { givenCluster, keptCluster } from './kept-cluster.ts';
-import { newCluster } from './new-cluster.ts';
+import { checkExistingCluster } from './existing-cluster.ts';
+import { checkGivenCluster, checkKeptCluster } from './kept-cluster.ts';
+import { checkNewCluster } from './new-cluster.ts';
 
-/** @param given a cluster to run in that is nobody's record: one that several tests share. */
-export function chooseEnvironment(run: Run, given: ReadyCluster | undefined): Environment {
-  if (run.inputs.cluster === 'existing') return existingCluster(run);
-  const there = run.kept?.content.reusable?.cluster ?? given;
-  if (there === undefined) return newCluster(run);
-  return run.kept === undefined ? givenCluster(run, there) : keptCluster(run, there);
+/**
+ * The phase `preflight`: where the run is to take place, and whether it can. Nothing is created.
+ * @param options.cluster a cluster to run in that no record names: one that several tests share.
+ */
+export function checkEnvironment(
+  run: Run,
+  { cluster: given, forceCollector = false }: { cluster?: ReadyCluster; forceCollector?: boolean },
+): Promise<Result<Environment>> {
+  if (run.inputs.cluster === 'existing') return checkExistingCluster(run);
+  const kept = run.kept?.content.reusable?.cluster;
+  if (kept !== undefined) return checkKeptCluster(run, kept, forceCollector);
+  return given === undefined ? checkNewCluster(run, forceCollector) : checkGivenCluster(run, given, forceCollector);
 }

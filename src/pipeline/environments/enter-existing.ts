@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dump } from 'js-yaml';
+import type { ReadyCluster } from '../../cluster/make-cluster.ts';
 import { reachCluster } from '../../cluster/reach-cluster.ts';
 import { fail, type Result, succeed } from '../../core/outcome.ts';
 import type { Manifest, TestJob } from '../../inputs/job-manifest.ts';
@@ -18,14 +19,22 @@ import { findRelease } from '../../platform/release.ts';
 import { RunRecord } from '../../state/run-record.ts';
 import { findJobInWay } from '../find-job-in-way.ts';
 import { apiVersionsOf, planPermissions } from '../plan-permissions.ts';
+import type { NodeImages, OpenCluster, PreparedRun } from '../progress.ts';
 import type { Run } from '../run.ts';
+
+/** An existing cluster that answers, and as whom it knows us. */
+interface ReachedCluster {
+  cluster: ReadyCluster;
+  connection: KubeConnection;
+  user: string;
+}
 
 /**
  * Beginning of the phase `preflight`: whether the cluster answers and takes our credentials. From then on there is a
  * kubeconfig of our own, with this one context, for helm and for teardown; the user's is never written.
  * @returns a failure of kind `api`.
  */
-export async function reachExisting(run: Run): Promise<Result<undefined>> {
+export async function reachExisting(run: Run): Promise<Result<ReachedCluster>> {
   const { kubeconfig } = run.inputs;
   if (kubeconfig === undefined) throw new Error('an existing cluster without a kubeconfig was not refused');
   for (const secret of kubeconfig.secrets) run.reporter.mask(secret);
@@ -35,35 +44,37 @@ export async function reachExisting(run: Run): Promise<Result<undefined>> {
   const reached = await reachCluster(connection, kubeconfig, run.signal);
   if (!reached.ok) return reached;
   const { kubernetes, user, nodeCount } = reached.value;
-  run.connection = connection;
-  run.existing = { user, nodeCount };
-  run.cluster = { name: kubeconfig.context, kubeconfigPath, nodes: [], kubernetes, mountedHostPath: '' };
+  const { context: name } = kubeconfig;
+  const cluster = { name, kubeconfigPath, nodes: [], nodeCount, kubernetes, mountedHostPath: '' };
+  run.reach({ stage: 'preparing', cluster, connection });
   run.reporter.say(
     `context ${kubeconfig.context} of ${kubeconfig.origin}: ${kubeconfig.server}, Kubernetes ${kubernetes}`,
   );
   run.reporter.say(`authenticated as ${user}`);
-  return succeed(undefined);
+  return succeed({ cluster, connection, user });
 }
 
 /**
  * The phase `cluster` of an existing one: what the run needs is allowed, its namespace is free, and leftovers of runs that
  * died are on their way out. Nothing is made yet.
- * @returns a failure of kind `input` that names all that is missing, with the manifest that grants it, or of kind `api`.
+ * @returns whether that namespace exists already, or a failure of kind `input` that names all that is missing, with the manifest that grants it, or of kind `api`.
  */
 export async function enterExisting(
   run: Run,
-  chart: unknown[] | undefined,
-  own: TestJob | undefined,
-): Promise<Result<undefined>> {
-  const connection = run.connection!;
+  reached: ReachedCluster,
+  prepared: PreparedRun,
+): Promise<Result<{ isNamespaceGiven: boolean }>> {
+  const { connection } = reached;
   try {
     const given = await findGivenNamespace(run, connection);
     if (!given.ok) return given;
-    const allowed = await checkPermissions(run, connection, chart, own);
+    const { isNamespaceGiven } = given.value;
+    const allowed = await checkPermissions(run, reached, prepared, isNamespaceGiven);
     if (!allowed.ok) return allowed;
-    const free = run.isNamespaceGiven ? await checkGivenNamespace(run, connection, own) : succeed(undefined);
-    if (free.ok) await reapLeftovers(run, connection);
-    return free;
+    const free = isNamespaceGiven ? await checkGivenNamespace(run, connection, prepared.own) : succeed(undefined);
+    if (!free.ok) return free;
+    if (!isNamespaceGiven) await reapLeftovers(run, connection);
+    return given;
   } catch (error) {
     if (error instanceof ApiError) return fail('api', `the permissions could not be checked: ${error.message}`);
     throw error;
@@ -71,40 +82,42 @@ export async function enterExisting(
 }
 
 /** Whether the namespace that the user named is there; of others we make our own. */
-async function findGivenNamespace(run: Run, connection: KubeConnection): Promise<Result<undefined>> {
+async function findGivenNamespace(
+  run: Run,
+  connection: KubeConnection,
+): Promise<Result<{ isNamespaceGiven: boolean }>> {
   const { namespace, isNamespaceNamed } = run.inputs;
-  if (!isNamespaceNamed) return succeed(undefined);
+  if (!isNamespaceNamed) return succeed({ isNamespaceGiven: false });
   const found = await findNamespace(connection, namespace, run.signal).catch((error: unknown) => {
     // Whoever may do nothing but work in it may not even look at it.
     if (error instanceof ApiError && error.status === 403) return 'unseen' as const;
     throw error;
   });
-  run.isNamespaceGiven = found !== undefined;
-  if (found === undefined) return succeed(undefined);
+  if (found === undefined) return succeed({ isNamespaceGiven: false });
   if (found !== 'unseen' && found.metadata.deletionTimestamp !== undefined)
     return fail('input', `namespace ${namespace} is being deleted`, {
       hint: 'Wait until it is deleted, or choose another.',
     });
   run.reporter.say(`namespace ${namespace} exists already: it is kept, and only objects of this run are removed`);
-  return succeed(undefined);
+  return succeed({ isNamespaceGiven: true });
 }
 
 async function checkPermissions(
   run: Run,
-  connection: KubeConnection,
-  chart: unknown[] | undefined,
-  own: TestJob | undefined,
+  { connection, user }: ReachedCluster,
+  { chart, manifests, own }: PreparedRun,
+  isNamespaceGiven: boolean,
 ): Promise<Result<undefined>> {
   const { namespace, secrets, ownJob } = run.inputs;
   const ofOwnJob: Manifest[] = own === undefined ? [] : [own.job, ...own.supportingResources];
-  const kinds = await listApiKinds(connection, apiVersionsOf([...(chart ?? []), ...ofOwnJob]), run.signal);
+  const kinds = await listApiKinds(connection, apiVersionsOf([...manifests, ...ofOwnJob]), run.signal);
   const needed = planPermissions({
     namespace,
-    isGiven: run.isNamespaceGiven,
-    chart,
+    isGiven: isNamespaceGiven,
+    chart: chart && manifests,
     ownJob: ofOwnJob,
     kinds,
-    secrets: { tests: secrets.length > 0, registries: !run.isNamespaceGiven },
+    secrets: { tests: secrets.length > 0, registries: !isNamespaceGiven },
   });
   const missing = await findForbidden(connection, needed, run.signal);
   if (missing.length === 0) {
@@ -112,12 +125,12 @@ async function checkPermissions(
     return succeed(undefined);
   }
   const isOfBoth = ownJob !== undefined || chart !== undefined;
-  return fail('input', `${run.existing!.user} may not ${describeMissing(missing)}`, {
-    hint: `${run.isNamespaceGiven ? 'deploy/given-namespace.yaml' : 'deploy/own-namespace.yaml'} of k8s-test-action grants what a run needs${isOfBoth ? ' with its own chart; for yours, what is below' : ''}: an administrator applies it with kubectl auth reconcile -f (docs/existing-cluster.md).`,
+  return fail('input', `${user} may not ${describeMissing(missing)}`, {
+    hint: `${isNamespaceGiven ? 'deploy/given-namespace.yaml' : 'deploy/own-namespace.yaml'} of k8s-test-action grants what a run needs${isOfBoth ? ' with its own chart; for yours, what is below' : ''}: an administrator applies it with kubectl auth reconcile -f (docs/existing-cluster.md).`,
     evidence: [
       ...missing.map((one) => `${describePermission(one)} (${whereOf(one)}), for ${one.purpose}`),
       'A manifest that grants what is missing:',
-      renderGrant(missing, run.existing!.user),
+      renderGrant(missing, user),
     ],
   });
 }
@@ -179,7 +192,6 @@ async function checkGivenNamespace(
 
 /** Has the namespaces of runs that died deleted. What goes wrong with that is reported, and is not this run's failure. */
 async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void> {
-  if (run.isNamespaceGiven) return;
   try {
     const alive = new Set(
       RunRecord.list(path.dirname(run.record.file)).flatMap((one) => (one.isAlive ? [one.content.runId] : [])),
@@ -202,14 +214,14 @@ const reapSeconds = { usual: 24 * hour, kept: 7 * 24 * hour };
 /** The namespace of a run: one of its own, noted before it is made, or the one that is there. */
 export async function enterNamespace(
   run: Run,
-  connection: KubeConnection,
+  { connection, cluster, isNamespaceGiven }: OpenCluster,
   ownership?: Ownership,
 ): Promise<Result<undefined>> {
-  if (run.isNamespaceGiven) return succeed(undefined);
+  if (isNamespaceGiven) return succeed(undefined);
   const { namespace, keep, platformTimeoutSeconds, startupTimeoutSeconds, timeoutSeconds, graceSeconds } = run.inputs;
   const longest = platformTimeoutSeconds + startupTimeoutSeconds + timeoutSeconds + graceSeconds + hour;
   const seconds = Math.max(longest, keep === 'never' ? reapSeconds.usual : reapSeconds.kept);
-  run.record.note({ kind: 'namespace', name: namespace, kubeconfigPath: run.cluster!.kubeconfigPath });
+  run.record.note({ kind: 'namespace', name: namespace, kubeconfigPath: cluster.kubeconfigPath });
   return createOwnNamespace(connection, namespace, {
     label: runLabel,
     runId: run.record.content.runId,
@@ -220,8 +232,7 @@ export async function enterNamespace(
 }
 
 /** Says, before anything is made, which images the nodes of an existing cluster can hardly have. */
-export function warnOfLocalImages(run: Run): void {
-  const { image } = run;
+export function warnOfLocalImages(run: Run, { test: image }: NodeImages): void {
   // An image that a registry gave, or took, has a digest there; where docker keeps images as containerd does, each has one.
   if (image === undefined || image.repoDigest !== '') return;
   run.warn(

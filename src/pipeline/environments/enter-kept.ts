@@ -11,7 +11,7 @@ import type { KubeConnection } from '../../kube/connection.ts';
 import { deleteObject } from '../../kube/create-object.ts';
 import type { Job } from '../../kube/objects.ts';
 import type { Run } from '../run.ts';
-import { seesResults, useCollector } from '../sees-results.ts';
+import { findResultsInNodes, sayCollector } from '../sees-results.ts';
 
 /** An API server that has not answered by then is not there. */
 const answerSeconds = 5;
@@ -19,9 +19,12 @@ const answerSeconds = 5;
 /**
  * The phase `preflight` of a run in a kept cluster: its nodes must be there and run. Where they do not see the results
  * directory anymore (it was removed, or another one is wanted), a collector fetches the results.
- * @returns a failure of kind `cluster` that says in one line what became of the cluster, and what to do.
+ * @returns where the nodes see that directory, or a failure of kind `cluster` that says in one line what became of the cluster, and what to do.
  */
-export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result<undefined>> {
+export async function checkKept(
+  run: Run,
+  cluster: ReadyCluster,
+): Promise<Result<{ resultsNodePath: string | undefined }>> {
   const { signal, inputs } = run;
   const anew = `Make another one: ${nameCommand('down')}, then ${nameCommand(`up --tier ${inputs.tier}`)}`;
   const format = '{{.Name}} {{.State.Running}}';
@@ -38,10 +41,9 @@ export async function checkKept(run: Run, cluster: ReadyCluster): Promise<Result
     return fail('cluster', `the kept cluster ${cluster.name} is not running: ${stopped.join(', ')} stopped`, {
       hint: `Start it: docker start ${stopped.join(' ')}. If it does not come back: ${anew}`,
     });
-  if (!(await seesResults(run, cluster))) {
-    useCollector(run);
-  }
-  return succeed(undefined);
+  const resultsNodePath = await findResultsInNodes(run, cluster);
+  if (resultsNodePath === undefined) sayCollector(run);
+  return succeed({ resultsNodePath });
 }
 
 /**

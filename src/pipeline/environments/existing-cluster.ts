@@ -1,16 +1,31 @@
-/** A run in a namespace of a cluster that exists: whoever runs it decides what it allows, and its nodes pull the images. */
-
+/** A run in a namespace of a cluster that exists: its owner decides what it allows, and its nodes pull the images. */
+import { type Result, succeed } from '../../core/outcome.ts';
 import type { Run } from '../run.ts';
 import { enterExisting, reachExisting, warnOfLocalImages } from './enter-existing.ts';
 import type { Environment } from './environment.ts';
 
-export function existingCluster(run: Run): Environment {
-  return {
-    check: () => reachExisting(run),
-    kubernetes: () => run.cluster?.kubernetes,
-    open: ({ manifests, own }) => {
-      warnOfLocalImages(run);
-      return run.clock.phase('cluster', () => enterExisting(run, manifests, own));
+export async function checkExistingCluster(run: Run): Promise<Result<Environment>> {
+  const reached = await reachExisting(run);
+  if (!reached.ok) return reached;
+  const { cluster, connection } = reached.value;
+  return succeed({
+    kubernetes: cluster.kubernetes,
+    existing: { cluster, connection },
+    isCollected: true,
+    open: async (prepared) => {
+      warnOfLocalImages(run, prepared.images);
+      const entered = await run.clock.phase('cluster', () => enterExisting(run, reached.value, prepared));
+      if (!entered.ok) return entered;
+      const { images } = prepared;
+      const { isNamespaceGiven } = entered.value;
+      return succeed({
+        cluster,
+        connection,
+        isNamespaceGiven,
+        resultsNodePath: undefined,
+        images,
+        changedImages: new Set(),
+      });
     },
-  };
+  });
 }

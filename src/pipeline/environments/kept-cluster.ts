@@ -1,60 +1,84 @@
-/** A run in a Kind cluster that is there already: one that an earlier run has kept, or one that it is given. */
+/** A run in a Kind cluster that exists already: one that an earlier run has kept, or one that it is given. */
 import { chooseNodes, listMachines, loadImages } from '../../cluster/load-images.ts';
 import type { ReadyCluster } from '../../cluster/make-cluster.ts';
 import { checkMachine } from '../../cluster/preflight.ts';
 import { type Result, succeed } from '../../core/outcome.ts';
 import { connect, type KubeConnection } from '../../kube/connection.ts';
-import { buildTestImage, leaveToNodes } from '../choose-images.ts';
+import { buildTestImage, leaveToNodes, moveToPulled } from '../choose-images.ts';
+import type { OpenCluster, PreparedRun } from '../progress.ts';
 import type { Run } from '../run.ts';
+import { resultsPathIn } from '../sees-results.ts';
 import { checkKept, openKept } from './enter-kept.ts';
-import type { ClusterPlan, Environment } from './environment.ts';
+import type { Environment } from './environment.ts';
 
 /** A cluster that an earlier run has kept. */
-export function keptCluster(run: Run, cluster: ReadyCluster): Environment {
-  return {
-    check: () => checkKept(run, cluster),
-    kubernetes: () => cluster.kubernetes,
-    open: async (plan) => {
-      const opened = await run.clock.phase('cluster', () => openKept(run, cluster, enter(run, cluster)));
+export async function checkKeptCluster(
+  run: Run,
+  cluster: ReadyCluster,
+  forceCollector: boolean,
+): Promise<Result<Environment>> {
+  const checked = await checkKept(run, cluster);
+  if (!checked.ok) return checked;
+  const resultsNodePath = forceCollector ? undefined : checked.value.resultsNodePath;
+  return succeed({
+    kubernetes: cluster.kubernetes,
+    isCollected: resultsNodePath === undefined,
+    open: async (prepared) => {
+      const connection = enter(run, cluster, prepared);
+      const opened = await run.clock.phase('cluster', () => openKept(run, cluster, connection));
       if (!opened.ok) return opened;
-      const loaded = await loadIntoNodes(run, cluster, plan);
+      const loaded = await loadIntoNodes(run, cluster, prepared);
       if (!loaded.ok) return loaded;
-      run.reporter.say(loaded.value.length === 0 ? 'no image has changed' : `loaded: ${loaded.value.join(', ')}`);
-      return succeed(undefined);
+      const changed = [...loaded.value.changedImages];
+      run.reporter.say(changed.length === 0 ? 'no image has changed' : `loaded: ${changed.join(', ')}`);
+      return succeed({ cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value });
     },
-  };
+  });
 }
 
 /** A cluster that several runs share, as those of tests do. */
-export function givenCluster(run: Run, cluster: ReadyCluster): Environment {
-  return {
-    check: async () => {
-      const machine = await checkMachine(run.inputs, run.voice);
-      return machine.ok ? succeed(undefined) : machine;
+export async function checkGivenCluster(
+  run: Run,
+  cluster: ReadyCluster,
+  forceCollector: boolean,
+): Promise<Result<Environment>> {
+  const machine = await checkMachine(run.inputs, run.voice);
+  if (!machine.ok) return machine;
+  const resultsNodePath = forceCollector ? undefined : resultsPathIn(run, cluster);
+  return succeed({
+    kubernetes: cluster.kubernetes,
+    isCollected: forceCollector,
+    open: async (prepared) => {
+      const entered = await run.clock.phase('cluster', async () => succeed(enter(run, cluster, prepared)));
+      if (!entered.ok) return entered;
+      const loaded = await loadIntoNodes(run, cluster, prepared);
+      if (!loaded.ok) return loaded;
+      const connection = entered.value;
+      return succeed({ cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value });
     },
-    kubernetes: () => cluster.kubernetes,
-    open: async (plan) => {
-      await run.clock.phase('cluster', async () => succeed(enter(run, cluster)));
-      const loaded = await loadIntoNodes(run, cluster, plan);
-      return loaded.ok ? succeed(undefined) : loaded;
-    },
-  };
+  });
 }
 
-function enter(run: Run, cluster: ReadyCluster): KubeConnection {
-  run.connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-  run.cluster = cluster;
-  return run.connection;
+function enter(run: Run, cluster: ReadyCluster, prepared: PreparedRun): KubeConnection {
+  const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+  run.reach({ ...prepared, stage: 'preparing', cluster, connection });
+  return connection;
 }
 
-/** The phase `images`. @returns the names of those that were loaded, since the nodes had other ones or none. */
-function loadIntoNodes(run: Run, cluster: ReadyCluster, plan: ClusterPlan): Promise<Result<string[]>> {
+/** The phase `images`. @returns the images, and those of them that were loaded, since the nodes had other ones or none. */
+function loadIntoNodes(
+  run: Run,
+  cluster: ReadyCluster,
+  prepared: PreparedRun,
+): Promise<Result<Pick<OpenCluster, 'images' | 'changedImages'>>> {
   return run.clock.phase('images', async () => {
-    const built = await buildTestImage(run, run.signal);
+    const built = await buildTestImage(run, prepared.images, run.signal);
     if (!built.ok) return built;
-    const nodes = chooseNodes(await listMachines(cluster.name, run.signal), plan.controlPlane);
-    const loaded = await loadImages(plan.images, nodes, { signal: run.signal, mayBePulled: leaveToNodes(run) });
-    if (loaded.ok) run.changedImages = new Set(loaded.value);
-    return loaded;
+    const nodes = chooseNodes(await listMachines(cluster.name, run.signal), prepared.controlPlane);
+    const left: string[] = [];
+    const options = { signal: run.signal, mayBePulled: leaveToNodes(run, left) };
+    const loaded = await loadImages([...built.value.loaded], nodes, options);
+    if (!loaded.ok) return loaded;
+    return succeed({ images: moveToPulled(built.value, left), changedImages: new Set(loaded.value) });
   });
 }

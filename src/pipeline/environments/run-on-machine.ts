@@ -7,6 +7,7 @@ import type { MaskedStream, SecretMask } from '../../core/secret-mask.ts';
 import { chooseCommand } from '../../job/build-job.ts';
 import type { ResultsDir } from '../../results/results-dir.ts';
 import { describeProgramEnd, LineReader, runProgram } from '../../tools/run-program.ts';
+import { listParts, type StartedTests } from '../progress.ts';
 import { placeHelper } from '../provide-helper.ts';
 import type { Run } from '../run.ts';
 
@@ -76,7 +77,7 @@ export function describeMachineLog(dir: ResultsDir, lastLines: string[]): Report
 
 /**
  * The phase `tests` of tier unit: the command on this machine, in the directory in which the run was started, with its
- * output on the console and on disk. How it ended is noted in `run`.
+ * output on the console and on disk. How it ended is in the progress of the run.
  * @returns a failure of kind `start` when the command cannot be run, or of kind `timeout`.
  */
 export async function runOnMachine(run: Run): Promise<Result<undefined>> {
@@ -88,8 +89,8 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     return fail('input', 'tier unit runs a command on this machine, and both command and args are empty');
   reporter.say(`on this machine: ${toOneLine(run.mask.maskText(words.join(' ')), 300)}`);
   const variables = placeVariables(inputs.env, process.env, inputs.resultsPath, dir.results);
-  run.testsStartedAt = Date.now();
-  run.saveCheckpoint();
+  const begun: StartedTests = { parts: listParts(1), startedAt: Date.now() };
+  run.reach({ stage: 'tests', tests: begun });
   const file = machineLog(dir);
   await mkdir(path.dirname(file), { recursive: true });
   const log = openSync(file, 'w');
@@ -131,14 +132,15 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   for (const stream of Object.values(streams)) stream.end();
   closeSync(log);
   if (logProblem !== '') run.warn(`the log of the tests is not complete: ${logProblem}`);
-  run.ownLog = describeMachineLog(dir, tail);
+  const logged = { ...begun, ownLog: describeMachineLog(dir, tail) };
+  run.reach({ stage: 'tests', tests: logged });
   signal.throwIfAborted();
   if (ended.error !== null)
     return fail('start', `the tests could not be started: ${toOneLine(ended.error)}`, {
       hint: 'Tier unit runs the command on the runner itself: install what it needs in a step before, or set command.',
     });
   const exitCode = ended.exitCode ?? 128 + (ended.signal === null ? 0 : (signalNumbers[ended.signal] ?? 0));
-  run.exit = { exitCode };
+  run.reach({ stage: 'tests', tests: { ...logged, exit: { exitCode } } });
   if (ended.timedOut)
     return fail('timeout', `the tests did not end after ${inputs.timeoutSeconds} s (${describeProgramEnd(ended)})`, {
       hint: 'Raise timeout, or look at the end of the log for what hangs.',
