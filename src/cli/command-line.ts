@@ -28,7 +28,7 @@ import { toPlainLine } from '../report/inert-text.ts';
 import type { RunEnd } from '../results/run-end.ts';
 import { rollUp } from '../roll-up/roll-up.ts';
 import { findJobProcess } from '../state/is-alive.ts';
-import { compareShape, describeShape, explainNotFound, findKept } from '../state/kept-cluster.ts';
+import { compareShape, describeShape, explainNotFound, findKept, type KeptCluster } from '../state/kept-cluster.ts';
 import { RunRecord } from '../state/run-record.ts';
 import { isShell, renderCompletion } from './completion.ts';
 import { examine } from './doctor.ts';
@@ -92,9 +92,8 @@ async function run(args: string[], screen: Screen): Promise<number> {
   const { end, record, reporter } = await runHere(screen, inputs, begun.value, { request: describeRequest(args) });
   // Removing the cluster takes 5 to 30 s, which nobody should have to wait for.
   screen.showWords(end);
-  if (!(await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line))))
-    await addTeardown(end, record, reporter);
-  return screen.finish(end);
+  const isKept = await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line));
+  return screen.finish(isKept ? end : await addTeardown(end, record, reporter));
 }
 
 /** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be fixed. */
@@ -110,8 +109,7 @@ async function up(args: string[], screen: Screen): Promise<number> {
   const { end, record, reporter } = await runHere(screen, inputs, begun.value, how);
   if (end.verdict.outcome === 'cancelled' || end.verdict.cluster === null) {
     screen.showWords(end);
-    await addTeardown(end, record, reporter);
-    return screen.finish(end);
+    return screen.finish(await addTeardown(end, record, reporter));
   }
   record.keep('up');
   return reportUp(screen, end, record, reporter);
@@ -123,8 +121,8 @@ async function rerun(args: string[], screen: Screen): Promise<number> {
   const call = whichKept(readFlags(flags).given.tier ?? 'integration');
   const records = RunRecord.list(recordDirectory(process.env));
   const kept = findKept(records, call);
-  const reusable = kept?.content.reusable;
-  if (kept === undefined || reusable === undefined) return refuse(screen, explainNotFound(records, call));
+  if (kept === undefined) return refuse(screen, explainNotFound(records, call));
+  const { reusable } = kept;
   const inputs = readArguments(screen, flags, {}, reusable.given);
   if (inputs === undefined) return wrongInput;
   if (tests.length > 0 && inputs.ownJob !== undefined)
@@ -146,27 +144,27 @@ function splitTests(args: string[]): { tests: string[]; flags: string[] } {
 /** Runs in a kept cluster, which no other process may use meanwhile. */
 async function enter(
   screen: Screen,
-  kept: RunRecord,
+  { record: kept, reusable }: KeptCluster,
   inputs: Inputs,
   how: Pick<RunOptions, 'request' | 'isOnlyPlatform' | 'tests'>,
 ): Promise<number> {
-  const { reusable, runId } = kept.content;
-  const changed = compareShape(reusable!.shape, describeShape(inputs));
+  const { runId } = kept.content;
+  const changed = compareShape(reusable.shape, describeShape(inputs));
   if (changed.length > 0)
     return refuse(
       screen,
-      `the kept cluster ${reusable!.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
+      `the kept cluster ${reusable.cluster.name} was made with another ${changed.join(', ')}; ${nameCommand('down')}, then ${nameCommand('up')}`,
     );
   const owner = kept.occupy();
   if (owner !== undefined)
-    return refuse(screen, `the kept cluster ${reusable!.cluster.name} is in use by another run (process ${owner.pid})`);
+    return refuse(screen, `the kept cluster ${reusable.cluster.name} is in use by another run (process ${owner.pid})`);
   try {
     const begun = beginRun(process.env);
     if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
-    const { end, record, reporter } = await runHere(screen, inputs, begun.value, { ...how, kept });
-    if (how.request !== undefined && end.verdict.cluster !== null)
-      kept.setReusable({ ...kept.content.reusable!, ...how.request });
-    await addTeardown(end, record, reporter);
+    const { end: ended, record, reporter } = await runHere(screen, inputs, begun.value, { ...how, kept });
+    if (how.request !== undefined && ended.verdict.cluster !== null)
+      kept.setReusable({ ...(kept.content.reusable ?? reusable), ...how.request });
+    const end = await addTeardown(ended, record, reporter);
     if (how.isOnlyPlatform === true) return reportUp(screen, end, kept, reporter);
     if (end.verdict.outcome !== 'passed') await sayKept(end, `by run ${runId}`, kept, (line) => reporter.say(line));
     return screen.showEnd(end);

@@ -9,12 +9,11 @@ import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, toOneLine } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
-import { writeOwnFile } from '../core/write-own-file.ts';
 import type { TestHistory } from '../history/test-history.ts';
 import { ApiError } from '../kube/api-error.ts';
-import { renderResultJson } from '../report/result-json.ts';
+import { writeResultJson } from '../report/write-report.ts';
 import { releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
-import type { RunEnd } from '../results/run-end.ts';
+import { type RunEnd, withVerdict } from '../results/run-end.ts';
 import type { RunRecord } from '../state/run-record.ts';
 import { saysNoTests } from '../verdict/explain-exit.ts';
 import { bringUpPlatform } from './bring-up-platform.ts';
@@ -89,7 +88,7 @@ function hasPassed({ shard, end }: SuitePart): boolean {
 async function leavePlatform(run: Run): Promise<RunEnd> {
   run.closing.abort();
   const end = describeUntested(run, run.progress);
-  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict));
+  await writeResultJson(run.dir, end.verdict);
   return end;
 }
 
@@ -122,12 +121,13 @@ async function sendTrace(run: Run, { report }: RunEnd, isCancelled: boolean): Pr
 
 /** Writes the verdict again with what it could not know yet: the phase that wrote it, and warnings since. */
 async function finishReport(run: Run, end: RunEnd, warnings: readonly string[]): Promise<RunEnd> {
-  end.verdict.phases = run.clock.records;
-  end.verdict.warnings.push(...warnings);
-  await writeOwnFile(run.dir.resultJson, renderResultJson(end.verdict, end.report)).catch((error) =>
-    run.warn(messageOf(error)),
-  );
-  return end;
+  const verdict = {
+    ...end.verdict,
+    phases: run.clock.records,
+    warnings: [...end.verdict.warnings, ...warnings],
+  };
+  await writeResultJson(run.dir, verdict, end.report).catch((error) => run.warn(messageOf(error)));
+  return withVerdict(end, verdict);
 }
 
 /** kind's own logs of the nodes, for a cluster that this run made and that failed. */
@@ -139,16 +139,24 @@ async function keepNodeLogs(run: Run): Promise<void> {
   if (problem !== '') run.warn(problem);
 }
 
-/** Ends a run whose cluster is not kept: removes all that its record names, and tells of it in the verdict on disk. */
-export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Reporter): Promise<void> {
+/**
+ * Ends a run whose cluster is not kept: removes all that its record names.
+ * @returns the end with the phase `teardown` and what could not be removed, as it is on disk then.
+ */
+export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Reporter): Promise<RunEnd> {
   const advice = `; try: ${nameCommand('down')}`;
   const { problems, phase } = await runTeardown(record, reporter, { seconds: teardownSeconds, advice });
-  end.verdict.phases.push(phase);
-  end.verdict.durationSeconds = Math.round((end.verdict.durationSeconds + phase.seconds) * 100) / 100;
-  end.verdict.warnings.push(...problems.map((problem) => `not removed: ${problem}`));
-  if (!end.ownsResultsDir) return;
-  const problem = await saveReport(end.report, end.dir);
+  const { phases, durationSeconds, warnings } = end.verdict;
+  const tornDown = withVerdict(end, {
+    ...end.verdict,
+    phases: [...phases, phase],
+    durationSeconds: Math.round((durationSeconds + phase.seconds) * 100) / 100,
+    warnings: [...warnings, ...problems.map((problem) => `not removed: ${problem}`)],
+  });
+  if (!end.ownsResultsDir) return tornDown;
+  const problem = await saveReport(tornDown.report, end.dir);
   if (problem !== undefined) reporter.warn(problem.reason);
+  return tornDown;
 }
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,15 +3,13 @@ import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
-import { writeOwnFile } from '../core/write-own-file.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { listAttachments } from '../report/attachments.ts';
 import { describeIncidents } from '../report/incident-story.ts';
-import { renderResultJson } from '../report/result-json.ts';
-import { writeReport } from '../report/write-report.ts';
+import { writeReport, writeResultJson } from '../report/write-report.ts';
 import { readPictures } from '../results/read-pictures.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
-import type { RunEnd } from '../results/run-end.ts';
+import { addFailure, type RunEnd, withVerdict } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
 import type { CollectedRun } from './collect-run.ts';
 import { compareCoverage } from './compare-coverage.ts';
@@ -69,14 +67,13 @@ export async function writeVerdict(
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
-  for (const problem of problems) if (problem !== undefined) addFailure(verdict, problem);
   const { cluster } = progress;
   const { job, parts = [] } = started ?? {};
   // Of several pods the one that somebody wants to look at is one that failed.
   const ends = parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
   const shownEnd = ends.find(({ terminated }) => terminated?.exitCode !== 0) ?? ends[0];
   const testPod = job && shownEnd && { name: shownEnd.pod.metadata.name, container: job.container };
-  return {
+  const end = {
     verdict,
     dir,
     report,
@@ -85,13 +82,13 @@ export async function writeVerdict(
     ownsResultsDir: true,
     isMasked: collected.isMasked,
   };
+  return withVerdict(end, problems.filter((problem) => problem !== undefined).reduce(addFailure, verdict));
 }
 
 /** Writes the report, or where the disk is full as much of it as is whole, the verdict last. */
 export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<Failure | undefined> {
   const problem = await orNothing(dir.reportHtml, () => writeReport(report, dir));
-  if (problem !== undefined)
-    await orNothing(dir.resultJson, () => writeOwnFile(dir.resultJson, renderResultJson(report.verdict, report)));
+  if (problem !== undefined) await orNothing(dir.resultJson, () => writeResultJson(dir, report.verdict, report));
   return problem;
 }
 
@@ -105,15 +102,6 @@ async function orNothing(file: string, write: () => Promise<unknown>): Promise<F
     if (problem === undefined) throw error;
     await rm(file, { force: true });
     return problem;
-  }
-}
-
-/** A failure at the very end: it is the run's own where there is none yet, else a warning. */
-function addFailure(verdict: Verdict, failure: Failure): void {
-  if (verdict.failure !== null) verdict.warnings.push(failure.reason);
-  else {
-    verdict.failure = failure;
-    verdict.outcome = outcomeOf(failure);
   }
 }
 

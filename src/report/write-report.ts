@@ -2,10 +2,12 @@ import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
+import { writeOwnFile } from '../core/write-own-file.ts';
 import { renderCtrf } from './ctrf-json.ts';
 import { renderReportHtml } from './report-html.ts';
-import { renderResultJson } from './result-json.ts';
+import { type BesideVerdict, renderResultJson } from './result-json.ts';
 import { renderSummary } from './summary-markdown.ts';
 
 /** Where the renderings of a verdict go. */
@@ -25,5 +27,17 @@ export async function writeReport(
   await writeFile(paths.summary, summary);
   await pipeline(Readable.from(renderReportHtml(input)), createWriteStream(paths.reportHtml));
   await pipeline(Readable.from(renderCtrf(input)), createWriteStream(paths.ctrfJson));
-  await writeFile(paths.resultJson, renderResultJson(input.verdict, input));
+  await writeResultJson(paths, input.verdict, input);
+}
+
+/**
+ * Writes `result.json`, which nothing else writes, in one step: readers see the former one or this one.
+ * @throws what the file system says; the former one is left then.
+ */
+export function writeResultJson(
+  { resultJson }: Pick<ReportPaths, 'resultJson'>,
+  verdict: Verdict,
+  beside: BesideVerdict = {},
+): Promise<void> {
+  return writeOwnFile(resultJson, renderResultJson(verdict, beside));
 }

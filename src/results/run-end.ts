@@ -1,5 +1,5 @@
 /** What a run leaves: its verdict, and where its files lie. */
-import type { Verdict } from '../core/outcome.ts';
+import { type Failure, outcomeOf, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 import type { ResultsDir } from './results-dir.ts';
 
@@ -15,4 +15,15 @@ export interface RunEnd {
   isMasked: boolean;
   /** False when another run uses the results directory, or there is no report: nothing of this one may be written there. */
   ownsResultsDir: boolean;
+}
+
+/** The same end with another verdict, also in its report. */
+export function withVerdict(end: RunEnd, verdict: Verdict): RunEnd {
+  return { ...end, verdict, report: { ...end.report, verdict } };
+}
+
+/** A verdict with a failure at the very end of a run: it is the run's own where there is none yet, else a warning. */
+export function addFailure(verdict: Verdict, failure: Failure): Verdict {
+  if (verdict.failure !== null) return { ...verdict, warnings: [...verdict.warnings, failure.reason] };
+  return { ...verdict, failure, outcome: outcomeOf(failure) };
 }
