@@ -43,7 +43,7 @@ describe('the kept cluster that a call means', () => {
     begin('c', { tier: 'e2e' });
     begin('d', { directory: '/elsewhere' });
     begin('e', {}, false);
-    expect(findKept(RunRecord.list(directory), call)?.content.runId).toBe('b');
+    expect(findKept(RunRecord.list(directory), call)?.record.content.runId).toBe('b');
   });
 
   test('where there is none, is told how to make, and which others there are', () => {

@@ -21,7 +21,7 @@ export interface Workload {
 export const example = path.resolve('examples/floe');
 const call = { tier: 'e2e', directory: example };
 const records = RunRecord.list(recordDirectory(process.env));
-const reusable = findKept(records, call)?.content.reusable;
+const reusable = findKept(records, call)?.reusable;
 if (reusable === undefined) throw new Error(explainNotFound(records, call));
 export const resultsDir = path.resolve(example, reusable.given['results-dir'] ?? 'k8s-test-results/e2e');
 const namespace = reusable.given.namespace ?? 'floe-test';

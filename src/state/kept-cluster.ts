@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { nameCommand } from '../core/name-command.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
-import type { RunRecord } from './run-record.ts';
+import type { ReusableCluster, RunRecord } from './run-record.ts';
 
 /** What a cluster is made from, or has been given a name by: another value of these needs another cluster. */
 const shaping = {
@@ -29,14 +29,23 @@ export function compareShape(made: Record<string, string>, wanted: Record<string
   return Object.keys(wanted).filter((input) => made[input] !== wanted[input]);
 }
 
+/** A cluster that is kept, with the record of the run that created it. */
+export interface KeptCluster {
+  record: RunRecord;
+  reusable: ReusableCluster;
+}
+
 /** The cluster that was kept last for a tier, by a call in the same directory; undefined when there is none. */
 export function findKept(
   records: readonly RunRecord[],
   call: { tier: string; directory: string },
-): RunRecord | undefined {
-  return records.findLast(({ content: { kept, reusable } }) => {
-    return kept !== undefined && reusable?.tier === call.tier && reusable.directory === call.directory;
+): KeptCluster | undefined {
+  const found = records.flatMap((record): KeptCluster[] => {
+    const { kept, reusable } = record.content;
+    const isMeant = kept !== undefined && reusable?.tier === call.tier && reusable.directory === call.directory;
+    return isMeant ? [{ record, reusable }] : [];
   });
+  return found.at(-1);
 }
 
 /** What to say where no kept cluster was found: how to make one, and which others there are. */
