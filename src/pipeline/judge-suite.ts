@@ -1,10 +1,10 @@
 /** From what each part of a suite has left to what all of it came to. */
 import type { Failure, ShardRecord, TestCase } from '../core/outcome.ts';
+import type { PytestSession } from '../core/pytest-session.ts';
 import type { ReportedLog } from '../core/report-model.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { keyOfTest } from '../reconstruct/progress-notes.ts';
 import { placeOfNodeId } from '../reconstruct/pytest-names.ts';
-import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
 import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
 import { nameFailedTests } from '../report/describe-tests.ts';
 import { decideVerdict, type TestVerdict } from '../verdict/decide-verdict.ts';

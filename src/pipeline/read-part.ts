@@ -1,13 +1,13 @@
 /** What one part of a suite has left: its reports, its notes and its log, and what they tell of its tests. */
 import path from 'node:path';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
+import type { PytestSession } from '../core/pytest-session.ts';
 import { shardStatusFile } from '../job/shard-job.ts';
 import type { KeptTotals } from '../junit/junit-report.ts';
 import { podNamePrefix } from '../kube/job-pods.ts';
 import type { ContainerStatus } from '../kube/objects.ts';
 import type { KeptLog } from '../logs/job-logs.ts';
 import type { ProgressNotes } from '../reconstruct/progress-notes.ts';
-import type { PytestSession } from '../reconstruct/pytest-sessions.ts';
 import {
   addEndings,
   addFlakyRuns,

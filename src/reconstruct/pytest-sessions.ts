@@ -1,28 +1,9 @@
 /** Sessions of pytest in one run: how each ended, and what of it a later one made good. */
-import path from 'node:path';
-import { placeOfNodeId } from './pytest-names.ts';
 
-/** One session, after all later ones of the same run are known. */
-export interface PytestSession {
-  /** In words that begin a sentence: `session 2 of pytest`. */
-  name: string;
-  /** Whether it came to its end by itself. */
-  isFinished: boolean;
-  /** pytest's exit status; undefined where it never finished or nobody noted it. */
-  exit: number | undefined;
-  /** Whether any of its tests failed, or was running when it died. */
-  hadFailures: boolean;
-  /** Tests that failed in it, or were running when it died, and that passed in no later session of the same kind. */
-  unresolved: number;
-  /** Names of the first of them. */
-  unresolvedNames: string[];
-  /** Ids of all of them that are kept. */
-  unresolvedIds: readonly string[];
-  /** Tests that it collected, and that neither it nor a later session of the same kind ended. */
-  notRun: number;
-  /** Whether later sessions of the same kind ran everything that it was to run, and all of that passed. */
-  isRepeated: boolean;
-}
+import path from 'node:path';
+import { must } from '../core/must.ts';
+import type { PytestSession } from '../core/pytest-session.ts';
+import { placeOfNodeId } from './pytest-names.ts';
 
 const maxSessions = 20_000;
 /** Ids of tests that are kept of all sessions together. What comes after resolves nothing. */
@@ -129,7 +110,9 @@ export class PytestSessions {
       outcomes.set(variant, of);
       of.add(session);
     }
-    const listed = all.map((session) => describe(session, outcomes.get(session.variant)!, this.#title, isHeld));
+    const listed = all.map((session) =>
+      describe(session, must(outcomes.get(session.variant), 'the outcomes of a variant'), this.#title, isHeld),
+    );
     return this.#leftOut === 0 ? listed : [...listed, describeLeftOut(this.#leftOut)];
   }
 
@@ -167,7 +150,7 @@ class LaterOutcomes {
       this.#ended.set(id, firstLine);
       this.#passed.set(id, firstLine);
       // A module or package that could not be collected has been collected when a test in it passes.
-      const module = id.split('::', 1)[0]!;
+      const module = id.split('::', 1)[0] ?? '';
       for (let part = module; part !== '' && part !== '.'; part = path.posix.dirname(part)) {
         if (this.#passed.get(part) === firstLine || part === '/') break;
         this.#passed.set(part, firstLine);

@@ -2,13 +2,13 @@
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestCase, toOneLine } from '../core/outcome.ts';
+import type { PytestSession } from '../core/pytest-session.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
 import { GoTestLog } from './go-test-log.ts';
 import { JavaScriptLog } from './javascript-log.ts';
 import { idOfKey, isReportLog, keyOfTest, type ProgressNotes, readProgress, readReportLog } from './progress-notes.ts';
 import { PytestLog } from './pytest-log.ts';
 import { placeOfNodeId } from './pytest-names.ts';
-import type { PytestSession } from './pytest-sessions.ts';
 import { readLines, toShownLine } from './read-lines.ts';
 import { joinReconstructed, type ReconstructedRun, ReconstructedTests } from './reconstructed-tests.ts';
 

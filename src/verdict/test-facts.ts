@@ -1,5 +1,6 @@
 /** What `decideVerdict` judges: all that is known when a run has ended. */
 import { type Failure, noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
+import type { PytestSession } from '../core/pytest-session.ts';
 import type { ToolFacts } from './explain-exit.ts';
 
 /** How the test container ended. */
@@ -50,25 +51,8 @@ export interface ReportFacts {
   failedRuns: number;
 }
 
-/** A session of pytest, after all later ones are known; as the notes of the helper or a report log tell it. */
-export interface SessionFacts {
-  /** In words that begin a sentence: `session 2 of pytest`. */
-  name: string;
-  /** Whether it came to its end by itself. */
-  isFinished: boolean;
-  /** pytest's exit status; undefined where nobody noted it. */
-  exit: number | undefined;
-  /** Whether any of its tests failed, or was running when it died. */
-  hadFailures: boolean;
-  /** Tests that failed in it, or were running when it died, and that passed in no later session of the same kind. */
-  unresolved: number;
-  /** Names of the first of them. */
-  unresolvedNames: string[];
-  /** Tests that it collected, and that neither it nor a later session of the same kind ended. */
-  notRun: number;
-  /** Whether later sessions of the same kind ran everything that it was to run, and all of that passed. */
-  isRepeated: boolean;
-}
+/** What the verdict weighs of a session of pytest. */
+export type SessionFacts = Omit<PytestSession, 'unresolvedIds'>;
 
 export interface MemoryFacts {
   /** Processes of the container that the node's kernel killed, as far as its log could be read. */
