@@ -52,7 +52,7 @@ export class CheckoutFiles {
   constructor(files: readonly string[]) {
     for (const file of files) {
       const names = file.split('/');
-      const last = names.at(-1)!;
+      const last = names.at(-1) ?? '';
       const same = this.#byName.get(last);
       if (same === undefined) this.#byName.set(last, [names]);
       else same.push(names);
@@ -67,7 +67,7 @@ export class CheckoutFiles {
     const asked = containerPath.split('/').filter((name) => name !== '' && name !== '.');
     if (asked.length === 0 || asked.includes('..') || installed.test(containerPath)) return undefined;
     let best: { names: string[]; shared: number; isWhole: boolean }[] = [];
-    for (const names of this.#byName.get(asked.at(-1)!) ?? []) {
+    for (const names of this.#byName.get(asked.at(-1) ?? '') ?? []) {
       const shared = countSharedEnd(names, asked);
       const isWhole = shared === names.length || shared === asked.length;
       // A last name alone says little: there is an __init__.py in every directory.
@@ -77,7 +77,8 @@ export class CheckoutFiles {
       else if (shared === former.shared) best.push({ names, shared, isWhole });
     }
     if (best.length > 1) best = best.filter(({ names, shared }) => shared === names.length);
-    return best.length === 1 ? best[0]!.names.join('/') : undefined;
+    const [found, ...others] = best;
+    return others.length === 0 ? found?.names.join('/') : undefined;
   }
 }
 

@@ -34,9 +34,9 @@ export function parseKernelKills(log: string, containerId: string): KernelKill[]
     if (usage !== null) usageKilobytes = Number(usage[1]);
     if (!line.includes('oom-kill:')) continue;
     const victim = /constraint=(\w+),.*task_memcg=([^,]*),task=(.*?),pid=\d+/.exec(line);
-    if (victim !== null && victim[2]!.includes(containerId))
+    if (victim !== null && (victim[2] ?? '').includes(containerId))
       kills.push({
-        process: victim[3]!,
+        process: victim[3] ?? '',
         ...(usageKilobytes === undefined ? {} : { usageBytes: usageKilobytes * 1024 }),
         ...(victim[1] === 'CONSTRAINT_MEMCG' ? {} : { isNodeWide: true }),
       });

@@ -60,9 +60,9 @@ interface Found {
 
 /** The registry that an image's name begins with; Docker Hub where it names none. */
 export function registryOf(image: string): string {
-  const [first, ...rest] = image.split('/');
-  const isHost = rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost');
-  return isHost && first !== 'index.docker.io' ? first! : 'docker.io';
+  const [first = '', ...rest] = image.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return isHost && first !== 'index.docker.io' ? first : 'docker.io';
 }
 
 /**

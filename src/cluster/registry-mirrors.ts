@@ -60,9 +60,9 @@ export function hostsMounts(directory: string): NodeMount[] {
  * only wait for the registry itself. https://github.com/containerd/containerd/blob/main/docs/hosts.md
  */
 export function renderHosts(addresses: string[]): string {
-  const [last, ...others] = [...addresses].reverse();
+  const [last = '', ...others] = [...addresses].reverse();
   // containerd 1.6 passes over a file without a table of hosts, even an empty one.
-  const lines = [`server = "${last}"`, ...wholePath(last!, ''), '', '[host]'];
+  const lines = [`server = "${last}"`, ...wholePath(last, ''), '', '[host]'];
   for (const address of others.reverse())
     lines.push('', `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ...wholePath(address, '  '));
   return `${lines.join('\n')}\n`;

@@ -23,5 +23,6 @@ const factors: Record<string, number> = {
  */
 export function readQuantity(text: string | undefined): number | undefined {
   const match = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(|[numkMGTPE]|[KMGTPE]i)$/.exec(text ?? '');
-  return match === null ? undefined : Number(match[1]) * factors[match[2]!]!;
+  const factor = factors[match?.[2] ?? ''];
+  return match === null || factor === undefined ? undefined : Number(match[1]) * factor;
 }

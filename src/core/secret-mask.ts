@@ -2,7 +2,9 @@
  * Masking: what the value of a secret looks like wherever it may turn up, and its replacement in text and in streams of
  * bytes. Every writer uses this one: the console, the log on disk, the results, the report.
  */
+
 import { Transform } from 'node:stream';
+import { must } from './must.ts';
 import { base64Of, PatternTree, partsOf, patternKinds, shortestSecret } from './secret-patterns.ts';
 import { isLead, isSeamLead, TextSpellings } from './text-spellings.ts';
 
@@ -102,7 +104,7 @@ class SecretMatcher {
     return (
       isLead[byte] === 1 ||
       byte === ellipsis[0] ||
-      isSeamLead[patternKinds[this.tree.kindOf(node)]!][byte] === 1 ||
+      isSeamLead[must(patternKinds[this.tree.kindOf(node)], 'the kind of a pattern')][byte] === 1 ||
       this.tree.step(node, byte) !== -1
     );
   }
@@ -169,7 +171,7 @@ export class MaskedStream {
     while (this.#at < this.#bytes.length) {
       if (this.#here.states.length === 0 && this.#ahead.size === 0) this.#skipIdle();
       if (this.#at >= this.#bytes.length) break;
-      if (isAmbiguous[this.#bytes[this.#at]!] === 0 && this.#ahead.size === 0) this.#stepPlainly();
+      if (isAmbiguous[this.#bytes[this.#at] ?? 0] === 0 && this.#ahead.size === 0) this.#stepPlainly();
       else if (!this.#step()) break;
     }
     return this.#release(isWhole ? this.#bytes.length : this.#firstOpen());
@@ -181,24 +183,29 @@ export class MaskedStream {
     const bytes = this.#bytes;
     const last = bytes.length - 1;
     let at = this.#at;
-    while (at < last && (isIdle[bytes[at]!] === 1 || isIdlePair[bytes[at]! * 256 + bytes[at + 1]!] === 1)) at++;
-    if (at === last && isIdle[bytes[at]!] === 1) at++;
+    while (
+      at < last &&
+      (isIdle[bytes[at] ?? 0] === 1 || isIdlePair[(bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)] === 1)
+    )
+      at++;
+    if (at === last && isIdle[bytes[at] ?? 0] === 1) at++;
     this.#at = at;
   }
 
   /** Follows all readings by a byte that stands for itself alone. */
   #stepPlainly(): void {
     const { tree, isIdle, isIdlePair, roots } = this.#matcher;
-    const byte = this.#bytes[this.#at]!;
+    const byte = this.#bytes[this.#at] ?? 0;
     const next = this.#spare;
     next.states.length = 0;
     next.begins.length = 0;
     const { states, begins } = this.#here;
     let isOnce = true;
     for (let i = 0; i < states.length; i++) {
-      const reached = tree.step(states[i]! >> 1, byte);
-      if (reached !== -1) this.#arrive(next, this.#at + 1, reached * 2, begins[i]!);
-      if ((states[i]! & 1) === 1) isOnce = false;
+      const state = states[i] ?? 0;
+      const reached = tree.step(state >> 1, byte);
+      if (reached !== -1) this.#arrive(next, this.#at + 1, reached * 2, begins[i] ?? 0);
+      if ((state & 1) === 1) isOnce = false;
     }
     const following = this.#bytes[this.#at + 1];
     if (isIdle[byte] === 0 && (following === undefined || isIdlePair[byte * 256 + following] === 0))
@@ -215,7 +222,7 @@ export class MaskedStream {
   #step(): boolean {
     const { tree, isIdle, roots } = this.#matcher;
     const at = this.#at;
-    const byte = this.#bytes[at]!;
+    const byte = this.#bytes[at] ?? 0;
     const mayBegin = isIdle[byte] === 0;
     const { states, begins } = this.#here;
     this.#spellings.needsMore = false;
@@ -235,13 +242,13 @@ export class MaskedStream {
     };
     for (const [i, state] of states.entries()) {
       const node = state >> 1;
-      follow(node, begins[i]!);
-      if (isCut && tree.isTelling(node)) this.#cover(begins[i]!, at);
+      follow(node, begins[i] ?? 0);
+      if (isCut && tree.isTelling(node)) this.#cover(begins[i] ?? 0, at);
       const end = (state & 1) === 0 ? (seams[tree.kindOf(node)] ?? at) : at;
       if (end === at) continue;
       const paths = end === at + 1 ? next : this.#pathsAt(end);
       paths.states.push(node * 2 + 1);
-      paths.begins.push(begins[i]!);
+      paths.begins.push(begins[i] ?? 0);
     }
     if (mayBegin) for (const root of roots) follow(root, at);
     this.#at = at + 1;
@@ -285,7 +292,7 @@ export class MaskedStream {
     const first = new Map<number, number>();
     for (const { states, begins } of more === undefined ? [paths] : [paths, more])
       for (const [i, state] of states.entries())
-        first.set(state, Math.min(first.get(state) ?? Number.POSITIVE_INFINITY, begins[i]!));
+        first.set(state, Math.min(first.get(state) ?? Number.POSITIVE_INFINITY, begins[i] ?? 0));
     return { states: [...first.keys()], begins: [...first.values()] };
   }
 
@@ -293,11 +300,11 @@ export class MaskedStream {
   #cover(from: number, to: number): void {
     const merged = { from, to };
     let begin = this.#covered.length;
-    while (begin > 0 && this.#covered[begin - 1]!.to > from) begin--;
+    while ((this.#covered[begin - 1]?.to ?? from) > from) begin--;
     let end = begin;
-    for (; end < this.#covered.length && this.#covered[end]!.from < to; end++) {
-      merged.from = Math.min(merged.from, this.#covered[end]!.from);
-      merged.to = Math.max(merged.to, this.#covered[end]!.to);
+    for (let next = this.#covered[end]; next !== undefined && next.from < to; next = this.#covered[++end]) {
+      merged.from = Math.min(merged.from, next.from);
+      merged.to = Math.max(merged.to, next.to);
     }
     this.#covered.splice(begin, end - begin, merged);
   }
@@ -328,7 +335,8 @@ export class MaskedStream {
     told.push(this.#bytes.subarray(from, end));
     this.found += done;
     this.#forget(end, done);
-    return told.length === 1 ? told[0]! : Buffer.concat(told);
+    const [only] = told;
+    return told.length === 1 && only !== undefined ? only : Buffer.concat(told);
   }
 
   #forget(length: number, secrets: number): void {
@@ -345,7 +353,7 @@ export class MaskedStream {
     this.#ahead.clear();
     for (const [at, paths] of ahead) this.#ahead.set(at - length, paths);
     for (const { begins } of [this.#here, ...this.#ahead.values()])
-      for (let i = 0; i < begins.length; i++) begins[i]! -= length;
+      for (let i = 0; i < begins.length; i++) begins[i] = (begins[i] ?? 0) - length;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What is looked for when secrets are masked: their texts, their base64 and their dumps as numbers, as trees of bytes. */
+import { must } from './must.ts';
 
 /** Shorter values occur by chance in every log; they are refused as secrets. */
 export const shortestSecret = 4;
@@ -39,24 +40,33 @@ export class PatternTree {
 
   /** The node behind one more byte, or -1 where no pattern goes on with it. */
   step(node: number, byte: number): number {
-    return this.#children.get(node * 256 + this.#fold[this.#kindOfNode[node]!]![byte]!) ?? -1;
+    return this.#children.get(this.#keyOf(this.kindOf(node), node, byte)) ?? -1;
   }
 
   /** The kind of patterns that a node belongs to, as its place in `patternKinds`. */
   kindOf(node: number): number {
-    return this.#kindOfNode[node]!;
+    return this.#kindOfNode[node] ?? 0;
+  }
+
+  #keyOf(kind: number, node: number, byte: number): number {
+    return node * 256 + (this.#fold[kind]?.[byte] ?? byte);
   }
 
   /** Whether a pattern ends with this node. */
   endsAt(node: number): boolean {
-    return this.#isEnd[node]!;
+    return this.#isEnd[node] === true;
   }
 
   /**
    * Whether what is before a node is enough to be told from other text where the rest of the pattern was cut off.
    */
   isTelling(node: number): boolean {
-    return this.#depth[node]! >= shortestBegin[patternKinds[this.#kindOfNode[node]!]!];
+    const kind = must(patternKinds[this.kindOf(node)], 'the kind of a pattern');
+    return this.#depthOf(node) >= shortestBegin[kind];
+  }
+
+  #depthOf(node: number): number {
+    return this.#depth[node] ?? 0;
   }
 
   #addNode(kind: number, depth: number): number {
@@ -72,8 +82,8 @@ export class PatternTree {
     for (const byte of bytes) {
       let next = this.step(node, byte);
       if (next === -1) {
-        next = this.#addNode(root, this.#depth[node]! + 1);
-        this.#children.set(node * 256 + this.#fold[root]![byte]!, next);
+        next = this.#addNode(root, this.#depthOf(node) + 1);
+        this.#children.set(this.#keyOf(root, node, byte), next);
       }
       node = next;
     }

@@ -139,7 +139,8 @@ export class TextSpellings {
   }
 
   #at(at: number): number {
-    if (at < this.#bytes.length) return this.#bytes[at]!;
+    const byte = this.#bytes[at];
+    if (byte !== undefined) return byte;
     if (!this.#isWhole) this.needsMore = true;
     return -1;
   }
@@ -207,9 +208,10 @@ export class TextSpellings {
     let backslashEnd = Number.POSITIVE_INFINITY;
     for (const { bytes, end } of this.#read(at, depth - 1)) {
       // What is spelled by itself is gone through as a run.
-      if (bytes.length !== 1 || bytes[0] === byte) continue;
-      if (bytes[0] === backslash) backslashEnd = Math.min(backslashEnd, end);
-      else this.#readFrom(bytes[0]!, end, depth - 1, found);
+      const [spelled] = bytes;
+      if (bytes.length !== 1 || spelled === undefined || spelled === byte) continue;
+      if (spelled === backslash) backslashEnd = Math.min(backslashEnd, end);
+      else this.#readFrom(spelled, end, depth - 1, found);
     }
     if (backslashEnd !== Number.POSITIVE_INFINITY) {
       found.push({ bytes: [backslash], end: backslashEnd });
@@ -266,7 +268,7 @@ export class TextSpellings {
     } else if (isOctal(byte)) this.#readOctal(at, found);
     else if (isPunctuation(byte)) found.push({ bytes: [byte], end: at + 1 });
     for (const reading of this.#read(at, depth))
-      if (reading.bytes.length === 1 && isPunctuation(reading.bytes[0]!)) found.push(reading);
+      if (reading.bytes.length === 1 && isPunctuation(reading.bytes[0] ?? -1)) found.push(reading);
   }
 
   /** Where a run of backslashes ends; looked up once for all of the run. */

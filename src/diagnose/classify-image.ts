@@ -241,7 +241,7 @@ export function describeHealedPulls(events: ClusterEvent[]): string[] {
  * container's log, and the container ends as if its program had.
  */
 export function isForeignProgram(lastLines: string[]): boolean {
-  return lastLines.length === 1 && /exec format error\s*$/.test(lastLines[0]!);
+  return lastLines.length === 1 && /exec format error\s*$/.test(lastLines[0] ?? '');
 }
 
 /** The failure of an image that was built for another architecture. */
@@ -294,8 +294,8 @@ function imageOf(pod: Pod, container: string): string {
 
 /** The registry in an image's name, as `docker login` takes it. */
 function registryIn(image: string): string {
-  const [first, ...rest] = image.split('/');
-  return rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost') ? first! : 'docker.io';
+  const [first = '', ...rest] = image.split('/');
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
 
 function timeOf(event: ClusterEvent): string {

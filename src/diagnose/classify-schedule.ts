@@ -138,7 +138,7 @@ export function makesRoom(
 
 /** Resources of which the scheduler says that they do not suffice: `1 Insufficient memory`. */
 function lackingResources(words: string): string[] {
-  return [...new Set([...words.matchAll(/Insufficient ([a-z][\w./-]*\w)/g)].map((match) => match[1]!))];
+  return [...new Set([...words.matchAll(/Insufficient ([a-z][\w./-]*\w)/g)].map((match) => match[1] ?? ''))];
 }
 
 /** What a pod asks for as a whole: its containers together, or its greediest init container. */

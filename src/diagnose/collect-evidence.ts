@@ -203,6 +203,6 @@ function toReported(event: ClusterEvent): ReportedEvent {
     object: `${event.involvedObject.kind ?? ''}/${event.involvedObject.name ?? ''}`,
     reason: event.reason ?? '',
     message: event.message ?? '',
-    ...((event.count ?? 1) > 1 ? { count: event.count! } : {}),
+    ...(event.count !== undefined && event.count > 1 ? { count: event.count } : {}),
   };
 }

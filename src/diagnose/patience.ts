@@ -40,7 +40,7 @@ export class Patience {
   #isOver(diagnosis: Diagnosis, all: Diagnosis[], facts: NamespaceFacts, nowSeconds: number): boolean {
     const { patienceSeconds, patienceWhileOthersStartSeconds } = diagnosis;
     if (nowSeconds < (this.#deferred.get(diagnosis.key) ?? 0)) return false;
-    const stoodSeconds = nowSeconds - this.#since.get(diagnosis.key)!;
+    const stoodSeconds = nowSeconds - (this.#since.get(diagnosis.key) ?? nowSeconds);
     if (patienceWhileOthersStartSeconds === undefined) return stoodSeconds >= patienceSeconds;
     switch (findOthersStand(diagnosis, all, facts)) {
       case 'not-begun':

@@ -55,8 +55,8 @@ export class PlatformWatch {
       return isStandingIn(maker, facts) ? incident : { ...incident, lasts: true };
     });
     const told = orderIncidents([...this.#absences, ...happened]);
-    if (this.#omitted === 0) return told;
-    const last = told.at(-1)!;
+    const last = told.at(-1);
+    if (this.#omitted === 0 || last === undefined) return told;
     return [...told, { ...last, what: `and ${this.#omitted} more incidents of the platform` }];
   }
 

@@ -30,7 +30,7 @@ export function derivePodTimeline(pods: readonly Pod[], events: readonly Cluster
   const gone = [...byPod].filter(([name]) => !names.has(name)).map(([name, own]) => traceOf(name, own));
   const all = [...known, ...gone].filter((pod) => pod.stages.length > 0);
   return all
-    .sort((a, b) => a.stages[0]!.from.localeCompare(b.stages[0]!.from) || a.name.localeCompare(b.name))
+    .sort((a, b) => beginOf(a).localeCompare(beginOf(b)) || a.name.localeCompare(b.name))
     .map((pod, index) => ({ pod, index }))
     .sort((a, b) => Number(a.pod.end === 'completed') - Number(b.pod.end === 'completed'))
     .slice(0, maxPods)
@@ -94,6 +94,10 @@ function turnsOfPulls(events: ClusterEvent[], turn: (at: number | undefined, wha
   turn(most(hasPulled.map(endOf)), 'starting');
 }
 
+function beginOf({ stages }: Pick<ReportedPod, 'stages'>): string {
+  return stages[0]?.from ?? '';
+}
+
 /** From the first start of a container that is known to its end, if it has ended for good. */
 function spanOf({ state, lastState }: ContainerStatus): { from: number | undefined; until: number | undefined } {
   const starts = [lastState?.terminated?.startedAt, state?.running?.startedAt, state?.terminated?.startedAt];
@@ -102,9 +106,8 @@ function spanOf({ state, lastState }: ContainerStatus): { from: number | undefin
 
 function restartsOf(pod: string, containers: readonly ContainerStatus[]): ReportedPod['restarts'] {
   return containers.flatMap(({ name, restartCount, lastState }) => {
-    const at = lastState?.terminated?.finishedAt;
+    const { finishedAt: at, reason, exitCode } = lastState?.terminated ?? {};
     if (restartCount === 0 || at === undefined) return [];
-    const { reason, exitCode } = lastState!.terminated!;
     const times = restartCount === 1 ? 'once' : `${restartCount} times, last`;
     return [
       { at, what: `${pod}/${name} was restarted ${times} after ${reason ?? 'an end'} with exit code ${exitCode}` },

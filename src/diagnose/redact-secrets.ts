@@ -189,7 +189,12 @@ function hideUserInfo(text: string): string {
   for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', from)) {
     const begin = at + 3;
     let end = begin;
-    while (end < text.length && end < begin + 2048 && !/[\s"'<>`]/.test(text[end]!) && !text.startsWith('://', end))
+    while (
+      end < text.length &&
+      end < begin + 2048 &&
+      !/[\s"'<>`]/.test(text.charAt(end)) &&
+      !text.startsWith('://', end)
+    )
       end++;
     const safe = hideInAddress(
       /[a-z0-9]{1,16}$/i.exec(text.slice(Math.max(0, at - 16), at))?.[0] ?? '',

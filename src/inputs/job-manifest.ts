@@ -3,6 +3,7 @@
  * lie. Pure: a file and the output of `helm template` are read by the same words.
  */
 
+import { must } from '../core/must.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 import { normalizeDocument } from './normalize-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
@@ -225,9 +226,12 @@ export function testImageOf({ job, container }: TestJob): string {
   return findContainer(job, container).image ?? '';
 }
 
-/** The container of this name. The Job has been read, so that it is there. */
+/** The container of this name, which a Job that has been read has. */
 export function findContainer(job: JobManifest, name: string): ManifestContainer {
-  return job.spec.template.spec.containers.find((container) => container.name === name)!;
+  return must(
+    job.spec.template.spec.containers.find((container) => container.name === name),
+    `container ${name} of the Job`,
+  );
 }
 
 /** Where a Job's results go, as its own mounts want it. */
@@ -301,7 +305,8 @@ function checkJob(job: Manifest, options: ReadJobOptions, problems: ManifestProb
         `has ${field} ${count} in Job/${name}; a suite is one pod, so it must be 1 or left out; the input shards divides a suite among pods`,
       );
   }
-  const containers = spec?.template?.spec?.containers;
+  const podSpec: Partial<ManifestPodSpec> | undefined = spec?.template?.spec;
+  const containers = podSpec?.containers;
   if (!Array.isArray(containers) || containers.length === 0 || !containers.every((one) => isNamed(one))) {
     wrong(`has no containers with names in spec.template.spec of Job/${name}`);
     return undefined;
@@ -312,8 +317,11 @@ function checkJob(job: Manifest, options: ReadJobOptions, problems: ManifestProb
     problems.push({ about: options.container === undefined ? 'manifest' : 'container', problem: chosen.problem });
     return undefined;
   }
-  const podSpec = spec!.template!.spec as ManifestPodSpec;
-  const found = findResultsMount(podSpec, containers.find((one) => one.name === chosen.name)!, options.resultsPath);
+  const container = must(
+    containers.find((one) => one.name === chosen.name),
+    'the chosen container',
+  );
+  const found = findResultsMount({ ...podSpec, containers }, container, options.resultsPath);
   if (found.problem !== undefined) problems.push({ about: 'results-path', problem: found.problem });
   return chosen.name;
 }
@@ -325,9 +333,9 @@ function chooseContainer(
   const all = names.join(', ');
   if (wanted !== undefined)
     return names.includes(wanted) ? { name: wanted } : { problem: `is not a container of the Job; it has ${all}` };
-  if (names.length === 1) return { name: names[0]! };
-  const tests = names.filter((name) => name.startsWith('test'));
-  if (tests.length === 1) return { name: tests[0]! };
+  const tests = names.length === 1 ? names : names.filter((name) => name.startsWith('test'));
+  const [name] = tests;
+  if (tests.length === 1 && name !== undefined) return { name };
   return { problem: `does not say which container is the test: it has ${all}; name it with container` };
 }
 

@@ -68,13 +68,11 @@ function parseJson(text: string): unknown {
 
 /** Where a line says `---`, as kubectl and Helm split what they are given; what stands behind it belongs to the document. */
 export function splitDocuments(text: string): { text: string; line: number }[] {
-  const documents = [{ text: '', line: 1 }];
-  const parts: string[][] = [[]];
+  const documents: { parts: string[]; line: number }[] = [{ parts: [], line: 1 }];
   for (const [i, line] of text.split(/(?<=\n)/).entries()) {
     if (/^\uFEFF?---(?=\s|$)/.test(line)) {
-      documents.push({ text: '', line: i + 1 });
-      parts.push([line.replace(/^\uFEFF?---/, '   ')]);
-    } else parts.at(-1)?.push(line);
+      documents.push({ parts: [line.replace(/^\uFEFF?---/, '   ')], line: i + 1 });
+    } else documents.at(-1)?.parts.push(line);
   }
-  return documents.map(({ line }, i) => ({ text: parts[i]!.join(''), line }));
+  return documents.map(({ parts, line }) => ({ text: parts.join(''), line }));
 }

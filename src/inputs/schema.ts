@@ -129,10 +129,10 @@ export const inputNames = Object.keys(schema.entries) as InputName[];
 /** What is said of a name that no input has, with the one that may be meant. */
 export function unknownInput(name: string, value: string): InputError {
   const bare = name.slice(name.lastIndexOf('.') + 1).slice(0, 100);
-  const close = inputNames
+  const [close] = inputNames
     .map((known) => ({ known, distance: leven(bare, known) }))
-    .sort((a, b) => a.distance - b.distance)[0]!;
-  const guess = close.distance <= 3 ? `; did you mean ${close.known}?` : '';
+    .sort((a, b) => a.distance - b.distance);
+  const guess = close !== undefined && close.distance <= 3 ? `; did you mean ${close.known}?` : '';
   return { input: name, value, problem: `is not an input${guess}` };
 }
 

@@ -114,7 +114,7 @@ class SetReader {
     const from = this.#at;
     let text = '';
     for (; this.#at < this.#characters.length; this.#at++) {
-      const character = this.#characters[this.#at]!;
+      const character = this.#characters[this.#at] ?? '';
       if (signs.includes(character)) {
         const raw = this.#characters.slice(from, this.#at).join('');
         this.#at += 1;

@@ -153,7 +153,7 @@ function describeWay(way: {
 
 /** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 function describePod(env: NodeJS.ProcessEnv): UserKubeconfig {
-  const host = env.KUBERNETES_SERVICE_HOST!;
+  const host = env.KUBERNETES_SERVICE_HOST ?? '';
   const address = host.includes(':') ? `[${host}]` : host;
   return describeWay({
     context: 'in-cluster',

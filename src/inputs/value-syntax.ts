@@ -31,7 +31,8 @@ const durationUnits: Record<string, number> = { h: 3600, m: 60, s: 1 };
 export function parseDuration(text: string): number | undefined {
   if (!durationPattern.test(text)) return undefined;
   let seconds = 0;
-  for (const [, count, unit] of text.matchAll(/(\d{1,15})([hms])/g)) seconds += Number(count) * durationUnits[unit!]!;
+  for (const [, count, unit] of text.matchAll(/(\d{1,15})([hms])/g))
+    seconds += Number(count) * (durationUnits[unit ?? ''] ?? 0);
   return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : undefined;
 }
 
@@ -49,7 +50,7 @@ const byteUnits: Record<string, number> = {
 
 function parseBytes(text: string): number | undefined {
   const [, count, unit] = bytesPattern.exec(text) ?? [];
-  return count === undefined ? undefined : Math.floor(Number(count) * byteUnits[unit ?? '']!);
+  return count === undefined ? undefined : Math.floor(Number(count) * (byteUnits[unit ?? ''] ?? 1));
 }
 
 /**
@@ -61,19 +62,19 @@ export function readSecrets(text: string): { secrets: [string, string][]; proble
   const problems: string[] = [];
   const all = text.split(/\r?\n/);
   for (let i = 0; i < all.length; i++) {
-    const line = all[i]!;
+    const line = all[i] ?? '';
     if (line.trim() === '') continue;
-    const [, name, operator, rest] = /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(=|<<)(.*)$/s.exec(line) ?? [];
+    const [, name, operator, rest = ''] = /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(=|<<)(.*)$/s.exec(line) ?? [];
     if (name === undefined) {
       problems.push(
         `has in its line ${i + 1} something that is not NAME=value; write a value of several lines between NAME<<END and END`,
       );
       continue;
     }
-    if (operator === '=') secrets.push([name, rest!]);
+    if (operator === '=') secrets.push([name, rest]);
     else {
-      const end = all.indexOf(rest!.trim(), i + 1);
-      if (rest!.trim() === '' || end === -1) {
+      const end = all.indexOf(rest.trim(), i + 1);
+      if (rest.trim() === '' || end === -1) {
         problems.push(`has no line that ends the value of ${name}, which begins in line ${i + 1}`);
         break;
       }
@@ -109,11 +110,18 @@ export const integer = (from: number, to: number) =>
     v.transform(Number),
     v.check((n) => n >= from && n <= to, `is not a whole number from ${from} to ${to}`),
   );
+/** Refuses a text that a reader found no value in. */
+const found = <T>(problem: string) =>
+  v.rawTransform<T | undefined, T>(({ dataset, addIssue, NEVER }) => {
+    if (dataset.value !== undefined) return dataset.value;
+    addIssue({ message: problem });
+    return NEVER;
+  });
 export const duration = v.pipe(
   v.string(),
   writtenAs({ pattern: durationPattern.source }),
-  v.check((text) => parseDuration(text) !== undefined, 'is not a duration; write it as 90s, 20m or 1h30m'),
-  v.transform((text) => parseDuration(text)!),
+  v.transform((text) => parseDuration(text)),
+  found('is not a duration; write it as 90s, 20m or 1h30m'),
 );
 export const lines = v.pipe(
   v.string(),
@@ -162,8 +170,8 @@ export const setLines = v.pipe(
 export const bytes = v.pipe(
   v.string(),
   writtenAs({ pattern: bytesPattern.source }),
-  v.check((text) => parseBytes(text) !== undefined, 'is not a size; write it as 512Mi or 5Gi'),
-  v.transform((text) => parseBytes(text)!),
+  v.transform((text) => parseBytes(text)),
+  found('is not a size; write it as 512Mi or 5Gi'),
 );
 export const dnsLabel = matching(
   /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
@@ -189,8 +197,7 @@ export const words = v.pipe(
   v.string(),
   writtenAs({ isList: true }),
   v.transform((text) => readWords(text)),
-  v.check((list) => list !== undefined, 'is neither a YAML list of strings nor a line with its quotes closed'),
-  v.transform((list) => list!),
+  found('is neither a YAML list of strings nor a line with its quotes closed'),
 );
 export const absolutePath = v.pipe(
   matching(/^\/[^:\s]+$/, 'is not an absolute path in the container, such as /results'),
@@ -216,8 +223,7 @@ export const volumeLines = v.pipe(
 export const jobResults = v.pipe(
   v.string(),
   v.transform((text) => readJobResults(text)),
-  v.check((jobs) => jobs !== undefined, 'is not what toJSON(needs) gives: an object of jobs with their "result"'),
-  v.transform((jobs) => jobs!),
+  found('is not what toJSON(needs) gives: an object of jobs with their "result"'),
 );
 
 /** Which leg of a matrix a job is. */
@@ -232,8 +238,7 @@ export interface LegOfMatrix {
 export const legOfMatrix = v.pipe(
   v.string(),
   v.transform((text) => readLegOfMatrix(text)),
-  v.check((leg) => leg !== undefined, 'is filled in by action.yml; leave it out'),
-  v.transform((leg) => leg!),
+  found('is filled in by action.yml; leave it out'),
 );
 
 function readLegOfMatrix(text: string): LegOfMatrix | undefined {

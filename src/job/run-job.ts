@@ -159,10 +159,14 @@ class NodeHealth {
     const [node] = this.#store.values();
     this.#wasSeen ||= node !== undefined;
     const diagnosis = judgeNode(node, this.#wasSeen);
-    if (diagnosis?.status !== this.#lastStatus?.status)
-      this.#lastStatus = diagnosis === undefined ? undefined : { status: diagnosis.status, since: performance.now() };
-    if (diagnosis === undefined || !isNodeLost(diagnosis, (performance.now() - this.#lastStatus!.since) / 1000))
+    if (diagnosis === undefined) {
+      this.#lastStatus = undefined;
       return undefined;
+    }
+    const { status } = diagnosis;
+    const last = this.#lastStatus?.status === status ? this.#lastStatus : { status, since: performance.now() };
+    this.#lastStatus = last;
+    if (!isNodeLost(diagnosis, (performance.now() - last.since) / 1000)) return undefined;
     const words = `the node ${this.#name} of the test pod ${pod.metadata.name} was lost: ${diagnosis.words}`;
     return { why: 'node-lost', words };
   }

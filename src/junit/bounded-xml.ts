@@ -3,7 +3,9 @@
  * out, and whatever could grow without bound is cut. A parser collects a text until it ends; only here, before it, can
  * the size of a text be bounded.
  */
+
 import { TextDecoder } from 'node:util';
+import { must } from '../core/must.ts';
 
 type MalformedCode = 'empty' | 'cut-off';
 
@@ -260,7 +262,7 @@ export class XmlSieve {
     }
     // A pair of surrogates is not torn apart, and an entity is passed whole or not at all.
     let kept = isEntity ? 0 : this.#headLeft;
-    if (kept > 0 && /[\ud800-\udbff]/.test(piece[kept - 1]!)) kept--;
+    if (kept > 0 && /[\ud800-\udbff]/.test(piece.charAt(kept - 1))) kept--;
     this.#headLeft = 0;
     if (kept > 0) this.#pass(piece.slice(0, kept));
     const beyond = piece.slice(kept);
@@ -300,7 +302,7 @@ export class XmlSieve {
     }
     const [written, hex, decimal] = match;
     if (hex === undefined && decimal === undefined) return { written, length: written.length };
-    const code = hex === undefined ? Number.parseInt(decimal!, 10) : Number.parseInt(hex, 16);
+    const code = hex === undefined ? Number.parseInt(decimal ?? '', 10) : Number.parseInt(hex, 16);
     // Writers escape control characters as if that made them legal (`&#27;`); the parser would refuse the document.
     if (isXmlCharacter(code)) return { written, length: written.length };
     this.filteredChars++;
@@ -311,7 +313,7 @@ export class XmlSieve {
     let checked = '';
     let at = 0;
     for (let next = text.indexOf('&'); next >= 0; next = text.indexOf('&', at)) {
-      const { written, length } = this.#entityAt(text, next, true)!;
+      const { written, length } = must(this.#entityAt(text, next, true), 'an entity of the last piece');
       checked += text.slice(at, next) + written;
       at = next + length;
     }
@@ -423,7 +425,7 @@ export class XmlSieve {
     const left = Math.min(this.#limits.valueChars - this.#valueChars, this.#limits.tagValueChars - this.#tagValueChars);
     let kept = piece.length;
     if (kept > left) kept = stop === at ? 0 : Math.max(left, 0);
-    if (kept > 0 && kept < piece.length && /[\ud800-\udbff]/.test(piece[kept - 1]!)) kept--;
+    if (kept > 0 && kept < piece.length && /[\ud800-\udbff]/.test(piece.charAt(kept - 1))) kept--;
     // Once cut, a value stays cut: a short entity after a long text must not slip in behind it.
     this.#valueChars += kept < piece.length ? this.#limits.valueChars : kept;
     this.#tagValueChars += kept;

@@ -1,4 +1,5 @@
 /** XML reports of other tools, handed on as JUnit: NUnit, xUnit.net, TRX, and Robot Framework's output.xml. */
+import { must } from '../core/must.ts';
 import { type ForeignCase, type ForeignProblem, type ReportSink, sendCase, sendProblem } from './report-sink.ts';
 
 /** What the elements of a format mean. */
@@ -179,7 +180,7 @@ export class ForeignXml implements ReportSink {
 
   constructor(root: string, sink: ReportSink) {
     this.#sink = sink;
-    this.#format = formats.get(root)!;
+    this.#format = must(formats.get(root), `the format with the root ${root}`);
   }
 
   open(name: string, attributes: Attributes, line: number): void {
@@ -207,7 +208,7 @@ export class ForeignXml implements ReportSink {
   }
 
   close(): void {
-    const closed = this.#path.pop()!;
+    const closed = must(this.#path.pop(), 'an element to close');
     if (this.#problem !== undefined && this.#path.length < this.#problemDepth) this.#endProblem(this.#problem);
     if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
     else if (closed.isSuite) this.#sink.close('testsuite');

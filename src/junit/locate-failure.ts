@@ -19,12 +19,12 @@ export function locateFailure(details: string): { file: string; line: number } |
   for (const text of details.split('\n')) {
     if (text.length > 1000) continue;
     const frame = javascriptFrame.exec(text);
-    if (frame !== null && !libraryPath.test(frame[1]!)) {
-      return { file: frame[1]!.replace(/^file:\/\//, ''), line: Number(frame[2]) };
+    if (frame !== null && !libraryPath.test(frame[1] ?? '')) {
+      return { file: (frame[1] ?? '').replace(/^file:\/\//, ''), line: Number(frame[2]) };
     }
     for (const pattern of tracePatterns) {
       const match = pattern.exec(text);
-      if (match !== null && !libraryPath.test(match[1]!)) found = { file: match[1]!, line: Number(match[2]) };
+      if (match !== null && !libraryPath.test(match[1] ?? '')) found = { file: match[1] ?? '', line: Number(match[2]) };
     }
   }
   return found;

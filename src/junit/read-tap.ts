@@ -56,12 +56,12 @@ class TapReader {
     if (line.trim() === '' && this.#yaml === undefined) return;
     this.#isAnything ||= line.trim() !== '';
     if (this.#readYaml(line)) return;
-    const indent = /^ */.exec(line)![0].length;
+    const indent = line.length - line.replace(/^ +/, '').length;
     const depth = Math.min(Math.floor(indent / 4), maxDepth);
     const text = line.slice(indent);
     const subtest = /^# Subtest: (.+)$/.exec(text);
     const planned = plan.exec(text);
-    if (subtest !== null) this.#names = [...this.#names.slice(0, depth), subtest[1]!];
+    if (subtest !== null) this.#names = [...this.#names.slice(0, depth), subtest[1] ?? ''];
     else if (planned !== null && depth === 0) this.#planned = Number(planned[1]);
     else if (text.startsWith('Bail out!')) this.#fail(text);
     else if (/^(not )?ok\b/.test(text)) this.#end(text, depth);
@@ -110,7 +110,7 @@ class TapReader {
     if (this.#yaml === undefined) {
       const begin = /^( +)---\s*$/.exec(line);
       if (begin === null) return false;
-      this.#yaml = begin[1]!;
+      this.#yaml = begin[1] ?? '';
       return true;
     }
     if (line.startsWith(this.#yaml) && line.slice(this.#yaml.length).trimEnd() === '...') {

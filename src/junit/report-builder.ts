@@ -1,5 +1,7 @@
 /** From the elements of a report to its cases. */
+
 import { createHash } from 'node:crypto';
+import { must } from '../core/must.ts';
 import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import { AttachmentNames } from './attachment-names.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
@@ -112,9 +114,8 @@ export class ReportBuilder implements ReportSink {
       if (name === 'testsuites' || name === 'testsuite') this.#openSuite(name, attributes);
       else if (name === 'testcase') this.#case = openCase(attributes);
       // A failure of the suite itself (its set-up, its imports) belongs to no case, but red it is.
-      else if (this.#problem === undefined && (name === 'failure' || name === 'error')) {
-        this.#openProblem(problemStatus[name]!, attributes);
-      }
+      else if (this.#problem === undefined && (name === 'failure' || name === 'error'))
+        this.#openProblem(name === 'failure' ? 'failed' : 'error', attributes);
       return;
     }
     if (name === 'testcase') throw new MalformedReport('has a test case inside a test case', { line });
@@ -140,7 +141,7 @@ export class ReportBuilder implements ReportSink {
       return;
     }
     // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
-    const inner = this.#elements.at(-1)!;
+    const inner = this.#elements.at(-1) ?? '';
     if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
     const room = this.#limits.detailsChars + cutNoteChars - problem.details.length;
     if (room > 0) problem.details += text.slice(0, room);
@@ -263,9 +264,14 @@ export class ReportBuilder implements ReportSink {
     });
   }
 
+  /** The suite that elements belong to now. */
+  get #innerSuite(): OpenSuite {
+    return must(this.#suites.at(-1), 'an open suite');
+  }
+
   #endSuite(element: string): void {
-    this.#addErrorOutput(this.#suites.at(-1)!);
-    const suite = this.#suites.pop()!;
+    this.#addErrorOutput(this.#innerSuite);
+    const suite = must(this.#suites.pop(), 'a suite to end');
     const { tests, failures, errors } = suite.declared;
     const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
     if (tests === undefined && element === 'testsuite') this.#suitesWithoutCounts++;
@@ -312,19 +318,19 @@ export class ReportBuilder implements ReportSink {
   }
 
   #addSuiteProblem(problem: Problem): void {
-    const suite = this.#suites.at(-1)!;
+    const suite = this.#innerSuite;
     this.#endCase({ ...openCase({ name: `(suite) ${suite.path}` }), problems: [problem] });
   }
 
   #endCase({ attributes, properties, attachments, problems, earlierRuns, saysPass }: OpenCase): void {
-    const suite = this.#suites.at(-1)!;
+    const suite = this.#innerSuite;
     const said = attributes.time === undefined ? 0 : this.#seconds(attributes.time);
     const seconds = saysPass === undefined ? said : said / 1e9;
     if (problems.length === 0) {
       const problem = problemOfAttributes(saysPass === undefined ? attributes : { result: saysPass });
       if (problem !== undefined) problems.push(problem);
     }
-    if (couldNotStart(attributes, problems)) problems[0]!.status = 'error';
+    if (couldNotStart(attributes, problems)) for (const problem of problems) problem.status = 'error';
     const status = worst(problems);
     const isFailure = status === 'failed' || status === 'error';
     suite.tests++;

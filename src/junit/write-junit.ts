@@ -181,7 +181,7 @@ function replaceForbidden(text: string): string {
   return text
     .toWellFormed()
     .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]/gu, (char) =>
-      isXmlCharacter(char.codePointAt(0)!) ? char : '\ufffd',
+      isXmlCharacter(char.codePointAt(0) ?? 0) ? char : '\ufffd',
     );
 }
 

@@ -3,10 +3,11 @@ import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
-import { KubeConfig } from '@kubernetes/client-node';
+import { type Cluster, KubeConfig } from '@kubernetes/client-node';
 import pRetry from 'p-retry';
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { ClientOptions } from 'ws';
+import { must } from '../core/must.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
@@ -63,12 +64,17 @@ export function connect(options: ConnectOptions): KubeConnection {
   return new KubeConnection(config, options.deadlineSeconds ?? 30, source);
 }
 
+/** The cluster of the current context, which every connection has. */
+function clusterOf(config: KubeConfig): Cluster {
+  return must(config.getCurrentCluster(), 'the cluster of the current context');
+}
+
 /** What client-node would do with the user's plugin or token file is ours to do: see `ExecPlugin`; the other it does not know. */
 function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSource | undefined {
   const user = config.getCurrentUser();
   if (user === null) return undefined;
   if (user.exec !== undefined && user.exec !== null) {
-    const { server, caData, skipTLSVerify, tlsServerName } = config.getCurrentCluster()!;
+    const { server, caData, skipTLSVerify, tlsServerName } = clusterOf(config);
     const cluster = {
       server,
       'certificate-authority-data': caData,
@@ -190,7 +196,7 @@ export class KubeConnection {
     signal: AbortSignal,
   ): Promise<{ address: string; socketOptions: ClientOptions; renew: () => boolean }> {
     const { https, credentials } = await this.#applyCredentials(signal);
-    const server = trimEndOf(this.#config.getCurrentCluster()!.server, '/');
+    const server = trimEndOf(clusterOf(this.#config).server, '/');
     const socketOptions = definedOnly(https) as ClientOptions;
     const renew = () => this.#source?.renew(credentials) ?? false;
     return { address: `${server.replace(/^http/, 'ws')}${path}`, socketOptions, renew };
@@ -262,7 +268,7 @@ export class KubeConnection {
     },
   ): Promise<Dispatcher.ResponseData> {
     const { method, path, signal } = options;
-    return request(`${trimEndOf(this.#config.getCurrentCluster()!.server, '/')}${path}`, {
+    return request(`${trimEndOf(clusterOf(this.#config).server, '/')}${path}`, {
       method,
       dispatcher,
       signal,
@@ -303,7 +309,7 @@ export class KubeConnection {
   async #authenticate(
     signal: AbortSignal,
   ): Promise<{ dispatcher: Dispatcher; headers: Record<string, string>; credentials: Credentials }> {
-    const cluster = this.#config.getCurrentCluster()!;
+    const cluster = clusterOf(this.#config);
     const { https, credentials } = await this.#applyCredentials(signal);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(https.headers ?? {})) headers[name] = String(value);

@@ -173,10 +173,11 @@ class Exec {
 
   #receive(data: RawData, isBinary: boolean): void {
     this.#lastHeard = performance.now();
-    if (!isBinary || !Buffer.isBuffer(data) || data.length === 0) return;
+    const channel = isBinary && Buffer.isBuffer(data) ? data[0] : undefined;
+    if (channel === undefined || !Buffer.isBuffer(data)) return;
     this.#pending += 1;
     this.#socket.pause();
-    this.#work = this.#afterWork(data[0]!, data.subarray(1));
+    this.#work = this.#afterWork(channel, data.subarray(1));
   }
 
   async #afterWork(channel: number, content: Buffer): Promise<void> {

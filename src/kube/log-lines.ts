@@ -65,7 +65,7 @@ class TimestampReader {
     if (this.#second.compare(bytes, from, start) !== 0) return false;
     let nanoseconds = 0;
     for (let i = start + 1; i < start + 10; i += 1) {
-      const digit = i < to - 1 ? bytes[i]! - digit0 : 0;
+      const digit = i < to - 1 ? (bytes[i] ?? 0) - digit0 : 0;
       if (digit < 0 || digit > 9) return false;
       nanoseconds = nanoseconds * 10 + digit;
     }

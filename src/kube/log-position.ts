@@ -1,3 +1,4 @@
+import { must } from '../core/must.ts';
 import { formatLogTimestamp, type LogLineSink, type LogTimestamp } from './log-lines.ts';
 
 /** A part of a log that is, or may be, missing or doubled. */
@@ -71,7 +72,7 @@ export class LogPosition implements LogLineSink {
     if (!this.#isReplay) return undefined;
     if (this.#clockWentBack)
       this.declareGap('the clock of the node was set back: lines may be missing where following the log resumed');
-    const epochSeconds = this.#baseEpochSeconds! + this.#windowStart / nanosecondsPerSecond;
+    const epochSeconds = this.#base + this.#windowStart / nanosecondsPerSecond;
     return new Date(epochSeconds * 1000).toISOString().replace('.000Z', 'Z');
   }
 
@@ -156,11 +157,16 @@ export class LogPosition implements LogLineSink {
     return 'new';
   }
 
+  /** The second from which instants are counted, once there are any. */
+  get #base(): number {
+    return must(this.#baseEpochSeconds, 'the base of instants');
+  }
+
   #format(instant: number | undefined): string {
     if (instant === undefined) return '';
     const seconds = Math.floor(instant / nanosecondsPerSecond);
     return formatLogTimestamp({
-      epochSeconds: this.#baseEpochSeconds! + seconds,
+      epochSeconds: this.#base + seconds,
       nanoseconds: instant - seconds * nanosecondsPerSecond,
     });
   }
@@ -212,7 +218,7 @@ class Instants {
   dropBefore(instant: number): void {
     let kept = 0;
     for (let i = 0; i < this.length; i += 1) {
-      const value = this.#values[i]!;
+      const value = this.#values[i] ?? 0;
       if (value < instant) continue;
       this.#values[kept] = value;
       kept += 1;

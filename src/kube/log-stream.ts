@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { must } from '../core/must.ts';
 import { type ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { LogLineParser, type LogTimestamp } from './log-lines.ts';
@@ -142,7 +143,7 @@ class GapTeller {
 
   async tell(): Promise<void> {
     for (; this.#reportedGaps < this.#position.gaps.length; this.#reportedGaps += 1)
-      await this.#onGap?.(this.#position.gaps[this.#reportedGaps]!);
+      await this.#onGap?.(must(this.#position.gaps[this.#reportedGaps], 'a gap'));
   }
 }
 

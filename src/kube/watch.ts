@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { must } from '../core/must.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { ApiError, toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
@@ -212,7 +213,7 @@ class Watch<T extends WatchedObject> {
           ...this.#selectors(),
           watch: 'true',
           allowWatchBookmarks: 'true',
-          resourceVersion: this.#version!,
+          resourceVersion: must(this.#version, 'the version of the list'),
           timeoutSeconds: String(streamSeconds),
         },
       })
@@ -251,23 +252,26 @@ class Watch<T extends WatchedObject> {
   /** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
   async #take(event: unknown): Promise<void> {
     const { type, object } = event as { type?: string; object?: T & { code?: number; message?: string } };
+    // 410 Gone above all; whatever else it is, a new list is a sound way on.
+    if (type === 'ERROR')
+      throw new VersionLost(object?.message ?? `the API server ended a watch with ${quoteValue(object)}`);
+    const { resourceVersion } = object?.metadata ?? {};
+    if (object === undefined || resourceVersion === undefined)
+      throw new VersionLost(`what came is no event of a watch: ${quoteValue(event)}`);
     switch (type) {
       case 'ADDED':
       case 'MODIFIED':
-        await this.#put(object!);
+        await this.#put(object);
         break;
       case 'DELETED':
-        if (this.store.delete(object!.metadata.uid)) await this.#tell({ type: 'deleted', object: object! });
+        if (this.store.delete(object.metadata.uid)) await this.#tell({ type: 'deleted', object: object });
         break;
       case 'BOOKMARK':
         break;
-      case 'ERROR':
-        // 410 Gone above all; whatever else it is, a new list is a sound way on.
-        throw new VersionLost(object?.message ?? `the API server ended a watch with ${quoteValue(object)}`);
       default:
         throw new VersionLost(`what came is no event of a watch: ${quoteValue(event)}`);
     }
-    this.#version = object!.metadata.resourceVersion!;
+    this.#version = resourceVersion;
   }
 
   async #put(object: T): Promise<void> {

@@ -106,7 +106,7 @@ export class NodeLogDecoder {
     }
     const limit = Math.min(chunk.length, from + maxHeaderBytes - this.#carried.length);
     for (let at = from; at < limit; at += 1) {
-      const byte = chunk[at]!;
+      const byte = chunk[at] ?? 0;
       if (byte === space) this.#spaces += 1;
       // A record without content may end at its tag.
       if (byte !== newline && this.#spaces < 3) continue;

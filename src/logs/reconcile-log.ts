@@ -1,4 +1,5 @@
 import { open, rename, rm, stat, truncate } from 'node:fs/promises';
+import { must } from '../core/must.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
 
 /** How a file compares with what the node has. */
@@ -39,9 +40,10 @@ export async function reconcileLog(
   try {
     const scratch = Buffer.alloc(64 * 1024);
     const isSame = async (chunk: Buffer): Promise<boolean> => {
+      if (ours === undefined) return false;
       for (let at = 0; at < chunk.length; ) {
         const wanted = Math.min(scratch.length, chunk.length - at);
-        const { bytesRead } = await ours!.read(scratch, 0, wanted, maskedBytes + at);
+        const { bytesRead } = await ours.read(scratch, 0, wanted, maskedBytes + at);
         if (bytesRead === 0 || scratch.compare(chunk, at, at + bytesRead, 0, bytesRead) !== 0) return false;
         at += bytesRead;
       }
@@ -52,7 +54,12 @@ export async function reconcileLog(
       if (replacement === undefined && !(await isSame(chunk))) {
         replacement = await open(newPath, 'w');
         for (let at = 0; at < maskedBytes; ) {
-          const { bytesRead } = await ours!.read(scratch, 0, Math.min(scratch.length, maskedBytes - at), at);
+          const { bytesRead } = await must(ours, 'the log that we followed').read(
+            scratch,
+            0,
+            Math.min(scratch.length, maskedBytes - at),
+            at,
+          );
           await replacement.writeFile(scratch.subarray(0, bytesRead));
           at += bytesRead;
         }

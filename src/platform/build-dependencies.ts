@@ -145,7 +145,7 @@ export async function buildDependencies(chart: IncompleteChart, options: PullOpt
   }
   const ociHosts = wanted
     .filter(({ repository }) => repository.startsWith('oci://'))
-    .map(({ repository }) => repository.slice('oci://'.length).split('/')[0]!);
+    .map(({ repository }) => repository.slice('oci://'.length).split('/')[0] ?? '');
   const question: Question = {
     home,
     signal,
@@ -262,7 +262,7 @@ const buildProblems: { words: RegExp; say: (output: string) => string; hint: str
   },
   {
     words: /can't get a valid version for/,
-    say: (output) => /can't get a valid version for .*/.exec(output)![0].replace(/\. Make sure.*/, ''),
+    say: (output) => (/can't get a valid version for .*/.exec(output)?.[0] ?? '').replace(/\. Make sure.*/, ''),
     hint: 'Its repository has no version in this range: change it in Chart.yaml.',
   },
   {
@@ -276,7 +276,7 @@ const buildProblems: { words: RegExp; say: (output: string) => string; hint: str
   },
   {
     words: /^Error: directory (\S+) not found/m,
-    say: (output) => `there is no directory ${/^Error: directory (\S+) not found/m.exec(output)![1]}`,
+    say: (output) => `there is no directory ${/^Error: directory (\S+) not found/m.exec(output)?.[1]}`,
     hint: 'A dependency without a repository must be unpacked in charts/; file:// is relative to the chart.',
   },
 ];

@@ -103,7 +103,10 @@ function findNearVersions(wanted: string, versions: string[], count = 5): string
   const farness = (version: string) => {
     const numbers = numbersOf(version);
     const shared = numbers.findIndex((number, i) => number !== aim[i]);
-    return { shared: shared === -1 ? 3 : shared, off: shared === -1 ? 0 : Math.abs(numbers[shared]! - aim[shared]!) };
+    return {
+      shared: shared === -1 ? 3 : shared,
+      off: shared === -1 ? 0 : Math.abs((numbers[shared] ?? 0) - (aim[shared] ?? 0)),
+    };
   };
   const newest = [...versions].sort(compareVersions).reverse();
   const near = [...newest].sort((a, b) => {
@@ -123,7 +126,7 @@ function numbersOf(version: string): [number, number, number] {
 function compareVersions(a: string, b: string): number {
   const [one, other] = [numbersOf(a), numbersOf(b)];
   const differing = one.findIndex((number, i) => number !== other[i]);
-  if (differing !== -1) return one[differing]! - other[differing]!;
+  if (differing !== -1) return (one[differing] ?? 0) - (other[differing] ?? 0);
   // One that is not yet released comes before the one that is.
   return Number(!a.includes('-')) - Number(!b.includes('-')) || a.localeCompare(b);
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
+import { must } from '../core/must.ts';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 import { readYaml } from '../inputs/read-yaml.ts';
@@ -60,7 +61,7 @@ export class HelmHome {
         evidence: [printed.stderr],
       });
     const env = Object.fromEntries(
-      [...printed.stdout.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name!, value!]),
+      [...printed.stdout.matchAll(/^(\w+)="(.*)"$/gm)].map(([, name = '', value = '']) => [name, value]),
     );
     const repositories = await readRepositories(env.HELM_REPOSITORY_CONFIG ?? '');
     return repositories.ok ? succeed(new HelmHome(helm, directory, env, repositories.value)) : repositories;
@@ -93,7 +94,11 @@ export class HelmHome {
   async writeRepositories(): Promise<void> {
     const content = { apiVersion: '', repositories: [...this.#repositories.values()] };
     // JSON is YAML.
-    await writeFile(this.#env.HELM_REPOSITORY_CONFIG!, JSON.stringify(content), { mode: 0o600 });
+    await writeFile(
+      must(this.#env.HELM_REPOSITORY_CONFIG, 'HELM_REPOSITORY_CONFIG of helm env'),
+      JSON.stringify(content),
+      { mode: 0o600 },
+    );
   }
 
   /** The checksums that the index of a repository promises, and all versions of all its charts; call it after an update. */

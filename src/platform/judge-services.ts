@@ -59,7 +59,7 @@ export function judgeService(service: Service, facts: ServiceFacts): ServiceStat
   if (lost !== undefined)
     return {
       kind: 'broken',
-      words: `Service ${name} leads nowhere: its port ${lost.port} goes to the container port ${quoteValue(lost.targetPort ?? lost.port)}, which no container of pod ${pods[0]!.metadata.name} has by that name`,
+      words: `Service ${name} leads nowhere: its port ${lost.port} goes to the container port ${quoteValue(lost.targetPort ?? lost.port)}, which no container of pod ${pods[0]?.metadata.name} has by that name`,
       hint: 'Fix targetPort of the Service, or the names of the ports of the container.',
     };
   const { clusterIP = '' } = service.spec ?? {};
@@ -67,8 +67,11 @@ export function judgeService(service: Service, facts: ServiceFacts): ServiceStat
     return { kind: 'ready', targets: ports.map(({ port }) => ({ address: clusterIP, port })) };
   const direct = endpoints.flatMap(({ slice, one }) =>
     (slice.ports ?? [])
-      .filter((port) => (port.protocol ?? 'TCP') === 'TCP' && port.port !== undefined)
-      .map((port) => ({ address: one.addresses[0]!, port: port.port! })),
+      .filter(({ protocol = 'TCP' }) => protocol === 'TCP')
+      .flatMap(({ port }) => {
+        const [address] = one.addresses;
+        return address === undefined || port === undefined ? [] : [{ address, port }];
+      }),
   );
   return { kind: 'ready', targets: direct };
 }

@@ -142,7 +142,9 @@ async function explainNotThere(source: RegistrySource, question: Question): Prom
   if (versions.length === 0) {
     const hint = `Check the name; a registry also says so without permission to read: "docker login ${host}" before the run.`;
     const isNameUnknown = answers.every((answer) => classifyPull(outputOf(answer)) === 'not-there');
-    return isNameUnknown ? tell(`there is no chart ${reference}`, hint, outputOf(answers[0]!)) : undefined;
+    return isNameUnknown
+      ? tell(`there is no chart ${reference}`, hint, answers.slice(0, 1).map(outputOf).join(''))
+      : undefined;
   }
   return explainNoVersion('there is', reference, wanted, [...new Set(versions)]);
 }
@@ -163,7 +165,7 @@ async function pullFromRepository(
   if (password !== '') mask(password);
   const indexes = await updateRepositories([repository], question, new URL(source.address).host);
   if (!indexes.ok) return indexes;
-  const entries = indexes.value[0]!.entries;
+  const entries = indexes.value[0]?.entries ?? {};
   const versions = (entries[source.name] ?? []).map(({ version }) => version);
   if (versions.length === 0) {
     const similar = findSimilarVersions(source.name, Object.keys(entries));
@@ -232,13 +234,15 @@ function nameChart(source: RegistrySource | RepositorySource): string {
 }
 
 function hostOf(reference: string): string {
-  return reference.replace(/^oci:\/\//, '').split('/')[0]!;
+  const [host = ''] = reference.replace(/^oci:\/\//, '').split('/');
+  return host;
 }
 
 async function findArchive(directory: string): Promise<string> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.tgz'));
-  if (names.length !== 1) throw new Error(`helm pull left ${names.length} archives`);
-  return path.join(directory, names[0]!);
+  const [name, ...others] = names;
+  if (name === undefined || others.length > 0) throw new Error(`helm pull left ${names.length} archives`);
+  return path.join(directory, name);
 }
 
 /** `sha256:…` of a file. */

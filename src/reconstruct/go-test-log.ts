@@ -38,12 +38,12 @@ export class GoTestLog {
     }
     const match = event.exec(line);
     if (match !== null) {
-      if (match[1] !== undefined) this.#follow(match[1], match[2]!);
-      else this.#end(match[3] as keyof typeof statuses, match[4]!, Number(match[5]));
+      if (match[1] !== undefined) this.#follow(match[1], match[2] ?? '');
+      else this.#end(match[3] as keyof typeof statuses, match[4] ?? '', Number(match[5]));
       return;
     }
     const ended = packageEnd.exec(line);
-    if (ended !== null && this.#running.size > 0) this.#endPackage(ended[2]!);
+    if (ended !== null && this.#running.size > 0) this.#endPackage(ended[2] ?? '');
     else if (this.#current !== undefined) this.#current.output = append(this.#current.output, line);
   }
 

@@ -1,3 +1,4 @@
+import { must } from '../core/must.ts';
 import { ReconstructedTests } from './reconstructed-tests.ts';
 
 /** jest: a file and how it ended, then its tests, indented under their `describe`s. */
@@ -25,6 +26,14 @@ const statuses: Record<string, 'passed' | 'failed' | 'skipped'> = {
 const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60 };
 const maxDetailsChars = 16_000;
 
+function statusOf(mark: string): 'passed' | 'failed' | 'skipped' {
+  return must(statuses[mark], `a status for ${mark}`);
+}
+
+function secondsOf(time: string | undefined, unit: string | undefined): number {
+  return time === undefined ? 0 : Number(time) * (unitSeconds[unit ?? ''] ?? 0);
+}
+
 /**
  * Reads the output of `jest --verbose` and `vitest --reporter=verbose` line by line. Both tell a test when it has ended
  * (jest: when its file has), so none is known to be in flight.
@@ -41,23 +50,23 @@ export class JavaScriptLog {
     const vitest = vitestTest.exec(line);
     if (vitest !== null) {
       this.#endExplanation();
-      const [, mark, file, names, time, unit, retries] = vitest as unknown as string[];
-      const parts = names!.split(' > ');
-      const name = parts.pop()!;
+      const [, mark = '', file = '', names = '', time, unit, retries] = vitest;
+      const parts = names.split(' > ');
+      const name = parts.pop() ?? '';
       const id = `${file}\u0000${names}`;
-      const failedRuns = statuses[mark!] === 'passed' ? Math.min(Number(retries ?? 0), 1000) : 0;
+      const failedRuns = statuses[mark] === 'passed' ? Math.min(Number(retries ?? 0), 1000) : 0;
       for (let i = 0; i < failedRuns; i++) this.tests.endForRerun(id);
       this.tests.end(
         id,
-        { suite: file!, classname: parts.join(' > '), name, file: file! },
-        { status: statuses[mark!]!, seconds: time === undefined ? 0 : Number(time) * unitSeconds[unit!]! },
+        { suite: file, classname: parts.join(' > '), name, file },
+        { status: statusOf(mark), seconds: secondsOf(time, unit) },
       );
       this.#lastId = id;
       return;
     }
     const message = vitestMessage.exec(line);
     if (message !== null && this.#lastId !== undefined) {
-      this.tests.explain(this.#lastId, message[1]!);
+      this.tests.explain(this.#lastId, message[1] ?? '');
       return;
     }
     this.#readJest(line);
@@ -72,7 +81,7 @@ export class JavaScriptLog {
     const file = jestFile.exec(line);
     if (file !== null) {
       this.#endExplanation();
-      this.#file = file[2]!;
+      this.#file = file[2] ?? '';
       this.#groups = [];
       return;
     }
@@ -80,7 +89,7 @@ export class JavaScriptLog {
     const details = jestDetails.exec(line);
     if (details !== null) {
       this.#endExplanation();
-      this.#explained = { id: `${this.#file}\u0000${details[1]!}`, text: '' };
+      this.#explained = { id: `${this.#file}\u0000${details[1] ?? ''}`, text: '' };
       return;
     }
     if (this.#explained !== undefined) {
@@ -89,21 +98,21 @@ export class JavaScriptLog {
     }
     const test = jestTest.exec(line);
     if (test !== null) {
-      const [, indent, mark, name, time, unit] = test as unknown as string[];
-      const around = this.#groups.filter((group) => group.indent < indent!.length).map((group) => group.name);
+      const [, indent = '', mark = '', name = '', time, unit] = test;
+      const around = this.#groups.filter((group) => group.indent < indent.length).map((group) => group.name);
       this.tests.end(
         `${this.#file}\u0000${[...around, name].join(' › ')}`,
-        { suite: this.#file, classname: around.join(' › '), name: name!, file: this.#file },
-        { status: statuses[mark![0]!]!, seconds: time === undefined ? 0 : Number(time) * unitSeconds[unit!]! },
+        { suite: this.#file, classname: around.join(' › '), name, file: this.#file },
+        { status: statusOf(mark.charAt(0)), seconds: secondsOf(time, unit) },
       );
       return;
     }
     const group = jestGroup.exec(line);
     if (group === null) return;
-    const indent = group[1]!.length;
+    const indent = (group[1] ?? '').length;
     this.#groups = this.#groups.filter((one) => one.indent < indent);
     // Deeper than any suite is: lines of output, not of names.
-    if (this.#groups.length < 20) this.#groups.push({ indent, name: group[2]!.slice(0, 1000) });
+    if (this.#groups.length < 20) this.#groups.push({ indent, name: (group[2] ?? '').slice(0, 1000) });
   }
 
   #endExplanation(): void {

@@ -239,7 +239,7 @@ export async function isReportLog(file: string): Promise<boolean> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   const head = Buffer.concat(chunks).toString('utf8');
-  return head.startsWith('{') && /"\$report_type": ?"SessionStart"/.test(head.split('\n')[0]!);
+  return head.startsWith('{') && /"\$report_type": ?"SessionStart"/.test(head.split('\n')[0] ?? '');
 }
 
 type TestEnd = 'passed' | 'skipped' | 'error' | 'failed' | 'rerun';

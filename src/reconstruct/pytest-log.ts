@@ -1,3 +1,4 @@
+import { must } from '../core/must.ts';
 import { placeOfNodeId, pytestWords } from './pytest-names.ts';
 import { ReconstructedTests } from './reconstructed-tests.ts';
 
@@ -61,7 +62,7 @@ export class PytestLog {
     const worker = line.startsWith('[gw') ? workerResult.exec(line) : null;
     if (worker !== null) {
       this.#isDistributed = true;
-      this.#end(worker[2]!, worker[1]!);
+      this.#end(worker[2] ?? '', worker[1] ?? '');
       return;
     }
     if (nodeLine.test(line)) {
@@ -86,8 +87,8 @@ export class PytestLog {
   #readCollected(line: string): void {
     const match = collected.exec(line);
     if (match !== null) {
-      const selected = / (\d+) selected/.exec(match[2]!)?.[1];
-      const deselected = / (\d+) deselected/.exec(match[2]!)?.[1];
+      const selected = / (\d+) selected/.exec(match[2] ?? '')?.[1];
+      const deselected = / (\d+) deselected/.exec(match[2] ?? '')?.[1];
       this.tests.expectCount(selected === undefined ? Number(match[1]) - Number(deselected ?? 0) : Number(selected));
       return;
     }
@@ -114,7 +115,7 @@ export class PytestLog {
   #end(id: string, said: string): void {
     if (this.#pending === id) this.#pending = undefined;
     else if (!this.#isDistributed) this.#forgetPending();
-    const status = pytestWords[said]!;
+    const status = must(pytestWords[said], `a status for ${said}`);
     if (status === 'rerun') this.tests.endForRerun(id);
     else this.tests.end(id, placeOfNodeId(id), { status });
   }
@@ -136,7 +137,8 @@ function splitResult(line: string): { id: string; word: string } | undefined {
   resultWord.lastIndex = 0;
   for (let match = resultWord.exec(line); match !== null; match = resultWord.exec(line)) {
     const id = line.slice(0, match.index).trimEnd();
-    if (isWholeId(id) && afterResult.test(line.slice(match.index + match[0].length))) return { id, word: match[1]! };
+    if (isWholeId(id) && afterResult.test(line.slice(match.index + match[0].length)))
+      return { id, word: match[1] ?? '' };
   }
   return undefined;
 }

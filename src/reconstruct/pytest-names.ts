@@ -16,7 +16,7 @@ export function placeOfNodeId(id: string): PytestPlace {
   const bracket = id.indexOf('[');
   const address = bracket === -1 ? id : id.slice(0, bracket);
   const parts = address.split('::');
-  const file = parts[0]!;
+  const [file = ''] = parts;
   parts[0] = file.replaceAll('/', '.').replace(/\.py$/, '');
   const name = `${parts.pop()}${bracket === -1 ? '' : id.slice(bracket)}`;
   return { suite: 'pytest', classname: parts.join('.'), name, file };

@@ -48,10 +48,10 @@ export async function* readLines(file: string, options: ReadLinesOptions): Async
     signal?.throwIfAborted();
     const parts = decoder.write(chunk as Buffer).split('\n');
     for (let i = 0; i < parts.length - 1; i++) {
-      add(parts[i]!);
+      add(parts[i] ?? '');
       yield take();
     }
-    add(parts.at(-1)!);
+    add(parts.at(-1) ?? '');
   }
   add(decoder.end());
   if (head !== '') yield take();

@@ -152,16 +152,16 @@ class ToolLogReader {
       return true;
     };
     const jest = /^\s?FAIL\s+(\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?\s*$/.exec(line);
-    if (jest !== null) this.#jestFile = jest[1]!;
+    if (jest !== null) this.#jestFile = jest[1] ?? '';
     if (/^ {2}● Test suite failed to run$/.test(line))
       return wait(`Test suite failed to run: ${this.#jestFile}`, /^\s{4}\S.*/);
     const vitest = /^\s?FAIL {2}(?:\|[^|]{1,60}\| )?(\S+) \[ \S+ \]$/.exec(line);
     if (vitest !== null) return wait(`Failed suite: ${vitest[1]}`, /^\w*Error: .*/);
     if (/^⎯+ (?:Uncaught Exception|Unhandled Rejection) ⎯+$/.test(line)) return wait('Unhandled error', /^\S.*/);
     const conftest = /^(ImportError while loading conftest .+?)\.?$/.exec(line);
-    if (conftest !== null) return wait(conftest[1]!, /^E {3}(\S.*)/);
+    if (conftest !== null) return wait(conftest[1] ?? '', /^E {3}(\S.*)/);
     const ruby = /^(An error occurred while loading \S+?)\.$/.exec(line);
-    if (ruby !== null) return wait(ruby[1]!, /^ {2}(\S.*)/);
+    if (ruby !== null) return wait(ruby[1] ?? '', /^ {2}(\S.*)/);
     if (line === '* What went wrong:') return wait('What went wrong', /^\S.*/);
     return this.#readGo(line);
   }

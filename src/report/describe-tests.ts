@@ -35,7 +35,7 @@ export function formatCounts(counts: TestCounts): string {
     quarantined > 0 ? `${quarantined.toLocaleString('en-US')} failed in quarantine` : '',
     counts.flaky > 0 ? `${counts.flaky.toLocaleString('en-US')} flaky` : '',
     counts.reconstructed > 0 ? `${counts.reconstructed.toLocaleString('en-US')} reconstructed` : '',
-    (counts.notRun ?? 0) > 0 ? `${counts.notRun!.toLocaleString('en-US')} not run` : '',
+    counts.notRun !== undefined && counts.notRun > 0 ? `${counts.notRun.toLocaleString('en-US')} not run` : '',
   ];
   return parts.filter(Boolean).join(', ') || 'no tests';
 }

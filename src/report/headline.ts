@@ -24,8 +24,9 @@ export function headlineOf(
     const others = formatCounts({ ...counts, passed: 0 });
     const beside = others === 'no tests' ? '' : ` (${others})`;
     const sentence = `${formatCount(counts.passed, 'test')} passed in ${formatDuration(verdict.durationSeconds)}${beside}`;
+    const [first] = incidents;
     const meanwhile =
-      incidents.length === 0 ? '' : `; meanwhile ${nameIncidentShortly(incidents[0]!)}${andMore(incidents.length)}`;
+      first === undefined ? '' : `; meanwhile ${nameIncidentShortly(first)}${andMore(incidents.length)}`;
     return { mark: '✓', outcome: 'passed', sentence: toPlainLine(`${sentence}${meanwhile}`) };
   }
   const mark = outcome === 'cancelled' ? '■' : '✗';

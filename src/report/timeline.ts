@@ -123,11 +123,12 @@ function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) =
 
 /** What became of a pod, in a word or two: `ready after 12 s`. */
 function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: string) => number): string {
-  const first = secondsOf(stages[0]!.from);
+  const last = stages.at(-1);
+  if (last === undefined) return '';
+  const first = secondsOf((stages[0] ?? last).from);
   const after = (at: string) => formatDuration(Math.max(0, secondsOf(at) - first)).replace(/\.\d+ s$/, ' s');
   const again = restarts.length > 0 ? ', restarted' : '';
   if (end === 'gone') return 'gone';
-  const last = stages.at(-1)!;
   if (end !== undefined) return `${end}${last.until === undefined ? '' : ` after ${after(last.until)}`}${again}`;
   if (last.what === 'ready' && restarts.length > 0) return 'restarted, ready again';
   return last.what === 'ready' ? `ready after ${after(last.from)}` : `${stageWords[last.what]}${again}`;

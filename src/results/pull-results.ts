@@ -218,8 +218,8 @@ export class ResultsPuller {
     const files: Listed[] = [];
     for (const line of lines) {
       const [, type, size, modified, name] = /^(.) (\d+) (-?\d+) \.\/(.*)$/s.exec(line) ?? [];
-      if (type === 's') this.#special.push(showable(name!));
-      else if (type === 'f') files.push({ name: name!, bytes: Number(size), modified: Number(modified) });
+      if (type === 's') this.#special.push(showable(name ?? ''));
+      else if (type === 'f') files.push({ name: name ?? '', bytes: Number(size), modified: Number(modified) });
     }
     const denied = end.stderr.split('\n').find((line) => line.includes('ermission denied'));
     this.#unreadable = denied === undefined ? '' : showName(denied);
@@ -382,7 +382,7 @@ export class ResultsPuller {
     const hostile = names.filter((name) => /[\\\n\r]/.test(name));
     for (const line of await this.#runOnNames(hashScript, plain, signal)) {
       const [, sha256, name] = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(line) ?? [];
-      if (sha256 !== undefined) hashes.set(name!, sha256);
+      if (sha256 !== undefined) hashes.set(name ?? '', sha256);
     }
     const inOrder = await this.#runOnNames(hashOneByOneScript, hostile, signal);
     for (const [i, name] of hostile.entries()) hashes.set(name, inOrder[i] ?? '');

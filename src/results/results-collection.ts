@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { must } from '../core/must.ts';
 import { type Failure, fail, messageOf, toOneLine } from '../core/outcome.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -44,7 +45,7 @@ export class ResultsCollection {
     this.#options = options;
     this.#puller = new ResultsPuller({
       // Asked again at each call: a rescue takes the first one's place.
-      openSource: () => this.#source!,
+      openSource: () => must(this.#source, 'the source of results'),
       directory: options.directory,
       incoming: options.incoming,
       limits: options.limits,

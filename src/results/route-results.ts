@@ -207,7 +207,7 @@ function buildCollector(
       {
         name: mount.name,
         mountPath: collectedPath,
-        ...((mount.subPath ?? '') === '' ? {} : { subPath: mount.subPath! }),
+        ...(mount.subPath === undefined || mount.subPath === '' ? {} : { subPath: mount.subPath }),
         readOnly: true,
       },
       { name: collectorName, mountPath: collectorDirectory },

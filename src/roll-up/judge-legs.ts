@@ -69,7 +69,7 @@ function sumUp(legs: readonly Leg[]): Verdict {
   const failure = causeOf(legs);
   return {
     schema: 1,
-    outcome: legs.length === 0 ? 'broken' : legs[0]!.verdict.outcome,
+    outcome: legs[0]?.verdict.outcome ?? 'broken',
     failure,
     tier: allTiers,
     tests,

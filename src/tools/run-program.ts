@@ -6,12 +6,14 @@
  * newline, reports death by a signal as an exit code of null without the signal's name, and waits ten seconds for
  * grandchildren that hold stdout.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { must } from '../core/must.ts';
 import { messageOf } from '../core/outcome.ts';
 import { makeChildEnvironment, type Purpose } from './child-environment.ts';
 
@@ -148,7 +150,7 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
   return {
     ok: failed.length === 0,
     runs,
-    culprit: guilty ? { call: calls[runs.indexOf(guilty)]!, run: guilty } : null,
+    culprit: guilty ? { call: must(calls[runs.indexOf(guilty)], 'the call of a run'), run: guilty } : null,
     seconds: (performance.now() - startedAt) / 1000,
   };
 }
@@ -460,7 +462,7 @@ export class LineReader {
 
   #take(text: string): void {
     const pieces = (this.#pending + text).split('\n');
-    this.#pending = pieces.pop()!;
+    this.#pending = pieces.pop() ?? '';
     for (const piece of pieces) this.#emit(piece);
     while (this.#pending.length > maxLineChars) {
       this.#onLine(this.#pending.slice(0, maxLineChars));

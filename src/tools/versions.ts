@@ -89,8 +89,8 @@ export function parseChecksums(text: string): Map<string, string> {
     if (line.trim() === '' || line.startsWith('#')) continue;
     const match = /^([0-9a-f]{64})\s+\*?(?:.*\/)?([^/]+)$/i.exec(line.trim());
     if (!match) throw new Error(`line ${index + 1} is not "<sha256>  <file name>"`);
-    const sha256 = match[1]!.toLowerCase();
-    const fileName = match[2]!;
+    const sha256 = (match[1] ?? '').toLowerCase();
+    const fileName = match[2] ?? '';
     if ((checksums.get(fileName) ?? sha256) !== sha256) {
       throw new Error(`line ${index + 1} gives ${fileName} a second checksum`);
     }

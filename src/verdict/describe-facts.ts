@@ -31,9 +31,10 @@ export function judgeMemory({ end, memory }: Pick<TestFacts, 'end' | 'memory'>):
 
 export function killedForMemory({ memoryLimit, memory }: Pick<TestFacts, 'memoryLimit' | 'memory'>): string {
   const [kill] = memory.kills;
-  const used = kill?.usageBytes;
   const details = [
-    ...(used === undefined ? [] : [`${formatMebibytes(used)} in use when ${kill!.process} was killed`]),
+    ...(kill?.usageBytes === undefined
+      ? []
+      : [`${formatMebibytes(kill.usageBytes)} in use when ${kill.process} was killed`]),
     ...(memory.peakBytes === undefined ? [] : [`peak of ${formatMebibytes(memory.peakBytes)} seen before`]),
   ];
   const where =
@@ -45,7 +46,7 @@ export function killedForMemory({ memoryLimit, memory }: Pick<TestFacts, 'memory
 
 /** `; 12 of 40 tests finished (1 failed: test_b), in flight: test_x, 27 not run`, or nothing when no test is known. */
 export function describeProgress({ reconstructed, failedNames }: TestFacts, counts: TestCounts): string {
-  const inFlight = reconstructed?.inFlight ?? [];
+  const { inFlight = [], notRun = 0 } = reconstructed ?? {};
   const finished = counts.total - inFlight.length;
   if (counts.total === 0 && reconstructed?.collected === undefined) return '';
   const collected = reconstructed?.collected;
@@ -55,7 +56,7 @@ export function describeProgress({ reconstructed, failedNames }: TestFacts, coun
     `; ${finished}${of} tests finished`,
     failed > 0 ? ` (${failed} failed: ${listTestNames(failedNames)})` : '',
     inFlight.length > 0 ? `, in flight: ${listTestNames(inFlight)}` : '',
-    (reconstructed?.notRun ?? 0) > 0 ? `, ${reconstructed!.notRun} not run` : '',
+    notRun > 0 ? `, ${notRun} not run` : '',
   ].join('');
 }
 
