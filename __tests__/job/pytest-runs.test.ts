@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TestCase } from '../../src/core/outcome.ts';
 import type { JUnitReport } from '../../src/junit/junit-report.ts';
 import { readJUnit } from '../../src/junit/read-junit.ts';
@@ -15,22 +14,10 @@ import {
   takeHelperFiles,
 } from '../../src/reconstruct/reconstruct-run.ts';
 import type { ReconstructedRun } from '../../src/reconstruct/reconstructed-tests.ts';
-import { placeHelper } from '../python/place-helper.ts';
-import { type Python, providePython } from '../python/python-packages.ts';
+import { helperRunId, usePytest } from '../python/use-pytest.ts';
 
-const runId = 'run-1';
 const signal = new AbortController().signal;
-
-let python: Python;
-let root: string;
-/** The helper, as the Job's volume would show it. */
-let helperDir: string;
-beforeAll(() => {
-  python = providePython();
-  root = mkdtempSync(path.join(tmpdir(), 'pytest-runs-'));
-  helperDir = placeHelper(path.join(root, 'helper'), runId);
-}, 150_000);
-afterAll(() => rmSync(root, { recursive: true }));
+const pytest = usePytest('pytest-runs');
 
 /** Everything that can become of a test, under names that are hard to tell from results. */
 const allKinds = `
@@ -75,23 +62,19 @@ function runPytest(
   flags: string[],
   options: { helper?: boolean; env?: Record<string, string> } = {},
 ): PytestRun {
-  const dir = mkdtempSync(path.join(root, 'run-'));
+  const dir = pytest.makeDirectory('run-');
   const resultsDir = path.join(dir, 'results');
   mkdirSync(path.join(dir, 'tests'));
   mkdirSync(resultsDir);
   writeFileSync(path.join(dir, 'tests/test_all.py'), content);
   const junit = path.join(resultsDir, 'junit.xml');
-  const helperEnv = { K8S_TEST_PROGRESS_DIR: path.join(resultsDir, '.k8s-test'), K8S_TEST_PROGRESS_RUN: runId };
   const run = spawnSync(
-    python.program,
+    pytest.program,
     ['-m', 'pytest', '-p', 'no:cacheprovider', `--junitxml=${junit}`, ...flags, 'tests'],
     {
       cwd: dir,
       env: {
-        PATH: process.env.PATH,
-        PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONPATH: [python.packagesDir, ...(options.helper === false ? [] : [helperDir])].join(':'),
-        ...(options.helper === false ? {} : helperEnv),
+        ...pytest.variables(resultsDir, options),
         ...options.env,
       },
       encoding: 'utf8',
@@ -113,7 +96,7 @@ async function reconstruct(
   const { reconstructed } = await reconstructRun({
     reports: [],
     unreadable: [],
-    notes: await readHelperNotes(helperFiles, runId, signal),
+    notes: await readHelperNotes(helperFiles, helperRunId, signal),
     resultsDir: run.resultsDir,
     notBefore: 0,
     logFile: run.logFile,
@@ -170,7 +153,7 @@ describe('pytest itself says in its report what we rebuild', () => {
     expect(fromLog).toMatchObject({ source: 'the verbose output of pytest', collected: 12, notRun: 0 });
     expect(told(fromLog!.cases)).toEqual(expected);
     const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
-    const fromNotes = await reconstruct(run, { notes: await readHelperNotes(helperFiles, runId, signal) });
+    const fromNotes = await reconstruct(run, { notes: await readHelperNotes(helperFiles, helperRunId, signal) });
     expect(fromNotes).toMatchObject({ source: 'the notes of the test helper', collected: 12, notRun: 0, inFlight: [] });
     expect(told(fromNotes!.cases)).toEqual(expected);
   });
@@ -201,7 +184,7 @@ describe('pytest itself says in its report what we rebuild', () => {
 async function readNotes(run: PytestRun) {
   const helperFiles = path.join(path.dirname(run.resultsDir), 'helper-files');
   await takeHelperFiles(run.resultsDir, helperFiles);
-  return readHelperNotes(helperFiles, runId, signal);
+  return readHelperNotes(helperFiles, helperRunId, signal);
 }
 
 describe('a run that is killed', () => {

@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readJUnit } from '../../src/junit/read-junit.ts';
 import {
   addFlakyRuns,
@@ -12,20 +11,10 @@ import {
 } from '../../src/reconstruct/reconstruct-run.ts';
 import { closeReconstructed } from '../../src/reconstruct/reconstructed-tests.ts';
 import { decideVerdict } from '../../src/verdict/decide-verdict.ts';
-import { placeHelper } from '../python/place-helper.ts';
-import { type Python, providePython } from '../python/python-packages.ts';
+import { helperRunId, usePytest } from '../python/use-pytest.ts';
 
-const runId = 'run-1';
 const signal = new AbortController().signal;
-let python: Python;
-let root: string;
-let helperDir: string;
-beforeAll(() => {
-  python = providePython();
-  root = mkdtempSync(path.join(tmpdir(), 'pytest-sessions-'));
-  helperDir = placeHelper(path.join(root, 'helper'), runId);
-}, 150_000);
-afterAll(() => rmSync(root, { recursive: true }));
+const pytest = usePytest('pytest-sessions');
 
 /** The suites that the scripts run, one directory each. */
 const suites: Record<string, string> = {
@@ -52,7 +41,7 @@ const conftest = 'def pytest_addoption(parser): parser.addoption("--db", default
  * notes, report logs and the exit code.
  */
 async function judgeScript(script: string, options: { helper?: boolean } = {}) {
-  const dir = mkdtempSync(path.join(root, 'run-'));
+  const dir = pytest.makeDirectory('run-');
   const resultsDir = path.join(dir, 'results');
   mkdirSync(resultsDir);
   writeFileSync(path.join(dir, 'conftest.py'), conftest);
@@ -60,22 +49,16 @@ async function judgeScript(script: string, options: { helper?: boolean } = {}) {
     mkdirSync(path.join(dir, name));
     writeFileSync(path.join(dir, name, `test_${name}.py`), content);
   }
-  const run = spawnSync('bash', ['-c', `pytest() { ${python.program} -m pytest -q "$@"; }\n${script}`], {
+  const run = spawnSync('bash', ['-c', `pytest() { ${pytest.program} -m pytest -q "$@"; }\n${script}`], {
     cwd: dir,
-    env: {
-      PATH: process.env.PATH,
-      PYTHONDONTWRITEBYTECODE: '1',
-      PYTHONPATH: [python.packagesDir, ...(options.helper === false ? [] : [helperDir])].join(':'),
-      K8S_TEST_PROGRESS_DIR: path.join(resultsDir, '.k8s-test'),
-      K8S_TEST_PROGRESS_RUN: runId,
-    },
+    env: pytest.variables(resultsDir, options),
     encoding: 'utf8',
     timeout: 200_000,
   });
   const helperFiles = path.join(dir, 'helper-files');
   await takeHelperFiles(resultsDir, helperFiles);
   expect(existsSync(path.join(helperFiles, 'helper-error.txt'))).toBe(false);
-  const notes = await readHelperNotes(helperFiles, runId, signal);
+  const notes = await readHelperNotes(helperFiles, helperRunId, signal);
   const files = readdirSync(resultsDir).filter((name) => name.endsWith('.xml'));
   const reports = [];
   for (const file of files) {

@@ -1,24 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readHelperFault, readHelperNotes, takeHelperFiles } from '../../src/reconstruct/reconstruct-run.ts';
-import { placeHelper } from '../python/place-helper.ts';
-import { type Python, providePython } from '../python/python-packages.ts';
+import { helperRunId, usePytest } from '../python/use-pytest.ts';
 
-const runId = 'run-1';
 const signal = new AbortController().signal;
-
-let python: Python;
-let root: string;
-let helperDir: string;
-beforeAll(() => {
-  python = providePython();
-  root = mkdtempSync(path.join(tmpdir(), 'pytest-shards-'));
-  helperDir = placeHelper(path.join(root, 'helper'), runId);
-}, 150_000);
-afterAll(() => rmSync(root, { recursive: true }));
+const pytest = usePytest('pytest-shards');
 
 /** Six modules, and a class in each that stays together: groups of 1, 2, … tests. */
 function writeSuite(dir: string): string[] {
@@ -52,17 +40,13 @@ async function runShards(
   writeFileSync(planFile, typeof plan === 'string' ? plan : JSON.stringify(plan));
   const runs: ShardRun[] = [];
   for (let shard = 0; shard < shards; shard++) {
-    const resultsDir = mkdtempSync(path.join(root, 'results-'));
-    const pytest = `${python.program} -m pytest -p no:randomly -o cache_dir=${resultsDir}/cache ${args.join(' ')}`;
-    const script = (options.script ?? 'PYTEST tests').replaceAll('PYTEST', pytest).replaceAll('GROUP', `${shard + 1}`);
+    const resultsDir = pytest.makeDirectory('results-');
+    const command = `${pytest.program} -m pytest -p no:randomly -o cache_dir=${resultsDir}/cache ${args.join(' ')}`;
+    const script = (options.script ?? 'PYTEST tests').replaceAll('PYTEST', command).replaceAll('GROUP', `${shard + 1}`);
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script], {
       cwd: dir,
       env: {
-        PATH: process.env.PATH,
-        PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONPATH: `${python.packagesDir}:${helperDir}`,
-        K8S_TEST_PROGRESS_DIR: path.join(resultsDir, '.k8s-test'),
-        K8S_TEST_PROGRESS_RUN: runId,
+        ...pytest.variables(resultsDir),
         K8S_TEST_SPLIT: planFile,
         TEST_SHARD_INDEX: String(shard),
         TEST_TOTAL_SHARDS: String(shards),
@@ -72,7 +56,7 @@ async function runShards(
     });
     const files = path.join(resultsDir, 'helper-files');
     await takeHelperFiles(resultsDir, files);
-    const notes = await readHelperNotes(files, runId, signal);
+    const notes = await readHelperNotes(files, helperRunId, signal);
     runs.push({
       status,
       output: `${stdout}${stderr}`,
@@ -88,7 +72,7 @@ const groupOf = (id: string) => id.slice(0, id.lastIndexOf('::'));
 
 describe('pytest in shards, without a plugin in the image', () => {
   test('runs every test in exactly one shard, keeps classes and modules together, and is even by count', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids });
     for (const { status, fault } of runs) expect({ status, fault }).toEqual({ status: 0, fault: '' });
@@ -101,7 +85,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('follows the plan, and gives what the plan does not know to whoever has least to do', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const groups = { 'tests.test_m0': [0, 500], 'tests.test_m5': [1, 1], 'tests.test_gone': [2, 9] };
     const runs = await runShards(dir, { ids, shards: 2, plan: { groups, typical: 2 } });
@@ -111,7 +95,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('runs every test once under xdist, too, whose workers each collect', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids, shards: 2, args: ['-n', '2'] });
     for (const { status, fault } of runs) expect({ status, fault }).toEqual({ status: 0, fault: '' });
@@ -120,7 +104,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('divides what -k leaves, and a shard for which nothing is left ends as pytest does without tests', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids, args: ['-k', 'm0'] });
     const wanted = ids.filter((id) => id.includes('m0'));
@@ -130,7 +114,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('runs the failed tests of a shard again in the same shard', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const flaky = `import os\ndef test_0():\n  was = os.path.exists("was-here")\n  open("was-here", "w").close()\n  assert was\n`;
     for (const module of ['test_m0', 'test_m1']) {
@@ -146,7 +130,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('leaves the division to pytest-split where that divides', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids, script: 'PYTEST --splits 3 --group GROUP tests' });
     expect(runs.map(({ status }) => status)).toEqual([0, 0, 0]);
@@ -155,7 +139,7 @@ describe('pytest in shards, without a plugin in the image', () => {
   });
 
   test('runs everything in every shard and says why where its plan cannot be read', async () => {
-    const dir = mkdtempSync(path.join(root, 'suite-'));
+    const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids, shards: 2, plan: 'no plan' });
     for (const { ran, fault, status } of runs) {
