@@ -114,10 +114,13 @@ describe('wrong inputs', () => {
     ]);
   });
 
-  test.each([['retries', '1']])('%s, whose function is not built yet, is refused and not ignored', (input, value) => {
-    expect(errorsOf({ [input]: value })).toContainEqual(
-      expect.stringMatching(new RegExp(`^${input}: .* not built yet`)),
-    );
+  test('retries need a cluster, and a command of theirs says where the names of the tests go', () => {
+    expect(errorsOf({ retries: '1', tier: 'unit' })[0]).toMatch(/^retries: "1" needs a cluster/);
+    expect(errorsOf({ retries: '2', 'retry-command': 'gotestsum -- -run ^{tests}$' })).toEqual([]);
+    expect(errorsOf({ 'retry-command': 'gotestsum' })).toEqual([
+      'retry-command: "gotestsum" does not say where the names of the tests go; write {tests} there',
+      'retry-command: "gotestsum" has no meaning without retries; give it 1 or 2',
+    ]);
   });
 
   test('a history may be a file that is not there yet, and no directory, link or file of the results', () => {

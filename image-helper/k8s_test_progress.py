@@ -19,8 +19,10 @@ Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type
 
 With K8S_TEST_SPLIT, the path of a plan, it divides the tests over the pods of a suite in shards: each pod collects all of
 them, and leaves out those of other shards, as if they had been deselected. What stays together is a class, or the functions of
-a module. This is the one thing in here that changes what runs; where it fails, nothing is left out, and the run shows that
+a module. This and the next are the two things in here that change what runs; where it fails, nothing is left out, and the run shows that
 all shards ran everything.
+
+With K8S_TEST_ONLY, the path of a list of ids, it leaves only these tests: those that failed before, and that run again alone.
 
 A session begins before pytest reads conftest files and options, so that one which dies there is known. Sessions of one
 `variant` run in the same directory, Python, environment and with the same options of the project: only then is a test
@@ -71,6 +73,7 @@ _VOLATILE = ("_", "SHLVL", "PWD", "OLDPWD")
 _directory = os.environ.pop("K8S_TEST_PROGRESS_DIR", "")
 _run = os.environ.pop("K8S_TEST_PROGRESS_RUN", "")
 _split = os.environ.pop("K8S_TEST_SPLIT", "")
+_only = os.environ.pop("K8S_TEST_ONLY", "")
 _active = None
 
 
@@ -251,6 +254,47 @@ class _Splitter(object):
         os.replace(draft, self._remembered)
 
 
+class _Selector(object):
+    """Leaves the tests of a list, by their ids, as if all others had been deselected."""
+
+    def __init__(self, ids, notes):
+        self._ids = frozenset(ids)
+        self._notes = notes
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config, items):
+        yield
+        try:
+            others = [item for item in items if item.nodeid not in self._ids]
+            if others:
+                items[:] = [item for item in items if item.nodeid in self._ids]
+                config.hook.pytest_deselected(items=others)
+        except Exception as error:
+            self._notes.failed(error)
+
+
+def _register_selector(config, notes, path):
+    try:
+        with open(path) as file:
+            ids = json.load(file)
+        config.pluginmanager.register(_Selector(ids, notes), "k8s-test-only")
+    except Exception as error:
+        notes.failed(error)
+
+
+def _select_in_worker(config):
+    """As for shards: of the processes of xdist the workers collect."""
+    only = getattr(config, "workerinput", {}).get("k8s_test_only")
+    if only is None:
+        return
+    try:
+        notes = _Notes(only["directory"], only["session"])
+        config.add_cleanup(notes.close)
+    except Exception:
+        return
+    _register_selector(config, notes, only["path"])
+
+
 def _divides_itself(options):
     """Whether a plugin of the suite's own divides it: pytest-split, pytest-shard."""
     return bool(getattr(options, "splits", None)) or (getattr(options, "num_shards", None) or 1) > 1
@@ -365,6 +409,12 @@ class _Progress(object):
         try:
             if _split:
                 node.workerinput["k8s_test_split"] = _share(self._notes)
+            if _only:
+                node.workerinput["k8s_test_only"] = {
+                    "path": _only,
+                    "directory": _directory,
+                    "session": self._notes.session,
+                }
         except Exception as error:
             self._notes.failed(error)
 
@@ -550,6 +600,7 @@ def pytest_configure(config):
     # Where pytest found this plugin too late for the hook above.
     _begin(config, config.option)
     _divide_in_worker(config)
+    _select_in_worker(config)
     progress = _active
     if progress is None or progress.config is not config:
         return
@@ -561,6 +612,8 @@ def pytest_configure(config):
         config.pluginmanager.register(progress, "k8s-test-progress-notes")
         if _split:
             _register_splitter(config, progress.notes, _share(progress.notes))
+        if _only:
+            _register_selector(config, progress.notes, _only)
     except Exception as error:
         progress.notes.failed(error)
 

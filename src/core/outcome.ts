@@ -12,6 +12,7 @@ const phaseNames = [
   'platform',
   'tests',
   'results',
+  'retries',
   'report',
   'teardown',
 ] as const;
@@ -179,6 +180,8 @@ export interface TestCase {
   attachments?: readonly string[];
   /** Failed runs of this case before the one that is reported here; present when there were any. */
   flakyRuns?: number;
+  /** Of a failed test, how each run alone in a fresh pod ended. After one that passed it is `passed` and flaky. */
+  retries?: ('passed' | 'failed' | 'not run')[];
   /** True for a case that was reconstructed because the run ended before it wrote its report. */
   reconstructed?: boolean;
   /** Of a test in quarantine, its entry, and whether it failed: then its status is `skipped`. */
@@ -218,6 +221,19 @@ export interface ShardRecord {
   seconds?: number;
 }
 
+/** One run of the failed tests, alone in a fresh pod. */
+export interface RetryRecord {
+  /** Counted from 1. */
+  retry: number;
+  /** Name of its pod; empty where none was seen. */
+  pod: string;
+  /** Failed tests that it was to run, and how many of them passed. */
+  tests: number;
+  passed: number;
+  /** One line where it came to nothing; absent otherwise. */
+  problem?: string;
+}
+
 /** The verdict of a run: the content of `result.json`, schema 1. Fields are only ever added. */
 export interface Verdict {
   schema: 1;
@@ -246,6 +262,8 @@ export interface Verdict {
   leg?: { job: string; attempt: number; matrix: string; legs: number; step?: string; name?: string };
   /** Of a suite in shards, each of them; absent for a suite in one piece. */
   shards?: ShardRecord[];
+  /** Runs of the failed tests; absent where there were none. */
+  retries?: RetryRecord[];
   /** Of `tests`, those that junit.xml does not hold because there are too many. Absent where it holds all. */
   casesLeftOut?: number;
 }

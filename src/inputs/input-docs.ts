@@ -339,8 +339,16 @@ export const inputDocs: Record<InputName, InputDoc> = {
   retries: {
     group: 'tests',
     default: '0',
-    description: 'Number of times to rerun failed tests, at most 2. Not available yet',
-    example: '0',
+    description:
+      'How often failed tests run again, alone in a fresh pod: 0, 1 or 2. A test that then passes is flaky; one that fails in every attempt fails the run',
+    example: '1',
+  },
+  'retry-command': {
+    group: 'tests',
+    default: '',
+    description:
+      'Command of a retry, for tools that are not told by themselves: `{tests}` becomes a regular expression of the names of the failed tests, such as `(test_a|test_b)`',
+    example: 'gotestsum --junitfile /results/junit.xml -- -run ^{tests}$ ./...',
   },
   'artifact-name': {
     group: 'results',

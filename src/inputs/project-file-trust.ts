@@ -98,6 +98,7 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   // It decides which failures count.
   quarantine: 'no',
   retries: 'yes',
+  'retry-command': 'in-cluster',
   // Later jobs find artifacts by their names.
   'artifact-name': 'no',
   'retention-days': 'no',

@@ -28,14 +28,6 @@ import { disablesNetwork, findOwnMirrors, readUserKindConfig, type UserKindConfi
 import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
 
-/**
- * Inputs of the contract whose function is not there yet. They are refused, never accepted and ignored; each says which
- * values it would take today.
- */
-const notYet: { input: InputName; unless?: (value: string) => boolean }[] = [
-  { input: 'retries', unless: (value) => value === '0' },
-];
-
 /** What `mode: report` reads, and of this what a test does too. */
 const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
@@ -132,6 +124,10 @@ export interface Inputs {
   historyFile: string | undefined;
   /** Tests that do not fail the run; undefined without a file of them. */
   quarantine: Quarantine | undefined;
+  /** So often failed tests run again, alone in a fresh pod. */
+  retries: number;
+  /** The command of a retry, with `{tests}` in it; undefined: the usual one, by the test helper or the tool's own option. */
+  retryCommand: string[] | undefined;
   /** Pods that run the suite together; 1 is the suite in one piece. */
   shards: number;
   testHelper: 'auto' | 'on' | 'off';
@@ -177,12 +173,6 @@ export function readInputs(
       const name = String(issue.path?.[0]?.key ?? '');
       errors.push({ input: name, value: raw[name] ?? '', problem: issue.message });
     }
-  }
-  for (const { input, unless } of notYet) {
-    const value = raw[input];
-    if (value === undefined || unless?.(value)) continue;
-    if (errors.some((error) => error.input === input)) continue;
-    errors.push({ input, value, problem: 'is part of the contract but not built yet; this version cannot honour it' });
   }
 
   // A value that is refused already counts as not given from here on, so that everything else that is wrong is named too.
@@ -275,6 +265,7 @@ export function readInputs(
       value: String(value.shards),
       problem: 'works on Kind only for now; on an existing cluster leave it out',
     });
+  checkRetries(value, errors);
   const historyProblem =
     value.history === undefined ? undefined : explainHistory(resolve(value.history), resultsDir, sources.directory);
   if (historyProblem !== undefined)
@@ -349,6 +340,8 @@ export function readInputs(
       legName: value['leg-name'],
       historyFile: value.history === undefined ? undefined : resolve(value.history),
       quarantine,
+      retries: value.retries,
+      retryCommand: value['retry-command'],
       shards: value.shards,
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
@@ -452,6 +445,27 @@ function checkBuild(
   }
   if (image.includes('@'))
     errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
+}
+
+/** A retry needs a fresh pod, and a command that says which tests it runs. */
+function checkRetries(value: InputValues, errors: InputError[]): void {
+  const { retries, tier, 'retry-command': command } = value;
+  if (retries > 0 && tier === 'unit')
+    errors.push({
+      input: 'retries',
+      value: String(retries),
+      problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out',
+    });
+  if (command === undefined) return;
+  const quoted = command.join(' ');
+  if (!command.some((word) => word.includes('{tests}')))
+    errors.push({
+      input: 'retry-command',
+      value: quoted,
+      problem: 'does not say where the names of the tests go; write {tests} there',
+    });
+  if (retries === 0)
+    errors.push({ input: 'retry-command', value: quoted, problem: 'has no meaning without retries; give it 1 or 2' });
 }
 
 function readQuarantineFile(

@@ -103,6 +103,7 @@ export const schema = v.object({
   history: v.optional(v.string()),
   quarantine: v.optional(v.string()),
   retries: v.optional(integer(0, 2), '0'),
+  'retry-command': v.optional(words),
   'artifact-name': v.optional(
     matching(/^[^":<>|*?\r\n\\/]+$/, 'is not a name for an artifact: none of " : < > | * ? / \\ and no line break'),
   ),

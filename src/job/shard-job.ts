@@ -91,8 +91,7 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
     giveVariables(manifest, container, options, index);
     const test = findContainer(manifest, container);
     setVariable(test, { name: 'JOB_COMPLETION_INDEX', ...index });
-    for (const field of ['command', 'args'] as const)
-      if (Array.isArray(test[field])) test[field] = test[field].map((word) => fillIn(word, shard, shards));
+    fillPlaceholders(test, shard, shards);
     return { manifest, shards: [shard] };
   });
   return { jobs, way, name };
@@ -152,6 +151,12 @@ function setVariable(
 
 function annotationsOf({ metadata }: JobManifest['spec']['template']): object {
   return typeof metadata?.annotations === 'object' && metadata.annotations !== null ? metadata.annotations : {};
+}
+
+/** Fills `{shard}` and `{shards}` in the command of a container. @param shard counted from 0. */
+export function fillPlaceholders(test: ManifestContainer, shard: number, shards: number): void {
+  for (const field of ['command', 'args'] as const)
+    if (Array.isArray(test[field])) test[field] = test[field].map((word) => fillIn(word, shard, shards));
 }
 
 function fillIn(word: unknown, shard: number, shards: number): unknown {

@@ -27,6 +27,10 @@ export interface TestHelperOptions {
   imagePythonPath: string | undefined;
   /** The user's variables. */
   env: readonly [string, string][];
+  /** Tests that alone are to run, by their node ids; undefined for all. */
+  only?: readonly string[] | undefined;
+  /** What the name of its ConfigMap ends with: `-retry-1`. */
+  suffix?: string | undefined;
   /** By which it divides the tests over shards, as JSON; undefined where it divides nothing. */
   plan?: string | undefined;
 }
@@ -34,6 +38,7 @@ export interface TestHelperOptions {
 const mountPath = '/opt/k8s-test-helper';
 const moduleName = 'k8s_test_progress';
 const planFile = 'split-plan.json';
+const onlyFile = 'only-tests.json';
 const distribution = `${moduleName}-1.dist-info`;
 
 /** The files of the directory that stands at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
@@ -69,9 +74,10 @@ export function helperVariables(options: { directory: string; own: string; resul
  * and whoever drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing for lack of it.
  */
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
-  const name = `k8s-test-helper-${options.runId}`;
+  const name = `k8s-test-helper-${options.runId}${options.suffix ?? ''}`;
   const plan = options.plan === undefined ? [] : [{ key: 'plan', path: planFile, text: options.plan }];
-  const files = [...listHelperFiles(options.source), ...plan];
+  const only = options.only === undefined ? [] : [{ key: 'only', path: onlyFile, text: JSON.stringify(options.only) }];
+  const files = [...listHelperFiles(options.source), ...plan, ...only];
   const own = options.env.findLast(([key]) => key === 'PYTHONPATH')?.[1] ?? options.imagePythonPath ?? '';
   return {
     configMap: {
@@ -84,6 +90,7 @@ export function buildTestHelper(options: TestHelperOptions): TestHelper {
       ...options.env.filter(([key]) => key !== 'PYTHONPATH'),
       ...Object.entries(helperVariables({ ...options, directory: mountPath, own })),
       ...plan.map(({ path }): [string, string] => ['K8S_TEST_SPLIT', `${mountPath}/${path}`]),
+      ...only.map(({ path }): [string, string] => ['K8S_TEST_ONLY', `${mountPath}/${path}`]),
     ],
     volume: {
       name: 'test-helper',

@@ -136,12 +136,14 @@ function* renderCase(testCase: TestCase): Generator<string> {
     flakyRuns,
     reconstructed,
     quarantine,
+    retries,
   } = testCase;
   yield `    <testcase${attributesOf({ classname, name, file, line, time: formatSeconds(seconds) })}>\n`;
   yield* renderProperties('      ', [
     ...(properties ?? []),
     ...(reconstructed === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
     ...(flakyRuns === undefined ? [] : [{ name: 'k8s-test-action.failed-runs-before', value: String(flakyRuns) }]),
+    ...(retries === undefined ? [] : [{ name: 'k8s-test-action.retries', value: retries.join(', ') }]),
     ...(quarantine === undefined
       ? []
       : [

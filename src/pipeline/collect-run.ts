@@ -57,7 +57,7 @@ const lostApiSeconds = 3;
  */
 export async function collectRun(
   run: Run,
-  { progress, collected }: Omit<CollectOptions, 'signal'>,
+  { progress, collected, isRetry = false }: Omit<CollectOptions, 'signal'> & { isRetry?: boolean },
   isCancelled: boolean,
 ): Promise<Result<undefined>> {
   const { parts = [], logs, job } = testsOf(progress) ?? {};
@@ -82,7 +82,8 @@ export async function collectRun(
     const isLost = parts.some(({ end }) => end?.interruption?.why === 'api-lost');
     await steps.run('evidence', async (signal) => {
       const patience = isLost ? AbortSignal.any([signal, AbortSignal.timeout(lostApiSeconds * 1000)]) : signal;
-      collected.evidence = await gatherEvidence(run, progress, patience);
+      // Of a retry the platform is the same.
+      if (!isRetry) collected.evidence = await gatherEvidence(run, progress, patience);
     });
     await steps.run('disk', (signal) => maskOwnFiles(run, collected, signal));
     const incomplete = parts.find((part) => part.shard === undefined && part.collected?.failure !== undefined);

@@ -13,6 +13,7 @@ import { saysNoTests } from '../verdict/explain-exit.ts';
 import { explainNoReport } from '../verdict/explain-no-report.ts';
 import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
 import { judgeQuarantine, quarantineTests } from '../verdict/quarantine.ts';
+import { applyRetries, type RetryOutcome } from '../verdict/settle-retries.ts';
 import type { CollectedRun } from './collect-run.ts';
 import { type Progress, partsOf, type StartedTests, type SuitePart, testsOf, usageOf } from './progress.ts';
 import { endOf, type PartFindings } from './read-part.ts';
@@ -31,12 +32,19 @@ export interface JudgedSuite extends TestVerdict {
   shards?: ShardRecord[];
 }
 
-/**
- * The verdict of a suite, in one piece or in shards.
- * @param before what had ended the run before its tests could speak; it outweighs what they say.
- */
-export function judgeSuite(run: Run, progress: Progress, before: Failure | null, collected: CollectedRun): JudgedSuite {
-  const judged = judgeParts(run, progress, before, collected);
+/** What is known of a suite when all of it has ended. */
+interface EndedSuite {
+  progress: Progress;
+  /** What had ended the run before its tests could speak; it outweighs what they say. */
+  before: Failure | null;
+  collected: CollectedRun;
+  /** How failed tests of the reports ended in their retries. */
+  retries: ReadonlyMap<TestCase, readonly RetryOutcome[]>;
+}
+
+/** The verdict of a suite, in one piece or in shards. */
+export function judgeSuite(run: Run, suite: EndedSuite): JudgedSuite {
+  const judged = judgeParts(run, suite);
   const { quarantine } = run.inputs;
   if (quarantine === undefined) return judged;
   const { failure, warnings } = judgeQuarantine({
@@ -56,10 +64,11 @@ export function judgeSuite(run: Run, progress: Progress, before: Failure | null,
   };
 }
 
-function judgeParts(run: Run, progress: Progress, before: Failure | null, collected: CollectedRun): JudgedSuite {
+function judgeParts(run: Run, suite: EndedSuite): JudgedSuite {
+  const { progress, before, collected } = suite;
   const parts = partsOf(progress, run.inputs.shards);
   const judged = parts.map((part, i) =>
-    judgePart(run, { progress, part, before }, { ...collected.parts[i], evidence: collected.evidence }),
+    judgePart(run, { ...suite, part }, { ...collected.parts[i], evidence: collected.evidence }),
   );
   const [whole] = judged;
   if (whole !== undefined && parts[0]?.shard === undefined) return whole;
@@ -73,17 +82,19 @@ function judgeParts(run: Run, progress: Progress, before: Failure | null, collec
 
 function judgePart(
   run: Run,
-  { progress, part, before }: { progress: Progress; part: SuitePart; before: Failure | null },
+  { progress, part, before, retries }: Omit<EndedSuite, 'collected'> & { part: SuitePart },
   found: PartFindings & Pick<CollectedRun, 'evidence'>,
 ): JudgedSuite {
   const { inputs } = run;
   const tests: Partial<StartedTests> = testsOf(progress) ?? {};
   const { job } = tests;
-  const { reports, excused } = quarantineTests<VerdictReport>(found.results?.reports ?? [], {
+  const retried = applyRetries<VerdictReport>(found.results?.reports ?? [], retries);
+  const { reports, excused: quarantined } = quarantineTests(retried.reports, {
     quarantine: inputs.quarantine,
     nameOf: placeOfNodeId,
     at: run.clock.startedAt,
   });
+  const excused = [...retried.excused, ...quarantined];
   const finished = [...reports.flatMap((report) => report.cases), ...(found.reconstructed?.cases ?? [])];
   const pod = part.end?.pod.metadata.name;
   const measured = usageOf(progress)?.peakOf(pod ?? '', job?.container ?? '')?.memoryPeakBytes ?? 0;

@@ -24,6 +24,7 @@ import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { exportTrace, traceEndpoint } from './export-trace.ts';
 import { prepareRun } from './prepare-run.ts';
 import type { StartedTests, SuitePart } from './progress.ts';
+import { canRetry, notRetried, type Retried, retryTests } from './retry-tests.ts';
 import { Run, type RunOptions } from './run.ts';
 import { loadHistory, saveHistory } from './run-history.ts';
 import { runSuite } from './run-suite.ts';
@@ -102,8 +103,30 @@ async function reportEnd(run: Run, failure: Failure | null): Promise<RunEnd> {
       return collectRun(run, { progress, collected }, failure?.kind === 'cancelled');
     }),
   );
+  const { retried, cancelled } = await retryFailed(run, failure ?? results, { progress, collected });
   run.closing.abort();
-  return clock.phaseOf('report', () => writeVerdict(run, progress, failure ?? results, collected));
+  const before = failure ?? results ?? cancelled;
+  return clock.phaseOf('report', () => writeVerdict(run, progress, before, { collected, retried }));
+}
+
+/** The phase `retries`, where it can make the run pass. What fails there but a cancellation leaves the tests failed. */
+async function retryFailed(
+  run: Run,
+  before: Failure | null,
+  first: Parameters<typeof retryTests>[1],
+): Promise<{ retried: Retried; cancelled: Failure | null }> {
+  let retried = notRetried;
+  if (before !== null || !canRetry(run, first)) return { retried, cancelled: null };
+  const failure = await turnIntoFailure(run, () =>
+    run.clock.phase('retries', async () => {
+      const result = await retryTests(run, first);
+      if (result.ok) retried = result.value;
+      return result;
+    }),
+  );
+  if (failure?.kind === 'cancelled') return { retried, cancelled: failure };
+  if (failure !== null) run.warn(`the failed tests could not run again: ${failure.reason}`);
+  return { retried, cancelled: null };
 }
 
 /**

@@ -15,14 +15,14 @@ import {
   createSupportingResources,
   type SupportingResourceOptions,
 } from '../job/create-supporting-resources.ts';
-import { separateShards, shardJob } from '../job/shard-job.ts';
+import { fillPlaceholders, separateShards, shardJob } from '../job/shard-job.ts';
 import type { Chart } from '../platform/chart.ts';
 import { type ClusterVersions, readClusterVersions, renderJobTemplates } from '../platform/render-job.ts';
 import { makeShardDirectory } from '../results/results-dir.ts';
 import { type CollectorOptions, resultsMountOf, routeResults } from '../results/route-results.ts';
 import type { Platform, PreparedJob, SuitePart } from './progress.ts';
 import { provideHelper } from './provide-helper.ts';
-import type { Run } from './run.ts';
+import type { Retry, Run } from './run.ts';
 
 /** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
 export async function prepareOwnJob(
@@ -76,6 +76,7 @@ export async function prepareJob(
           changes: [],
         }
       : adaptJob(own.value, { ...inputs, runId, loadedImages: images.loaded, netSeconds: netSecondsOf(inputs) });
+  if (run.retry !== undefined) adaptToRetry(job, container, run.retry);
   const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(images.test?.user) };
   const { route, changes: routing } = routeResults(job, container, {
     resultsPath: inputs.resultsPath,
@@ -138,6 +139,21 @@ async function buildBuiltIn(run: Run, platform: Platform, history: TestHistory):
     helper: await provideHelper(run, platform, history),
   });
 }
+
+/** A Job beside the one whose tests failed: in one piece, with the tests that are to run again. */
+function adaptToRetry(job: JobManifest, container: string, { name, selection }: Retry): void {
+  job.metadata.name = `${job.metadata.name.slice(0, maxJobNameChars - name.length - 1)}-${name}`;
+  const test = findContainer(job, container);
+  if (selection.kind === 'command') {
+    test.command = [...selection.command];
+    if (selection.args.length > 0) test.args = [...selection.args];
+    else delete test.args;
+  }
+  fillPlaceholders(test, 0, 1);
+}
+
+/** Labels of its pods hold it. */
+const maxJobNameChars = 63;
 
 /** An image's user, where it is a number: names are only known inside the image. */
 function numericUser(user: string | undefined): number | undefined {

@@ -95,7 +95,7 @@ export interface PreparedJob {
 
 /** As much of the Job as its end is described by; only the process that created it knows the rest. */
 type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> &
-  Partial<Pick<PreparedJob, 'route' | 'way'>>;
+  Partial<Pick<PreparedJob, 'route' | 'way' | 'manifest'>>;
 
 /** Files that the tests had written and that were not collected. */
 export type MissingFiles = { name: string; reason: string; isDirectory?: boolean }[];
@@ -165,6 +165,8 @@ interface Installing extends OpenRun {
 interface Testing extends Partial<OpenRun> {
   readonly stage: 'tests';
   readonly usage?: UsageMeter;
+  /** Undefined where the tests run on the machine, or in a process that was killed. */
+  readonly platform?: Platform;
   readonly tests: StartedTests;
 }
 

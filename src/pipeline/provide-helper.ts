@@ -63,6 +63,8 @@ export async function provideHelper(
     source: await readFile(findHelperSource(), 'utf8'),
     imagePythonPath: image?.pythonPath,
     env: inputs.env,
+    only: run.retry?.selection.kind === 'ids' ? run.retry.selection.ids : undefined,
+    suffix: run.retry === undefined ? '' : `-${run.retry.name}`,
     plan: dividesTests(inputs) ? planShards(run, history) : undefined,
   });
   run.noteObjects(platform, [helper.configMap]);

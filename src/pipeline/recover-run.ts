@@ -22,6 +22,7 @@ import { type CollectedRun, salvageCluster, salvageDisk, startFindings } from '.
 import { describeMachineLog } from './environments/run-on-machine.ts';
 import type { StoppedClock } from './phase-clock.ts';
 import { listParts, type Progress } from './progress.ts';
+import { notRetried } from './retry-tests.ts';
 import { Run } from './run.ts';
 import { resultsPathIn } from './sees-results.ts';
 import { refuseRun, writeVerdict } from './write-verdict.ts';
@@ -78,7 +79,10 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
       `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
     );
     await tearDown();
-    return await writeVerdict(run, run.progress, failure, startFindings(run, run.progress));
+    return await writeVerdict(run, run.progress, failure, {
+      collected: startFindings(run, run.progress),
+      retried: notRetried,
+    });
   } finally {
     await releaseResultsDir(dir);
   }
@@ -117,7 +121,7 @@ async function reportSalvaged(
       return startFindings(run, progress);
     },
   );
-  return writeVerdict(run, progress, failure, found);
+  return writeVerdict(run, progress, failure, { collected: found, retried: notRetried });
 }
 
 /** Saves what only the cluster has, then tears down. @returns whether nothing of the run is left that could write. */

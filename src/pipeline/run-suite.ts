@@ -29,7 +29,7 @@ export async function runSuite(run: Run, platform: Platform, history: TestHistor
   let tests: StartedTests = { parts: listParts(run.inputs.shards) };
   const note = (more: Partial<StartedTests>): StartedTests => {
     tests = { ...tests, ...more };
-    run.reach({ ...platform, stage: 'tests', tests });
+    run.reach({ ...platform, stage: 'tests', platform, tests });
     return tests;
   };
   // Before anything else: what falls over from here on, falls over under the tests.

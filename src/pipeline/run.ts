@@ -1,4 +1,5 @@
 /** The context of a run: what it was asked for, and where it says, notes and measures what it does. */
+import path from 'node:path';
 import { builtImageName } from '../cluster/build-image.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
 import { messageOf, type Verdict } from '../core/outcome.ts';
@@ -43,6 +44,20 @@ export interface RunOptions {
 /** How the command line was called. */
 export type RunRequest = Pick<ReusableCluster, 'directory' | 'given' | 'hasSecrets'>;
 
+/** Which tests alone are to run: by node ids of pytest, or by a command that names them. */
+export type Selection =
+  | { kind: 'ids'; ids: readonly string[] }
+  | { kind: 'command'; command: readonly string[]; args: readonly string[] };
+
+/** A run of failed tests, within the run that they failed in. */
+export interface Retry {
+  /** Counted from 1. */
+  readonly number: number;
+  /** Its directory in those of the results, and what names of its objects end with: `retry-1`. */
+  readonly name: string;
+  readonly selection: Selection;
+}
+
 interface Voice {
   signal: AbortSignal;
   say: (line: string) => void;
@@ -74,11 +89,13 @@ export class Run {
   readonly mask: SecretMask;
   /** The trace that this run and its tests belong to. */
   readonly trace: TraceContext;
+  /** Undefined for a run of the whole suite. */
+  readonly retry: Retry | undefined;
   #progress: Progress = { stage: 'preparing' };
   #savesCheckpoints: boolean;
 
   /** @param stopped the clock of a run whose process was killed, and whose end this one reports: it has its checkpoint. */
-  constructor(options: RunOptions, stopped?: StoppedClock) {
+  constructor(options: RunOptions, stopped?: StoppedClock, retry?: Retry) {
     const { inputs, record } = options;
     const { runId } = record.content;
     // A checkpoint has the name that the run gave it.
@@ -100,7 +117,8 @@ export class Run {
     this.record = options.record;
     this.workDir = options.workDir;
     this.leg = options.leg;
-    this.dir = layoutResults(options.inputs.resultsDir);
+    this.retry = retry;
+    this.dir = layoutOf(options.inputs.resultsDir, retry);
     this.#savesCheckpoints = stopped === undefined;
     this.clock = new PhaseClock(this.reporter, () => this.#saveCheckpoint(), stopped);
   }
@@ -111,6 +129,28 @@ export class Run {
     run.#saveCheckpoint();
     run.signal.addEventListener('abort', () => run.#saveCheckpoint(), { once: true });
     return run;
+  }
+
+  /**
+   * The context for a run of some failed tests, in the same platform: one pod, with directories of its own. It tells nothing of
+   * phases and saves no checkpoint: to whoever must report the end of a killed process, the tests have failed.
+   */
+  forRetry(number: number, selection: Selection): Run {
+    const { inputs, reporter, signal, record, workDir, kept, tests, clock } = this;
+    return new Run(
+      {
+        // The quarantine has been heard, and the tests that it names do not run again.
+        inputs: { ...inputs, shards: 1, quarantine: undefined },
+        reporter,
+        signal,
+        record,
+        workDir,
+        tests,
+        ...(kept === undefined ? {} : { kept }),
+      },
+      { startedAt: clock.startedAt, phases: [], seconds: clock.seconds },
+      { number, name: `retry-${number}`, selection },
+    );
   }
 
   /** How far the run has come, also when a phase was interrupted before it could return. */
@@ -194,4 +234,16 @@ export class Run {
     this.warnings.push(this.mask.maskText(text));
     this.reporter.warn(text);
   }
+}
+
+function layoutOf(root: string, retry: Retry | undefined): ResultsDir {
+  const layout = layoutResults(root);
+  if (retry === undefined) return layout;
+  const within = (directory: string) => path.join(directory, retry.name);
+  return {
+    ...layout,
+    results: within(layout.results),
+    junit: within(layout.junit),
+    cluster: within(layout.cluster),
+  };
 }

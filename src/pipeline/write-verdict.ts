@@ -15,6 +15,7 @@ import type { CollectedRun } from './collect-run.ts';
 import { compareCoverage } from './compare-coverage.ts';
 import { judgeSuite } from './judge-suite.ts';
 import { type Progress, testsOf, usageOf } from './progress.ts';
+import type { Retried } from './retry-tests.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -25,12 +26,12 @@ export async function writeVerdict(
   run: Run,
   progress: Progress,
   before: Failure | null,
-  collected: CollectedRun,
+  { collected, retried }: { collected: CollectedRun; retried: Retried },
 ): Promise<RunEnd> {
   const { dir } = run;
   const started = testsOf(progress);
   const usage = usageOf(progress);
-  const decided = judgeSuite(run, progress, before, collected);
+  const decided = judgeSuite(run, { progress, before, collected, retries: retried.outcomes });
   const { failure: told, reports, finished } = decided;
   const cause = told !== null && collected.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(started?.incidents ?? [], cause);
@@ -45,6 +46,7 @@ export async function writeVerdict(
     ...(casesLeftOut > 0 ? { casesLeftOut } : {}),
     ...(coverage === undefined ? {} : { coverage }),
     ...(decided.shards === undefined ? {} : { shards: decided.shards }),
+    ...(retried.records.length === 0 ? {} : { retries: retried.records }),
   };
   // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);

@@ -66,6 +66,7 @@ function describeTest(test: TestCase): object {
     properties,
     flakyRuns,
     quarantine,
+    retries,
   } = test;
   const isExcused = quarantine?.failed === true;
   const suites = [...suite.split(' / '), classname].filter((one) => one !== '');
@@ -80,6 +81,7 @@ function describeTest(test: TestCase): object {
   const extra = {
     ...(test.reconstructed === true ? { reconstructed: true } : {}),
     ...(quarantine === undefined ? {} : { quarantine }),
+    ...(retries === undefined ? {} : { retriesInFreshPods: retries }),
   };
   return {
     name: name === '' ? nameless : name,

@@ -48,6 +48,23 @@ export function isFlaky(test: TestCase): boolean {
   return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
 }
 
+/** `failed, then passed alone in a fresh pod`; empty for a test that ran once. */
+export function formatRetries({ retries }: Pick<TestCase, 'retries'>): string {
+  if (retries === undefined) return '';
+  const failed = retries.filter((outcome) => outcome === 'failed').length;
+  if (retries.includes('passed')) {
+    const again = failed === 0 ? 'failed' : `failed ${failed + 1} times`;
+    return `${again}, then passed alone in a fresh pod: flaky, or disturbed by a test that ran before it`;
+  }
+  if (failed === 0) return 'could not be run again';
+  return `failed again alone in a fresh pod${failed > 1 ? `, ${failed} times` : ''}`;
+}
+
+/** Whether it failed at first, whatever it counts as. */
+export function failedAtFirst(test: TestCase): boolean {
+  return isRed(test) || test.quarantine?.failed === true || test.retries !== undefined;
+}
+
 /** Tests that failed in quarantine. */
 export function quarantinedTests(tests: readonly TestCase[]): TestCase[] {
   return tests.filter(({ quarantine }) => quarantine?.failed === true);

@@ -54,13 +54,14 @@ function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedInc
   const stories = describeIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
   const [worst] = stories;
   if (worst === undefined) return '';
+  const red = failedTests(worst.failed).length;
   const name = nameIncidentShortly(worst.incident);
-  const isAll = worst.failed.length > 0 && worst.failed.length === failedTests(tests).length;
+  const isAll = red > 0 && red === failedTests(tests).length;
   if (worst.incident.wasBefore === true) return `; when they began, ${name}${andMore(stories.length)}`;
-  if (isAll) return `; ${worst.failed.length === 1 ? '' : 'all '}${within(worst)} after ${name}`;
-  return worst.failed.length === 0
+  if (isAll) return `; ${red === 1 ? '' : 'all '}${within(worst)} after ${name}`;
+  return red === 0
     ? `; meanwhile ${name}${andMore(stories.length)}`
-    : `; ${worst.failed.length} of them ${within(worst)} after ${name}`;
+    : `; ${red} of them ${within(worst)} after ${name}`;
 }
 
 function andMore(count: number): string {

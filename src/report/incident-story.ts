@@ -1,7 +1,7 @@
 /** What happened to the platform while the tests ran, beside the tests that failed: told in the order of time. */
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
-import { failedTests, formatCount } from './describe-tests.ts';
+import { failedAtFirst, formatCount } from './describe-tests.ts';
 import { toPlainLine } from './inert-text.ts';
 
 /** A test that fails later than this after an incident is not put beside it. */
@@ -26,7 +26,8 @@ export function describeIncidents(incidents: readonly ReportedIncident[], tests:
   const stories: IncidentStory[] = [...incidents]
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
     .map((incident) => ({ incident, failed: [], withinSeconds: 0 }));
-  const ended = failedTests(tests)
+  const ended = tests
+    .filter(failedAtFirst)
     .map((test) => ({ test, at: Date.parse(test.endedAt ?? '') / 1000 }))
     .filter(({ at }) => !Number.isNaN(at))
     .sort((a, b) => a.at - b.at);

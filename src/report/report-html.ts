@@ -12,6 +12,7 @@ import {
   formatDuration,
   formatProperties,
   formatQuarantine,
+  formatRetries,
   isFlaky,
   quarantinedTests,
   wasInFlight,
@@ -266,6 +267,7 @@ function toPageTest(test: TestCase, pictures: ReadonlyMap<string, string>): Reco
   const properties = formatProperties(test);
   const quarantine = formatQuarantine(test);
   const attachments = toPageAttachments(test, pictures);
+  const retries = formatRetries(test);
   return {
     name: toPlainLine(name, 2000),
     suite: toPlainLine(suite, 500),
@@ -279,6 +281,7 @@ function toPageTest(test: TestCase, pictures: ReadonlyMap<string, string>): Reco
     ...(properties === '' ? {} : { properties: toPlainLine(properties, 1000) }),
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(flakyRuns === undefined ? {} : { flakyRuns }),
+    ...(retries === '' ? {} : { retries }),
     ...(quarantine === '' ? {} : { quarantine: toPlainLine(quarantine, 1200) }),
     ...(test.quarantine?.failed === true ? { excused: true } : {}),
     ...(reconstructed === true ? { reconstructed } : {}),

@@ -1,5 +1,5 @@
 /** The content of `result.json`. */
-import { type ShardRecord, subjectOf, type Verdict } from '../core/outcome.ts';
+import { type RetryRecord, type ShardRecord, subjectOf, type Verdict } from '../core/outcome.ts';
 import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
 import type { ResultFile } from './result-schema.ts';
 
@@ -28,6 +28,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     leg,
     casesLeftOut,
     shards,
+    retries,
   } = verdict;
   const ordered: ResultFile = {
     schema,
@@ -87,6 +88,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     ...(leg === undefined ? {} : { leg: orderLeg(leg) }),
     ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
     ...(shards === undefined ? {} : { shards: shards.map(orderShard) }),
+    ...(retries === undefined ? {} : { retries: retries.map(orderRetry) }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
       at,
       pod,
@@ -102,6 +104,10 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
 
 function orderShard({ shard, pod, outcome, tests, failed, seconds }: ShardRecord): ShardRecord {
   return { shard, pod, outcome, tests, failed, ...(seconds === undefined ? {} : { seconds }) };
+}
+
+function orderRetry({ retry, pod, tests, passed, problem }: RetryRecord): RetryRecord {
+  return { retry, pod, tests, passed, ...(problem === undefined ? {} : { problem }) };
 }
 
 function orderLeg({

@@ -66,6 +66,14 @@ const shard = v.object({
   seconds: v.exactOptional(about(v.number(), 'Of its test container')),
 });
 
+const retry = v.object({
+  retry: about(v.pipe(v.number(), v.integer(), v.minValue(1)), 'Counted from 1'),
+  pod: about(v.string(), 'Empty where none was seen'),
+  tests: about(count, 'Failed tests that it was to run'),
+  passed: about(count, 'Of them, those that passed'),
+  problem: v.exactOptional(about(v.string(), 'Why it came to nothing')),
+});
+
 /** A verdict. It comes from another job, and whoever can write there can write anything. */
 export const verdictSchema = v.object({
   schema: v.literal(1),
@@ -100,6 +108,7 @@ export const verdictSchema = v.object({
     about(count, 'Of the tests, those that junit.xml does not hold because there are too many'),
   ),
   shards: v.exactOptional(about(v.array(shard), 'The shards of a suite; absent for one in one piece')),
+  retries: v.exactOptional(about(v.array(retry), 'Runs of the failed tests, alone in a fresh pod')),
   leg: v.exactOptional(about(matrixJob, 'The job of a workflow that this was')),
 });
 

@@ -12,6 +12,7 @@ import {
   formatDuration,
   formatProperties,
   formatQuarantine,
+  formatRetries,
   isFlaky,
   placeOf,
   quarantinedTests,
@@ -57,6 +58,7 @@ export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): s
   sections.push(failed);
   left -= Buffer.byteLength(failed);
   for (const section of [
+    renderRetries(input),
     renderQuarantine(input),
     renderShards(input),
     renderFlaky(input),
@@ -147,6 +149,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.reconstructed === true ? 'reconstructed' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
+      formatRetries(test),
       properties === '' ? '' : codeSpan(toPlainLine(properties, 300)),
     ]
       .filter((part) => part !== '')
@@ -178,9 +181,21 @@ function renderFlaky({ tests }: ReportInput): string {
   if (flaky.length === 0) return '';
   const shown = flaky
     .slice(0, 50)
-    .map((test) => `${renderListedTest(test)} (${formatCount(test.flakyRuns ?? 0, 'failed run')} before it passed)`);
+    .map(
+      (test) =>
+        `${renderListedTest(test)} (${formatRetries(test) || `${formatCount(test.flakyRuns ?? 0, 'failed run')} before it passed`})`,
+    );
   const more = flaky.length > shown.length ? [`- … and ${flaky.length - shown.length} more in \`report.html\``] : [];
   return `**Flaky tests**\n\n${[...shown, ...more].join('\n')}\n\n`;
+}
+
+function renderRetries({ verdict: { retries = [] } }: ReportInput): string {
+  const lines = retries.map(({ retry, pod, tests, passed, problem }) => {
+    const where = pod === '' ? '' : ` in pod ${codeSpan(pod)}`;
+    const why = problem === undefined ? '' : `: ${escapeMarkdown(problem, 300)}`;
+    return `- Retry ${retry}${where}: ${passed} of ${formatCount(tests, 'failed test')} passed alone${why}`;
+  });
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n\n`;
 }
 
 function renderQuarantine({ tests }: ReportInput): string {

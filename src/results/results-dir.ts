@@ -95,7 +95,7 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
 }
 
 /** Makes the directory of a shard below the results, which its container may write to as any user. It is not there yet. */
-export async function makeShardDirectory({ results }: ResultsDir, name: string): Promise<void> {
+export async function makeShardDirectory({ results }: Pick<ResultsDir, 'results'>, name: string): Promise<void> {
   const directory = path.join(results, name);
   await mkdir(directory);
   await chmod(directory, 0o777);

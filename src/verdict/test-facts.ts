@@ -33,7 +33,7 @@ export interface TestFacts {
   sessions: SessionFacts[];
   /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
   failedNames: string[];
-  /** Failed tests of the reports that do not count as failed: those in quarantine. */
+  /** Failed tests of the reports that do not count as failed: those in quarantine, and those that passed in a retry. */
   excused?: readonly TestCase[];
   /** What is missing from the log of the test container, a line each. */
   logGaps: string[];

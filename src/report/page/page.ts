@@ -20,6 +20,8 @@ interface PageTest {
   flakyRuns?: number;
   inFlight?: boolean;
   reconstructed?: boolean;
+  /** How it ended in fresh pods, in words. */
+  retries?: string;
   /** Its entry in the quarantine, in words. */
   quarantine?: string;
   /** Whether it failed in quarantine. */
@@ -94,6 +96,7 @@ function renderDetails(test: PageTest): HTMLElement {
   if (test.inFlight) facts.push('was running when the run ended');
   else if (test.reconstructed) facts.push('reconstructed, since the run ended before its report was written');
   box.append(element('p', 'mono', facts.filter(Boolean).join('  ·  ')));
+  if (test.retries) box.append(element('p', '', test.retries));
   if (quarantine) box.append(element('p', '', quarantine));
   if (properties) box.append(element('p', 'mono', properties));
   if (name.length > 120) box.append(element('pre', '', name));

@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runOnSharedCluster } from './run-on-shared-cluster.ts';
+
+/** A script that writes one module and becomes pytest. */
+function suite(...lines: string[]): string {
+  const run = 'exec pytest -v --junitxml=/results/junit.xml .';
+  return ["mkdir -p /tmp/suite && cd /tmp/suite && cat > test_shop.py <<'PY'", ...lines, 'PY', run].join('\n');
+}
+
+/** Each pod has its own disk: in a fresh one nothing is left of an earlier test. */
+const polluted = [
+  'import os',
+  'def test_pay():\n  open("/tmp/dirt", "w").close()',
+  'def test_ship():\n  assert not os.path.exists("/tmp/dirt"), "dirty"',
+];
+const given = { retries: '1', 'test-helper': 'on' };
+
+describe('a failed test with retries', () => {
+  test('that passes alone in a fresh pod is flaky, and the run passes and tells of both', async () => {
+    const run = await runOnSharedCluster({ script: suite(...polluted), given });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({
+      outcome: 'passed',
+      tests: { total: 2, passed: 2, failed: 0, flaky: 1 },
+      retries: [{ retry: 1, tests: 1, passed: 1, pod: expect.stringMatching(/^integration-tests-retry-1-/) }],
+    });
+    expect(run.onDisk.phases.map(({ name }) => name)).toContain('retries');
+    expect(run.report.tests.find(({ name }) => name === 'test_ship')).toMatchObject({ retries: ['passed'] });
+    const [retry] = run.onDisk.retries ?? [];
+    expect(readFileSync(path.join(run.dir.logs, retry?.pod ?? '', 'test-runner.log'), 'utf8')).toMatch(
+      /collected 2 items \/ 1 deselected \/ 1 selected/,
+    );
+    expect(existsSync(path.join(run.dir.junit, 'retry-1/junit.xml'))).toBe(true);
+    expect(readFileSync(run.dir.summary, 'utf8')).toContain('1 of 1 failed test passed alone');
+  });
+
+  test('that fails in every attempt fails the run, beside one that passes', async () => {
+    const run = await runOnSharedCluster({
+      script: suite(...polluted, 'def test_broken():\n  assert False, "always"'),
+      given: { ...given, retries: '2' },
+    });
+    expect(run.onDisk).toMatchObject({
+      outcome: 'failed',
+      failure: { kind: 'test', reason: '1 of 3 tests failed: test_broken' },
+      tests: { total: 3, passed: 2, failed: 1, flaky: 1 },
+      retries: [
+        { retry: 1, tests: 2, passed: 1 },
+        { retry: 2, tests: 1, passed: 0 },
+      ],
+    });
+  });
+
+  test('does not run again where more went wrong than failed tests', async () => {
+    const run = await runOnSharedCluster({ script: suite(...polluted, 'def test_crash():\n  os._exit(3)'), given });
+    expect(run.onDisk.outcome).toBe('failed');
+    expect(run.onDisk.retries).toBeUndefined();
+  });
+
+  test('is not believed when its retry is killed', async () => {
+    const body = 'os._exit(0) if os.environ["HOSTNAME"].startswith("integration-tests-retry") else None';
+    const run = await runOnSharedCluster({
+      script: suite('import os', `def test_ship():\n  ${body}\n  assert False`),
+      given,
+    });
+    expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, retries: [{ passed: 0 }] });
+    expect(run.onDisk.retries?.[0]?.problem).toBeDefined();
+  });
+
+  test('of a suite in shards runs again in one pod', async () => {
+    const run = await runOnSharedCluster({
+      script: suite(...polluted, 'class TestOther:\n  def test_a(self): pass\n  def test_b(self): pass'),
+      given: { ...given, shards: '2' },
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ tests: { total: 4, passed: 4, flaky: 1 }, retries: [{ tests: 1, passed: 1 }] });
+  });
+
+  test('of any tool runs again by the command that names it', async () => {
+    const report = (name: string, failure: string) =>
+      `echo '<testsuite name="s"><testcase classname="c" name="${name}">${failure}</testcase></testsuite>' > /results/junit.xml`;
+    const run = await runOnSharedCluster({
+      script: `${report('one', '<failure message="late"/>')}; exit 1`,
+      given: {
+        retries: '1',
+        'test-helper': 'off',
+        'retry-command': JSON.stringify(['sh', '-c', `echo 'again: {tests}'; ${report('one', '')}`]),
+      },
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 1, passed: 1, flaky: 1 } });
+    expect(run.printed).toContain('again: (one)');
+  });
+});

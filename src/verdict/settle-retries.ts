@@ -1,0 +1,87 @@
+/** What runs of failed tests in a fresh pod come to. Pure. docs/retries.md tells users. */
+import type { TestCase, TestCounts } from '../core/outcome.ts';
+
+/** How one run of some failed tests, alone in a fresh pod, ended. */
+export interface RetryRun {
+  /** All tests that its reports hold. */
+  cases: readonly TestCase[];
+  /**
+   * Whether it went wrong in no other way than by failed tests: it was not killed, its reports are whole, its exit code says no
+   * more. What any other run says of its tests is not believed.
+   */
+  isSound: boolean;
+}
+
+export type RetryOutcome = NonNullable<TestCase['retries']>[number];
+
+/** As much of a report as a retry changes. */
+interface ReportOfCases {
+  cases: TestCase[];
+  counts: TestCounts;
+}
+
+/** Tests of one report that failed and may run again: not those that ended with the run, nor those in quarantine. */
+export function mayRunAgain(test: TestCase): boolean {
+  return (test.status === 'failed' || test.status === 'error') && test.reconstructed !== true;
+}
+
+/**
+ * How each of some failed tests ended in a retry. A test has passed only where every test of its name in the retry has, and
+ * where there are as many of them as had failed: of two browsers one may fail again. Where a test failed that was not to run
+ * again, none has passed: the selection did not do what it was to do, or the tests disturb each other.
+ */
+export function settleRetry(failed: readonly TestCase[], { cases, isSound }: RetryRun): Map<TestCase, RetryOutcome> {
+  const again = Map.groupBy(cases, keyOf);
+  const wanted = Map.groupBy(failed, keyOf);
+  const isDisturbed = cases.some((one) => isBad(one) && !wanted.has(keyOf(one)));
+  return new Map(
+    failed.map((one): [TestCase, RetryOutcome] => {
+      const key = keyOf(one);
+      const runs = again.get(key) ?? [];
+      if (runs.some(isBad)) return [one, 'failed'];
+      if (!isSound || isDisturbed || runs.length < (wanted.get(key)?.length ?? 0)) return [one, 'not run'];
+      // A test that was skipped this time has shown nothing.
+      return [one, runs.every(({ status }) => status === 'passed') ? 'passed' : 'not run'];
+    }),
+  );
+}
+
+/**
+ * Reports in which a failed test that has passed in a retry counts as passed and flaky, with what it said when it failed. One
+ * that failed in every attempt stays failed.
+ * @param outcomes of tests of these reports, an outcome for each retry.
+ * @returns `excused`: the tests that had failed and count as passed now.
+ */
+export function applyRetries<R extends ReportOfCases>(
+  reports: readonly R[],
+  outcomes: ReadonlyMap<TestCase, readonly RetryOutcome[]>,
+): { reports: R[]; excused: TestCase[] } {
+  if (outcomes.size === 0) return { reports: [...reports], excused: [] };
+  const excused: TestCase[] = [];
+  const settled = reports.map((report) => {
+    const counts = { ...report.counts };
+    const cases = report.cases.map((one): TestCase => {
+      const retries = outcomes.get(one);
+      if (retries === undefined) return one;
+      const told = { ...one, retries: [...retries] };
+      if (!retries.includes('passed') || !mayRunAgain(one)) return told;
+      counts[one.status === 'error' ? 'errors' : 'failed']--;
+      counts.passed++;
+      counts.flaky++;
+      excused.push(told);
+      const failedRuns = retries.filter((outcome) => outcome === 'failed').length;
+      return { ...told, status: 'passed', flakyRuns: (one.flakyRuns ?? 0) + 1 + failedRuns };
+    });
+    return { ...report, cases, counts };
+  });
+  return { reports: settled, excused };
+}
+
+function isBad({ status }: TestCase): boolean {
+  return status === 'failed' || status === 'error';
+}
+
+/** What tells a test from others in two runs of one suite. Its file does not: of a failed test a trace may be all that tells it. */
+function keyOf({ suite, classname, name }: TestCase): string {
+  return JSON.stringify([suite, classname, name]);
+}
