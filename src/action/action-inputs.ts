@@ -18,7 +18,7 @@ export function readActionInputs(env: NodeJS.ProcessEnv): RawInputs {
   return given;
 }
 
-/** The job that this step is part of, as the roll-up tells legs and attempts apart. */
+/** The job that this step is part of, by which the roll-up distinguishes matrix jobs and attempts. */
 export function describeLeg(
   leg: LegOfMatrix | undefined,
   name: string,

@@ -3,9 +3,9 @@ import * as core from '@actions/core';
 import type { Failure, PhaseName, PhaseRecord } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
 
-/** So often at most is it said what is being waited for: enough for a reader, too little to bury the log. */
+/** Minimum interval between progress lines: enough for a reader, without filling the log. */
 const waitingSeconds = 15;
-/** GitHub keeps ten annotations of each kind a step and drops the rest without a word. */
+/** GitHub keeps ten annotations of each kind a step and drops the rest silently. */
 const maxWarnings = 10;
 
 /**
@@ -54,7 +54,7 @@ export class ActionReporter implements Reporter {
     this.#command(`::error::${escapeData(line)}`);
   }
 
-  /** The one line that says why the step is red. */
+  /** The one line with the reason why the step is red. */
   fail(failure: Failure): void {
     this.#command(
       `::error title=${escapeProperty(`k8s-test: ${failure.kind}`)}::${escapeData(`${failure.reason} ${failure.hint}`.trim())}`,
@@ -83,7 +83,7 @@ export class ActionReporter implements Reporter {
     core.setSecret(secret);
   }
 
-  /** Ends an open quotation and group, so that whoever writes next writes commands that are obeyed. */
+  /** Ends an open quotation and group, so that the runner obeys commands that are printed next. */
   close(): void {
     this.#endQuotation();
     if (this.#openGroup !== undefined) this.#write('::endgroup::');

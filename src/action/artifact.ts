@@ -7,7 +7,7 @@ import { lendRunnerVariables } from './runner-variables.ts';
 
 export interface ArtifactOptions {
   name: string;
-  /** A name that nobody else has. */
+  /** A unique name. */
   freeName: string;
   directory: string;
   /** Otherwise only what is in the directory itself, verdict and reports, is uploaded. */
@@ -65,7 +65,7 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
   }
 }
 
-/** Regular files by their relative paths. What is beside the results under a name that begins with a dot is ours alone. */
+/** Regular files by their relative paths. Files beside the results whose names begin with a dot are internal. */
 async function listFiles(root: string, isDeep: boolean): Promise<{ files: string[]; unreadable: string[] }> {
   const files: string[] = [];
   const unreadable: string[] = [];

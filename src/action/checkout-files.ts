@@ -1,4 +1,4 @@
-/** From the paths that tests name, inside their container, to the files of the checkout that annotations can stand on. */
+/** From the paths that tests name, inside their container, to the files of the checkout that annotations can refer to. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runProgram } from '../tools/run-program.ts';
@@ -7,9 +7,9 @@ import { runProgram } from '../tools/run-program.ts';
 const maxFiles = 200_000;
 const listSeconds = 10;
 const maxListBytes = 32 * 1024 * 1024;
-/** What a walk leaves out: nobody annotates it, and it is large. */
+/** Directories that the walk skips: large, and never annotated. */
 const notWalked: ReadonlySet<string> = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__', '.tox']);
-/** Where installed packages lie: a file there is nobody's in the checkout, whatever its name. */
+/** Directories of installed packages: a file in them is never a file of the checkout, even if its name matches. */
 const installed = /(^|\/)(site-packages|dist-packages|node_modules)\//;
 
 /**
@@ -70,7 +70,7 @@ export class CheckoutFiles {
     for (const names of this.#byName.get(asked.at(-1) ?? '') ?? []) {
       const shared = countSharedEnd(names, asked);
       const isWhole = shared === names.length || shared === asked.length;
-      // A last name alone says little: there is an __init__.py in every directory.
+      // A base name alone is not specific: there is an __init__.py in every directory.
       if (shared < 2 && !isWhole) continue;
       const former = best[0];
       if (former === undefined || shared > former.shared) best = [{ names, shared, isWhole }];

@@ -11,12 +11,12 @@ import { lendRunnerVariables } from './runner-variables.ts';
 export interface DownloadLegsOptions {
   /** Globs of artifact names. */
   patterns: string[];
-  /** Each artifact goes into a directory of its own in it, by id and name. */
+  /** Each artifact is unpacked into its own directory in it, by id and name. */
   directory: string;
   say: (line: string) => void;
 }
 
-/** Results of legs on this machine, and what GitHub says of the artifacts that they came in. */
+/** Results of legs on this machine, and GitHub's metadata of the artifacts that contained them. */
 export interface DownloadedLegs {
   directory: string;
   artifacts: LegArtifact[];
@@ -25,7 +25,7 @@ export interface DownloadedLegs {
 /**
  * Downloads the artifacts that the legs of this workflow run left, those of earlier attempts included. The runner's own
  * token is enough: no permission is asked for.
- * @returns where they lie, or why they cannot be had.
+ * @returns their directory, or why they are not available.
  */
 export async function downloadLegs(options: DownloadLegsOptions): Promise<Result<DownloadedLegs>> {
   const isLeg = picomatch(options.patterns);
@@ -36,7 +36,7 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
     if (!listed.ok) options.say(`which job uploaded each artifact is unknown: ${listed.failure.reason}`);
     const wanted = artifacts.filter((one) => isLeg(one.name));
     const known = listed.ok ? listed.value.artifacts : [];
-    // This job has uploaded no leg: a service that says so has one id for all jobs of a run, as act does.
+    // This job has uploaded no leg: a service with this answer has one id for all jobs of a run, as act does.
     const areJobsKnown =
       listed.ok &&
       !known.some(({ id, jobRun }) => jobRun === listed.value.ownJobRun && wanted.some((one) => one.id === id));
@@ -56,7 +56,7 @@ export async function downloadLegs(options: DownloadLegsOptions): Promise<Result
         return fail('results', `the artifact ${name} does not match the digest of its upload`, {
           hint: 'Run this job again.',
         });
-      // The client unpacks whatever an archive holds, without a limit. It is called as the service calls it.
+      // The client unpacks an archive of any size, without a limit. It is called as the service calls it.
       const [file = ''] = await readdir(packed);
       const taken = await takeResultsOfZip(path.join(packed, file), target);
       await rm(packed, { recursive: true });

@@ -8,7 +8,7 @@ export interface ListedArtifact {
   name: string;
   /** Backend id of the job run that uploaded it. Attempts of one job have different ones. */
   jobRun: string;
-  /** Milliseconds of the epoch; undefined where the service does not say. */
+  /** Milliseconds of the epoch; undefined where the service does not return it. */
   createdAt: number | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface ListedArtifacts {
 
 const deadlineMilliseconds = 30_000;
 
-/** ListArtifactsResponse; 64-bit numbers are strings in the JSON of protobuf, and names come in either spelling. */
+/** ListArtifactsResponse; 64-bit numbers are strings in the JSON of protobuf, and names occur in either spelling. */
 const answerSchema = v.object({
   artifacts: v.optional(v.array(v.record(v.string(), v.unknown())), []),
 });

@@ -4,7 +4,7 @@ import type { Annotation } from '../report/annotations.ts';
 import { changeOf, percentOf } from '../report/coverage.ts';
 import { breakCommands } from './action-reporter.ts';
 
-/** What the outputs say beside the verdict. */
+/** What the outputs contain beside the verdict. */
 export interface OutputFacts {
   resultsDir: string;
   reportPath: string;
@@ -12,7 +12,7 @@ export interface OutputFacts {
   artifact: { id: string; url: string } | undefined;
 }
 
-/** What each output says; action.yml is written from it. */
+/** The description of each output; action.yml is written from it. */
 export const outputDocs = {
   outcome: 'passed, failed, broken or cancelled',
   'failure-kind': 'Who or what is to blame; empty when the tests passed',

@@ -1,6 +1,6 @@
 /**
- * The entry point of the action's post step: removes what the main step's record names, however that step ended. If it was killed
- * before it could say how, this says so in its place, with all that there was.
+ * The entry point of the action's post step: removes what the main step's record names, however that step ended. If it was
+ * killed before it could report its end, this reports it instead, with all results that exist.
  */
 import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
@@ -21,7 +21,7 @@ const teardownSeconds = 150;
 
 const env = withholdRunnerVariables();
 const reporter = new ActionReporter();
-// Who is impatient now would leave a cluster behind. All that is done here has a limit of its own.
+// Aborting now would leave a cluster behind. Every step here has its own time limit.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => reporter.say(`${name}: cleanup continues`));
 const file = await lendRunnerVariables(() => core.getState('record'));
 if (file === '' || !existsSync(file)) reporter.say('nothing to remove');

@@ -19,19 +19,19 @@ export interface Published {
   report: ReportInput;
   dir: { root: string; summary: string; reportHtml: string };
   kubeconfig: string;
-  /** Otherwise nothing but verdict and reports may leave the runner. */
+  /** Otherwise only verdict and reports may leave the runner. */
   isMasked: boolean;
   /** False when the files in `dir` are another run's, or there are none. */
   ownsResultsDir: boolean;
 }
 
-/** Beside the one line that says why the step is red. */
+/** Beside the line with the reason why the step is red. */
 const failedTestAnnotations = 9;
 const checkoutMilliseconds = 15_000;
 /** Of wrong inputs, in the step summary. */
 const maxErrorCharacters = 20_000;
 
-/** Tells GitHub how a run ended: step summary, artifact, the one line that says why, annotations, outputs. */
+/** Publishes the end of a run on GitHub: step summary, artifact, the one-line reason, annotations, outputs. */
 export async function publish(
   end: Published,
   inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
@@ -42,7 +42,8 @@ export async function publish(
   const isWanted =
     end.ownsResultsDir && (inputs.upload === 'always' || (inputs.upload === 'failure' && verdict.outcome !== 'passed'));
   const artifact = isWanted ? await upload(end, inputs, runId, reporter) : undefined;
-  // After the upload, which may take long: should it be cut off, the post step tells all of it, and nothing is reported twice.
+  // After the upload, which may take long: if it is interrupted, the post step publishes all of this, and nothing is reported
+  // twice.
   await writeStepSummary(await summaryOf(end), reporter);
   for (const line of renderTerminal(end.report)) reporter.quote(line);
   reporter.close();
@@ -66,7 +67,7 @@ async function findInCheckout({ tests }: ReportInput): Promise<(file: string) =>
   return (file) => files.find(file);
 }
 
-/** Tells GitHub of inputs that are wrong: all of them, and nothing else, since nothing has begun. */
+/** Reports all wrong inputs to GitHub, and nothing else, since nothing has begun. */
 export async function publishInputErrors(errors: InputError[], tier: string, reporter: ActionReporter): Promise<void> {
   const lines = renderInputErrors(errors);
   for (const line of lines) reporter.error(line);
@@ -77,7 +78,7 @@ export async function publishInputErrors(errors: InputError[], tier: string, rep
   setOutputsOfNoRun(fail('input', lines.join('; ')).failure, tier);
 }
 
-/** Tells GitHub of a run that could not begin. */
+/** Reports to GitHub that a run could not begin. */
 export async function publishNoRun(failure: Failure, tier: string, reporter: ActionReporter): Promise<void> {
   reporter.fail(failure);
   const why = codeBlock(`${failure.reason}\n${failure.hint}`, maxErrorCharacters);
@@ -109,7 +110,7 @@ async function upload(
 ): Promise<{ id: string; url: string } | undefined> {
   const unique = uniqueArtifactName(inputs.mode === 'report' ? 'report' : inputs.tier, runId, process.env);
   const wanted = inputs.artifactName ?? unique;
-  // It begins as the one that was asked for, by which a roll-up looks for it.
+  // It begins with the requested name, by which a roll-up looks for it.
   const freeName = inputs.artifactName === undefined ? unique : `${inputs.artifactName}-${runId}`;
   const { root: directory } = end.dir;
   const { isMasked } = end;

@@ -51,7 +51,7 @@ export async function runCommand(args: string[]): Promise<number> {
   if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp());
   if (name === undefined) return complain(renderHelp());
   if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp()}`);
-  // Behind `--` the words are those of the test command.
+  // The arguments after `--` are those of the test command.
   const end = rest.includes('--') ? rest.indexOf('--') : rest.length;
   const own = rest.slice(0, end);
   if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
@@ -90,13 +90,15 @@ async function run(args: string[], screen: Screen): Promise<number> {
   const begun = beginRun(process.env);
   if (!begun.ok) return screen.refuse(begun.failure, tellFailure(begun.failure));
   const { end, record, reporter } = await runHere(screen, inputs, begun.value, { request: describeRequest(args) });
-  // Removing the cluster takes 5 to 30 s, which nobody should have to wait for.
+  // Removing the cluster takes 5 to 30 s, too long for the user to wait.
   screen.showWords(end);
   const isKept = await keepIfAsked(inputs.keep, end, record, (line) => reporter.say(line));
   return screen.finish(isKept ? end : await addTeardown(end, record, reporter));
 }
 
-/** Brings up the platform, in the kept cluster where there is one. What came of it stays, also where it failed, to be fixed. */
+/**
+ * Brings up the platform, in the kept cluster where there is one. It stays also after a failure, so that the user can fix it.
+ */
 async function up(args: string[], screen: Screen): Promise<number> {
   const inputs = readArguments(screen, args);
   if (inputs === undefined) return wrongInput;
@@ -132,7 +134,7 @@ async function rerun(args: string[], screen: Screen): Promise<number> {
   return enter(screen, kept, inputs, { tests });
 }
 
-/** The words before the flags and those behind `--` say which tests; the flags are what is between them. */
+/** The arguments before the flags and those after `--` select tests; the flags are between them. */
 function splitTests(args: string[]): { tests: string[]; flags: string[] } {
   const end = args.indexOf('--');
   const own = end === -1 ? args : args.slice(0, end);
@@ -222,7 +224,7 @@ function definedOnly(given: RawInputs): Record<string, string> {
   );
 }
 
-/** A failure as the terminal tells it in a line. */
+/** A failure as one line for the terminal. */
 function tellFailure({ reason, hint }: Failure): string {
   return `${reason}. Fix: ${hint}`;
 }
@@ -231,7 +233,7 @@ function refuse(screen: Screen, why: string): number {
   return screen.refuse({ kind: 'input', reason: why, hint: '', evidence: [] });
 }
 
-/** Says on standard error what is wrong with the words of a call. */
+/** Prints on standard error what is wrong with the arguments of a call. */
 function complain(why: string): number {
   process.stderr.write(`${why}\n`);
   return wrongInput;
@@ -268,7 +270,7 @@ async function doctor(args: string[], screen: Screen): Promise<number> {
   return checks.some((check) => check.state === 'problem') ? 2 : 0;
 }
 
-/** Whether what a record names was kept for a job of a workflow that goes on, and is not the one that we are part of. */
+/** Whether what a record names was kept for a job of a workflow that still runs, other than our own. */
 function isOfOtherJob({ livingJob, content: { kept } }: RunRecord, ownJob: number | undefined): boolean {
   return kept !== undefined && livingJob !== undefined && livingJob.pid !== 0 && livingJob.pid !== ownJob;
 }
@@ -322,8 +324,8 @@ async function completion([shell = '', ...more]: string[], screen: Screen): Prom
 }
 
 /**
- * The inputs that the flags amount to, over those of an earlier call and below what the command itself implies; undefined
- * when something is wrong with them, which is then told whole.
+ * The inputs that the flags amount to, over those of an earlier call and below what the command itself implies; undefined when
+ * something is wrong with them, and then all problems have been reported.
  */
 function readArguments(
   screen: Screen,
@@ -358,7 +360,7 @@ function readFlags(args: string[]): { given: RawInputs; problems: string[] } {
   for (const [i, token] of tokens.entries()) {
     if (token.kind === 'option') {
       const next = tokens[i + 1];
-      // What follows an unknown flag is its value, as far as anybody can know.
+      // The value after an unknown flag is assumed to belong to it.
       const value = isInput(token.name) || next?.kind !== 'positional' ? token.value : next.value;
       if (value === undefined && isInput(token.name)) problems.push(`${token.rawName}: needs a value`);
       else given[token.name] = [given[token.name], value ?? ''].filter((line) => line !== undefined).join('\n');

@@ -11,7 +11,7 @@ export function isShell(word: string): word is Shell {
   return (shells as readonly string[]).includes(word);
 }
 
-/** What can stand behind a flag. */
+/** The possible values of a flag. */
 type Offer = 'files' | 'directories' | readonly string[];
 
 /** Beside the inputs whose schema lists their values: those that name files, and the usual profiles. */
@@ -30,7 +30,7 @@ const offers: Partial<Record<InputName, Offer>> = {
   legs: 'directories',
 };
 
-/** What to offer behind a flag; an empty list where only the user can know. */
+/** What to offer after a flag; an empty list for free text. */
 function offerOf(name: InputName): Offer {
   const entry: v.GenericSchema = schema.entries[name];
   const inner = v.isOfType('optional', entry) ? (entry as v.OptionalSchema<v.GenericSchema, unknown>).wrapped : entry;
@@ -53,7 +53,7 @@ function flagsOf(name: CommandName): string[] {
   return ['help', ...(takesJson(name) ? ['json'] : []), ...inputsOf(name)];
 }
 
-/** The words that may follow a command itself; files for tests to run again. */
+/** The arguments that may follow a command; files for tests to run again. */
 const positionals: Partial<Record<CommandName, 'files' | readonly string[]>> = {
   rerun: 'files',
   history: 'files',

@@ -17,8 +17,8 @@ import { renderChart } from '../platform/chart.ts';
 import { provideTools } from '../tools/provide-tools.ts';
 
 /**
- * What `doctor` looks at: the machine, the tools that are here, and what the pods would ask of the machine; of an existing
- * cluster, whether it answers and lets us in. Nothing is made, downloaded or started.
+ * What `doctor` checks: the machine, the tools that are installed, and what the pods would request from the machine; of an
+ * existing cluster, whether it answers and accepts our credentials. Nothing is created, downloaded or started.
  */
 export async function examine(inputs: Inputs, signal: AbortSignal): Promise<Check[]> {
   if (inputs.kubeconfig !== undefined) return [await examineCluster(inputs.kubeconfig, signal)];
@@ -42,7 +42,7 @@ async function examineToolsAndChart(
   }: { directory: string; signal: AbortSignal } & Awaited<ReturnType<typeof examineMachine>>,
 ): Promise<Check[]> {
   const tools = await provideTools(inputs, { directory, signal, say: () => {}, mayDownload: false });
-  // A run downloads them, so that this is no problem; only the chart cannot be looked at without.
+  // A run downloads them, so a missing tool is no problem; only the chart cannot be checked without it.
   if (!tools.ok) return [...checks, toCheck('tools', 'warning', tools.failure)];
   const found = inputs.chart === undefined ? 'kind is here' : 'kind and helm are here';
   checks.push({ name: 'tools', state: 'ok', found, needed: '', fix: '' });
@@ -56,7 +56,7 @@ async function examineToolsAndChart(
   return [...checks, ...judgeDemand(facts, planDemand(inputs, manifests.value), inputs.nodes)];
 }
 
-/** The manifests of a chart that is here with all it depends on; of another, why it is not looked at. */
+/** The manifests of a chart that is here with all its dependencies; for another, why it is not checked. */
 async function renderWhatIsHere(
   inputs: Inputs,
   source: ChartSource,

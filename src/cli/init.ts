@@ -18,8 +18,8 @@ export interface Start extends Pick<StartPlan, 'assumptions'> {
 }
 
 /**
- * Looks at the repository in a directory and writes what a first run needs. No file that is there is changed.
- * To render the chart, helm is downloaded unless it is here, as a run would.
+ * Inspects the repository in a directory and writes what a first run needs. No existing file is changed. To render the chart,
+ * helm is downloaded unless it is here, as a run would.
  */
 export async function initialize(root: string, signal: AbortSignal): Promise<Start> {
   const repository = inspectRepository(root);
@@ -33,7 +33,7 @@ export async function initialize(root: string, signal: AbortSignal): Promise<Sta
   return start;
 }
 
-/** Writes a file unless there is one; says whether it did. */
+/** Writes a file unless it exists. @returns whether it did. */
 function write(root: string, name: string, text: string): boolean {
   const file = path.join(root, name);
   mkdirSync(path.dirname(file), { recursive: true });

@@ -1,4 +1,7 @@
-/** What `init` looks at: charts, Dockerfiles and test tools of a repository. Reads names and a few small files, and runs nothing. */
+/**
+ * What `init` inspects: charts, Dockerfiles and test tools of a repository. Reads names and a few small files, and runs
+ * nothing.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { readInputFile } from '../inputs/inspect-path.ts';
@@ -25,7 +28,7 @@ export interface Repository {
   dockerfiles: string[];
   /** That of the tests, where there is one. */
   testDockerfile?: string;
-  /** The tool whose tests lie nearest to the root; absent without tests. */
+  /** The tool whose tests are nearest to the root; absent without tests. */
   tool?: TestTool;
   /** A file of requirements that names pytest. */
   requirements?: string;
@@ -47,10 +50,10 @@ const skipped = new Set([
   '__pycache__',
 ]);
 const maxDepth = 5;
-/** Enough for any repository that a person keeps an overview of; it bounds the time in a home directory. */
+/** Enough for any repository of a usual size; it bounds the time when the directory is a home directory. */
 const maxEntries = 50_000;
 
-/** Looks at the repository in a directory. */
+/** Inspects the repository in a directory. */
 export function inspectRepository(root: string): Repository {
   const files = listFiles(root);
   const read = (file: string) => readInputFile(path.join(root, file)).text ?? '';
@@ -115,7 +118,7 @@ function readChart(root: string, directory: string, text: string): FoundChart[] 
   return [{ directory, name: chart.name, ...(isSettable ? { imageRepository: repository } : {}) }];
 }
 
-/** The test tool that the files nearest to the root speak for. */
+/** The test tool that the files nearest to the root indicate. */
 function findTool(files: readonly string[], read: (file: string) => string): TestTool | undefined {
   for (const file of files) {
     const name = path.basename(file);

@@ -12,7 +12,7 @@ export interface RenderedStart {
 export interface StartPlan {
   /** Content by path, relative to the root of the repository. */
   files: Record<string, string>;
-  /** What nobody said and was taken to be so, a line each. */
+  /** Assumptions that the user did not state, one line each. */
   assumptions: string[];
   /** Shell commands that build the images of the product, in their order. */
   builds: string[];
@@ -20,7 +20,7 @@ export interface StartPlan {
 
 const schemaAddress = 'https://raw.githubusercontent.com/floe/k8s-test-action/v1/schemas/k8s-test.schema.json';
 const checkout = 'actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2';
-/** Versions that the written files begin with; from then on they are the repository's own. */
+/** Initial versions in the written files; later the repository maintains them. */
 const versions = { python: '3.11', pytest: '9.2.0', go: '1.26', gotestsum: '1.13.0', node: '24' };
 const testImage = 'tests/Dockerfile';
 
@@ -102,7 +102,7 @@ function ownImage(repository: Repository, chart: FoundChart, rendered: RenderedS
   return images.find((image) => nameOf(image) === chart.name || nameOf(image) === repository.name);
 }
 
-/** A word of a shell. */
+/** A word of a shell command. */
 function quote(word: string): string {
   return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -3,8 +3,8 @@ import type { Check } from '../cluster/judge-machine.ts';
 const defaultColumns = 80;
 
 /**
- * The table that `doctor` shows: a line for each check that is well; what is not well has what was needed and how to fix it
- * below it. No line is longer than `columns`, but for a word that is.
+ * The table that `doctor` shows: a line for each passed check; below each failed one its requirement and the fix. No line is
+ * longer than `columns`, except for a single longer word.
  */
 export function renderChecks(checks: Check[], tier: string, columns = defaultColumns): string[] {
   const sign = { ok: '✓', warning: '!', problem: '✗' };

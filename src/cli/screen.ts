@@ -1,4 +1,4 @@
-/** Where the words of a command go, and its JSON. */
+/** The destinations of a command's text and of its JSON. */
 import type { Check } from '../cluster/judge-machine.ts';
 import { exitStatusOf, type Failure, noTests, outcomeOf, type Verdict } from '../core/outcome.ts';
 import { renderResultJson } from '../report/result-json.ts';
@@ -13,15 +13,15 @@ import { wantsColour } from './terminal-reporter.ts';
 export interface Removal {
   /** Runs of which nothing is left. */
   removed: { runId: string; startedAt: string }[];
-  /** What was left alone because somebody uses it, a line each. */
+  /** What was not removed because it is in use, a line each. */
   inUse: string[];
   /** What could not be removed, a line each. */
   notRemoved: string[];
 }
 
 /**
- * The two streams of a process. For people, words go to standard output. With `--json`, standard output holds one JSON document,
- * written when the command ends, and words go to standard error.
+ * The two streams of a process. Without `--json`, text is written to standard output. With `--json`, standard output holds one
+ * JSON document, written when the command ends, and text goes to standard error.
  */
 export class Screen {
   readonly isJson: boolean;
@@ -59,7 +59,7 @@ export class Screen {
     if (this.isJson) process.stdout.write(renderResultJson(verdict, report));
   }
 
-  /** Says why a command does nothing; as JSON it is a verdict without tests. Returns the exit status. */
+  /** Prints why a command does nothing; as JSON it is a verdict without tests. Returns the exit status. */
   refuse(failure: Failure, words = failure.reason): number {
     process.stderr.write(`${words}\n`);
     const nothing = { tests: { ...noTests }, phases: [], durationSeconds: 0, cluster: null, image: null, warnings: [] };
@@ -92,7 +92,7 @@ export class Screen {
     else this.say(lines.join('\n').trimEnd());
   }
 
-  /** Shows what earlier runs say. */
+  /** Shows the history of earlier runs. */
   showHistory(history: ShownHistory): void {
     if (this.isJson) this.#print(history);
     else this.say(renderHistory(history).join('\n'));

@@ -1,4 +1,4 @@
-/** The command `history`: what the results of earlier runs say together. */
+/** The command `history`: a summary of the results of earlier runs. */
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { medianOf } from '../history/median.ts';
@@ -14,7 +14,7 @@ import { formatCount, formatDuration } from '../report/describe-tests.ts';
 import { toPlainLine } from '../report/inert-text.ts';
 import { formatMemory } from '../report/usage.ts';
 
-/** What some runs say together, as `--json` prints it. */
+/** Summary of several runs, as `--json` prints it. */
 export interface ShownHistory {
   schema: 1;
   runs: { name: string; startedAt: string; outcome: string; seconds: number }[];
@@ -24,7 +24,7 @@ export interface ShownHistory {
   containers: ContainerTrend[];
 }
 
-/** Results of later runs lie in the artifacts of earlier ones, some directories deep. */
+/** Results of later runs are in the artifacts of earlier ones, some directories deep. */
 const maxDepth = 4;
 const maxFileBytes = 64 * 2 ** 20;
 const maxRuns = 200;
@@ -69,7 +69,7 @@ async function readOwn(file: string): Promise<{ text: string; at: number } | und
   return { text: await readFile(file, 'utf8'), at: stat.mtimeMs };
 }
 
-/** What some runs say together. @param runs the oldest first. */
+/** Summary of several runs. @param runs the oldest first. */
 export function describeHistory(runs: readonly RecordedRun[]): ShownHistory {
   const names = [...new Set(runs.flatMap(({ phases }) => [...phases.keys()]))];
   return {
@@ -91,7 +91,7 @@ export function describeHistory(runs: readonly RecordedRun[]): ShownHistory {
   };
 }
 
-/** The same for people, a line each. All names come from tests, and are made inert. */
+/** The same as text, a line each. All names come from tests, and are escaped. */
 export function renderHistory({ runs, changes, tests, phases, containers }: ShownHistory): string[] {
   const last = runs.at(-1);
   if (last === undefined) return ['no run is known'];

@@ -3,7 +3,7 @@ import { type PhaseName, type PhaseRecord, toOneLine } from '../core/outcome.ts'
 import type { Reporter } from '../core/reporter.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 
-/** Where the words go; a part of `process.stdout`. */
+/** The output stream; a part of `process.stdout`. */
 export interface Terminal {
   isTTY?: boolean;
   columns?: number;
@@ -11,7 +11,7 @@ export interface Terminal {
 }
 
 const clockMilliseconds = 200;
-/** On a plain console: so often at most is it said what is being waited for. */
+/** On a plain console: minimum interval between progress lines. */
 const waitingSeconds = 15;
 /** What is before a phase that has ended, and its ANSI colour. */
 const signs = {
@@ -22,8 +22,8 @@ const signs = {
 const eraseLine = '\r\u001b[K';
 
 /**
- * The words of a run on a terminal: finished phases above, and below them one live line with the running phases, their
- * clock, and the last thing seen. Without a terminal, plain lines.
+ * The output of a run on a terminal: finished phases above, and below them one live line with the running phases, their clock,
+ * and the latest state. Without a terminal, plain lines.
  */
 export class TerminalReporter implements Reporter {
   readonly #out: Terminal;
@@ -53,7 +53,7 @@ export class TerminalReporter implements Reporter {
 
   phaseEnded(record: PhaseRecord): void {
     this.#running.delete(record.name);
-    // What was waited for may have been this phase's; whatever goes on says its own again.
+    // The last wait may have belonged to this phase; phases that continue print their own again.
     this.#waiting = '';
     const { sign, colour } = signs[record.outcome];
     const painted = this.#hasColour ? `\u001b[${colour}m${sign}\u001b[0m` : sign;
@@ -114,7 +114,7 @@ function canObey(out: Terminal, env: Record<string, string | undefined>): boolea
   return out.isTTY === true && env.TERM !== 'dumb';
 }
 
-/** Whether colours are wanted: a terminal that has them, whose user did not say no (https://no-color.org). */
+/** Whether colours are wanted: a terminal that supports them, whose user did not turn them off (https://no-color.org). */
 export function wantsColour(out: Terminal, env: Record<string, string | undefined>): boolean {
   return canObey(out, env) && (env.NO_COLOR ?? '') === '';
 }
@@ -132,7 +132,7 @@ function shortenRuler(text: string, columns: number): string {
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
 
-/** Text within so many columns; a line that is longer would wrap, and only its last row would be erased. */
+/** Text cut to this many columns; a longer line would wrap, and only its last row would be erased. */
 function cutToWidth(text: string, columns: number): string {
   let used = 0;
   let kept = '';
