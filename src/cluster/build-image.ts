@@ -27,7 +27,7 @@ export function isNamedByUs(image: string): boolean {
 
 /**
  * Builds an image with the docker of this machine, its builder (BuildKit, or the classic one where that is missing) and its
- * cache. It runs until the signal ends it: no build is too long by itself.
+ * cache. It runs until the signal ends it: a build has no time limit of its own.
  * @returns a failure of kind `image` with the last lines of the builder.
  */
 export async function buildImage(
@@ -57,7 +57,7 @@ export async function buildImage(
   });
 }
 
-/** A build may end well and leave its image where docker does not have it, which then nobody could load into nodes. */
+/** A build may succeed and leave its image where docker does not have it; then it could not be loaded into nodes. */
 async function findBuilt({ context, tag }: ImageBuild, signal: AbortSignal): Promise<Result<undefined>> {
   if ((await inspectLocalImage(tag, signal)) !== undefined) return succeed(undefined);
   signal.throwIfAborted();
@@ -69,9 +69,9 @@ async function findBuilt({ context, tag }: ImageBuild, signal: AbortSignal): Pro
 }
 
 /**
- * A docker whose BuildKit is not installed refuses to build until it is told to use the classic builder; and that one
- * leaves the containers of a failed build. A builder of buildx that is not docker's own (BUILDX_BUILDER, or
- * `docker buildx install`) keeps what it builds to itself unless it is told to load it.
+ * A docker whose BuildKit is not installed refuses to build until it is configured to use the classic builder, which leaves the
+ * containers of a failed build. A builder of buildx that is not docker's own (BUILDX_BUILDER, or `docker buildx install`) does
+ * not load what it builds into docker unless `--load` is given.
  */
 async function chooseBuilder(signal: AbortSignal): Promise<{ env: Record<string, string>; flags: string[] }> {
   const classic = { env: { DOCKER_BUILDKIT: '0' }, flags: ['--force-rm'] };

@@ -14,7 +14,7 @@ export interface ClaimOptions {
   signal: AbortSignal;
 }
 
-/** A shell in a node, as whoever reads files there needs it. */
+/** A shell in a node, for reading files there. */
 export interface NodeShell {
   directory: string;
   run: (
@@ -59,7 +59,7 @@ async function runInNode(
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));
   });
-  // Whoever waits for it hears of it; until then the output is read.
+  // An error reaches the code that awaits this; until then the output is read.
   ended.catch(() => undefined);
   // A command that does not read to the end is within its rights.
   child.stdin.on('error', () => undefined);

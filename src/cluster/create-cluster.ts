@@ -31,7 +31,7 @@ const kindEnvironment = { KUBECONFIG: undefined, KIND_CLUSTER_NAME: undefined };
 
 /**
  * Creates the cluster and returns once its API server answers. What was made stays when it fails, for its logs.
- * @returns a failure of kind `cluster` in kind's own words.
+ * @returns a failure of kind `cluster` with kind's own message.
  */
 export async function createCluster(
   cluster: KindCluster,
@@ -49,7 +49,7 @@ export async function createCluster(
     '--kubeconfig',
     cluster.kubeconfigPath,
   ];
-  // Half-made nodes are kept: their logs say why. Deleting them is ours, by the name in the run's record.
+  // Incomplete nodes are kept: their logs show the reason. We delete them, by the name in the run's record.
   args.push('--retain', '--wait', '0s');
   if (cluster.nodeImage !== undefined) args.push('--image', cluster.nodeImage);
   const run = await runProgram(cluster.kind, args, {
@@ -75,14 +75,14 @@ export async function createCluster(
 
 /** Writes kind's own logs of the nodes into a directory. For a cluster that failed; problems are returned as text. */
 export async function exportClusterLogs(cluster: KindCluster, directory: string, signal: AbortSignal): Promise<string> {
-  // Where not even a container was made, kind only says that it knows no such cluster.
+  // Where no container was created at all, kind only prints that it knows no such cluster.
   if ((await listNodeContainers(cluster.name, signal)).length === 0) return '';
   const args = ['export', 'logs', directory, '--name', cluster.name];
   const run = await runProgram(cluster.kind, args, { signal, timeoutSeconds: 60, env: kindEnvironment });
   return run.exitCode === 0 ? '' : toOneLine(`kind export logs: ${run.stderr}`);
 }
 
-/** So long docker may take to show a container whose maker was killed while it asked for it. */
+/** How long docker may take to show a container whose creating process was killed during the request. */
 const settleMilliseconds = 5000;
 const pollMilliseconds = 250;
 
@@ -90,8 +90,8 @@ const pollMilliseconds = 250;
  * Removes the nodes of the cluster with this name, with their anonymous volumes, as `kind delete cluster` does; needs no
  * kind, so that teardown works when the run ended before there was one. Kind's shared docker network stays.
  *
- * Where the cluster is not known to be whole, docker may still be making a node that was asked for by a `kind create` which
- * is dead by now: it is gone only when nothing has come for a while.
+ * Where the cluster is not known to be complete, docker may still be creating a node for a `kind create` that has ended by now:
+ * it counts as gone only when no node has appeared for a while.
  * @throws Error when docker cannot be asked, or refuses.
  */
 export async function deleteCluster(name: string, options: { signal: AbortSignal; isWhole: boolean }): Promise<number> {
@@ -115,8 +115,8 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
 }
 
 /**
- * What kind says of a config that it cannot take: in indented lines behind `unmarshal errors:`, or as a list of what is
- * invalid. Undefined where the config is not to blame. Pure.
+ * kind's message on an invalid config: in indented lines after `unmarshal errors:`, or as a list of invalid fields. Undefined
+ * where the config is not the cause. Pure.
  */
 export function findRefusedConfig(output: string): string | undefined {
   const lines = output.split('\n');
@@ -134,7 +134,7 @@ export function findRefusedConfig(output: string): string | undefined {
   return words.join('; ');
 }
 
-/** The line in which kind says what went wrong; kind prints `ERROR: …` last. */
+/** The line with kind's error; kind prints `ERROR: …` last. */
 function errorLineOf(output: string): string {
   const lines = output.split('\n').map((line) => line.trim());
   return (

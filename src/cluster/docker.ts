@@ -1,6 +1,6 @@
 /**
  * The client of docker, through docker's own program, so that contexts, DOCKER_HOST and credentials are the user's. Nothing
- * else in src/ runs docker: deadlines and the words for what went wrong are here.
+ * else in src/ runs docker: deadlines and error messages are here.
  */
 import { toOneLine } from '../core/outcome.ts';
 import {
@@ -20,7 +20,7 @@ function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questio
   return runProgram('docker', args, { signal, timeoutSeconds });
 }
 
-/** Why docker did not do what it was asked for, in one line: its own words, else how it ended. */
+/** Why a docker command failed, in one line: its own message, else how it ended. */
 export function describeDockerError(run: ProgramRun): string {
   return toOneLine(run.stderr.trim() || describeProgramEnd(run), 300);
 }
@@ -36,7 +36,7 @@ export function askDockerInfo(signal: AbortSignal): Promise<ProgramRun> {
 export interface DockerServer {
   /** The version of its API that client and server agree on, such as 1.48. */
   api: { major: number; minor: number };
-  /** As images say it: `linux/amd64`. */
+  /** In the notation of images: `linux/amd64`. */
   platform: string;
 }
 
@@ -59,16 +59,16 @@ export async function hasBuildx(signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Whether docker sees a file of this machine at the same path. It is asked to mount it, for a container of an image that
- * nobody has, so that nothing is made: docker looks at mounts first, and unlike `--volume` this kind of mount makes no
- * directory in the place of what is missing.
+ * Whether docker sees a file of this machine at the same path. It is asked to mount it, for a container of an image that does
+ * not exist, so that nothing is created: docker checks mounts first, and unlike `--volume` this kind of mount creates no
+ * missing directory.
  */
 export async function seesFile(file: string, signal: AbortSignal): Promise<boolean> {
   const mount = `type=bind,source=${file},target=/seen,readonly`;
   const image = 'k8s-test-action.invalid/nothing:none';
   const run = await askDocker(['create', '--pull', 'never', '--mount', mount, image], signal);
   signal.throwIfAborted();
-  // Docker's own words, and those of Docker Desktop; any other problem says nothing about files.
+  // The error messages of docker and Docker Desktop; any other problem is not about files.
   return !/bind source path does not exist|mounts denied|not shared from the host/i.test(run.stderr);
 }
 
@@ -105,8 +105,8 @@ interface InspectedImage {
 }
 
 /**
- * The image as the local docker has it; undefined when it does not.
- * @param platform what it must be for, which docker can tell from API 1.49 on: one for another platform is undefined too.
+ * The image in the local docker; undefined when it has none.
+ * @param platform what it must be for, checked from API 1.49 on: an image for another platform gives undefined too.
  */
 export async function inspectLocalImage(
   name: string,
@@ -165,7 +165,7 @@ export async function hasBuildFlag(flag: string, env: Record<string, string>, si
   return run.exitCode === 0 && new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
 }
 
-/** `docker build`, which runs until the signal ends it: no build is too long by itself. */
+/** `docker build`, which runs until the signal ends it: a build has no time limit of its own. */
 export function runBuild(
   args: string[],
   options: Pick<ProgramOptions, 'signal' | 'onLine'> & { env: Record<string, string> },
@@ -173,7 +173,7 @@ export function runBuild(
   return runProgram('docker', ['build', ...args], options);
 }
 
-/** `docker save` for a pipe; `platform` where docker can tell the parts of an image apart (API 1.48). */
+/** `docker save` for a pipe; `platform` where docker can select one platform of an image (API 1.48). */
 export function saveImagesCall(names: string[], platform: string | undefined): ProgramCall {
   return { command: 'docker', args: ['save', ...(platform === undefined ? [] : ['--platform', platform]), ...names] };
 }
@@ -215,7 +215,7 @@ export async function findContainerOnPort(
   return (run.exitCode === 0 ? run.stdout.trim().split('\n')[0] : '') || undefined;
 }
 
-/** What docker says of containers, a line each, in a format of Go's templates. */
+/** What docker reports about containers, a line each, in a format of Go templates. */
 export function inspectContainers(names: string[], format: string, signal: AbortSignal): Promise<ProgramRun> {
   return askDocker(['container', 'inspect', '--format', format, ...names], signal, probeSeconds);
 }
@@ -232,7 +232,7 @@ export interface ExecOptions extends ProgramOptions {
   privileged?: boolean;
 }
 
-/** Runs a command in a container, a node of Kind as a rule. Whoever calls it says how long it may take. */
+/** Runs a command in a container, usually a node of Kind. The caller sets the time limit. */
 export function execInContainer(container: string, command: string[], options: ExecOptions): Promise<ProgramRun> {
   const { privileged, ...rest } = options;
   const call = execCall(container, command, { privileged, interactive: options.stdin !== undefined });

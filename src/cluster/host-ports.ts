@@ -1,4 +1,4 @@
-/** Ports of the host that a user's kind-config wants, and who has them already. */
+/** Ports of the host that a user's kind-config maps, and which process uses them already. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { UserKindConfig } from '../inputs/user-kind-config.ts';
 import { findContainerOnPort } from './docker.ts';
@@ -31,8 +31,8 @@ export function listWantedPorts(config: UserKindConfig | undefined): WantedPort[
 }
 
 /**
- * Those of the ports that somebody listens on, each with its holder; and those that the config itself names twice. On systems
- * without /proc only containers of the local docker are seen.
+ * Those of the ports that are in use, each with its process; and those that the config itself names twice. On systems without
+ * /proc only containers of the local docker are seen.
  */
 export async function findPortHolders(wanted: WantedPort[], signal: AbortSignal): Promise<TakenPort[]> {
   const taken: TakenPort[] = [];
@@ -77,7 +77,7 @@ async function nameHolder(inode: string): Promise<string> {
   return 'a program of another user';
 }
 
-// Processes end while they are looked at, and others' may not be: then there is nothing to read.
+// Processes may end while they are read, and those of other users may be unreadable: both are skipped.
 
 async function listEntries(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => []);

@@ -1,4 +1,4 @@
-/** Archives of images as users bring them, which containerd takes unpacked only. */
+/** Archives of images as users provide them, which containerd accepts only uncompressed. */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
@@ -16,12 +16,12 @@ const packings = [
   { name: 'zip', magic: [0x50, 0x4b, 0x03, 0x04], unpack: undefined },
 ] as const;
 
-/** Where a tar has the word "ustar" (POSIX and GNU alike). */
+/** Position of "ustar" in a tar (POSIX and GNU alike). */
 const tarMagic = { offset: 257, text: 'ustar' };
 const headBytes = 512;
 
 /**
- * Looks at how an archive of images begins.
+ * Detects the format of an archive of images by its first bytes.
  * @returns what opens it, each time from its beginning, as a stream of tar; or a failure of kind `image` when it is no tar.
  */
 export async function openArchive(file: string): Promise<Result<() => Readable>> {
@@ -41,7 +41,7 @@ export async function openArchive(file: string): Promise<Result<() => Readable>>
     return fail('image', `the archive ${file} is compressed with ${name}, which cannot be read`, {
       hint: 'Give the plain tar, or one compressed with gzip or zstd.',
     });
-  // What breaks off one of the two ends the other; its reader hears of it.
+  // When one of the two fails, the other ends too, and its reader gets the error.
   return succeed(() => pipeline(createReadStream(file), unpack(), () => {}));
 }
 
@@ -49,7 +49,7 @@ export async function openArchive(file: string): Promise<Result<() => Readable>>
 const maxConfigBytes = 4 * 1024 * 1024;
 
 /**
- * The platforms that the images of an archive are for, such as `linux/arm64`, by their configs: whatever is JSON and names an
+ * The platforms that the images of an archive are for, such as `linux/arm64`, by their configs: any JSON that names an
  * architecture and layers. Reads all of it; a damaged archive gives what was found so far.
  */
 export async function listPlatforms(archive: Readable): Promise<string[]> {
@@ -65,7 +65,7 @@ export async function listPlatforms(archive: Readable): Promise<string[]> {
       entry.resume();
     }
   } catch {
-    // It has been refused already, and this only says more about it.
+    // It has been refused already; this only adds detail.
   }
   return platforms.size === 0 ? ['another platform'] : [...platforms].sort();
 }

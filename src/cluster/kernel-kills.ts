@@ -4,7 +4,7 @@ import { execInContainer } from './docker.ts';
 export interface KernelKill {
   /** Name of the program, as the kernel keeps it: 15 characters at most. */
   process: string;
-  /** What the cgroup had in use; undefined where the kernel did not say. */
+  /** What the cgroup had in use; undefined where the kernel did not log it. */
   usageBytes?: number;
   /** True when it was not the limit of a cgroup that was reached, but the end of the node's own memory. */
   isNodeWide?: boolean;
@@ -13,8 +13,8 @@ export interface KernelKill {
 const readSeconds = 10;
 
 /**
- * What the kernel's log says of kills for memory in one container, oldest first. The log is asked of the node, which on
- * Kind shares the kernel of the machine; where it may not be read, nothing is known and the list is empty.
+ * The kills for memory in one container in the kernel's log, oldest first. The log is read from the node, which on Kind shares
+ * the kernel of the machine; where it may not be read, nothing is known and the list is empty.
  */
 export async function readKernelKills(node: string, containerId: string, signal: AbortSignal): Promise<KernelKill[]> {
   const run = await execInContainer(node, ['dmesg'], { signal, timeoutSeconds: readSeconds });
@@ -22,8 +22,8 @@ export async function readKernelKills(node: string, containerId: string, signal:
 }
 
 /**
- * The kills of one container in a kernel log. Before the line that names the victim and its cgroup comes one with the usage
- * of the cgroup (`mem_cgroup_print_oom_meminfo` in Linux's mm/memcontrol.c, `dump_oom_victim` in mm/oom_kill.c).
+ * The kills of one container in a kernel log. The line that names the victim and its cgroup follows one with the usage of the
+ * cgroup (`mem_cgroup_print_oom_meminfo` in Linux's mm/memcontrol.c, `dump_oom_victim` in mm/oom_kill.c).
  */
 export function parseKernelKills(log: string, containerId: string): KernelKill[] {
   const kills: KernelKill[] = [];

@@ -12,7 +12,9 @@ export interface KindConfigOptions {
   nodes: number;
   /** Directory of the runner that every node mounts at `nodeResultsPath`; undefined where docker does not see it. */
   resultsHostPath: string | undefined;
-  /** Address on which the nodes' machine publishes the API server, where the config does not say; kind's own is its loopback. */
+  /**
+   * Address on which the nodes' machine publishes the API server, where the config names none; kind's default is its loopback.
+   */
   apiServerAddress?: string | undefined;
   /** What else every node mounts: the mirrors of registries. */
   mounts?: NodeMount[];

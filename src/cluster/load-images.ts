@@ -17,18 +17,18 @@ import { registryOf } from './registry-credentials.ts';
 
 const importDeadlineSeconds = 10 * 60;
 const askSeconds = 60;
-/** Longer than `kind create` may take, whose own words say more when it fails. */
+/** Longer than `kind create` may take, whose own message is more precise when it fails. */
 const containerdSeconds = 8 * 60;
 const pollMilliseconds = 250;
-/** So long a containerd that was stopped may take to be there again. */
+/** How long a stopped containerd may take to come back. */
 const restartSeconds = 60;
 const mostRestarts = 5;
 
 const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 
 /**
- * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before
- * the cluster is there: images can go in meanwhile.
+ * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before the
+ * cluster is ready: images can be loaded meanwhile.
  * @returns the nodes' containers, or a failure of kind `cluster` when it does not answer in all of them.
  */
 export async function waitForContainerd(
@@ -66,9 +66,9 @@ export async function listMachines(cluster: string, signal: AbortSignal): Promis
 }
 
 /**
- * Loads images of the local docker and of archives into the nodes of a cluster that is being created, as soon as they can
- * take any. Without `controlPlane` they go to the workers alone, where there are any: kind keeps pods off the control plane
- * then, and each node less is a third of the time on a cluster of three.
+ * Loads images of the local docker and of archives into the nodes of a cluster that is being created, as soon as that is
+ * possible. Without `controlPlane` only the workers get them, where there are any: kind keeps pods off the control plane then,
+ * and each node less is a third of the time on a cluster of three.
  */
 export async function fillNodes(
   cluster: { name: string; nodes: number },
@@ -106,8 +106,8 @@ export interface LoadOptions {
 /**
  * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node
  * has already, for example from an earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
- * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and what docker or
- * containerd said.
+ * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and the message of docker or
+ * containerd.
  */
 export async function loadImages(images: string[], nodes: string[], options: LoadOptions): Promise<Result<string[]>> {
   const { signal } = options;
@@ -116,7 +116,7 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
   const chosen = await chooseParts(images, server, options);
   if (!chosen.ok) return chosen;
   let wanted = chosen.value;
-  // From this version on docker can say what an image is for one platform, and hand out that part alone.
+  // From this version on docker can inspect an image for one platform, and export only that part.
   const platform = selectsPlatforms(server) ? server.platform : undefined;
   const loaded = new Set<string>();
   const done = await inEveryNode(nodes, signal, async (node) => {
@@ -128,7 +128,7 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
       for (const { name } of missing) loaded.add(name);
       return together;
     }
-    // One of them spoils the stream for all: each by itself tells which one, and gets the others in.
+    // One bad image breaks the stream for all: loading each by itself shows which one, and loads the others.
     for (const image of missing) {
       const alone =
         missing.length === 1 ? together : await streamImages([image], { node, platform, importing, signal });
@@ -142,7 +142,7 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
   return done.ok ? succeed([...loaded]) : done;
 }
 
-/** Whether docker tells the parts of an image apart: `docker image inspect --platform` came with API 1.49. */
+/** Whether docker can select one platform of an image: `docker image inspect --platform` came with API 1.49. */
 function selectsPlatforms({ api }: DockerServer): boolean {
   return api.major > 1 || (api.major === 1 && api.minor >= 49);
 }
@@ -186,7 +186,7 @@ async function chooseParts(
 /** Whether an image for one platform runs on another: a variant that only one of them names makes no difference. Pure. */
 export function isForPlatform(image: string, node: string): boolean {
   const [wanted, found] = [image.split('/'), node.split('/')];
-  // An image of nothing but files may name no platform at all.
+  // An image that only contains files may name no platform at all.
   if (wanted[1] === undefined || wanted[1] === '') return true;
   return wanted[0] === found[0] && wanted[1] === found[1];
 }
@@ -198,7 +198,7 @@ async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<stri
 
 interface Stream {
   node: string;
-  /** Undefined: docker hands out all that it has of an image. */
+  /** Undefined: docker exports all that it has of an image. */
   platform: string | undefined;
   importing: string[];
   signal: AbortSignal;
@@ -209,10 +209,10 @@ async function streamImages(images: LocalImage[], stream: Stream): Promise<Resul
   const { node, platform, importing, signal } = stream;
   const names = images.map(({ name }) => name);
   const [digested, tagged] = [names.filter(hasDigest), names.filter((name) => !hasDigest(name))];
-  // A second name by digest, as kind has it: where a name leads to another image than before, the kubelet's part of containerd
-  // notes the new ID from that one alone, and isInNode needs the ID.
+  // A second name by digest, as kind adds it: where a name now refers to another image, the kubelet's part of containerd notes
+  // the new ID from that one alone, and isInNode needs the ID.
   const streams = tagged.length === 0 ? [] : [{ names: tagged, naming: ['--digests'] }];
-  // docker saves an image that is named by its digest without any name: containerd is told the one that pods ask for.
+  // docker saves an image that is named by its digest without any name: containerd gets the name that pods ask for.
   for (const name of digested) streams.push({ names: [name], naming: ['--index-name', nameInNode(name)] });
   for (const { names: saved, naming } of streams) {
     const command = [...ctrImages, 'import', ...importing, ...naming, '-'];
@@ -352,7 +352,9 @@ function hasDigest(name: string): boolean {
   return name.includes('@');
 }
 
-/** The name under which the kubelet looks for an image: whole, with a digest in place of the tag where there is one. */
+/**
+ * The name under which the kubelet looks for an image: fully qualified, with a digest in place of the tag where there is one.
+ */
 export function nameInNode(name: string): string {
   const registry = registryOf(name);
   const bare = name.replace(/^(index\.)?docker\.io\//, '');
@@ -369,7 +371,10 @@ function importFailure(what: string, node: string, run: ProgramRun): Result<unde
   });
 }
 
-/** Whether an import failed for lack of a part for the node's platform: the words of containerd 1.6 and 2, and of docker. */
+/**
+ * Whether an import failed because the image has no part for the node's platform: the messages of containerd 1.6 and 2, and of
+ * docker.
+ */
 function isForOtherPlatform(problem: string): boolean {
   return /might be filtered out|no match for platform|no suitable export target|does not provide the specified platform/.test(
     problem,

@@ -1,4 +1,4 @@
-/** What the machine is and has, as far as a Kind cluster cares. Reading only; judge-machine.ts says what it means. */
+/** The properties of the machine that matter for a Kind cluster. Only reads; judge-machine.ts judges them. */
 import { existsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { freemem, platform } from 'node:os';
@@ -18,7 +18,7 @@ export interface DockerFacts {
   cpus: number;
   /** Of the machine that docker runs on, which on a laptop is a smaller one inside. */
   memoryBytes: number;
-  /** As images say it: `amd64`, `arm64`. */
+  /** In the notation of images: `amd64`, `arm64`. */
   architecture: string;
   isRootless: boolean;
   forwardsIPv4: boolean;
@@ -27,9 +27,9 @@ export interface DockerFacts {
 /** Docker, when it does not answer. */
 export interface DockerSilence {
   answers: false;
-  /** What it said, or what we say in its place. */
+  /** Docker's message, or ours where it has none. */
   problem: string;
-  /** Absent where docker itself said what is wrong. */
+  /** Absent where docker itself named the problem. */
   why?: 'missing' | 'late';
 }
 
@@ -45,9 +45,9 @@ export interface MachineFacts {
   inotifyWatches: number | undefined;
   /** Host ports of the user's kind-config that are in use. */
   takenPorts: TakenPort[];
-  /** How many host ports the user's kind-config wants. */
+  /** How many host ports the user's kind-config maps. */
   wantedPorts: number;
-  /** Of the test image, when the local docker has it. */
+  /** Of the test image, if it is in the local docker. */
   imageArchitecture: string | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function readMachineFacts(
   };
 }
 
-/** What `docker info` said, or why it could not. Pure. */
+/** The output of `docker info`, or its error. Pure. */
 export function readDockerInfo(run: ProgramRun): {
   docker: MachineFacts['docker'];
   rootDir: string;
@@ -106,7 +106,7 @@ export function readDockerInfo(run: ProgramRun): {
     DockerRootDir?: string;
     ServerErrors?: string[];
   };
-  // `docker info` of older clients exits 0 although the daemon is down, and says so in ServerErrors.
+  // `docker info` of older clients exits 0 although the daemon is down, and reports that in ServerErrors.
   if (info.ServerVersion === undefined || info.ServerVersion === '')
     return silent(info.ServerErrors?.join(' ') ?? 'no server');
   return {

@@ -28,7 +28,7 @@ export interface MakeOptions {
   quote: (line: string) => void;
   /** Called once its API server answers, before its nodes are ready. */
   onAnswering: (connection: KubeConnection) => void;
-  /** Whether the chart brings the network of the pods: its nodes cannot be ready before, and need only be there. */
+  /** Whether the chart installs the pod network: its nodes cannot be ready before that, and only have to exist. */
   awaitsNetwork?: boolean;
   /** Asked while nodes are waited for: what makes it certain that they never will be ready. */
   findFailure?: () => Failure | undefined;

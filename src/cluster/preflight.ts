@@ -1,4 +1,4 @@
-/** What the machine must have, said before minutes are spent. */
+/** Requirements on the machine, checked before minutes are spent. */
 
 import { fail, type Result, succeed } from '../core/outcome.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
@@ -22,8 +22,9 @@ export async function examineMachine(
 }
 
 /**
- * The phase `preflight`: checks the machine and tells of each check.
- * @returns a failure of kind `cluster` that names every problem, or of kind `image` for one that `load-images` names in vain.
+ * The phase `preflight`: checks the machine and reports each check.
+ * @returns a failure of kind `cluster` that names every problem, or of kind `image` for one in `load-images` that does not
+ * exist.
  */
 export async function checkMachine(
   inputs: RelevantInputs,
@@ -55,7 +56,7 @@ export function checkDemand(
   return preflightResult(checks, 'schedule', 'the pods ask for more than this machine has');
 }
 
-/** A line for each check that is well, a warning for each that may not be; problems are for the failure to tell. */
+/** A line for each check that passed, a warning for each possible problem; certain problems are reported by the failure. */
 function describeChecks(checks: Check[], options: { say: (line: string) => void; warn: (text: string) => void }): void {
   for (const check of checks) {
     if (check.state === 'warning') options.warn(`${check.name}: ${check.found}, ${check.needed} wanted. ${check.fix}`);

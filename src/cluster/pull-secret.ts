@@ -77,7 +77,7 @@ async function addToAccount(connection: KubeConnection, path: string, signal: Ab
       await connection.call('PUT', path, { body, signal });
       return;
     } catch (error) {
-      // Somebody else changed it in between: once more, from what it is now.
+      // Another client changed it in between: try again, from its current state.
       if (!(error instanceof ApiError && error.reason === 'Conflict')) throw error;
     }
   }

@@ -92,7 +92,7 @@ async function listNodeAddresses(cluster: string, signal: AbortSignal): Promise<
   return run.exitCode === 0 ? run.stdout.split(/\s+/).filter((address) => address !== '') : [];
 }
 
-/** Whether somebody takes connections there. */
+/** Whether something accepts connections there. */
 function answers(server: string, signal: AbortSignal): Promise<boolean> {
   signal.throwIfAborted();
   const { hostname: host, port } = new URL(server);
@@ -120,7 +120,7 @@ export async function chooseNetwork(signal: AbortSignal): Promise<Result<string 
   const name = hostname();
   const format = '{{.HostConfig.NetworkMode}}{{range $name, $_ := .NetworkSettings.Networks}} {{$name}}{{end}}';
   const run = await inspectContainers([name], format, signal);
-  // It is a container of another docker, or has got a name of its own: nobody can tell.
+  // It is a container of another docker, or was given another name: that cannot be known.
   if (run.exitCode !== 0) return succeed(undefined);
   const [mode = '', ...networks] = run.stdout.trim().split(/\s+/);
   return networkFor(mode, networks, name);

@@ -9,7 +9,7 @@ import { credentialPluginCode } from '../kube/credentials.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
 
-/** What an existing cluster says of itself, and of us. */
+/** What an existing cluster reports about itself, and about our user. */
 export interface Reached {
   /** Version of its Kubernetes. */
   kubernetes: string;
@@ -24,7 +24,8 @@ const reachSeconds = 20;
 
 /**
  * Asks a cluster who we are.
- * @returns a failure of kind `api`, with what the API server said, when it cannot be reached or does not take our credentials.
+ * @returns a failure of kind `api`, with the API server's message, when it cannot be reached or does not accept our
+ * credentials.
  */
 export async function reachCluster(
   connection: KubeConnection,
@@ -55,7 +56,10 @@ export async function reachCluster(
   }
 }
 
-/** Undefined where an older API server, or one that is strict, does not tell; it has let us in all the same. */
+/**
+ * Undefined where an older API server, or one that is strict, does not answer this question; it accepted our credentials all
+ * the same.
+ */
 async function askWhoWeAre(
   connection: KubeConnection,
   options: { signal: AbortSignal; deadlineSeconds: number },
@@ -72,7 +76,7 @@ async function askWhoWeAre(
   }
 }
 
-/** The API server says no more than `Unauthorized`; what we sent says the rest. */
+/** The API server only answers `Unauthorized`; the credentials that we sent explain the rest. */
 function refusal(kubeconfig: UserKubeconfig, error: ApiError): Result<never> {
   const { context, server, user, expiresAt } = kubeconfig;
   const expired = expiresAt === undefined ? certificateEnd(kubeconfig) : { what: 'token', at: expiresAt };

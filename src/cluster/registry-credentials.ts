@@ -1,6 +1,6 @@
 /**
- * Credentials for registries, from the docker config of whoever runs us: what `docker login` left there, or what the
- * credential helpers that it names give. Only those that are asked for are read, and none is ever printed.
+ * Credentials for registries, from the docker config of the current user: what `docker login` stored there, or what the
+ * credential helpers that it names give. Only the requested ones are read, and none is ever printed.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -80,7 +80,7 @@ export async function readCredentials(
     config = v.parse(configSchema, JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { credentials: [], problems: [] };
-    // What JSON.parse says of a broken file quotes it.
+    // The message of JSON.parse for a broken file quotes its content.
     if (error instanceof SyntaxError) return none(`${file} is not JSON: no credentials for registries are read`);
     if (error instanceof v.ValiError)
       return none(`${file} is not a docker config: no credentials for registries are read`);

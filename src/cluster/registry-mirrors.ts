@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RegistryMirror } from '../inputs/value-syntax.ts';
 
-/** Where containerd looks for them; its own default since 2.0. */
+/** Where containerd looks for them; its default since 2.0. */
 const hostsNodePath = '/etc/containerd/certs.d';
 /** The unit of containerd in Kind's nodes gets our lines before its own start. */
 const dropInNodePath = '/etc/systemd/system/containerd.service.d/registry-hosts.conf';
@@ -21,8 +21,8 @@ export interface NodeMount {
 }
 
 /**
- * containerd before 2.0 looks nowhere unless its config says so. An older node image gets that line before its containerd
- * starts: a patch of Kind's own would restart it while images are being loaded.
+ * containerd before 2.0 reads no such directory unless its config names one. An older node image gets that line before its
+ * containerd starts: a patch of Kind's own would restart it while images are being loaded.
  */
 const dropIn = String.raw`[Service]
 ExecStartPre=/bin/sh -c "grep -q config_path /etc/containerd/config.toml || ! grep -q '^version = 2' /etc/containerd/config.toml || printf '\\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\\n  config_path = \"${hostsNodePath}\"\\n' >>/etc/containerd/config.toml"
@@ -56,8 +56,8 @@ export function hostsMounts(directory: string): NodeMount[] {
 }
 
 /**
- * The `hosts.toml` of a registry: its mirrors are asked in their order, and nobody else is, since an air-gapped node would
- * only wait for the registry itself. https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ * The `hosts.toml` of a registry: its mirrors are asked in their order, and the registry itself is not, since an air-gapped
+ * node would wait for it in vain. https://github.com/containerd/containerd/blob/main/docs/hosts.md
  */
 export function renderHosts(addresses: string[]): string {
   const [last = '', ...others] = [...addresses].reverse();

@@ -1,6 +1,9 @@
 import { toOneLine } from '../core/outcome.ts';
 
-/** What kind and docker tell users of their own, and would mislead ours: another kubeconfig, another builder, good wishes. */
+/**
+ * Lines that kind and docker print for their own users, and that would mislead ours: another kubeconfig, another builder,
+ * greetings.
+ */
 const chatter = [
   /^Set kubectl context to "/,
   /^You can now use your cluster with:$/,
@@ -15,7 +18,7 @@ const chatter = [
   /^https:\/\/docs\.docker\.com\/go\/buildx\/$/,
 ];
 
-/** Shows a line of kind or docker to whoever waits for it, if it is about their cluster or image. */
+/** Shows a line of kind or docker to the waiting user, if it is about the cluster or image. */
 export function showStep(
   program: string,
   line: string,

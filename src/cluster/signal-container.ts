@@ -2,9 +2,9 @@ import { toOneLine } from '../core/outcome.ts';
 import { execInContainer } from './docker.ts';
 
 /**
- * Sends a signal to a container's first process, $1 being the container and $2 the signal. A shell that waits for its
- * command is deaf to SIGTERM (the kernel keeps it from the first process of a container that does not handle it), and its
- * command never hears of it: then the command gets it in the shell's place.
+ * Sends a signal to a container's first process, $1 being the container and $2 the signal. A shell that waits for its command
+ * ignores SIGTERM (the kernel keeps it from the first process of a container that does not handle it), and does not pass it to
+ * its command: then the signal goes to the command instead.
  */
 const script = `
 field() { awk -v name="$2:" '$1 == name { print $NF }' "/proc/$1/status"; }
@@ -24,7 +24,7 @@ if [ "$2" = SIGKILL ]; then kill -KILL "$pid"; else end "$pid"; fi`;
 
 /**
  * Signals a container from its Kind node, without the API server, so that its pod and its log stay.
- * @param containerId as its status has it, `containerd://…`.
+ * @param containerId as in its status, `containerd://…`.
  * @returns an empty text, or why it could not be done.
  */
 export async function signalContainer(

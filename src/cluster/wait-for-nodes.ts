@@ -9,8 +9,8 @@ const patienceSeconds = 180;
 const pollMilliseconds = 500;
 
 /**
- * Waits until all nodes of a new cluster are Ready; with `awaitsNetwork`, until they lack only what a network plugin brings.
- * @returns their names and the version of their Kubernetes, or a failure of kind `cluster` with what the last node said.
+ * Waits until all nodes of a new cluster are Ready; with `awaitsNetwork`, until only the network plugin is missing.
+ * @returns their names and the version of their Kubernetes, or a failure of kind `cluster` with the message of the last node.
  */
 export async function waitForNodes(
   connection: KubeConnection,
@@ -18,7 +18,7 @@ export async function waitForNodes(
   options: {
     signal: AbortSignal;
     waitingFor: (what: string) => void;
-    /** Whether nodes that lack nothing but the network of the pods are enough. */
+    /** Whether nodes without a pod network, but otherwise ready, are enough. */
     awaitsNetwork?: boolean;
     /** Asked at each look: what makes it certain that they never will be. */
     findFailure?: () => Failure | undefined;
@@ -64,7 +64,7 @@ async function listNodes(connection: KubeConnection, signal: AbortSignal): Promi
 }
 
 /**
- * The nodes of a cluster that are not Ready now, each with what its kubelet says.
+ * The nodes of a cluster that are not Ready now, each with the message of its kubelet.
  * @throws ApiError when the API server does not answer within the deadline.
  */
 export async function listNotReady(
@@ -79,7 +79,7 @@ function isReady(node: Node): boolean {
   return readyCondition(node)?.status === 'True';
 }
 
-/** The kubelet is up, and says that no network plugin has written its config yet. */
+/** The kubelet runs, and reports that no network plugin has written its config yet. */
 function lacksOnlyNetwork(node: Node): boolean {
   return /NetworkPluginNotReady|cni plugin not initialized/.test(readyCondition(node)?.message ?? '');
 }

@@ -2,7 +2,7 @@
 import { ApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 
-/** One thing that must be allowed. */
+/** One permission that is required. */
 export interface Permission {
   verb: string;
   /** API group; empty for the core. */
@@ -11,9 +11,9 @@ export interface Permission {
   resource: string;
   /** Empty: in the whole cluster. */
   namespace: string;
-  /** One object alone; every one without it. */
+  /** Only one object; without it, all. */
   name?: string;
-  /** What it is needed for, in words that follow "for". */
+  /** The purpose, as words that follow "for". */
   purpose: string;
 }
 
@@ -55,7 +55,8 @@ async function isAllowed(connection: KubeConnection, permission: Permission, sig
     );
     return status.allowed;
   } catch (error) {
-    // Everybody may ask, unless an administrator took that away: then the calls themselves will tell.
+    // By default every user may send this request. Where an administrator has removed that right, the calls themselves show
+    // what is allowed.
     if (error instanceof ApiError && error.status === 403) return true;
     throw error;
   }

@@ -12,7 +12,7 @@ export class ApiError extends Error {
   readonly reason: string;
   /** Code of the failure below HTTP, e.g. `ECONNREFUSED`, or `DEADLINE` for our own; empty when there was an answer. */
   readonly code: string;
-  /** Whether the same call may succeed later without anybody having fixed anything. */
+  /** Whether the same call may succeed later without any fix. */
   readonly retryable: boolean;
 
   constructor(
@@ -55,7 +55,7 @@ const passingCodes: ReadonlySet<string> = new Set([
   'UND_ERR_SOCKET',
 ]);
 
-/** The error that an answer other than 2xx amounts to. `body` is what came with it, of any form. */
+/** The error for an answer other than 2xx. `body` is its content, of any form. */
 export function answerToApiError(status: number, body: string): ApiError {
   const words = parseStatus(body);
   return new ApiError(toLine(words.message ?? (body.trim() === '' ? `HTTP status ${status}` : body)), {
@@ -65,7 +65,7 @@ export function answerToApiError(status: number, body: string): ApiError {
   });
 }
 
-/** Whatever was thrown by a call, as an `ApiError`. Aborts by a caller's signal are not for it: they are no failure of the API. */
+/** Any error of a call, as an `ApiError`. Not for aborts by a caller's signal, which are no failure of the API. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const code = codeOf(error);
@@ -83,7 +83,7 @@ function parseStatus(body: string): { message?: string; reason?: string } {
       ...(typeof reason === 'string' ? { reason } : {}),
     };
   } catch {
-    // A proxy, or a server that is starting, answers in plain words or HTML.
+    // A proxy, or a server that is starting, answers with plain text or HTML.
     return {};
   }
 }

@@ -20,7 +20,7 @@ export interface ConnectOptions {
   kubeconfigPath?: string;
   /** Name of a context of the kubeconfig, in place of its current one. */
   context?: string;
-  /** How long a call may take, retries included, unless it says otherwise. */
+  /** Time limit of a call in seconds, retries included, unless the call sets another. */
   deadlineSeconds?: number;
 }
 
@@ -30,7 +30,7 @@ export interface CallOptions {
   /** Sent as JSON. */
   body?: object;
   deadlineSeconds?: number;
-  /** At most so many attempts; without it, as many as fit before the deadline. */
+  /** Maximum number of attempts; without it, as many as fit before the deadline. */
   attempts?: number;
 }
 
@@ -97,11 +97,11 @@ function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSourc
 const recoveryMilliseconds = 30_000;
 
 /**
- * One API server and one way to it. Credentials come from `KubeConfig` again for each request, so that tokens of exec
+ * One API server and one way to it. Credentials are read from `KubeConfig` again for each request, so that tokens of exec
  * plugins and rotated certificates are fresh; the connection pool is kept for as long as its TLS material stays the same.
  *
- * Calls go to the API's own paths and hand back its JSON as it is: the generated classes of client-node turn times into
- * `Date`s, build a pool for each request when there is a client certificate, and know no deadline.
+ * Calls go to the API's own paths and return its JSON unchanged: the generated classes of client-node turn times into `Date`s,
+ * build a pool for each request when there is a client certificate, and have no deadline.
  */
 export class KubeConnection {
   readonly #config: KubeConfig;
@@ -118,8 +118,8 @@ export class KubeConnection {
   }
 
   /**
-   * One call, JSON in and JSON out. What passes by itself (a server that is away or overloaded) is tried again until the
-   * deadline, as far as a second attempt cannot do harm.
+   * One call, JSON in and JSON out. Temporary errors (a server that is unreachable or overloaded) are retried until the
+   * deadline, if a second attempt cannot do harm.
    * @throws ApiError, or the signal's reason when it is aborted.
    */
   async call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: CallOptions): Promise<T> {
@@ -161,8 +161,8 @@ export class KubeConnection {
   }
 
   /**
-   * A GET whose answer is read as it comes. There is no deadline on the body: whoever reads it watches it, and destroys
-   * it when done. The body has a listener for errors, so that a stream that nobody reads anymore cannot end the process.
+   * A GET whose answer is read as a stream. There is no deadline on the body: its reader watches it, and destroys it when done.
+   * The body has an error listener, so that an error on a stream that is no longer read cannot end the process.
    * @throws ApiError for any answer but 2xx, or the signal's reason when it is aborted.
    */
   async open(path: string, options: OpenOptions): Promise<Readable> {
@@ -320,7 +320,7 @@ export class KubeConnection {
       return { dispatcher: this.#pool.dispatcher, headers, credentials };
     const former = this.#pool;
     this.#pool = { tls, dispatcher: createDispatcher(this.#config, cluster, tls) };
-    // What still runs over the former pool may end in peace. A failure to close it harms nobody: it is not used again.
+    // Requests that still use the former pool may finish. A failure to close it does not matter: it is not used again.
     former?.dispatcher.close().catch(() => undefined);
     return { dispatcher: this.#pool.dispatcher, headers, credentials };
   }
@@ -328,7 +328,7 @@ export class KubeConnection {
 
 type ClusterEntry = NonNullable<ReturnType<KubeConfig['getCurrentCluster']>>;
 
-/** HTTP/1.1 on purpose: each stream has a connection of its own, so that one that nobody reads cannot hold up the others. */
+/** HTTP/1.1 on purpose: each stream has a connection of its own, so that a stream that is not read cannot block the others. */
 function createDispatcher(config: KubeConfig, cluster: ClusterEntry, tls: object): Dispatcher {
   const options = config.createDispatcherOptions(cluster, definedOnly(tls));
   if (options.type === 'socks')

@@ -16,7 +16,7 @@ export interface CreateOptions {
   signal: AbortSignal;
 }
 
-/** How the creation of an object went: `there` carries what was there before. */
+/** The result of creating an object: `there` holds the existing object. */
 export type Creation = { kind: 'created' } | { kind: 'there'; object: { metadata: ObjectMeta } };
 
 interface ApiResource {
@@ -26,7 +26,7 @@ interface ApiResource {
 }
 
 /**
- * Creates an object of any kind that the cluster knows in a namespace; the cluster itself says by which path.
+ * Creates an object of any kind that the cluster knows in a namespace; discovery gives its path.
  * @throws ApiError when the cluster does not know the kind, when the kind has no namespace, or when it refuses the object.
  */
 export async function createObject(
@@ -58,7 +58,10 @@ export async function readObject(
   return connection.call('GET', path, { signal: options.signal });
 }
 
-/** So long an object may take to go, with all that it owns: a pod of a Job has its grace, and a finalizer may hold any. */
+/**
+ * How long the deletion of an object may take, with all that it owns: a pod of a Job has its grace, and a finalizer may delay
+ * any.
+ */
 const goneSeconds = 120;
 
 /**

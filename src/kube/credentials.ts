@@ -11,15 +11,15 @@ export interface Credentials {
   key?: string;
 }
 
-/** Where credentials come from that change while a run goes on. */
+/** Source of credentials that change during a run. */
 export interface CredentialSource {
-  /** @throws Error in the plugin's own words, or the signal's reason. */
+  /** @throws Error with the plugin's own message, or the signal's reason. */
   get(signal: AbortSignal): Promise<Credentials>;
-  /** Told that what was handed out is refused. @returns whether to ask again is of any use. */
+  /** Called when the API server refuses the current credentials. @returns whether asking again can help. */
   renew(refused: Credentials): boolean;
 }
 
-/** A file that somebody keeps current, as the kubelet does with the token of a pod. */
+/** A file that another process keeps current, as the kubelet does with the token of a pod. */
 export function fileSource(file: string): CredentialSource {
   return {
     get: async () => ({ token: (await readFile(file, 'utf8')).trim() }),
@@ -56,9 +56,9 @@ export const credentialPluginCode = 'CREDENTIAL_PLUGIN';
 
 /**
  * A credential plugin, https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins:
- * asked once for all who wait, again when what it gave is about to expire, and when the API server refuses it. The one of
- * client-node starts a process for each request of the beginning, tells the plugin nothing of the cluster, and goes on to
- * send a token that is refused.
+ * run once for all waiting requests, again when its credentials are about to expire, and when the API server refuses them. The
+ * implementation of client-node starts a process for each of the first requests, passes the plugin nothing about the cluster,
+ * and keeps sending a refused token.
  */
 export class ExecPlugin implements CredentialSource {
   readonly #config: ExecConfig;
@@ -66,7 +66,7 @@ export class ExecPlugin implements CredentialSource {
   #current: { credentials: Credentials; expiresAt: number } | undefined;
   #asking: Promise<Credentials> | undefined;
 
-  /** @param cluster as KUBERNETES_EXEC_INFO tells of it, for plugins that want to know. */
+  /** @param cluster as KUBERNETES_EXEC_INFO describes it, for plugins that ask for it. */
   constructor(config: ExecConfig, cluster: object) {
     this.#config = config;
     this.#cluster = cluster;
@@ -79,7 +79,7 @@ export class ExecPlugin implements CredentialSource {
       this.#asking = undefined;
     });
     const asking = this.#asking;
-    // Whoever leaves does not take the answer from the others who wait for it.
+    // A caller that aborts does not cancel the request for the others that wait for it.
     return new Promise((resolve, reject) => {
       const onAbort = () => reject(signal.reason);
       if (signal.aborted) onAbort();

@@ -8,9 +8,9 @@ export interface ExecOptions {
   pod: string;
   container: string;
   command: string[];
-  /** All that the command reads. Its stdin stays open behind it, so the command must know when it has enough. */
+  /** All that the command reads. Its stdin stays open afterwards, so the command must know when it has enough. */
   stdin?: Buffer;
-  /** Takes the command's stdout; nothing more is read from the socket until the promise it returns is fulfilled. */
+  /** Receives the command's stdout; nothing more is read from the socket until the promise it returns is fulfilled. */
   onStdout: (chunk: Buffer) => Promise<void> | void;
   /** Called once the command can be written to, after `stdin`. */
   onOpen?: (write: (bytes: Buffer) => Promise<void>) => void;
@@ -20,7 +20,7 @@ export interface ExecOptions {
 
 export interface ExecTiming {
   handshakeMilliseconds: number;
-  /** So often the other side is asked whether it is still there. */
+  /** Interval between pings to the other side. */
   pingMilliseconds: number;
   /** A socket that has been silent for longer is dead. */
   silenceMilliseconds: number;
@@ -45,9 +45,9 @@ const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, close: 255 } as const;
 
 /**
- * Runs a command in a running container and hands over its stdout as fast as it is taken, in bounded memory. The `Exec`
- * of client-node does not do: it is silent for ever when the socket closes early, has no backpressure, no keepalive and no
- * abort, and throws where nobody can catch it.
+ * Runs a command in a running container and passes on its stdout as fast as it is consumed, in bounded memory. The `Exec` of
+ * client-node is not sufficient: it hangs when the socket closes early, has no backpressure, no keepalive and no abort, and
+ * throws where the error cannot be caught.
  * @returns how the command ended, once all of its output has been taken.
  * @throws ApiError when it cannot be started or the connection breaks, what `onStdout` throws, or the signal's reason.
  */
@@ -82,9 +82,10 @@ export interface ScriptOptions extends Omit<ExecOptions, 'command' | 'onOpen'> {
 }
 
 /**
- * Runs a script in a running container, and hands over all of its output or throws. A container runtime drops what is still
- * on its way some seconds after a command has ended, with an exit code of 0 (https://github.com/kubernetes/kubernetes/issues/124571,
- * https://github.com/kubernetes/kubectl/issues/1361): so the script ends its output by a mark, and waits until we have seen it.
+ * Runs a script in a running container, and passes on all of its output or throws. A container runtime drops output that has
+ * not been sent some seconds after a command has ended, with an exit code of 0
+ * (https://github.com/kubernetes/kubernetes/issues/124571, https://github.com/kubernetes/kubectl/issues/1361): so the script
+ * ends its output by a mark, and waits until we have seen it.
  * @throws as `execInPod` does, and a retryable ApiError when the output was cut all the same.
  */
 export async function runScriptInPod(connection: KubeConnection, options: ScriptOptions): Promise<ExecEnd> {
@@ -149,7 +150,7 @@ class Exec {
       );
       response.on('error', (error) => this.#fail(toApiError(error)));
     });
-    // Without this a socket that closes before the status leaves its caller waiting for ever.
+    // Without this a socket that closes before the status leaves its caller waiting forever.
     socket.on('close', (code) => {
       this.#work = this.#work.then(() =>
         this.#fail(
@@ -233,7 +234,7 @@ class Exec {
   }
 
   #keepAlive(): void {
-    // While we do not read we cannot hear an answer either.
+    // While reading is paused no answer can arrive either.
     if (this.#pending > 0 || this.#socket.readyState !== WebSocket.OPEN) return;
     const silent = performance.now() - this.#lastHeard;
     if (silent <= this.#timing.silenceMilliseconds) this.#socket.ping();

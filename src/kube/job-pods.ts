@@ -9,8 +9,8 @@ export function isOfJob(pod: Pod, jobName: string): boolean {
 const certainNameChars = 50;
 
 /**
- * What the names of all pods of a Job begin with: `<job>-`, or of a long name only so much as is never cut. Names of other
- * pods may begin with it too; where the pod itself is at hand, `isOfJob` is certain.
+ * What the names of all pods of a Job begin with: `<job>-`, or of a long name only the part that is never cut. Names of other
+ * pods may begin with it too; with the pod itself, `isOfJob` is certain.
  * https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apiserver/pkg/storage/names/generate.go
  */
 export function podNamePrefix(jobName: string): string {

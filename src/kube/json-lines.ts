@@ -1,6 +1,6 @@
 /**
- * Cuts a stream of bytes into lines, each a JSON text. What comes after the last newline is kept for the next call; a
- * stream that is cut leaves it behind, and its reader asks for the object again.
+ * Cuts a stream of bytes into lines, each a JSON text. Bytes after the last newline are kept for the next call; after a cut
+ * stream they are dropped, and the reader requests the object again.
  */
 export class JsonLines {
   readonly #maxLineBytes: number;

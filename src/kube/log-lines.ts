@@ -4,7 +4,7 @@ export interface LogLineSink {
   lineStarts(epochSeconds: number, nanoseconds: number): void;
   /** Bytes `from` to `to` of `chunk` (what is before `to` will not be read again) belong to the line that began last; `endsLine`: their last one is its newline. */
   content(chunk: Buffer, from: number, to: number, endsLine: boolean): void;
-  /** A line without a timestamp: not the container's, but words of the kubelet or of a proxy about the log. */
+  /** A line without a timestamp: not from the container, but a message of the kubelet or of a proxy about the log. */
   foreignLine(text: string): void;
 }
 
@@ -40,7 +40,7 @@ export function formatLogTimestamp({ epochSeconds, nanoseconds }: LogTimestamp):
 /** `2026-11-24T13:35:39` */
 const secondBytes = 19;
 
-/** Reads timestamps where they lie. Those of one second, as in UTC, are read without a string or an object for each of them. */
+/** Reads timestamps in place. Those of one second, as in UTC, are read without a string or an object for each of them. */
 class TimestampReader {
   epochSeconds = 0;
   nanoseconds = 0;
@@ -75,8 +75,8 @@ class TimestampReader {
 }
 
 /**
- * Reads the stream of `…/log?timestamps=true`: lines, each begun by a timestamp and a space. It keeps nothing but a
- * timestamp that has not wholly come, whatever the length of the lines.
+ * Reads the stream of `…/log?timestamps=true`: lines, each begun by a timestamp and a space. It buffers only an incomplete
+ * timestamp, for lines of any length.
  */
 export class LogLineParser {
   readonly #sink: LogLineSink;
@@ -97,7 +97,7 @@ export class LogLineParser {
     }
   }
 
-  /** The stream is over. Half a timestamp is dropped, since its line comes again; half a foreign line is reported. */
+  /** The stream is over. Half a timestamp is dropped, since its line is sent again; half a foreign line is reported. */
   end(): void {
     if (this.#state === 'foreign') this.#endForeign();
   }

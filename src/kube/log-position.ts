@@ -11,30 +11,30 @@ export interface LogGap {
 const nanosecondsPerSecond = 1e9;
 
 /**
- * stdout and stderr are stamped by two goroutines of the container runtime and written to one file: lines may be in it
- * out of order by a little. So far we ask back beyond the last line, and only lines that are older still count as proof
- * of a clock that was set back.
+ * stdout and stderr are stamped by two goroutines of the container runtime and written to one file: lines may be in it out of
+ * order by a little. We ask for this much time before the last line, and only lines that are older still count as proof of a
+ * clock that was set back.
  */
 const slackNanoseconds = 2 * nanosecondsPerSecond;
 
 /**
- * Knows how far a log has been read, and picks from each stream that takes it up again what has not come before.
+ * Tracks how far a log has been read, and selects from each reopened stream what has not been received before.
  *
- * A server that is asked for all lines since an instant (rounded down to a whole second) sends what its file holds, in
- * the order of the file. The lines that came before therefore come again first, in the same order, and are recognised
- * by their timestamps, one by one: equal ones are as many lines. What follows the last of them is new. When that last
- * line does not come again, the file was rotated meanwhile, and what lay between is declared as a gap.
+ * A server that is asked for all lines since an instant (rounded down to a whole second) sends what its file holds, in the
+ * order of the file. The lines that were received before are therefore sent again first, in the same order, and are recognised
+ * by their timestamps, one by one: equal ones are as many lines. What follows the last of them is new. When that last line is
+ * not sent again, the file was rotated meanwhile, and the lines between are declared as a gap.
  *
- * It cannot know of what a node rotated away before the first line was read, nor of lines that the kubelet itself skips
- * while it follows a file through a rotation: only the node's own files can tell of those.
+ * It cannot detect lines that a node rotated away before the first line was read, nor lines that the kubelet itself skips while
+ * it follows a file through a rotation: only the node's own files show those.
  */
 export class LogPosition implements LogLineSink {
   bytes = 0;
   lines = 0;
-  /** Timestamp of the first line that came. */
+  /** Timestamp of the first received line. */
   first: LogTimestamp | undefined;
   readonly gaps: LogGap[] = [];
-  /** What the server said about the log during the present stream, in place of the log. */
+  /** The server's message about the log during the present stream, in place of the log. */
   foreignWords = '';
 
   #chunk: Buffer = Buffer.alloc(0);
@@ -42,22 +42,22 @@ export class LogPosition implements LogLineSink {
 
   /** The second in which the first line was written: instants are counted in nanoseconds from there, exact for 104 days. */
   #baseEpochSeconds: number | undefined;
-  /** Of the lines that came, the instants of those not before `#windowStart`, in the order in which they came. */
+  /** The instants of the received lines not before `#windowStart`, in the order of arrival. */
   readonly #window = new Instants();
   #windowStart = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
-  /** The instant of the last line that came. */
+  /** The instant of the last received line. */
   #last: number | undefined;
-  /** How much of the last line has come, as long as its newline has not. */
+  /** How much of the last line has been received, while its newline is missing. */
   #unfinishedBytes: number | undefined;
   #clockWentBack = false;
 
   // Of the present stream.
   #isReplay = false;
-  /** Index in `#window` of the next line that is expected to come again. */
+  /** Index in `#window` of the next line that is expected again. */
   #expected = 0;
   #isFirstLine = true;
-  /** How many bytes of the present line came before and are left out. */
+  /** How many bytes of the present line were received before and are left out. */
   #skipBytes = 0;
 
   /**
@@ -76,17 +76,17 @@ export class LogPosition implements LogLineSink {
     return new Date(epochSeconds * 1000).toISOString().replace('.000Z', 'Z');
   }
 
-  /** Whether the present stream has shown that nothing is missing before it: the last line of the former came again. */
+  /** Whether the present stream has shown that nothing is missing before it: the last line of the former was sent again. */
   get isContinuous(): boolean {
     return !this.#isReplay;
   }
 
-  /** Declares that the log may be incomplete after what has come of it. */
+  /** Declares that the log may be incomplete after the received part. */
   declareGap(note: string): void {
     this.gaps.push({ afterTimestamp: this.#format(this.#last), note });
   }
 
-  /** Begins to gather what is new in a chunk, at the chunk's own front: less comes out than goes in. */
+  /** Collects the new part of a chunk in place at its start: the output is never longer than the input. */
   beginChunk(chunk: Buffer): void {
     this.#chunk = chunk;
     this.#newBytes = 0;
@@ -135,7 +135,7 @@ export class LogPosition implements LogLineSink {
     this.foreignWords = text;
   }
 
-  /** What a line is that comes while the lines from before are coming again. */
+  /** The kind of a line that is received while earlier lines are sent again. */
   #compare(instant: number): 'old' | 'unfinished' | 'new' {
     const found = this.#window.indexOf(instant, this.#expected);
     if (found !== -1) {
@@ -144,10 +144,10 @@ export class LogPosition implements LogLineSink {
       this.#isReplay = false;
       return this.#unfinishedBytes === undefined ? 'old' : 'unfinished';
     }
-    // A long line is several pieces in the node's file, each with its instant. When the one that we ask from is in the
-    // middle of a line, the first thing to come is the rest of that line, which came before under its first instant.
+    // A long line is several pieces in the node's file, each with its timestamp. When the one that we ask from is in the middle
+    // of a line, the stream begins with the rest of that line, which was received before under its first timestamp.
     if (this.#isFirstLine && instant < this.#window.last) return 'old';
-    // Lines of before the clock was set back may bear instants that are yet to come; they are not in the window.
+    // Lines of before the clock was set back may have instants in the future; they are not in the window.
     if (this.#clockWentBack && this.#expected === 0) return 'old';
     this.#isReplay = false;
     this.#unfinishedBytes = undefined;
@@ -190,7 +190,7 @@ export class LogPosition implements LogLineSink {
   }
 }
 
-/** Instants in the order in which they came. Kept in one place: millions of them go through it while a log is followed. */
+/** Instants in the order of arrival. Kept in one array: millions of them pass through it while a log is followed. */
 class Instants {
   length = 0;
   #values = new Float64Array(1024);

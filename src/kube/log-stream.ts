@@ -16,27 +16,27 @@ export interface FollowLogOptions {
   /** Stops following; what is missing then is declared as a gap. */
   signal: AbortSignal;
   /**
-   * Whether the container has ended, or will never write again for another reason (its pod is gone). `enough`: it may go on
-   * writing, but nobody waits for that anymore; what it has written by then is fetched.
+   * Whether the container has ended, or will never write again for another reason (its pod is gone). `enough`: it may continue
+   * to write, but the caller no longer waits for that; what it has written by then is fetched.
    */
   ended: () => boolean | 'enough' | Promise<boolean | 'enough'>;
   /** Which of the container's runs it is: the one that the API server has under its name, or the one before that. */
   instance?: () => 'current' | 'previous' | 'gone';
-  /** Takes the log's own bytes, in order, as they come; reading waits for it. What it throws ends the following. */
+  /** Receives the log's own bytes, in order, as they arrive; reading waits for it. An exception of it ends the following. */
   onChunk: (chunk: Buffer) => void | Promise<void>;
-  /** Told of each gap where it is: after all chunks before it, before the first one after it. */
+  /** Called for each gap at its position: after all chunks before it, before the first one after it. */
   onGap?: (gap: LogGap) => void | Promise<void>;
-  /** Told that the log cannot be read, since when and why; first after some seconds, then more and more rarely. */
+  /** Called while the log cannot be read, with since when and why; first after some seconds, then at growing intervals. */
   onOutage?: (text: string) => void;
   timing?: Partial<FollowTiming>;
 }
 
 export interface FollowTiming {
-  /** A stream that is silent for so long is reopened: it may be dead without anybody having noticed. */
+  /** A stream without data for this long is reopened: its connection may be lost without an error. */
   stallMilliseconds: number;
   /** How often `ended` is asked while a stream is open. */
   tickMilliseconds: number;
-  /** How long a stream may go on after the container's end before the rest is fetched without following. */
+  /** How long a stream may continue after the container's end before the rest is fetched without following. */
   lingerMilliseconds: number;
   firstRetryMilliseconds: number;
   maxRetryMilliseconds: number;
@@ -44,7 +44,7 @@ export interface FollowTiming {
   giveUpMilliseconds: number;
   /** How long an outage must last before it is reported. */
   outageGraceSeconds: number;
-  /** So long a stream that brings little at a time is left to gather more. */
+  /** How long a slow stream is left to collect more data. */
   gatherMilliseconds: number;
 }
 
@@ -52,15 +52,15 @@ export interface FollowedLog {
   bytes: number;
   /** How many newlines. */
   lines: number;
-  /** Timestamp of the first line; undefined when none came. */
+  /** Timestamp of the first line; undefined when there was none. */
   first: LogTimestamp | undefined;
   /** What is, or may be, missing or doubled; empty when what was delivered is all that the API server has. */
   gaps: LogGap[];
 }
 
 /**
- * The kubelet sends each line by itself. A flood of them, taken one by one, would cost more memory in promises and timers
- * than in bytes; what comes within a few milliseconds is taken at once.
+ * The kubelet sends each line by itself. Very many of them, handled one by one, would cost more memory in promises and timers
+ * than in bytes; those that arrive within a few milliseconds are handled together.
  */
 const gatherBytes = 16 * 1024;
 
@@ -76,9 +76,9 @@ const defaultTiming: FollowTiming = {
 };
 
 /**
- * Delivers the log of a container, each byte once and in order, until the container has ended and a stream that was
- * opened after its end has brought nothing new. Dropped and silent streams are taken up where they ended; memory does not
- * grow with the log or its lines. What a `LogPosition` cannot make sure of is declared in `gaps`.
+ * Delivers the log of a container, each byte once and in order, until the container has ended and a stream that was opened
+ * after its end has returned nothing new. Dropped and silent streams are reopened where they ended; memory does not grow with
+ * the log or its lines. Possible losses that a `LogPosition` cannot exclude are declared in `gaps`.
  *
  * An abort, a pod that is gone, and an API server that stays away after the container's end are ordinary ends, with a gap.
  * @throws what `onChunk` or `ended` threw, nothing else.
@@ -119,7 +119,7 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
     if (hasNews || why === '') problem.healed();
     else problem.failed(`the log of ${options.pod}/${options.container} cannot be read`, why);
     attempts = hasNews ? 0 : attempts + 1;
-    // A stream that we left was open long enough; one that brought the rest is confirmed by another at once.
+    // A stream that we closed was open long enough; one that returned the rest is confirmed by another at once.
     if (end.kind === 'over' || (hasEnded && end.kind === 'complete' && hasNews)) continue;
     const doublings = Math.min(Math.max(attempts - 1, 0), 10);
     const wait = Math.min(timing.firstRetryMilliseconds * 2 ** doublings, timing.maxRetryMilliseconds);
@@ -130,7 +130,7 @@ export async function followLog(options: FollowLogOptions): Promise<FollowedLog>
   return { bytes: position.bytes, lines: position.lines, first: position.first, gaps: position.gaps };
 }
 
-/** Hands on each gap of a position once, when it is asked to. */
+/** Passes on each gap of a position once, when requested. */
 class GapTeller {
   readonly #position: LogPosition;
   readonly #onGap: FollowLogOptions['onGap'];
@@ -149,7 +149,9 @@ class GapTeller {
 
 /** How a stream ended; `why` is empty when nothing is wrong. */
 interface StreamEnd {
-  /** `complete`: the server said so; `over`: we left it; `broken`: it was cut, or refused; `gone`: there is no such pod. */
+  /**
+   * `complete`: reported by the server; `over`: we closed it; `broken`: it was cut, or refused; `gone`: there is no such pod.
+   */
   kind: 'complete' | 'over' | 'broken' | 'gone' | 'aborted';
   why: string;
 }
@@ -178,7 +180,7 @@ async function readStream(
       ...(since === undefined ? {} : { sinceTime: since }),
       ...(instance === 'previous' ? { previous: 'true' } : {}),
     };
-    // The kubelet sends the head of its answer with the first line: for a silent container that may take for ever.
+    // The kubelet sends the head of its answer with the first line: for a silent container that may never come.
     const opening = options.connection.open(logPath(options), { signal, query });
     pending = opening;
     const body = await watchdog.wait(opening);
@@ -235,7 +237,7 @@ class Watchdog {
   }
 
   /**
-   * @returns `late` when the stream is to be left; `end` then says why.
+   * @returns `late` when the stream is to be closed; `end` then has the reason.
    * @throws StreamError when the stream broke.
    */
   async wait<T>(part: Promise<T>): Promise<T | typeof late> {
@@ -247,7 +249,7 @@ class Watchdog {
       });
       if (result !== late) return result;
       const silent = performance.now() - start;
-      // The rest of a log is tried for only so long.
+      // Time limit for fetching the rest of a log.
       const { stallMilliseconds, giveUpMilliseconds } = this.#timing;
       if (silent < (this.#follow ? stallMilliseconds : Math.min(stallMilliseconds, giveUpMilliseconds))) continue;
       // Silence is no fault of a stream that follows: tests may think for minutes.
@@ -257,7 +259,7 @@ class Watchdog {
     }
   }
 
-  /** Whether the container has ended so long ago that a stream that follows should have ended too. */
+  /** Whether the container ended so long ago that a following stream should have ended too. */
   async #isOverdue(): Promise<boolean> {
     const now = performance.now();
     if (!this.#follow || now - this.#askedAt < this.#timing.tickMilliseconds) return false;

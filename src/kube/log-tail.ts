@@ -14,10 +14,10 @@ export interface ReadTailOptions {
 }
 
 const headDeadlineMilliseconds = 10_000;
-/** The lines of a tail may be long; more than this says no more to a reader. */
+/** The lines of a tail may be long; more than this does not help a reader. */
 const maxTailBytes = 256 * 1024;
 
-/** The last lines of a container's log, for a reader; when it cannot be had, one line that says why. */
+/** The last lines of a container's log, for a reader; when it cannot be read, one line with the reason. */
 export async function readLogTail(connection: KubeConnection, options: ReadTailOptions): Promise<string[]> {
   try {
     const body = await connection.open(logPath(options), {

@@ -1,6 +1,6 @@
 /**
- * The parts of Kubernetes objects that we read, as the API server writes them in JSON (times are text). Fields follow
- * the API reference of Kubernetes 1.34; every one may be missing unless the API promises it.
+ * The parts of Kubernetes objects that we read, as the API server writes them in JSON (times are text). Fields follow the API
+ * reference of Kubernetes 1.34; every one may be missing unless the API guarantees it.
  */
 export interface ObjectMeta {
   name: string;
@@ -11,7 +11,7 @@ export interface ObjectMeta {
   generation?: number;
   creationTimestamp?: string;
   deletionTimestamp?: string;
-  /** Who must let it go before it is gone. */
+  /** Finalizers: components that must release it before it is deleted. */
   finalizers?: string[];
   labels?: Record<string, string>;
   annotations?: Record<string, string>;

@@ -1,6 +1,6 @@
 /**
- * Tells of an outage that lasts, in words that grow rarer the longer it lasts: the first time after `graceSeconds`, since
- * a connection that drops and is back at once is nobody's business, then whenever its age has doubled.
+ * Reports an outage at growing intervals: the first time after `graceSeconds`, since a connection that drops and recovers at
+ * once is not worth a message, then each time its age has doubled.
  */
 export class OutageReport {
   readonly #onOutage: (text: string) => void;
@@ -10,7 +10,7 @@ export class OutageReport {
   #nextSeconds: number;
   #reportedWhy: string | undefined;
 
-  /** @param onHealed told once a reported outage is over, how long it lasted and what its last error was. */
+  /** @param onHealed called once a reported outage is over, with its duration and its last error. */
   constructor(
     onOutage: ((text: string) => void) | undefined,
     graceSeconds: number,
@@ -22,7 +22,7 @@ export class OutageReport {
     this.#nextSeconds = graceSeconds;
   }
 
-  /** Another attempt failed. `what` says what does not work, `why` is the last error. */
+  /** Another attempt failed. `what` names what does not work, `why` is the last error. */
   failed(what: string, why: string): void {
     const now = performance.now();
     this.#since ??= now;

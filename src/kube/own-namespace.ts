@@ -12,7 +12,7 @@ export interface Namespace {
   status?: { phase?: string; conditions?: { type: string; status: string; message?: string }[] };
 }
 
-/** What a namespace of ours says of itself. */
+/** Labels and annotations of a namespace of ours. */
 export interface Mark {
   label: string;
   runId: string;
@@ -40,8 +40,8 @@ export async function findNamespace(
 }
 
 /**
- * Creates a namespace that carries our mark, and where a chart holds it, what makes it part of that release. One that is there
- * already is somebody else's, and a failure of kind `api`.
+ * Creates a namespace with our label, and where a chart contains it, with the labels that make it part of that release. An
+ * existing one belongs to others, and is a failure of kind `api`.
  */
 export async function createOwnNamespace(
   connection: KubeConnection,
@@ -75,7 +75,7 @@ export async function createOwnNamespace(
  * Deletes a namespace if it carries our mark, and returns when it is gone, with all that was in it. One that is not there,
  * or not ours, is left as it is.
  * @returns whether it was there and ours.
- * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ * @throws Error that names what blocks it when it is not gone in time, ApiError, or the signal's reason.
  */
 export async function deleteOwnNamespace(
   connection: KubeConnection,
@@ -90,7 +90,7 @@ export async function deleteOwnNamespace(
 
 /**
  * Deletes this namespace, and returns when it is gone, with all that was in it.
- * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ * @throws Error that names what blocks it when it is not gone in time, ApiError, or the signal's reason.
  */
 export async function deleteNamespace(
   connection: KubeConnection,
@@ -102,8 +102,8 @@ export async function deleteNamespace(
 }
 
 /**
- * Waits until a namespace that somebody deletes is gone, with all that was in it.
- * @throws Error that says what keeps it when it is not gone in time, ApiError, or the signal's reason.
+ * Waits until a namespace that is being deleted is gone, with all that was in it.
+ * @throws Error that names what blocks it when it is not gone in time, ApiError, or the signal's reason.
  */
 export async function awaitDeletion(
   connection: KubeConnection,
@@ -142,10 +142,10 @@ export function pickLeftovers(
     const { labels = {}, annotations = {} } = metadata;
     const runId = labels[label];
     const reapAfter = Date.parse(annotations[reapAfterAnnotation] ?? '');
-    // A namespace that the chart holds says that Helm manages it, whoever made it.
+    // A namespace that is part of the chart has the label that Helm manages it, independent of its creator.
     const isMarked = Object.entries(managedBy).every(([name, value]) => labels[name] === value);
     const isOurs = runId !== undefined && (isMarked || annotations[createdByAnnotation] === runId);
-    // What does not tell its time is never taken for over.
+    // A run whose record has no time never counts as over.
     if (!isOurs || !(reapAfter < now.getTime()) || status?.phase === 'Terminating') return [];
     return [{ name: metadata.name, runId, since: metadata.creationTimestamp ?? '' }];
   });
@@ -162,7 +162,7 @@ export async function reapNamespace(
   if (found?.metadata.labels?.[label] === leftover.runId) await requestDeletion(connection, found, signal);
 }
 
-/** Of this one alone: not of another that has its name by now. */
+/** Only of this namespace: not of another that has its name by now. */
 async function requestDeletion(
   connection: KubeConnection,
   { metadata }: Namespace,
@@ -172,7 +172,7 @@ async function requestDeletion(
   try {
     await connection.call('DELETE', `/api/v1/namespaces/${metadata.name}`, { body, signal });
   } catch (error) {
-    // It is gone, or on its way.
+    // It is gone, or being deleted.
     if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error;
   }
 }

@@ -9,7 +9,7 @@ export interface ReadLogOptions {
   container: string;
   /** The log of the container's former run. */
   previous?: boolean;
-  /** No more than so many bytes, from the log's begin. */
+  /** Maximum number of bytes, from the beginning of the log. */
   maxBytes: number;
   signal: AbortSignal;
 }
@@ -17,8 +17,8 @@ export interface ReadLogOptions {
 const headDeadlineMilliseconds = 30_000;
 
 /**
- * The log of a container as the node has it now, written to `sink`, which is ended (or destroyed on failure). When the
- * log goes on beyond `maxBytes`, a last line of ours says so.
+ * The log of a container as the node has it now, written to `sink`, which is ended (or destroyed on failure). When the log is
+ * longer than `maxBytes`, a last line of ours reports that.
  * @throws ApiError when it cannot be had (400 for a container that never started), the sink's error, or the signal's reason.
  */
 export async function readLog(connection: KubeConnection, options: ReadLogOptions, sink: Writable): Promise<void> {
@@ -54,7 +54,7 @@ function cutAfter(maxBytes: number): Transform {
       const isCut = bytes <= maxBytes && bytes + chunk.length > maxBytes;
       bytes += chunk.length;
       if (room > 0) this.push(chunk.subarray(0, room));
-      // The ellipsis tells whoever masks that a secret may be cut here.
+      // The ellipsis shows the code that masks that a secret may be cut here.
       if (isCut) this.push(`…\n[k8s-test-action: the log continues beyond ${maxBytes} bytes]\n`);
       done();
     },

@@ -1,6 +1,6 @@
 import type { ObjectMeta } from './objects.ts';
 
-/** What an object must say for a release to take it for its own, though helm has not made it. */
+/** Labels and annotations by which a release adopts an object that helm has not created. */
 export interface Ownership {
   labels: Record<string, string>;
   annotations: Record<string, string>;

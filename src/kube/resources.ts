@@ -5,7 +5,7 @@ import type { KubeConnection } from './connection.ts';
 const pageSize = 500;
 
 /**
- * All objects under the path of a list, e.g. `/api/v1/nodes`, fetched in pages; with `maxItems`, no more than so many.
+ * All objects under the path of a list, e.g. `/api/v1/nodes`, fetched in pages; with `maxItems`, at most that many.
  * @throws ApiError, or the signal's reason when it is aborted.
  */
 export async function listResources<T>(

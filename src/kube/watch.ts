@@ -25,19 +25,21 @@ export interface WatchOptions<T> {
   fieldSelector?: string;
   labelSelector?: string;
   signal: AbortSignal;
-  /** Called once for each change, in order, after the store has it. What it throws ends the watch and rejects `done`. */
+  /** Called once for each change, in order, after the store has it. An exception of it ends the watch and rejects `done`. */
   onChange?: (change: Change<T>, store: ReadonlyMap<string, T>) => void | Promise<void>;
-  /** Told that the API server does not answer, since when and why; first after some seconds, then more and more rarely. */
+  /**
+   * Called while the API server does not answer, with since when and why; first after some seconds, then at growing intervals.
+   */
   onOutage?: (text: string) => void;
-  /** Told once a reported outage is over. */
+  /** Called once a reported outage is over. */
   onHealed?: (text: string) => void;
   timing?: Partial<WatchTiming>;
 }
 
 export interface WatchTiming {
   /**
-   * After so long the server ends a stream, and we take it up again. Shortly before, it sends a bookmark: so even a quiet
-   * watch hears from its server that often, and never asks for a version that has been compacted away.
+   * After this time the server ends a stream, and we open it again. Shortly before, it sends a bookmark: so even a quiet watch
+   * gets data that often, and never asks for a version that has been compacted away.
    */
   streamSeconds: number;
   /** A stream that is silent for longer is dead. Must exceed `streamSeconds`. */
@@ -60,7 +62,7 @@ export interface ResourceWatch<T> {
    * server refuses the first list for good (no permission, no such kind).
    */
   readonly done: Promise<never>;
-  /** When the server last said anything: milliseconds of `performance.now()`, which no step of the wall clock changes. */
+  /** When the server last sent anything: milliseconds of `performance.now()`, which no step of the wall clock changes. */
   readonly lastContactAt: number;
 }
 
@@ -77,15 +79,15 @@ const defaultTiming: WatchTiming = {
 const maxLineBytes = 16 * 1024 * 1024;
 
 /**
- * Lists the objects under a path and follows their changes until the signal is aborted: through dropped and silent
- * connections it goes on from the last resourceVersion, after 410 Gone (as a status or as an event) it lists again and
- * tells what vanished meanwhile as deleted, and while the API server is away it tries again and again.
+ * Lists the objects under a path and follows their changes until the signal is aborted: after dropped and silent connections it
+ * continues from the last resourceVersion, after 410 Gone (as a status or as an event) it lists again and reports objects that
+ * vanished meanwhile as deleted, and while the API server is unreachable it retries.
  */
 export function watchResources<T extends WatchedObject>(options: WatchOptions<T>): ResourceWatch<T> {
   const watch = new Watch(options);
   const done = Promise.withResolvers<never>();
   watch.run().catch((error: unknown) => {
-    // An abort is the ordinary end, which nobody has to wait for; any other rejection that nobody handles is a crash, as it should be.
+    // An abort is the ordinary end and need not be awaited; any other unhandled rejection is a crash, as it should be.
     if (options.signal.aborted) done.promise.catch(() => undefined);
     done.reject(error);
   });
@@ -128,7 +130,7 @@ class Watch<T extends WatchedObject> {
     this.#problem = new OutageReport(options.onOutage, this.#timing.outageGraceSeconds, (seconds, why) =>
       options.onHealed?.(`the API server did not answer for ${Math.round(seconds)} s, and answers again: ${why}`),
     );
-    // Whoever does not wait for the first list still hears of its failure through `done`.
+    // A caller that does not await the first list still gets its failure through `done`.
     this.synced.promise.catch(() => undefined);
   }
 
@@ -149,7 +151,7 @@ class Watch<T extends WatchedObject> {
     }
   }
 
-  /** Returns when it is time for another attempt; throws what no attempt can heal. */
+  /** Returns when it is time for another attempt; throws errors that no attempt can resolve. */
   async #recover(failure: unknown): Promise<void> {
     const { signal, path } = this.#options;
     signal.throwIfAborted();
@@ -157,7 +159,7 @@ class Watch<T extends WatchedObject> {
     else if (!(failure instanceof ApiError)) throw failure;
     // Right after a restart the API server may refuse for a moment what it allowed before, until it has read its RBAC rules.
     else if (!failure.retryable && !this.#isSynced) throw failure;
-    // Whatever the server has against our version, a list has none.
+    // If the server rejects our version for any reason: a list has none.
     else if (failure.status !== undefined) this.#version = undefined;
     this.#failures += 1;
     const isAnswer = failure instanceof VersionLost || (failure instanceof ApiError && failure.status !== undefined);
@@ -252,7 +254,7 @@ class Watch<T extends WatchedObject> {
   /** https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
   async #take(event: unknown): Promise<void> {
     const { type, object } = event as { type?: string; object?: T & { code?: number; message?: string } };
-    // 410 Gone above all; whatever else it is, a new list is a sound way on.
+    // Above all 410 Gone; a new list is also right after any other error.
     if (type === 'ERROR')
       throw new VersionLost(object?.message ?? `the API server ended a watch with ${quoteValue(object)}`);
     const { resourceVersion } = object?.metadata ?? {};

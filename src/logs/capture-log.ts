@@ -12,13 +12,13 @@ export interface CaptureOptions {
   namespace: string;
   pod: string;
   container: string;
-  /** Where the log goes, byte for byte but for secrets. */
+  /** The file for the log, byte for byte except for secrets. */
   file: string;
   /** Secrets never reach the file. */
   mask: SecretMask;
   /** Shown to the reader, a line at a time, until `shownBytes` are shown. */
   quote: (line: string) => void;
-  /** Told when the log cannot be read for a while. */
+  /** Called when the log cannot be read for a while. */
   onOutage: (text: string) => void;
   signal: AbortSignal;
   ended: FollowLogOptions['ended'];
@@ -29,15 +29,15 @@ export interface CaptureOptions {
 
 export interface LogCapture {
   bytes: number;
-  /** Of all that came, whether or not it could be written. */
+  /** Of all received bytes, whether or not they could be written. */
   sha256: string;
-  /** Timestamp of the first line; undefined when none came. */
+  /** Timestamp of the first line; undefined when there was none. */
   first: LogTimestamp | undefined;
-  /** What is missing from the file, a line each; empty when it is complete. The file says it too, where it is missing. */
+  /** What is missing from the file, a line each; empty when it is complete. The file has these lines too, at the gaps. */
   gaps: string[];
 }
 
-/** More than this of a log helps nobody on a console, and to print it would hold up the capture; the file has all of it. */
+/** More of a log than this is of no use on a console, and printing it would slow down the capture; the file has all of it. */
 const shownBytes = 4 * 1024 * 1024;
 const shownLines = 50_000;
 const shownLineChars = 4000;
@@ -51,7 +51,7 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
   let masked = options.mask.openStream();
   let unwritable: string | undefined;
   let endsLine = true;
-  // A full disk must not end the run, which may be minutes from its verdict: the file says where it ends.
+  // A full disk must not end the run, which may be minutes from its verdict: the file notes where it ends.
   const write = async (bytes: Buffer | string) => {
     if (unwritable !== undefined || bytes.length === 0) return;
     await file.writeFile(bytes).catch((error: unknown) => {

@@ -32,9 +32,9 @@ export interface JobLogsOptions<L extends NodeLog> {
   /** Secrets never reach a file, neither while it is followed nor out of a node. */
   mask: SecretMask;
   quote: (line: string, pod: Pod) => void;
-  /** Told when a log cannot be read for a while. */
+  /** Called when a log cannot be read for a while. */
   onOutage: (text: string) => void;
-  /** Absent where nodes are out of reach: what a log lacks then stays declared. */
+  /** Absent where nodes cannot be reached: gaps of a log then stay declared. */
   nodeLogs?: NodeLogSource<L>;
 }
 
@@ -45,16 +45,16 @@ export interface KeptLog {
   /** 0 for the container's first run, 1 after its first restart… */
   run: number;
   file: string;
-  /** How much of it came. */
+  /** How much of it was received. */
   bytes: number;
-  /** What is missing from it, a line each; empty when it is complete. The file says it too, where it is missing. */
+  /** What is missing from it, a line each; empty when it is complete. The file has these lines too, at the gaps. */
   gaps: string[];
 }
 
-/** A log of which as much has come as the API server gave. */
+/** A log that is complete as far as the API server returned it. */
 interface Captured extends KeptLog {
   podUid: string;
-  /** Of the bytes that came. */
+  /** Of the received bytes. */
   sha256: string;
   first: LogCapture['first'];
 }
@@ -67,7 +67,7 @@ interface Followed extends Omit<KeptLog, 'gaps' | 'bytes'> {
 /** How long after a container's end the API server is asked for the rest of its log: where the node can be asked too, not for long. */
 const giveUpSeconds = { alone: 30, besideNode: 3 };
 
-/** Where the log of a run of a container goes, below the directory of its pod. */
+/** The path of the log of one run of a container, below the directory of its pod. */
 function logFileName(container: string, run: number): string {
   return run === 0 ? `${container}.log` : `${container}.restart-${run}.log`;
 }
@@ -77,10 +77,10 @@ export class JobLogs<L extends NodeLog> {
   readonly #followed = new Map<string, Followed>();
   readonly #stopping = new AbortController();
   readonly #watching: Promise<void>;
-  /** Nobody waits for containers that still run. */
+  /** Containers that still run are not awaited. */
   #isEnough = false;
 
-  /** Begins to look for containers of the Job. */
+  /** Starts to watch for containers of the Job. */
   constructor(options: JobLogsOptions<L>) {
     this.#options = options;
     this.#watching = this.#watchContainers();
@@ -89,7 +89,8 @@ export class JobLogs<L extends NodeLog> {
 
   /**
    * The tests have ended: collects what is still missing, and holds each log against the node's own.
-   * @param signal ends following what still has not come; the files then say what they lack. The node is still asked, within `nodeSignal`.
+   * @param signal ends following output that is still missing; the files then note the gaps. The node's files are still read,
+   * within `nodeSignal`.
    */
   async finish(signal: AbortSignal, nodeSignal: AbortSignal): Promise<KeptLog[]> {
     this.#look();
@@ -105,7 +106,7 @@ export class JobLogs<L extends NodeLog> {
         }),
       );
       stop();
-      // Whatever broke the watch is told by whoever waited for the Job.
+      // An error that broke the watch is reported by the code that waits for the Job.
       await this.#watching.catch(() => undefined);
       await this.#reconcile(kept, nodeSignal);
       return kept.map(({ pod, container, run, file, bytes, gaps }) => ({
@@ -126,7 +127,7 @@ export class JobLogs<L extends NodeLog> {
   async #watchContainers(): Promise<void> {
     const { watch } = this.#options;
     const { signal } = this.#stopping;
-    // A wait ends by itself only when the API server is lost, and then there is nothing more to see.
+    // A wait ends by itself only when the API server is lost, and then nothing more can be read.
     await watch
       .until(() => this.#look(), { signal, deadlineSeconds: Number.POSITIVE_INFINITY })
       .catch((error: unknown) => {
@@ -134,7 +135,7 @@ export class JobLogs<L extends NodeLog> {
       });
   }
 
-  /** Begins to follow whatever runs or ran and is not followed yet. */
+  /** Starts to follow every container that runs or ran and is not followed yet. */
   #look(): undefined {
     if (this.#isEnough) return;
     const { watch, jobNames } = this.#options;
@@ -181,7 +182,7 @@ export class JobLogs<L extends NodeLog> {
     return { podUid: uid, pod: name, container, run, file, capture };
   }
 
-  /** Holds each log against the node's own, and takes what no stream has brought. */
+  /** Compares each log with the node's own, and adds what no stream has returned. */
   async #reconcile(kept: Captured[], signal: AbortSignal): Promise<void> {
     const { nodeLogs, logsDir, mask } = this.#options;
     if (nodeLogs === undefined) return;
@@ -201,7 +202,7 @@ export class JobLogs<L extends NodeLog> {
         ours.gaps.push('the node no longer has its beginning: lines that the kubelet left out cannot be found');
         continue;
       }
-      // A file without a gap is as good as what came of it.
+      // A file without a gap is as complete as the received stream.
       if (ours.gaps.length === 0 && (await nodeLogs.digest(log, signal)) === ours.sha256) continue;
       const read = (onChunk: (chunk: Buffer) => Promise<void>) => nodeLogs.read(log, onChunk, signal);
       const end = await reconcileLog(ours.file, ours.bytes, read, mask).catch((error: unknown): Reconciliation => {

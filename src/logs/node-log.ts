@@ -12,7 +12,7 @@ export interface NodeLogFile {
   first: string;
 }
 
-/** The log of one run of a container, as a node has it. */
+/** The log of one run of a container, as a node stores it. */
 export interface NodeLog {
   podUid: string;
   pod: string;
@@ -25,12 +25,12 @@ export interface NodeLog {
   first: LogTimestamp | undefined;
 }
 
-/** Where every node has them, as `<namespace>_<pod>_<uid>/<container>/<run>.log…`. */
+/** Path of the logs on every node, as `<namespace>_<pod>_<uid>/<container>/<run>.log…`. */
 export const nodeLogsPath = '/var/log/pods';
 
 /**
  * Sorts files into logs. The same file may be listed under several paths (a link to it was kept, the kubelet renamed or
- * compressed it): its first record tells that, and of several paths the first one counts.
+ * compressed it): its first record shows that, and of several paths the first one counts.
  */
 export function groupNodeLogs(files: NodeLogFile[]): NodeLog[] {
   const logs = new Map<string, { log: NodeLog; parts: { path: string; first: LogTimestamp }[] }>();
@@ -67,8 +67,8 @@ const letterP = 0x50;
 const letterS = 0x73;
 
 /**
- * Turns the bytes of a node's log files into those that the container wrote, as the API server would. It keeps nothing but
- * the head of a record that has not wholly come.
+ * Turns the bytes of a node's log files into those that the container wrote, as the API server would. It buffers only the head
+ * of an incomplete record.
  */
 export class NodeLogDecoder {
   /** Bytes of records that are none: left by a node that ran out of disk, or died. */

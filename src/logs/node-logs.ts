@@ -9,7 +9,7 @@ import { toOneLine } from '../core/outcome.ts';
 import type { ProgramRun } from '../tools/run-program.ts';
 import { groupNodeLogs, type NodeLog, NodeLogDecoder, nodeLogsPath } from './node-log.ts';
 
-/** So much of logs that the kubelet has rotated away or removed is kept in a node; beyond it the oldest go. */
+/** Maximum size of the logs kept in a node that the kubelet has rotated away or removed; beyond it the oldest are deleted. */
 const maxKeptKibibytes = 2 * 1024 * 1024;
 const listDeadlineSeconds = 20;
 /** Of a log of gigabytes on a slow disk; a docker that hangs must not hold the run for longer. */
@@ -69,8 +69,8 @@ export class NodeLogs {
   readonly #keepers: { stdin: PassThrough; ended: Promise<ProgramRun> }[];
 
   /**
-   * Begins to keep the logs of all pods whose names begin with `podPrefix`, on all nodes (names of their docker containers).
-   * Never fails: where nothing can be kept, there is less to list.
+   * Starts to keep the logs of all pods whose names begin with `podPrefix`, on all nodes (names of their docker containers).
+   * Never fails: logs that cannot be kept are not listed.
    */
   constructor(nodes: string[], options: { runId: string; namespace: string; podPrefix: string; signal: AbortSignal }) {
     this.#nodes = nodes;
@@ -106,7 +106,8 @@ export class NodeLogs {
   }
 
   /**
-   * The SHA-256 of what a container wrote, as the node has it; undefined when the node cannot tell, and has to be read.
+   * The SHA-256 of what a container wrote, as the node has it; undefined when the node cannot compute it; then its file has to
+   * be read.
    * @throws the signal's reason.
    */
   async digest(log: NodeLog & { node: string }, signal: AbortSignal): Promise<string | undefined> {
@@ -118,7 +119,7 @@ export class NodeLogs {
   }
 
   /**
-   * Hands on what a container wrote, as the node has it, chunk by chunk; each must be used before the promise resolves.
+   * Passes on what a container wrote, as the node has it, chunk by chunk; each must be used before the promise resolves.
    * @returns an empty text, or why it is not all of it.
    * @throws what `onChunk` throws, or the signal's reason.
    */
@@ -134,7 +135,7 @@ export class NodeLogs {
       try {
         for await (const chunk of source) await onChunk(decoder.push(chunk));
       } catch (error) {
-        // An abort comes this way, too, and is thrown below.
+        // An abort gets here, too, and is thrown below.
         thrown = { error };
         throw error;
       }
@@ -149,7 +150,7 @@ export class NodeLogs {
     return `${decoder.damagedBytes} bytes of its files on node ${log.node} are damaged`;
   }
 
-  /** Gives up what was kept. */
+  /** Discards what was kept. */
   async close(): Promise<void> {
     for (const keeper of this.#keepers) keeper.stdin.end();
     // A node that is paused lets nothing end.

@@ -5,8 +5,8 @@ import type { SecretMask } from '../core/secret-mask.ts';
 /** How a file compares with what the node has. */
 export interface Reconciliation {
   /**
-   * `equal`: the same bytes. `replaced`: it differed, and now holds what the node has. `ahead`: it holds all that the node
-   * has, and more of the log. `failed`: the node did not tell all of it, and the file is as it was.
+   * `equal`: the same bytes. `replaced`: it differed, and now holds the log of the node. `ahead`: it holds all that the node
+   * has, and more of the log. `failed`: the node did not return all of it, and the file is unchanged.
    */
   kind: 'equal' | 'replaced' | 'ahead' | 'failed';
   why: string;
@@ -14,11 +14,11 @@ export interface Reconciliation {
 }
 
 /**
- * Makes a file hold what the node has, byte for byte. It is read beside what the node tells and only written from the first
- * difference on, into a new file that takes its place at the end.
- * @param mask what the node has is masked on its way: no secret is ever written.
- * @param logBytes how much of the file is the log: the rest are our own words on what it lacks.
- * @param read hands on the node's bytes in chunks, and resolves with why they are not all, if so.
+ * Makes a file hold what the node has, byte for byte. It is compared with the stream from the node and only written from the
+ * first difference on, into a new file that takes its place at the end.
+ * @param mask the node's bytes are masked before they are written: no secret reaches the disk.
+ * @param logBytes how much of the file is the log: the rest are our own lines about its gaps.
+ * @param read passes on the node's bytes in chunks, and resolves with the reason when they are incomplete.
  */
 export async function reconcileLog(
   path: string,
