@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { type Failure, fail, messageOf, toOneLine } from './outcome.ts';
 
-/** What the file system says when the fault is its own, and not that of the program: what is wrong, and what to do. */
+/** Errors of the file system that are not caused by the program: what is wrong, and what to do. */
 const words: Record<string, { said: string; hint: string }> = {
   ENOSPC: { said: 'the disk is full', hint: 'Free some space there, or set another results-dir.' },
   EDQUOT: { said: 'the disk quota is used up', hint: 'Free some space there, or set another results-dir.' },
@@ -17,7 +17,7 @@ const words: Record<string, { said: string; hint: string }> = {
   ENFILE: { said: 'too many files are open on this machine', hint: 'Raise the limit of open files.' },
 };
 
-/** An error of the file system in plain words; for one without a code of ours, its own words. */
+/** An error of the file system in plain words; for an unknown code, its own message. */
 export function explainFileError(error: unknown): string {
   return words[codeOf(error)]?.said ?? toOneLine(messageOf(error), 200);
 }
@@ -33,7 +33,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-/** Below this, whatever was written last may have been cut. */
+/** Below this, the file written last may have been truncated. */
 const fullBytes = 64 * 1024;
 
 /** Whether nothing more can be written to the file system of a directory. */

@@ -1,5 +1,5 @@
 /**
- * A value that the code before guarantees, where its type cannot say so.
+ * A value that the preceding code guarantees, where its type cannot express that.
  * @param what names it in the error.
  * @throws Error when it is missing after all, which is a bug.
  */

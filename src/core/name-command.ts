@@ -1,8 +1,8 @@
 import path from 'node:path';
 
 /**
- * The words by which this command line is called on this machine, as `node ../k8s-test-action/dist/cli.js down`: messages name
- * them to be copied, and users call it from repositories of their own. Relative where it is below the working directory.
+ * The command by which this command line is called on this machine, as `node ../k8s-test-action/dist/cli.js down`: messages
+ * contain it for copying, and users call it from repositories of their own. Relative where it is below the working directory.
  */
 export function nameCommand(words: string, entry = process.argv[1] ?? '', directory = process.cwd()): string {
   const program = path.join(path.dirname(entry), 'cli.js');

@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the project: what a run can come to, and who owns a failure.
- * Pure types and pure functions; every other room speaks in these words.
+ * The vocabulary of the project: the possible outcomes of a run, and who owns a failure. Pure types and pure functions; every
+ * other folder uses these terms.
  */
 
 /** The phases of a run, in the order in which they begin. */
@@ -18,7 +18,7 @@ const phaseNames = [
 ] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
-/** Who or what is to blame; the first thing a reader of a red cross wants to know. */
+/** The owner of the failure: the first fact that a reader of a failed run needs. */
 export const failureKinds = [
   'test',
   'no-tests',
@@ -42,7 +42,7 @@ export type FailureKind = (typeof failureKinds)[number];
 
 /**
  * What a failure is, for code that must act on it: more exact than its kind, and in `result.json`. Its reason and its hint are
- * made from the same facts and are for people alone; no code reads them.
+ * made from the same facts and are for readers; no code parses them.
  */
 export type FailureCode =
   // What keeps a node from having an image, as diagnose/classify-image.ts finds it.
@@ -77,7 +77,7 @@ export interface Failure {
   image?: string;
   /** One line: what broke, where, and with which numbers. */
   reason: string;
-  /** One line: what to do about it; empty when there is nothing useful to say. */
+  /** One line: what to do about it; empty when there is no useful advice. */
   hint: string;
   /** The proof: lines of logs, events, states; each element one line or a short block. */
   evidence: string[];
@@ -91,10 +91,10 @@ export function subjectOf({ code, image }: FailureSubject): FailureSubject {
   return { ...(code === undefined ? {} : { code }), ...(image === undefined ? {} : { image }) };
 }
 
-/** What a run came to, as its exit status tells it. */
+/** The outcome of a run, as its exit status shows it. */
 export type Outcome = 'passed' | 'failed' | 'broken' | 'cancelled';
 
-/** A value, or the expected failure that stands in its place. */
+/** A value, or the expected failure in its place. */
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 
 export function succeed<T>(value: T): Result<T> {
@@ -122,7 +122,7 @@ export interface TestCounts {
   skipped: number;
   /** Of the passed ones, those that failed before in the same run. */
   flaky: number;
-  /** Of the total, those that come from elsewhere because the run ended before it wrote its report. */
+  /** Of the total, those from other sources because the run ended before it wrote its report. */
   reconstructed: number;
   /** Of the skipped ones, those that failed in quarantine. Absent where there are none. */
   quarantined?: number;
@@ -142,13 +142,13 @@ export const noTests: Readonly<TestCounts> = {
 
 export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
-/** A name may stand several times, with a value each. */
+/** A name may occur several times, with a value each. */
 export interface TestProperty {
   name: string;
   value: string;
 }
 
-/** One test case, as a report tells it. All text is untrusted, free of control characters that XML forbids, and bounded. */
+/** One test case, as a report describes it. All text is untrusted, free of control characters that XML forbids, and bounded. */
 export interface TestCase {
   /** Names of the suites around the case, outermost first, joined by ` / `; empty when it has none. */
   suite: string;
@@ -161,21 +161,21 @@ export interface TestCase {
   /** Counted from 1. */
   line?: number;
   seconds: number;
-  /** When it ended, ISO 8601; absent where nobody told. */
+  /** When it ended, ISO 8601; absent where it is not recorded. */
   endedAt?: string;
   status: TestStatus;
   /**
-   * What the failure, error or skip says of itself; several are joined by line breaks. Of a flaky case: what its last
-   * failed run said. Empty for other passed cases.
+   * Message of the failure, error or skip; several are joined by line breaks. For a flaky case: the message of its last failed
+   * run. Empty for other passed cases.
    */
   message: string;
   /** Stack trace or other text of the failure; head and tail are kept when it is longer than the reader's limit. */
   details: string;
-  /** What else the test says of itself, in its order: pytest's `record_property`, ids of a test management. */
+  /** Further properties of the test, in its order: pytest's `record_property`, ids of a test management. */
   properties?: readonly TestProperty[];
   /**
-   * Files that the test says it has left, such as screenshots. From a reader of reports: as the test named them. Once results are
-   * collected: relative to the directory that holds `report.html`, with `/`, and only those that were taken.
+   * Files that the test names as its attachments, such as screenshots. From a reader of reports: as the test named them. Once
+   * results are collected: relative to the directory that holds `report.html`, with `/`, and only those that were taken.
    */
   attachments?: readonly string[];
   /** Failed runs of this case before the one that is reported here; present when there were any. */
@@ -191,7 +191,7 @@ export interface TestCase {
 /** The formats of coverage reports that are read. */
 export type CoverageFormat = 'Cobertura' | 'JaCoCo' | 'lcov' | 'Go';
 
-/** How much of the code ran in the tests, as their coverage reports say: lines, or with Go statements. */
+/** How much of the code ran in the tests, according to their coverage reports: lines, or with Go statements. */
 export interface Coverage {
   format: CoverageFormat;
   covered: number;
@@ -214,10 +214,10 @@ export interface ShardRecord {
   pod: string;
   /** `empty`: it had no test; `lost`: something ended it before its tests had, or kept it from beginning. */
   outcome: 'passed' | 'failed' | 'empty' | 'lost';
-  /** Tests that it told of, and how many of them failed. */
+  /** Number of tests that it reported, and of those that failed. */
   tests: number;
   failed: number;
-  /** Between begin and end of its test container; absent where nobody saw both. */
+  /** Between begin and end of its test container; absent where one of them is not known. */
   seconds?: number;
 }
 
@@ -230,7 +230,7 @@ export interface RetryRecord {
   /** Failed tests that it was to run, and how many of them passed. */
   tests: number;
   passed: number;
-  /** One line where it came to nothing; absent otherwise. */
+  /** One line where it failed; absent otherwise. */
   problem?: string;
 }
 
@@ -248,8 +248,8 @@ export interface Verdict {
   /** The chart that was to be installed; `digest` is what was pulled (`sha256:…`), empty for one of the runner's own. */
   chart?: { name: string; version: string; source: string; digest: string };
   /**
-   * Whether what is beside the reports was gone through for secrets, links and special files, to its end. Otherwise nothing
-   * but verdict and reports may be uploaded. Absent in results of earlier versions.
+   * Whether the files beside the reports were completely checked for secrets, links and special files. Otherwise only verdict
+   * and reports may be uploaded. Absent in results of earlier versions.
    */
   isMasked?: boolean;
   warnings: string[];
@@ -296,7 +296,7 @@ export function toOneLine(text: string, maxChars = 500): string {
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;
 }
 
-/** What an exception says of itself; anything can be thrown. */
+/** The message of an exception; any value can be thrown. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;

@@ -1,8 +1,8 @@
 /** A session of pytest, after all later ones of the same run are known: from the notes of the test helper or a report log. */
 export interface PytestSession {
-  /** In words that begin a sentence: `session 2 of pytest`. */
+  /** As the beginning of a sentence: `session 2 of pytest`. */
   name: string;
-  /** Whether it came to its end by itself. */
+  /** Whether it ended by itself. */
   isFinished: boolean;
   /** pytest's exit status; undefined where it never finished or its status was not noted. */
   exit: number | undefined;

@@ -33,7 +33,7 @@ export interface ReportedIncident {
   container: string;
   /** One line, such as `restarted (OOMKilled at its limit of 512Mi)`. */
   what: string;
-  /** Whether nothing was there in its place when the tests ended: then it may be the cause of whatever failed after it. */
+  /** Whether it was still missing when the tests ended: then it may be the cause of any failure after it. */
   lasts?: true;
   /** Whether it was so before the tests began; `at` is their begin. */
   wasBefore?: true;
@@ -66,14 +66,14 @@ export interface ReportedPod {
   node?: string;
   /** One after another, without overlap. */
   stages: PodStage[];
-  /** How it ended: well, not well, or it is gone and nobody knows. Absent while it lives. */
+  /** How it ended: with success, with an error, or it is gone and its end is unknown. Absent while it exists. */
   end?: 'completed' | 'failed' | 'gone';
   restarts: { at: string; what: string }[];
 }
 
 /** A phase with its place in time. */
 export interface TimedPhase extends PhaseRecord {
-  /** Seconds from the begin of the run to that of the phase. */
+  /** Seconds from the beginning of the run to that of the phase. */
   startSeconds: number;
 }
 
@@ -91,7 +91,7 @@ export interface ReportInput {
   usage?: readonly ReportedUsage[];
   /** In the order in which they began. */
   pods?: readonly ReportedPod[];
-  /** With times, phases are drawn where they lay; without, one after another. */
+  /** With times, phases are drawn at their times; without, one after another. */
   phases?: readonly TimedPhase[];
   /** ISO 8601; places events on the timeline. */
   startedAt?: string;

@@ -1,6 +1,6 @@
 /**
- * Where the pipeline sends its messages. The action and the command line each
- * bring their own; nothing below them knows which it is.
+ * Where the pipeline sends its messages. The action and the command line each provide their own; the code below them does not
+ * depend on which one.
  */
 import type { PhaseName, PhaseRecord } from './outcome.ts';
 
@@ -8,11 +8,11 @@ export interface Reporter {
   /** A phase begins. Phases may overlap. */
   phaseStarted(name: PhaseName): void;
   phaseEnded(record: PhaseRecord): void;
-  /** One line of our own words, for the reader of the log. */
+  /** One line of our own text, for the reader of the log. */
   say(line: string): void;
-  /** Something the user should fix although the run goes on. */
+  /** Something the user should fix although the run continues. */
   warn(line: string): void;
-  /** The last thing seen by whatever is being waited for; replaces what was said before on a live terminal. */
+  /** The latest state of what is waited for; replaces the previous line on a live terminal. */
   waitingFor(what: string): void;
   /** A line that we did not write (a pod's log, a tool's output): printed so that it can command nothing. */
   quote(line: string): void;

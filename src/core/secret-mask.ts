@@ -10,20 +10,20 @@ import { isLead, isSeamLead, TextSpellings } from './text-spellings.ts';
 
 export { shortestSecret };
 
-/** What stands where a secret stood. */
+/** The replacement for a secret. */
 const stars = '***';
 const starBytes = Buffer.from(stars);
 /** Where a text was cut to a length, by us or by others; a secret may have been cut with it. */
 const ellipsis = Buffer.from('…');
 
 /**
- * Replaces secrets by `***`, in all the forms that logs and reports give them: as they are, line by line, escaped as JSON,
- * XML, addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines)
- * and in hexadecimal digits and other numbers of bytes. docs/threat-model.md says what is not found.
+ * Replaces secrets by `***`, in all forms that occur in logs and reports: verbatim, line by line, escaped as JSON, XML,
+ * addresses, shells and source code do it (also one within the other), in base64 (alone, amid other text, in lines) and in
+ * hexadecimal digits and other numbers of bytes. docs/threat-model.md lists what is not found.
  */
 export class SecretMask {
   readonly #matcher: SecretMatcher;
-  /** The commonest spellings, the longest first: for a console that masks by itself. */
+  /** The commonest spellings, the longest first: for a console that does its own masking. */
   readonly forms: readonly string[];
 
   constructor(values: string[]) {
@@ -81,7 +81,7 @@ class SecretMatcher {
   readonly roots = [...patternKinds.keys()];
   /** 1 for a byte with which no secret begins. */
   readonly isIdle = new Uint8Array(256);
-  /** 1 for two bytes in a row of which the first begins no secret if the second is behind it. */
+  /** 1 for two bytes in a row of which the first begins no secret if the second follows it. */
   readonly isIdlePair = new Uint8Array(65_536);
   /** 1 for a byte that may be more than itself within a secret. */
   readonly isAmbiguous = new Uint8Array(256);
@@ -109,7 +109,7 @@ class SecretMatcher {
     );
   }
 
-  /** Whether a spelling that begins with this byte may be the begin of a secret. */
+  /** Whether a spelling that begins with this byte may begin a secret. */
   #leadBegins(byte: number): boolean {
     if (isLead[byte] === 0) return false;
     const begins = (first: number) => this.roots.some((root) => this.tree.step(root, first) !== -1);
@@ -122,14 +122,14 @@ class SecretMatcher {
 
 /** Places of a text that a reading has reached, with what of a pattern is before each. */
 interface Paths {
-  /** Twice the number of the node; one more where what was read last stands for nothing. */
+  /** Twice the number of the node; one more where the last characters read encode nothing. */
   states: number[];
   /** Where the reading began. */
   begins: number[];
 }
 
 /**
- * Masks bytes that come in pieces. What may be the begin of a secret is held back until it is decided. All readings of the
+ * Masks bytes that arrive in pieces. Bytes that may begin a secret are held back until that is decided. All readings of the
  * text are followed side by side, so that the effort grows with the length of the text and not with its square.
  */
 export class MaskedStream {
@@ -137,12 +137,12 @@ export class MaskedStream {
   readonly #spellings = new TextSpellings();
   /** From the first byte on that is held back. */
   #bytes: Buffer = Buffer.alloc(0);
-  /** The next byte to be looked at. */
+  /** The next byte to be examined. */
   #at = 0;
   #here: Paths = { states: [], begins: [] };
   /** Used in turn with `#here`. */
   #spare: Paths = { states: [], begins: [] };
-  /** Readings that go on further behind, by the place. */
+  /** Readings that continue further on, by their place. */
   readonly #ahead = new Map<number, Paths>();
   /** Secrets that were found in what is held back, in their order; none overlaps with another. */
   readonly #covered: { from: number; to: number }[] = [];
@@ -153,14 +153,14 @@ export class MaskedStream {
     this.#matcher = matcher;
   }
 
-  /** What may be shown of the bytes so far; only what may be the begin of a secret is kept back. */
+  /** What may be shown of the bytes so far; only bytes that may begin a secret are held back. */
   push(chunk: Buffer): Buffer {
     if (this.#matcher.isEmpty) return chunk;
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     return this.#take(false);
   }
 
-  /** The rest, when nothing more comes. */
+  /** The rest, when there is no more input. */
   end(): Buffer {
     return this.#matcher.isEmpty ? Buffer.alloc(0) : this.#take(true);
   }
@@ -192,7 +192,7 @@ export class MaskedStream {
     this.#at = at;
   }
 
-  /** Follows all readings by a byte that stands for itself alone. */
+  /** Follows all readings by a byte that has no other meaning than itself. */
   #stepPlainly(): void {
     const { tree, isIdle, isIdlePair, roots } = this.#matcher;
     const byte = this.#bytes[this.#at] ?? 0;
@@ -218,7 +218,7 @@ export class MaskedStream {
     this.#at++;
   }
 
-  /** Follows all readings by what stands here; false when more of the text is needed for that. */
+  /** Follows all readings by the text at this place; false when more of the text is needed for that. */
   #step(): boolean {
     const { tree, isIdle, roots } = this.#matcher;
     const at = this.#at;
@@ -257,7 +257,7 @@ export class MaskedStream {
     return true;
   }
 
-  /** For each kind of patterns, where the text goes on behind what stands here and stands for nothing in it. */
+  /** For each kind of patterns, the place where the text continues after characters here that encode nothing in it. */
   #findSeams(states: readonly number[], byte: number): number[] {
     const at = this.#at;
     const isThere = patternKinds.map(() => false);
@@ -286,7 +286,7 @@ export class MaskedStream {
     paths.begins.push(begin);
   }
 
-  /** Readings that have come equally far in the same pattern are one, which began where the first of them began. */
+  /** Readings at the same position of the same pattern are merged into one, which began where the first of them began. */
   #join(paths: Paths, more: Paths | undefined): Paths {
     if (more === undefined && paths.states.length < 2) return paths;
     const first = new Map<number, number>();
@@ -342,7 +342,7 @@ export class MaskedStream {
   #forget(length: number, secrets: number): void {
     this.#covered.splice(0, secrets);
     if (length === 0) return;
-    // A copy: what is held back must not be changed by whoever reuses the chunk.
+    // A copy: what is held back must not change when the caller reuses the chunk.
     this.#bytes = Buffer.from(this.#bytes.subarray(length));
     this.#at -= length;
     for (const one of this.#covered) {

@@ -1,25 +1,27 @@
-/** What is looked for when secrets are masked: their texts, their base64 and their dumps as numbers, as trees of bytes. */
+/** The patterns that masking searches for: the texts of secrets, their base64 and their dumps as numbers, as trees of bytes. */
 import { must } from './must.ts';
 
 /** Shorter values occur by chance in every log; they are refused as secrets. */
 export const shortestSecret = 4;
-/** A line of a secret that is shorter (a lone brace, a word) occurs everywhere; it is masked only where the whole secret stands. */
+/**
+ * A line of a secret that is shorter (a lone brace, a word) occurs everywhere; it is masked only where the whole secret occurs.
+ */
 const shortestLine = 8;
-/** So much of the base64 of a value within a longer one is still its own, whatever is before it. */
+/** This many characters of the base64 of a value within a longer one are still its own, independent of what precedes it. */
 const shortestBase64 = 8;
-/** The frame of a key tells nothing, and every other key has it too. */
+/** The header and footer lines of a key are not secret: every other key has them too. */
 const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
 
 /** How the bytes of a pattern are written. */
 export type PatternKind = 'text' | 'base64' | 'hex' | 'decimal';
 export const patternKinds: readonly PatternKind[] = ['text', 'base64', 'hex', 'decimal'];
-/** So many bytes of a pattern that was cut off are masked; what is shorter tells little, and occurs by chance. */
+/** This many bytes of a truncated pattern are masked; shorter ones reveal little, and occur by chance. */
 const shortestBegin: Record<PatternKind, number> = { text: 5, base64: 8, hex: 10, decimal: 14 };
 
 /**
- * A tree for each kind of pattern, whose root has the number that the kind has in `patternKinds`. Nodes are numbered; bytes
- * are compared as the kind folds them: letters of hexadecimal digits come in both cases, and base64 for addresses has two
- * other signs.
+ * A tree for each kind of pattern, whose root has the number that the kind has in `patternKinds`. Nodes are numbered; bytes are
+ * compared after folding by kind: letters of hexadecimal digits occur in both cases, and base64 for addresses has two other
+ * signs.
  */
 export class PatternTree {
   readonly #children = new Map<number, number>();
@@ -38,7 +40,7 @@ export class PatternTree {
     return this.#kindOfNode.length;
   }
 
-  /** The node behind one more byte, or -1 where no pattern goes on with it. */
+  /** The node after one more byte, or -1 where no pattern continues with it. */
   step(node: number, byte: number): number {
     return this.#children.get(this.#keyOf(this.kindOf(node), node, byte)) ?? -1;
   }
@@ -58,7 +60,7 @@ export class PatternTree {
   }
 
   /**
-   * Whether what is before a node is enough to be told from other text where the rest of the pattern was cut off.
+   * Whether what precedes a node is long enough to be distinguished from other text where the rest of the pattern was cut off.
    */
   isTelling(node: number): boolean {
     const kind = must(patternKinds[this.kindOf(node)], 'the kind of a pattern');
@@ -91,7 +93,7 @@ export class PatternTree {
   }
 }
 
-/** For each byte, the one that stands for it in the patterns of a kind. */
+/** For each byte, the one that represents it in the patterns of a kind. */
 function foldOf(kind: PatternKind): Uint8Array {
   const fold = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   if (kind === 'hex') for (let byte = 0x41; byte <= 0x46; byte++) fold[byte] = byte | 0x20;
@@ -129,7 +131,10 @@ function jsonOf(value: string): string[] {
   return [...new Set(forms)].filter((form) => form !== value);
 }
 
-/** What of a secret is looked for: all of it, without the white space around it, and each line that is long enough. */
+/**
+ * The parts of a secret that are searched for: all of it, without the surrounding white space, and each line that is long
+ * enough.
+ */
 export function partsOf(value: string): string[] {
   if (value.length < shortestSecret) return [];
   const parts = new Set([value]);

@@ -3,20 +3,20 @@
  * also one within the other.
  */
 
-/** One reading of a piece of text: the bytes it stands for, and where the text goes on. */
+/** One reading of a piece of text: the bytes that it represents, and where the text continues. */
 export interface Reading {
   bytes: readonly number[];
   end: number;
 }
 
-/** So many encodings may lie one within the other: XML in JSON in an address is three. */
+/** Maximum depth of nested encodings: XML in JSON in an address is three. */
 const maxDepth = 3;
 /** JSON in JSON doubles backslashes each time; a run that is longer is no escape anymore. */
 const maxBackslashes = 32;
 const maxZeros = 8;
 const maxIndent = 64;
 const maxColourCharacters = 24;
-/** So many looked-up readings are kept; those behind the place are of no use anymore. */
+/** Number of readings that are cached; those before the current place are no longer needed. */
 const maxKnown = 4096;
 const nothing: readonly Reading[] = [];
 
@@ -36,10 +36,10 @@ const escapeCharacter = 0x1b;
 
 /** Bytes with which an encoded spelling may begin. */
 const leads = [backslash, ampersand, percent, equals, apostrophe, quote, plus, dollar, lineFeed];
-/** 1 for each byte with which an encoded spelling may begin; every other byte stands for itself alone. */
+/** 1 for each byte with which an encoded spelling may begin; every other byte represents only itself. */
 export const isLead: Uint8Array = flagsOf(leads);
 const base64Seams = [backslash, ampersand, percent, lineFeed, carriageReturn, escapeCharacter, code('#')];
-/** 1 for each byte with which something may begin that stands for nothing, in text, in base64 and between digits. */
+/** 1 for each byte that may begin a sequence which represents nothing, in text, in base64 and between digits. */
 export const isSeamLead: Record<'text' | 'base64' | 'hex' | 'decimal', Uint8Array> = {
   text: flagsOf([backslash, ampersand, percent, equals, apostrophe, escapeCharacter, ...[...'#]'].map(code)]),
   base64: flagsOf(base64Seams),
@@ -74,7 +74,7 @@ const entities = new Map<string, number[]>([
 ]);
 const longestEntity = Math.max(...[...entities.keys()].map((name) => name.length));
 
-/** Reads the bytes of one text, of which more may still come. */
+/** Reads the bytes of one text, which may be incomplete. */
 export class TextSpellings {
   #bytes: Uint8Array = new Uint8Array();
   #isWhole = false;
@@ -84,7 +84,7 @@ export class TextSpellings {
   /** Whether the answer could be another one once more of the text is there. */
   needsMore = false;
 
-  /** @param isWhole whether nothing comes after these bytes. */
+  /** @param isWhole whether no bytes follow these. */
   open(bytes: Uint8Array, isWhole: boolean): void {
     this.#bytes = bytes;
     this.#isWhole = isWhole;
@@ -92,20 +92,21 @@ export class TextSpellings {
     this.#known.clear();
   }
 
-  /** All that the text at a place may stand for but the byte itself. */
+  /** All that the text at a place may represent other than the byte itself. */
   readAt(at: number): readonly Reading[] {
     if (this.#known.size > maxKnown) this.#known.clear();
     return this.#read(at, maxDepth);
   }
 
-  /** Whether these bytes stand at a place. */
+  /** Whether these bytes are at a place. */
   hasAt(at: number, bytes: Uint8Array): boolean {
     return bytes.every((byte, i) => this.#at(at + i) === byte);
   }
 
   /**
-   * Where the text goes on behind something that stands for nothing within a longer text: colours of a terminal, the seam of
-   * two quotations of a shell or of two CDATA sections, a line that is continued. The same place where there is no such thing.
+   * The place where the text continues after a sequence that represents nothing within a longer text: terminal colours, the
+   * seam of two quotations of a shell or of two CDATA sections, a continued line. The same place where there is no such
+   * sequence.
    */
   skipSeam(at: number): number {
     for (const seam of [']]><![CDATA[', "'$'", "''"]) if (this.#has(at, seam)) return at + seam.length;
@@ -118,7 +119,7 @@ export class TextSpellings {
     return this.#at(next) === lineFeed ? this.#skipIndent(next + 1) : at;
   }
 
-  /** The same for breaks of lines, escaped ones included, with the indent behind them. */
+  /** The same for breaks of lines, escaped ones included, with the indent after them. */
   skipLineBreak(at: number): number {
     let end = at;
     for (let breaks = 0; breaks < 4; breaks++) {
@@ -129,7 +130,7 @@ export class TextSpellings {
     return end === at ? this.#skipColours(at) : this.#skipIndent(end);
   }
 
-  /** The same for what stands between the bytes of a dump. */
+  /** The same for what separates the bytes of a dump. */
   skipSeparator(at: number): number {
     const end = this.skipLineBreak(at);
     if (end !== at) return end;
@@ -207,7 +208,7 @@ export class TextSpellings {
     // The lead itself may be spelled: `&quot;` in JSON is `\u0026quot;`, `\n` in an address `%5Cn`.
     let backslashEnd = Number.POSITIVE_INFINITY;
     for (const { bytes, end } of this.#read(at, depth - 1)) {
-      // What is spelled by itself is gone through as a run.
+      // A run is a sequence of bytes that spell themselves, and is skipped as a whole.
       const [spelled] = bytes;
       if (bytes.length !== 1 || spelled === undefined || spelled === byte) continue;
       if (spelled === backslash) backslashEnd = Math.min(backslashEnd, end);
@@ -222,7 +223,9 @@ export class TextSpellings {
     return found;
   }
 
-  /** Readings of what begins with a lead and goes on at a place; within it, so many further encodings may lie. */
+  /**
+   * Readings of a sequence that begins with a lead and continues at a place; it may contain up to this many further encodings.
+   */
   #readFrom(lead: number, at: number, depth: number, found: Reading[]): void {
     if (lead === backslash) this.#readBackslash(at, depth, found);
     else if (lead === ampersand) this.#readEntity(at, depth, found);
@@ -237,7 +240,7 @@ export class TextSpellings {
     else if (lead === lineFeed) found.push({ bytes: [space], end: this.#skipIndent(at) });
   }
 
-  /** Where the text goes on behind an ASCII character, spelled in any way; -1 where it is another one. */
+  /** The place after an ASCII character, spelled in any way; -1 where it is another one. */
   #pass(character: number, at: number, depth: number): number {
     if (this.#at(at) === character) return at + 1;
     const found = this.#read(at, depth).find(({ bytes }) => bytes.length === 1 && bytes[0] === character);
@@ -280,14 +283,14 @@ export class TextSpellings {
     return end;
   }
 
-  /** Where the text goes on behind a backslash that is no begin of a run, spelled in any way; -1 where there is none. */
+  /** The place after a backslash that does not begin a run, spelled in any way; -1 where there is none. */
   #passBackslash(at: number, depth: number): number {
     const byte = this.#at(at);
     if (byte === backslash) return at + 1;
     return byte === ampersand || byte === percent ? this.#pass(backslash, at, Math.min(depth, 1)) : -1;
   }
 
-  /** Behind `\u`: four digits, two times four for what lies beyond U+FFFF, or any number in braces. */
+  /** After `\u`: four digits, two times four above U+FFFF, or any number in braces. */
   #readUnicode(at: number, depth: number, found: Reading[]): void {
     if (this.#at(at) === code('{')) {
       this.#readBraced(at + 1, found);
@@ -380,7 +383,7 @@ export class TextSpellings {
     if (bytes !== undefined && next !== -1) found.push({ bytes, end: next });
   }
 
-  /** Behind `&#`. */
+  /** After `&#`. */
   #readCharacterReference(at: number, depth: number, found: Reading[]): void {
     const isHexadecimal = this.#at(at) === code('x') || this.#at(at) === code('X');
     const begin = isHexadecimal ? at + 1 : at;
@@ -419,7 +422,7 @@ export class TextSpellings {
     return this.#pass(character, at, depth);
   }
 
-  /** The number that so many hexadecimal digits make; -1 where they are others. */
+  /** The number with this many hexadecimal digits; -1 for other characters. */
   #hex(at: number, digits: number): number {
     let value = 0;
     for (let i = 0; i < digits; i++) {

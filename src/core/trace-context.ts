@@ -14,8 +14,8 @@ export interface TraceContext {
 const traceparent = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/;
 
 /**
- * The trace of a run: that of `TRACEPARENT`, or else one that follows from the workflow run and its attempt alone, so that all jobs of a
- * matrix are in one trace; outside of a workflow one of its own.
+ * The trace of a run: that of `TRACEPARENT`, or else one that is derived only from the workflow run and its attempt, so that
+ * all jobs of a matrix are in one trace; outside of a workflow one of its own.
  */
 export function traceOf(runId: string, env: NodeJS.ProcessEnv): TraceContext {
   const [, traceId, parentSpanId] = traceparent.exec(env.TRACEPARENT ?? '') ?? [];
@@ -31,7 +31,7 @@ export function spanIdOf({ traceId, runId }: TraceContext, what: string): string
   return digest(`span ${traceId} ${runId} ${what}`, 16);
 }
 
-/** What is given to the tests as TRACEPARENT: spans of the platform that they cause then lie below the phase `tests`. */
+/** What is given to the tests as TRACEPARENT: spans of the platform that they cause are then below the phase `tests`. */
 export function traceparentOfTests(trace: TraceContext): string {
   return `00-${trace.traceId}-${spanIdOf(trace, testsSpan)}-01`;
 }

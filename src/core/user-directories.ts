@@ -1,8 +1,8 @@
-/** Where a user's files lie: https://specifications.freedesktop.org/basedir-spec/latest/ */
+/** The directories for a user's files: https://specifications.freedesktop.org/basedir-spec/latest/ */
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** The user's home; undefined for a user who has none, as one of a container may be. */
+/** The user's home directory; undefined for a user who has none, as one of a container may be. */
 export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (env.HOME !== undefined && env.HOME !== '') return env.HOME;
   try {
@@ -12,12 +12,12 @@ export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string | un
   }
 }
 
-/** For what a program must find again although the machine was restarted; undefined without a home. */
+/** For files that must survive a restart of the machine; undefined without a home directory. */
 export function stateDirectory(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return userDirectory(env, 'XDG_STATE_HOME', '.local/state');
 }
 
-/** For what can be made again; undefined without a home. */
+/** For files that can be recreated; undefined without a home directory. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return userDirectory(env, 'XDG_CACHE_HOME', '.cache');
 }

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 
 /**
- * Writes a file of ours in one step: readers see the old one or the new one. A link that stands in its place is replaced,
- * and what it leads to stays as it is.
- * @throws what the file system says; nothing is left of the attempt then.
+ * Writes a file of ours in one step: readers see the old one or the new one. A link at its path is replaced; the target of the
+ * link stays as it is.
+ * @throws the error of the file system; no partial file is left then.
  */
 export async function writeOwnFile(file: string, content: string): Promise<void> {
   const draft = `${file}.${randomBytes(4).toString('hex')}.draft`;

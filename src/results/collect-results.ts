@@ -6,10 +6,10 @@ import { readJUnit } from '../junit/read-junit.ts';
 import { findAttachments } from './find-attachments.ts';
 import type { TakenFiles } from './take-files.ts';
 
-/** Files of the results, told apart. All paths are relative to the results directory. */
+/** Files of the results, by kind. All paths are relative to the results directory. */
 export interface CollectedResults {
   reports: JUnitReport[];
-  /** Of one whose writer was killed, `partial` is what stood before its end. */
+  /** For one whose writer was killed, `partial` is the content before its end. */
   unreadable: { file: string; reason: string; partial?: JUnitReport }[];
   /** Reports older than the run. */
   stale: string[];
@@ -21,18 +21,18 @@ export interface CollectedResults {
 export interface CollectOptions {
   /** What was taken of what the tests wrote. */
   taken: TakenFiles;
-  /** Where that lies. */
+  /** Its path. */
   takenDir: string;
   /** Paths of what never arrived: a report among them was not read. */
   missing?: { name: string; reason: string; isDirectory?: boolean }[];
-  /** Where reports go, byte for byte, under the paths they had. */
+  /** The directory for reports, byte for byte, under the paths they had. */
   junitDir: string;
   junitGlobs: string[];
   /** What is before the paths of files as the tests saw them, such as `shard-0/`; empty for nothing. */
   below?: string;
   /** Where the tests saw their results: their attachments may be named so. */
   seenAs: string;
-  /** What reports that are read with these keep together; of these alone by default. */
+  /** Limits shared with reports that are read together with these; by default only for these. */
   totals?: KeptTotals;
   /** Reports last written before this time are of another run. Milliseconds of the epoch. */
   notBefore: number;
@@ -42,8 +42,8 @@ export interface CollectOptions {
 }
 
 /**
- * Sorts what was taken of what the tests wrote: JUnit reports move to their own directory and are read, everything else
- * stays. A report that was left out, whatever the reason, is one that could not be read: it may hold failures.
+ * Sorts the files that were taken from the tests' output: JUnit reports move to their own directory and are read, everything
+ * else stays. A report that was left out, for any reason, counts as one that could not be read: it may hold failures.
  */
 export async function collectResults(options: CollectOptions): Promise<CollectedResults> {
   const { taken } = options;
@@ -66,7 +66,7 @@ export async function collectResults(options: CollectOptions): Promise<Collected
     if (!matches(file)) others.push(file);
     else if (!(await takeReport(file, { ...options, otherFormats: false, totals }, results))) foreign.push(file);
   }
-  // A tool that writes JUnit beside a format of its own tells the same tests in both.
+  // A tool that writes JUnit beside a format of its own lists the same tests in both.
   const hasReport = results.reports.length + results.unreadable.length > 0;
   for (const file of foreign)
     if (hasReport || !(await takeReport(file, { ...options, otherFormats: true, totals }, results))) others.push(file);

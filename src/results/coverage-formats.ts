@@ -6,14 +6,14 @@ import type { CoverageFormat } from '../core/outcome.ts';
 const maxUnits = 500_000;
 
 /**
- * What several reports cover together. A unit is a line, or with Go a block of statements; it is covered when one report says
- * so. Shards and processes of one suite each report the same lines.
+ * What several reports cover together. A unit is a line, or with Go a block of statements; it is covered when one report marks
+ * it as covered. Shards and processes of one suite each report the same lines.
  */
 export class CoverageUnion {
   readonly #uncovered = new Map<string, number>();
   readonly #covered = new Map<string, number>();
 
-  /** `weight` is how many lines or statements the unit stands for. @throws RangeError beyond half a million units. */
+  /** `weight` is how many lines or statements the unit represents. @throws RangeError beyond half a million units. */
   add(unit: string, weight: number, isCovered: boolean): void {
     if (this.#covered.has(unit)) return;
     if (isCovered) {

@@ -9,12 +9,12 @@ export interface FenceOptions {
   nodePath: string;
   /** The same directory on this machine. */
   hostPath: string;
-  /** So long processes of pods may take to end. Seconds. */
+  /** How long processes of pods may take to end, in seconds. */
   fenceSeconds: number;
   signal: AbortSignal;
 }
 
-/** What became of a results directory that containers wrote to. */
+/** The state of a results directory that containers wrote to. */
 export interface Fenced {
   /** Whether no process writes to it anymore, and all that is in it is ours. */
   isFenced: boolean;
@@ -28,9 +28,10 @@ export interface Fenced {
 const endedMark = 'ended:';
 
 /**
- * Ends all processes of pods that have the directory $1 mounted, and with $4 gives the directory to who owns its mount
- * point; with adopt-mount only if it is a mount point itself. $2 is the path as /proc/self/mountinfo writes it; $3 is a number of seconds. Found are mounts of the same file
- * system whose root is the directory or is in it, by whatever name: sidecars, native sidecars, debug containers.
+ * Ends all processes of pods that have the directory $1 mounted, and with $4 gives the directory to the owner of its mount
+ * point; with adopt-mount only if it is a mount point itself. $2 is the path as /proc/self/mountinfo writes it; $3 is a number
+ * of seconds. It finds mounts of the same file system whose root is the directory or is in it, under any name: sidecars, native
+ * sidecars, debug containers.
  */
 const script = `
 point=$(P="$2" awk '{ p = ENVIRON["P"]
@@ -76,9 +77,9 @@ exit \${status:-0}`;
 const recoverSeconds = 60;
 
 /**
- * Fences what test containers wrote: ends whoever could still write there, and makes it ours, by the root of one running
- * node. The owner is that of the mount point as the node sees it, which is us, whatever numbers docker maps our user to.
- * Never fails: where nothing can be done, the results have to be copied as far as they can be read.
+ * Fences what test containers wrote: ends all processes that could still write there, and makes the files ours, as root of one
+ * running node. The new owner is the owner of the mount point as the node sees it, which is our user under any user mapping of
+ * docker. Never fails: where nothing can be done, the results have to be copied as far as they can be read.
  */
 export async function fenceResults(options: FenceOptions): Promise<Fenced> {
   const { nodes, hostPath } = options;
@@ -99,7 +100,7 @@ export async function fenceResults(options: FenceOptions): Promise<Fenced> {
   ]);
   isAdopted = isFirst && isOurs(hostPath);
   for (const node of others) if (!isAdopted) isAdopted = (await run(node, 'adopt')) && isOurs(hostPath);
-  // A mount point that the tests gave to somebody else tells nothing.
+  // If the tests gave a mount point to another user, its owner shows nothing.
   if (!isAdopted && first !== undefined && isFirst)
     isAdopted =
       (await run(first, 'adopt', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)) && isOurs(hostPath);

@@ -46,7 +46,7 @@ export class ForeignDirectory {
     this.#path = isLinux ? Buffer.from(`/proc/self/fd/${fd}`) : ownPath;
   }
 
-  /** Opens a directory by its path, whose parents must be ours. @throws what open(2) says, ENOTDIR or ELOOP for a link. */
+  /** Opens a directory by its path, whose parents must be ours. @throws the error of open(2), ENOTDIR or ELOOP for a link. */
   static open(directory: string): ForeignDirectory {
     return ForeignDirectory.#openAt(Buffer.from(directory));
   }
@@ -80,12 +80,12 @@ export class ForeignDirectory {
     return stat === undefined ? undefined : { name, kind: kindOf(stat), bytes: stat.size };
   }
 
-  /** Where a link leads, as it says. */
+  /** The target of a link, verbatim. */
   readLink(name: Buffer): Buffer {
     return readlinkSync(this.at(name), { encoding: 'buffer' });
   }
 
-  /** Opens a directory in it, and makes it accessible if it is ours and is not. @throws what open(2) says. */
+  /** Opens a directory in it, and makes it accessible if it is ours and is not. @throws the error of open(2). */
   openDirectory(name: Buffer): ForeignDirectory {
     this.#makeAccessible(name, 0o700);
     return ForeignDirectory.#openAt(this.at(name));
@@ -93,10 +93,10 @@ export class ForeignDirectory {
 
   /**
    * Opens a regular file for reading. Never waits, as the open of a FIFO would.
-   * @throws what open(2) says: ELOOP for a link; and ENXIO for anything else that is not a regular file.
+   * @throws the error of open(2): ELOOP for a link; and ENXIO for anything else that is not a regular file.
    */
   async openFile(name: Buffer): Promise<FileHandle> {
-    // Devices may act when they are opened: they are looked at first.
+    // Opening a device may have effects: it is checked first.
     if (this.look(name)?.kind === 'special') throw noFile();
     this.#makeAccessible(name, 0o400);
     const handle = await open(this.at(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -106,8 +106,9 @@ export class ForeignDirectory {
   }
 
   /**
-   * Moves a regular file of ours to a path of ours, which must be free. The file that was looked at is the file that arrives.
-   * @throws what rename(2) says; EACCES for a file of another user, who could close it to us at any time; ENXIO when something else had the name by then.
+   * Moves a regular file of ours to a path of ours, which must be free. The file that was checked is the file that is moved.
+   * @throws the error of rename(2); EACCES for a file of another user, who could deny us access at any time; ENXIO when another
+   * file had the name by then.
    */
   moveFile(name: Buffer, to: string): void {
     this.#makeAccessible(name, 0o400);
@@ -139,7 +140,7 @@ export class ForeignDirectory {
     rmdirSync(this.at(name));
   }
 
-  /** Moves anything to a path of ours, whatever it is. */
+  /** Moves a file of any type to a path of ours. */
   moveAway(name: Buffer, to: string): void {
     this.#makeAccessible(name, 0o700, true);
     renameSync(this.at(name), to);
@@ -178,12 +179,12 @@ export class ForeignDirectory {
   }
 }
 
-/** Begin of the names of our own directories beside the results. They are never uploaded. */
+/** Prefix of the names of our own directories beside the results. They are never uploaded. */
 export const holderPrefix = '.k8s-test-';
 
 /**
- * Removes a directory, or whatever else has this path, with all that is in it. Never throws for what is in it: whoever still
- * has it open may go on writing.
+ * Removes a directory, or any other file at this path, with all its content. Never throws because of the content: a process
+ * that still has it open may continue to write.
  * @returns an empty text, or why something stays.
  */
 export function discard(target: string): string {
@@ -191,7 +192,7 @@ export function discard(target: string): string {
   mkdirSync(scratch, { mode: 0o700 });
   const problem = removeTree(target, scratch);
   try {
-    // Not with all that is in it: that would go by paths, on which somebody may put a link.
+    // Not recursively: that would use paths, in which another process may put a link.
     rmdirSync(scratch);
     return problem;
   } catch (error) {
@@ -208,12 +209,12 @@ interface Doomed {
 
 /** What a writer that is still at work makes of a removal. */
 const passingCodes = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EISDIR', 'ENOTDIR', 'ELOOP']);
-/** So often the same directory is emptied. */
+/** How often the same directory is emptied. */
 const mostAttempts = 10;
 
 /**
- * Removes all below a path, and it; never follows a link, of whatever depth and with whatever names. Directories that are
- * ours and closed to us are opened first.
+ * Removes all below a path, and it; never follows a link; for any depth and any names. Directories that are ours and closed to
+ * us are opened first.
  * @param scratch an empty directory of ours on the same file system.
  * @returns an empty text, or why something stays.
  */
@@ -233,7 +234,7 @@ function removeTree(target: string, scratch: string): string {
       removeOne(next, moveBeside);
     } catch (error) {
       const isPassing = passingCodes.has(codeOf(error));
-      // Once more when all that was in it has gone, and not for ever.
+      // Again when its content has been removed, a limited number of times.
       if (isPassing && next.attempts < mostAttempts) pending.unshift({ ...next, attempts: next.attempts + 1 });
       else if (codeOf(error) !== 'ENOENT') problems.push(messageOf(error));
     }
@@ -241,7 +242,7 @@ function removeTree(target: string, scratch: string): string {
   return problems[0] ?? '';
 }
 
-/** Removes what has a name, if it is a directory with the files in it; the directories in it go elsewhere first. */
+/** Removes the file with a name; if it is a directory, with the files in it, after the directories in it were moved out. */
 function removeOne({ parent, name }: Doomed, moveBeside: (directory: ForeignDirectory, name: Buffer) => void): void {
   const holder = ForeignDirectory.open(parent);
   try {

@@ -8,13 +8,13 @@ export interface LeftOutFile {
   why: 'link' | 'special' | 'limit' | 'unreadable';
   /** One line; empty where nothing is lost, as by a link to a file that was taken. */
   reason: string;
-  /** Whether it stands for all that may be in it. */
+  /** Whether it represents all that may be in it. */
   isDirectory?: true;
 }
 
 export const aboveLimit = 'it is above results-limit';
 
-/** Names what was left out, a line for each reason; `holder` is where it lies. */
+/** Names what was left out, a line for each reason; `holder` is its location. */
 export function describeLeftOutFiles(left: readonly LeftOutFile[], holder: string): string[] {
   const warnings: string[] = [];
   const odd = left.filter(({ why }) => why === 'link' || why === 'special').map(({ name }) => name);

@@ -62,7 +62,7 @@ export function nameFormat(begin: string, extension: string): [string, boolean] 
 }
 
 async function readBegin(file: string): Promise<string> {
-  // Whoever wrote it may have put a link in its place.
+  // Its writer may have replaced it by a link.
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
   if (handle === undefined) return '';
   try {

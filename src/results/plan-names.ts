@@ -5,8 +5,8 @@ import path from 'node:path';
 const maxNameBytes = 255;
 
 /**
- * Gives each file a name that reports and artifacts can hold: UTF-8, without secrets, no longer than a file system takes,
- * and no other file's. A file keeps its name wherever it can; `~2`, `~3`… stand before the extension of one that cannot.
+ * Gives each file a name that reports and artifacts can hold: UTF-8, without secrets, no longer than a file system allows, and
+ * unique. A file keeps its name if possible; otherwise `~2`, `~3`… is inserted before its extension.
  * @param found paths as their components, relative to the directory that they are taken from.
  * @param maskText removes secrets from a text.
  * @returns for each of `found`, in its order, its new relative path.
@@ -67,7 +67,7 @@ function shorten(name: string): string {
   return cut(kept === '' ? name : stem, maxNameBytes - Buffer.byteLength(kept)) + kept;
 }
 
-/** As many whole characters of a text as fit into so many bytes. */
+/** As many whole characters of a text as fit into this many bytes. */
 function cut(text: string, maxBytes: number): string {
   let bytes = 0;
   let kept = '';

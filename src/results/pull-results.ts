@@ -33,7 +33,7 @@ export interface PullOptions {
   openSource: () => ResultsSource;
   /** Directory of the runner in which the files appear, each of them only when it is whole. */
   directory: string;
-  /** Where a file lies until it is whole, on the same disk; beside the directory by default. For this puller alone. */
+  /** Directory for incomplete files, on the same disk; beside the results by default. Only this puller uses it. */
   incoming?: string;
   limits: ResultsLimits;
 }
@@ -44,7 +44,10 @@ export interface PullEnd {
   bytes: number;
   /** Files that did not arrive as they are at the source. */
   incomplete: string[];
-  /** What was there and did not come: a report among them was not read. `isDirectory` stands for all that may be there. */
+  /**
+   * Files that existed and could not be copied: reports among them were not read. `isDirectory` represents all that may be in
+   * it.
+   */
   missing: { name: string; reason: string; isDirectory?: boolean }[];
   warnings: string[];
 }
@@ -53,7 +56,7 @@ export interface PullEnd {
 interface Listed {
   name: string;
   bytes: number;
-  /** Seconds of the epoch, which is all that busybox tells. */
+  /** Seconds of the epoch, the only resolution of busybox. */
   modified: number;
 }
 
@@ -71,26 +74,29 @@ const batchFiles = 2000;
 const maxListBytes = 16 * 1024 * 1024;
 /** A file may grow between the list and its turn; by more it is taken in another round. */
 const growthBytes = 64 * 1024 * 1024;
-/** So much of the runner's disk is left free for logs and reports. */
+/** Space on the runner's disk that is left free for logs and reports. */
 const spareDiskBytes = 512 * 1024 * 1024;
 const checkRounds = 5;
-/** Where files lie until they are whole: beside the results, where the tests cannot have a file of this name. */
+/** Directory for incomplete files: beside the results, where the tests cannot have a file of this name. */
 const incomingName = '.k8s-test-incoming';
 
-/** The last line of a script's output: a list that is cut on its way would lose files without a word. */
+/** The last line of a script's output: a truncated list would lose files silently. */
 const endMark = 'k8s-test-end//';
 
 /** Output that did not arrive whole; the same call may well succeed the next time. */
 export class CutOutput extends Error {}
 
-/** One line for each file, ended by what no path can hold. `alive` tells the collector that somebody still asks. */
+/**
+ * One line for each file, terminated by a byte that no path can contain. `alive` tells the collector that the run still reads
+ * from it.
+ */
 const listScript = `cd "$1" || exit 9
 [ ! -e "$2/alive" ] || touch "$2/alive"
 { find . -type f -exec stat -c 'f %s %Y %n//' '{}' +
   find . ! -type f ! -type d -exec stat -c 's 0 0 %n//' '{}' +
 } | head -c ${maxListBytes}
 printf '%s\n' '${endMark}'`;
-/** Names come by stdin, each ended by NUL; how long that is is reported, since the end of stdin is not. */
+/** Names are passed by stdin, each ended by NUL; how long that is is reported, since the end of stdin is not. */
 const sendScript = 'cd "$1" && head -c "$2" | xargs -0 tar -cf -';
 const hashScript = `cd "$1" && head -c "$2" | xargs -0 sha256sum; printf '%s\n' '${endMark}'`;
 /** For names that sha256sum would escape, or not, depending on its make. */
@@ -101,7 +107,7 @@ class TooLarge extends Error {}
 export class ResultsPuller {
   readonly #options: PullOptions;
   readonly #here = new Map<string, Here>();
-  /** What the source had when it was last looked at. */
+  /** The files of the source at the last listing. */
   #listed = new Map<string, Listed>();
   #special: string[] = [];
   #unreadable = '';
@@ -120,7 +126,7 @@ export class ResultsPuller {
       .map((file) => file.name);
   }
 
-  /** Collects what is new. Throws when the source is away; what had come by then stays. */
+  /** Collects new files. Throws when the source is unreachable; files received by then are kept. */
   async round(signal: AbortSignal): Promise<void> {
     const before = this.#listed;
     await this.#list(signal);
@@ -132,8 +138,8 @@ export class ResultsPuller {
   }
 
   /**
-   * Collects all the rest and compares every file with the source by SHA-256. To be called when nobody writes anymore.
-   * Throws when the source is away.
+   * Collects all the rest and compares every file with the source by SHA-256. Call it when nothing writes there anymore. Throws
+   * when the source is not reachable.
    */
   async finish(signal: AbortSignal): Promise<PullEnd> {
     for (let round = 0; round < checkRounds; round++) {
@@ -261,7 +267,7 @@ export class ResultsPuller {
         onStdout: (chunk) => write(pipe, chunk),
       })
       .then(
-        // tar's exit code tells that a file changed or vanished under its hands; the checksums tell what came of it.
+        // tar's exit code shows that a file changed or vanished while it was read; the checksums show the effect.
         () => void pipe.end(),
         (error: Error) => {
           pipe.destroy(error);
@@ -269,9 +275,9 @@ export class ResultsPuller {
         },
       );
     const [unpacking, sending] = await Promise.allSettled([unpacked, sent, fed]);
-    // Of the two the unpacker knows better: when it gives up, the sender only loses its reader.
+    // Of the two errors the unpacker's is the cause: when it fails, the sender only loses its reader.
     if (unpacking.status === 'rejected' && unpacking.reason instanceof TooLarge) return;
-    // An archive that ends in the middle although its sender came to its end: what is missing is asked for again.
+    // An archive that is truncated although its sender exited normally: missing files are requested again.
     if (sending.status === 'fulfilled' && unpacking.status === 'rejected' && isCut(unpacking.reason)) return;
     for (const one of [sending, unpacking]) if (one.status === 'rejected') throw one.reason;
   }
@@ -367,7 +373,7 @@ export class ResultsPuller {
       if (there === undefined) return;
       if (depth < parts.length ? there.isDirectory() : !there.isDirectory()) continue;
       await rm(at, { recursive: true });
-      // What is gone must come again when it is listed again, however alike it is.
+      // A file that vanished must be fetched again when it is listed again, even if it looks the same.
       for (const known of this.#here.keys()) if (`${known}/`.startsWith(`${above}/`)) this.#here.delete(known);
     }
   }
@@ -436,7 +442,7 @@ function joinNames(names: Iterable<string>): Buffer {
   return Buffer.concat([...names].map((name) => Buffer.from(`./${name}\0`, 'latin1')));
 }
 
-/** Names come from a `find` that somebody else's container ran: none may lead out of the directory. */
+/** Names come from a `find` in a foreign container: none may lead out of the directory. */
 function isConfined(name: string): boolean {
   return name !== '' && !name.split('/').some((part) => part === '' || part === '.' || part === '..');
 }

@@ -15,8 +15,8 @@ const maxBytesOfAll = 128 * 1024 * 1024;
 /**
  * Reads the coverage reports among files that were taken from the tests.
  * @param files relative to the directory.
- * @returns the line coverage of the first format (Cobertura, JaCoCo, lcov, Go) that there is, since tools write the same coverage in
- * several; undefined without a report. What could not be read is a warning, a line each.
+ * @returns the line coverage of the first format (Cobertura, JaCoCo, lcov, Go) that exists, since tools write the same coverage
+ * in several; undefined without a report. What could not be read is a warning, a line each.
  */
 export async function readCoverage(
   directory: string,
@@ -43,7 +43,7 @@ export async function readCoverage(
   return { coverage: undefined, warnings };
 }
 
-/** A report counts whole or not at all: it is read alone first, then together with the others of its format. */
+/** A report counts whole or not at all: it is read by itself first, then together with the others of its format. */
 function addTo(unions: Map<CoverageFormat, CoverageUnion>, text: string): void {
   const format = addCoverage(text, new CoverageUnion());
   if (format === undefined) return;
@@ -53,7 +53,7 @@ function addTo(unions: Map<CoverageFormat, CoverageUnion>, text: string): void {
 }
 
 async function readText(file: string, room: number): Promise<string> {
-  // Whoever wrote it may have put a link in its place.
+  // Its writer may have replaced it by a link.
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { size } = await handle.stat();

@@ -13,7 +13,7 @@ const maxPixels = 25_000_000;
 /**
  * Reads pictures among files of ours. What is no picture, too large, or gone, is left out: it is linked.
  * @param files relative to the directory, the most wanted first.
- * @returns `data:` URLs of PNG and JPEG, by file. By their content: a name says nothing.
+ * @returns `data:` URLs of PNG and JPEG, by file. The type comes from the content, not from the name.
  */
 export async function readPictures(directory: string, files: Iterable<string>): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
@@ -30,7 +30,7 @@ export async function readPictures(directory: string, files: Iterable<string>): 
   return pictures;
 }
 
-/** Names of reports are replaced by names of taken files before; this holds whatever reader of reports comes next. */
+/** Names of reports are replaced by names of taken files before; this holds for every later reader of reports. */
 function isOutside(file: string): boolean {
   const normal = path.posix.normalize(file);
   return path.posix.isAbsolute(normal) || normal.startsWith('..');

@@ -3,19 +3,18 @@ import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
-/** Where a helper in the test container writes the stacks of its threads when it is told to end. */
+/** Where a helper in the test container writes the stacks of its threads on SIGTERM. */
 const stacksPath = path.join('.k8s-test', 'stacks.txt');
 /** A suite of hundreds of threads must not fill the report. */
 const maxBytes = 16 * 1024;
 const maxLines = 120;
 
 /**
- * The stacks of the Python process at the moment at which it was told to end, as one block of evidence; nothing when there
- * are none.
+ * The stacks of the Python process at the moment of SIGTERM, as one block of evidence; none when there are none.
  */
 export async function readStacks(writtenDir: string): Promise<string[]> {
   const expected = path.join(await realpath(writtenDir), stacksPath);
-  // The tests may have put anything there: a link that leads out of the results, or a pipe that nobody writes to.
+  // The tests may have put anything there: a link that leads out of the results, or a pipe without a writer.
   if ((await realpath(expected).catch(() => undefined)) !== expected) return [];
   const file = await open(expected, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(
     () => undefined,

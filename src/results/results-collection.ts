@@ -16,13 +16,13 @@ export interface CollectionOptions {
   openRescue: ((signal: AbortSignal) => Promise<ResultsSource>) | undefined;
   /** Directory of the runner in which the results appear. */
   directory: string;
-  /** Where they lie until they are whole; for this collection alone. */
+  /** Directory for incomplete files; only this collection uses it. */
   incoming: string;
   limits: ResultsLimits;
   say: (line: string) => void;
 }
 
-/** Between two looks at what the tests write: what a pod that vanishes takes with it is at most so old, and a little. */
+/** Interval between two reads of the tests' output: if a pod vanishes, about this much is lost at most. */
 const intervalMilliseconds = 2000;
 const retryMilliseconds = 1000;
 /** A source that is away for longer when everything else is over is not waited for. */
@@ -59,8 +59,8 @@ export class ResultsCollection {
 
   /**
    * Collects the rest. To be called when the test container has ended, however it did.
-   * @returns what is worth a warning, a line each, and by name what did not arrive whole; and a failure of kind
-   * `results` when the last look was not to be had, so that nobody knows what is missing.
+   * @returns warnings, a line each, and the names of files that are incomplete; and a failure of kind `results` when the last
+   * listing failed, so that it is unknown what is missing.
    */
   async finish(
     signal: AbortSignal,
@@ -96,7 +96,7 @@ export class ResultsCollection {
           this.#lastRoundAt = performance.now();
         } catch (error) {
           signal.throwIfAborted();
-          // A source that is away may come back; the last look tells what it came to.
+          // An unreachable source may come back; the last listing decides.
           this.#lastProblem = toOneLine(messageOf(error), 300);
         }
         await delay(intervalMilliseconds, undefined, { signal });
@@ -145,7 +145,7 @@ async function openOrExplain(
   }
 }
 
-/** Whether exec says that there is nothing anymore that it could run in. */
+/** Whether exec reports that there is no container left to run in. */
 function isGone(error: ApiError): boolean {
   return (
     error.status === 404 ||
@@ -171,7 +171,7 @@ export function openPodSource(connection: KubeConnection, namespace: string, pod
   };
 }
 
-/** Lets the collector of a pod go, so that the pod can end. A pod that is gone already is as good. */
+/** Ends the collector of a pod, so that the pod can end. A pod that is gone already is no error. */
 export async function dismissCollector(
   connection: KubeConnection,
   namespace: string,
@@ -189,7 +189,7 @@ const rescueSeconds = 60;
 
 /**
  * Creates a pod that only reads results, and returns when it can be asked for them.
- * @throws after `rescueSeconds` with what the pod says of itself.
+ * @throws after `rescueSeconds` with the status of the pod.
  */
 export async function startRescuePod(
   connection: KubeConnection,
@@ -209,7 +209,7 @@ export async function startRescuePod(
   }
 }
 
-/** Why a pod does not run, in its own words. */
+/** Why a pod does not run, from its status. */
 function describeWaiting({ status }: Pick<Pod, 'status'>): string {
   const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting !== undefined)?.state?.waiting;
   if (waiting !== undefined) return [waiting.reason, waiting.message].filter((one) => one !== undefined).join(': ');

@@ -1,4 +1,4 @@
-/** The results directory on the runner: what lies where, and who may use it. */
+/** The results directory on the runner: its layout, and which process may use it. */
 import { randomBytes } from 'node:crypto';
 import { constants, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
@@ -49,8 +49,8 @@ const reserveName = '.reserve';
 const reserveBytes = 2 * 1024 * 1024;
 
 /**
- * Takes the directory for this run: a former run's files of ours go, and `result.json` says from now on that the run has
- * not ended, so that a run which is killed leaves a red one behind.
+ * Takes the directory for this run: our files of a former run are removed, and `result.json` states from now on that the run
+ * has not ended, so that a killed run leaves a red one behind.
  * @returns what of a former run could not be removed, a line each; or a failure of kind `input` when another run uses it,
  * of kind `results` when it cannot be written to.
  */
@@ -67,7 +67,7 @@ export async function takeResultsDir(dir: ResultsDir, tier: string): Promise<Res
 
 async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>> {
   await mkdir(dir.root, { recursive: true });
-  // Inputs with a link were refused: this one has come since.
+  // Inputs with a link were refused: this one was created later.
   if (!(await lstat(dir.root)).isDirectory())
     return fail('input', `results-dir: ${dir.root} has become a symbolic link`, {
       hint: 'Choose a directory that no other program writes to.',
@@ -101,7 +101,7 @@ export async function makeShardDirectory({ results }: Pick<ResultsDir, 'results'
   await chmod(directory, 0o777);
 }
 
-/** Removes a file that was taken of the results: it is no result, and has said what it says by being there. */
+/** Removes a file that was taken with the results: it is no result, only a marker whose existence has been evaluated. */
 export async function removeStatusFile(file: string): Promise<void> {
   await rm(file, { force: true });
 }
@@ -112,8 +112,8 @@ async function removeUnlessFile(file: string): Promise<void> {
 }
 
 /**
- * Removes what a former run left by this name. What cannot be removed (containers ran as other users) makes way all the
- * same, to a name that nobody uses.
+ * Removes what a former run left by this name. What cannot be removed (containers ran as other users) is renamed to an unused
+ * name.
  * @returns why something of it stays, if so.
  */
 function clear(root: string, old: string): string[] {
@@ -136,12 +136,12 @@ function emptyResults(root: string, results: string): string[] {
   return problems;
 }
 
-/** Gives up the room that was held for the verdict. Call it before the verdict is written. */
+/** Frees the disk space that was reserved for the verdict. Call it before the verdict is written. */
 export async function releaseReserve(dir: ResultsDir): Promise<void> {
   await rm(path.join(dir.root, reserveName), { force: true });
 }
 
-/** Gives up half of that room, with which the results are put in order on a disk that is full. */
+/** Frees half of that space, so that the results can be sorted on a full disk. */
 export async function shrinkReserve(dir: ResultsDir): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(path.join(dir.root, reserveName), flags).catch(() => undefined);
@@ -159,7 +159,7 @@ export async function releaseResultsDir(dir: ResultsDir): Promise<void> {
   await rm(path.join(dir.root, lockName), { force: true });
 }
 
-/** Whether the directory is still that of a process which took it and was killed, and nobody else has taken it since. */
+/** Whether the directory is still that of a process which took it and was killed, and no other has taken it since. */
 export function isHeldBy(dir: ResultsDir, { pid, startTicks }: ProcessIdentity): boolean {
   const owner = writerOf(path.join(dir.root, lockName));
   return owner?.pid === pid && owner.startTicks === startTicks;

@@ -43,7 +43,7 @@ export function listNames(names: readonly string[]): string {
   return names.length <= namesShown ? shown : `${shown} and ${names.length - namesShown} more`;
 }
 
-/** A file's name as a reader can bear it: on one line, whatever is in it. */
+/** A file's name in a readable form: on one line, with any content. */
 export function showName(name: string): string {
   const plain = name.replace(/[\p{Cc}\\\ufffd]/gu, (character) =>
     character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,

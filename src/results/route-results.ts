@@ -18,7 +18,7 @@ import { cloneJson } from '../inputs/read-yaml.ts';
 export type ResultsRoute =
   /** They are written to the runner's disk. */
   | { kind: 'host' }
-  /** They are on the node's disk, in a claim's volume or in a directory; whoever deletes the pod leaves them there. */
+  /** They are on the node's disk, in a claim's volume or in a directory; deleting the pod leaves them there. */
   | { kind: 'node'; claimName: string; subPath: string }
   /** They are read by a container of ours in the same pod; a claim outlives the pod. */
   | { kind: 'collector'; claim: { claimName: string; subPath: string } | undefined };
@@ -32,22 +32,22 @@ export interface RouteOptions {
 
 export interface CollectorOptions {
   image: string;
-  /** User that the test image runs as, where it is known and the manifest says nothing. */
+  /** User that the test image runs as, where it is known and the manifest sets none. */
   imageUser: number | undefined;
 }
 
 export const collectorName = 'k8s-test-collector';
 const resultsVolume = 'k8s-test-results';
-/** Where the collector sees the results, whatever path they have in the test container. */
+/** Where the collector sees the results, independent of their path in the test container. */
 export const collectedPath = '/results';
-/** Where the collector's own two files lie. */
+/** Directory of the collector's own two files. */
 export const collectorDirectory = '/run/k8s-test';
 
 /**
- * The collector does nothing but be there: it outlives the test container, so that what that wrote can be read however it
- * ended, and ends when it is told to, or when nobody has asked anything of it for a quarter of an hour. It is an ordinary
- * container and not a native sidecar: the kubelet ends a sidecar with the tests, within a grace period that results of any
- * size do not fit in, and Kubernetes before 1.29 has none.
+ * The collector only stays running: it outlives the test container, so that the results can be read however that ended, and
+ * ends on request, or when nothing has been read from it for a quarter of an hour. It is an ordinary container and not a native
+ * sidecar: the kubelet ends a sidecar with the tests, within a grace period that results of any size do not fit in, and
+ * Kubernetes before 1.29 has none.
  */
 const collectorScript = `trap : TERM
 cd ${collectorDirectory} && touch alive || exit 1
@@ -57,7 +57,7 @@ until [ -e done ]; do
 done`;
 
 /**
- * Has a Job's results come out, by editing its manifest.
+ * Makes a Job's results available outside of its pod, by editing its manifest.
  * @returns the way, and what was changed. The Job has been read with this `resultsPath`, so that there is a way.
  */
 export function routeResults(
@@ -116,7 +116,7 @@ export function resultsMountOf(job: JobManifest, containerName: string, resultsP
   return mount;
 }
 
-/** Whether results come out of a Job by a collector alone, even where the runner's own disk is in reach. */
+/** Whether results are fetched only through a collector, even where the runner's own disk could be mounted. */
 export function needsCollector({ job, container }: TestJob, resultsPath: string): boolean {
   const { route } = routeResults(cloneJson(job), container, {
     resultsPath,
@@ -162,7 +162,7 @@ function addMount(container: ManifestContainer, mount: ManifestMount): void {
   container.volumeMounts = [...(container.volumeMounts ?? []), mount];
 }
 
-/** Everybody who shared the emptyDir (or the same part of it) shares what stands in its place. */
+/** All containers that shared the emptyDir (or the same part of it) share its replacement. */
 function replaceMounts(containers: ManifestContainer[], replaced: ManifestMount): void {
   for (const container of containers)
     for (const mount of container.volumeMounts ?? []) {

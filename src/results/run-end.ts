@@ -1,4 +1,4 @@
-/** What a run leaves: its verdict, and where its files lie. */
+/** What a run leaves: its verdict, and the directory of its files. */
 import { type Failure, outcomeOf, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 import type { ResultsDir } from './results-dir.ts';

@@ -1,7 +1,7 @@
 /**
- * The one way in which files that others wrote become files of ours. Everything below the results directory was written by
- * somebody else, who may still be writing: it is looked over, limited and masked on its way into a directory that nobody
- * else can reach, and only what has arrived there is ever read, reported or uploaded.
+ * The only way in which foreign files become our files. Other processes wrote everything below the results directory and may
+ * still be writing: the files are checked, limited and masked while they are moved into a directory that only we can access,
+ * and only the files there are ever read, reported or uploaded.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -26,8 +26,8 @@ export interface TakeOptions {
   mask: SecretMask;
   limits: ResultsLimits;
   /**
-   * Whether nobody writes there anymore and the files are ours. Otherwise all files are copied, since whoever has one of
-   * them open could go on writing to it, and `directory` is another directory afterwards.
+   * Whether nothing writes there anymore and the files are ours. Otherwise all files are copied, since a process with an open
+   * file could continue to write to it, and `directory` is another directory afterwards.
    */
   isFenced: boolean;
   /** Where the tests see `directory`: their links may name it. */
@@ -37,7 +37,7 @@ export interface TakeOptions {
 }
 
 export interface TakenFiles {
-  /** Relative paths, sorted. All of them are regular files of ours that nobody else can write to. */
+  /** Relative paths, sorted. All of them are regular files of ours that only we can write to. */
   files: string[];
   /** Of these, those whose content or name held a secret. */
   masked: string[];
@@ -48,7 +48,7 @@ export interface TakenFiles {
 
 /** Deeper directories are no results but an attack, or a loop of the tests' making. */
 const maxDepth = 100;
-/** So many names are looked at; a tree of more is cut, and says so. */
+/** Maximum number of names that are read; a larger tree is cut, which is reported. */
 const maxEntries = 300_000;
 interface Placed {
   source: ForeignDirectory;
@@ -72,9 +72,9 @@ interface Sweep {
 }
 
 /**
- * Takes all regular files. Links, special files and what is above the limits go before anything is read; names that are
- * not UTF-8, that hold secrets or that collide get others; a file that holds a secret is rewritten without it. One file
- * that cannot be taken does not keep the others from it: it stays in a directory beside the results that nobody uploads.
+ * Takes all regular files. Links, special files and what is above the limits are removed before anything is read; names that
+ * are not UTF-8, that hold secrets or that collide get others; a file that holds a secret is rewritten without it. A file that
+ * cannot be taken does not affect the others: it stays in a directory beside the results that is never uploaded.
  * @throws I/O errors of our own directories, a full disk above all; then nothing in `directory` may be uploaded.
  */
 export async function takeFiles(options: TakeOptions): Promise<TakenFiles> {
@@ -90,7 +90,7 @@ export async function takeFiles(options: TakeOptions): Promise<TakenFiles> {
   try {
     for (const source of opened) await walk(source, source, [], sweep);
     const { kept, left } = chooseFiles(sweep.files, options.limits);
-    // What will not be taken goes before anything is read.
+    // Files that will not be taken are removed before anything is read.
     if (isFenced) await removeDoomed([...sweep.doomed, ...left], sweep);
     const planned = planNames(
       kept.map((file) => file.path),
@@ -163,7 +163,7 @@ export function findInterrupted(root: string, directory: string): string[] {
   });
 }
 
-/** Removes what earlier runs left beside their results. What cannot be removed stays, under a name that nobody uses. */
+/** Removes what earlier runs left beside their results. What cannot be removed stays, under an unused name. */
 export function removeHolders(root: string): void {
   for (const name of readdirSync(root)) if (name.startsWith(holderPrefix)) discard(path.join(root, name));
 }
@@ -183,9 +183,9 @@ export function clearChildren(directory: string): string {
   return '';
 }
 
-/** Looks at all that is in a directory and below, without opening a file. */
+/** Lists all that is in a directory and below, without opening a file. */
 async function walk(source: ForeignDirectory, at: ForeignDirectory, parents: Buffer[], sweep: Sweep): Promise<void> {
-  // A tree of many files must not keep a cancel from being heard.
+  // A tree of many files must not delay the handling of a cancel.
   await nextTurn();
   for (const entry of listOrLeaveOut(at, parents, sweep)) {
     const where = [...parents, entry.name];
@@ -282,7 +282,7 @@ async function visitGroup<T>(
   await descend(group.source, 0);
 }
 
-/** What cannot be removed goes aside with all the rest that is not taken. */
+/** What cannot be removed is moved aside with all the rest that is not taken. */
 async function removeDoomed(doomed: readonly Placed[], sweep: Sweep): Promise<void> {
   for (const group of groupByDirectory(doomed, () => undefined))
     await visitGroup(group, sweep, (at, _, name) => {
@@ -337,7 +337,7 @@ async function takeFile(
   }
 }
 
-/** Moves a file unless somebody else's directory does not let it go. */
+/** Moves a file unless the permissions of a foreign directory prevent it. */
 function mayMove(at: ForeignDirectory, name: Buffer, to: string): boolean {
   try {
     at.moveFile(name, to);
@@ -387,14 +387,14 @@ async function copyMasked(
     await pipeline(readChunks(from, size, signal), mask.createTransform(), async (masked) => {
       for await (const chunk of masked) await draft.writeFile(chunk as Buffer);
     });
-    // By its time a report of this run is told from an older one.
+    // Its time distinguishes a report of this run from an older one.
     await draft.utimes(atime, mtime);
   } finally {
     await draft.close();
   }
 }
 
-/** Has `directory` hold what was taken. What was not goes aside. */
+/** Moves the taken files to `directory`, and the others aside. */
 function putInPlace({ directory, isFenced }: TakeOptions, others: string[], holder: string, into: string): void {
   const aside = path.join(holder, asideName);
   mkdirSync(aside, { mode: 0o700 });
@@ -434,7 +434,7 @@ function moveChildren(from: string, to: string): void {
   const directory = ForeignDirectory.open(from);
   try {
     for (const [i, { name }] of directory.list().entries()) {
-      // A name that a path cannot hold as text is of no use to anybody where it goes.
+      // A name that cannot be a path as text could not be used at its destination.
       const text = name.toString();
       directory.moveAway(name, path.join(to, Buffer.from(text).equals(name) ? text : `name-${i}`));
     }
@@ -470,7 +470,7 @@ function isSwapped(error: unknown): boolean {
   return ['ENXIO', 'ELOOP', 'ENOTDIR'].includes(codeOf(error));
 }
 
-/** Whoever wrote it has removed it, or put something else in its place: there is nothing to take. */
+/** Its writer has removed or replaced it: there is nothing to take. */
 function isGone(error: unknown): boolean {
   return codeOf(error) === 'ENOENT';
 }

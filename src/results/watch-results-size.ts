@@ -13,7 +13,10 @@ export interface SizeOptions {
   signal: AbortSignal;
 }
 
-/** Below this the runner may not even be able to say what happened; a disk that had less to begin with may be filled to half of that. */
+/**
+ * Below this the runner may not even be able to report what happened; a disk that had less to begin with may be filled to half
+ * of that.
+ */
 const leastFreeBytes = 256 * 1024 * 1024;
 /** With less than this a disk is full. */
 const fullBytes = 1024 * 1024;
@@ -31,7 +34,7 @@ export class ResultsSizeWatch {
   constructor(options: SizeOptions) {
     this.#watch(options).catch((error: unknown) => {
       if (options.signal.aborted) return;
-      // Nobody waits for this promise: an exception would end the process without a verdict.
+      // This promise is not awaited: an exception would end the process without a verdict.
       this.#failure = describeLoss(error, options.directory);
     });
   }
@@ -52,7 +55,7 @@ export class ResultsSizeWatch {
   }
 }
 
-/** What the tests write cannot be looked at anymore: the directory was removed, or its disk does not answer. */
+/** The tests' output can no longer be read: the directory was removed, or its disk does not answer. */
 function describeLoss(error: unknown, directory: string): Failure {
   const what = `the results directory ${directory} cannot be read while the tests run`;
   const known = describeDiskError(error, what);

@@ -7,13 +7,13 @@ const spaceSchema = v.object({ bootId: v.string(), pidNamespace: v.string(), hos
 
 export const processSchema = v.object({
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  /** When it started, in ticks since the machine did; empty where the system does not tell. */
+  /** When it started, in ticks since the machine did; empty where the system does not provide it. */
   startTicks: v.string(),
-  /** Absent where the system does not tell, and in what older versions wrote. */
+  /** Absent where the system does not provide it, and in files of older versions. */
   space: v.optional(spaceSchema),
 });
 
-/** A process, told from a later one that was given the same number, and from one of another machine or container. */
+/** A process, distinguished from a later one with the same number, and from one of another machine or container. */
 export type ProcessIdentity = v.InferOutput<typeof processSchema>;
 
 /** `unknown`: it is one of another machine that shares our disk, or of another container of this one. */
@@ -31,8 +31,8 @@ function identify(pid: number): ProcessIdentity {
 }
 
 /**
- * Whether a process still runs, as far as this process can know. A number that was given again to another process does not
- * count where the system tells.
+ * Whether a process still runs, as far as this process can know. A number that was reused by another process does not count
+ * where the system shows that.
  */
 export function judgeLife({ pid, startTicks, space }: ProcessIdentity): Life {
   const here = readSpace();
@@ -54,7 +54,7 @@ export function judgeLife({ pid, startTicks, space }: ProcessIdentity): Life {
   return startTicks === '' || now === undefined || now === startTicks ? 'alive' : 'dead';
 }
 
-/** Whether a process still runs; one of which nobody can know does. */
+/** Whether a process still runs; true where that cannot be known. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return judgeLife(identity) !== 'dead';
 }

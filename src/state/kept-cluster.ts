@@ -24,7 +24,7 @@ export function describeShape(inputs: Pick<Inputs, (typeof shaping)[keyof typeof
   return Object.fromEntries(Object.entries(shaping).map(([input, key]) => [input, digest(inputs[key])]));
 }
 
-/** Names of the inputs that want another cluster than the one that was made. */
+/** Names of the inputs that require another cluster than the existing one. */
 export function compareShape(made: Record<string, string>, wanted: Record<string, string>): string[] {
   return Object.keys(wanted).filter((input) => made[input] !== wanted[input]);
 }
@@ -48,7 +48,7 @@ export function findKept(
   return found.at(-1);
 }
 
-/** What to say where no kept cluster was found: how to make one, and which others there are. */
+/** The message where no kept cluster was found: how to make one, and which others there are. */
 export function explainNotFound(records: readonly RunRecord[], call: { tier: string; directory: string }): string {
   const others = records.flatMap(({ content: { kept, reusable } }) =>
     kept === undefined || reusable === undefined ? [] : [`${reusable.tier} of ${reusable.directory}`],

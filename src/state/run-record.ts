@@ -1,5 +1,5 @@
 /**
- * The record of a run: what it has made outside its results directory, each thing noted *before* it is made, so that a
+ * The record of a run: what it has created outside its results directory, each item recorded *before* it is created, so that a
  * teardown in another process (the action's post step, `down` after a crash) can remove all of that and nothing else.
  */
 import { randomBytes } from 'node:crypto';
@@ -21,11 +21,11 @@ import { findJobProcess, identifySelf, isAlive, judgeLife, type ProcessIdentity,
 import { takeLock, writerOf } from './take-lock.ts';
 
 const madeSchema = v.variant('kind', [
-  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once nobody makes nodes for it anymore. */
+  /** A Kind cluster of this name, whose containers carry Kind's label. `isWhole` once no more nodes are created for it. */
   v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
   /** An image of the local docker under a name of ours. */
   v.object({ kind: v.literal('image'), name: v.string() }),
-  /** A directory of ours alone, with all that is in it. */
+  /** A directory that only we use, with all that is in it. */
   v.object({ kind: v.literal('directory'), path: v.string() }),
   /** A namespace of a cluster that stays; ours if its label has the run's id. The kubeconfig is a file of ours. */
   v.object({ kind: v.literal('namespace'), name: v.string(), kubeconfigPath: v.string() }),
@@ -48,7 +48,7 @@ const madeSchema = v.variant('kind', [
   }),
 ]);
 
-/** One thing that a run has made and that teardown removes. */
+/** One item that a run has created and that teardown removes. */
 export type Made = v.InferOutput<typeof madeSchema>;
 
 const platformSchema = v.object({
@@ -88,7 +88,7 @@ const recordSchema = v.object({
   schema: v.literal(1),
   /** Unique to the run; part of every name that the run gives. */
   runId: v.string(),
-  /** Process that runs it: while it lives, nobody else may tear down. */
+  /** Process that runs it: while it lives, no other may tear down. */
   ...processSchema.entries,
   /** Of a run in a workflow: its job, which may use what is kept until it ends. `job` is null where it cannot be seen. */
   workflow: v.optional(v.object({ job: v.nullable(processSchema), isOver: v.boolean() })),
@@ -169,7 +169,7 @@ export class RunRecord {
     this.#write();
   }
 
-  /** Takes back a note when the thing is gone, or puts another in its place. */
+  /** Removes an entry when its item is gone, or replaces it. */
   forget(made: Made, instead: Made[] = []): void {
     const others = this.#content.made.filter((other) => !isDeepStrictEqual(other, made));
     this.#content = { ...this.#content, made: [...others, ...instead] };
@@ -205,8 +205,8 @@ export class RunRecord {
   }
 
   /**
-   * Takes the kept cluster for this process alone, until `release` or its end.
-   * @returns the process that has it, if that is another one.
+   * Reserves the kept cluster for this process, until `release` or its end.
+   * @returns the process that holds it, if that is another one.
    */
   occupy(): ProcessIdentity | undefined {
     return takeLock(this.#lock);
@@ -233,7 +233,7 @@ export class RunRecord {
     this.release();
   }
 
-  /** Whether the process that wrote the record still runs; one of which nobody can know does for a day. */
+  /** Whether the process that wrote the record still runs; where that cannot be known, true for a day. */
   get isAlive(): boolean {
     return this.#lives(this.#content);
   }
@@ -246,7 +246,7 @@ export class RunRecord {
     return this.#isOlderThanADay ? undefined : { pid: 0, startTicks: '' };
   }
 
-  /** Whether run and job are over, and nothing of them was kept for a person to look at. */
+  /** Whether run and job are over, and nothing of them was kept for inspection. */
   get isOver(): boolean {
     const { kept, workflow } = this.#content;
     if (this.isAlive || (kept !== undefined && workflow === undefined)) return false;
@@ -281,5 +281,5 @@ export class RunRecord {
 }
 
 const suffix = '.run.json';
-/** No job of a runner in a container, which nobody outside can ask, is waited for longer. */
+/** A job of a runner in a container, which cannot be checked from outside, is not waited for longer than this. */
 const dayMilliseconds = 24 * 60 * 60 * 1000;

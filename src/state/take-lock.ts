@@ -1,21 +1,24 @@
-/** Files by which one process at a time has something for itself. One that ended without giving it back holds nobody up. */
+/**
+ * Files that give one process at a time exclusive use of something. A lock whose process ended without releasing it blocks no
+ * other.
+ */
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { identifySelf, judgeLife, type ProcessIdentity, processSchema } from './is-alive.ts';
 
-/** A writer that has not said by then who it is was ended before it could. */
+/** A writer that has not identified itself by then was ended before it could. */
 const writingMilliseconds = 5000;
-/** Of a writer on another machine, or in another container, nobody can know more than the age of its lock. */
+/** For a lock of a process on another machine, or in another container, only its age is known. */
 const unknownMilliseconds = 24 * 60 * 60 * 1000;
 
-/** Who wrote a lock, alive or not; undefined when there is none, or its writer has not said. */
+/** Who wrote a lock, alive or not; undefined when there is none, or its writer has not identified itself. */
 export function writerOf(lock: string): ProcessIdentity | undefined {
   return read(lock)?.writer;
 }
 
 /**
  * Takes a lock for this process, until it removes it or ends.
- * @returns the process that has it, if that is another one; its id is 0 where it is still about to say who it is.
+ * @returns the process that holds it, if that is another one; its id is 0 while it has not yet identified itself.
  */
 export function takeLock(lock: string): ProcessIdentity | undefined {
   while (!create(lock)) {
@@ -70,8 +73,8 @@ function ownerOf(lock: string): ProcessIdentity | 'nobody' | 'dead' {
 const maxLockBytes = 4096;
 
 /**
- * Both of one and the same file, whatever has its name a moment later; undefined when there is none. A checkout can hold
- * anything under this name: a link is not followed, a FIFO is not waited for, and a file of any size is not read whole.
+ * Both of the same file, even if its name is reused a moment later; undefined when there is none. A checkout can hold anything
+ * under this name: a link is not followed, a FIFO is not waited for, and a file of any size is not read whole.
  */
 function read(lock: string): { writer: ProcessIdentity | undefined; ageMilliseconds: number } | undefined {
   let fd: number;

@@ -1,14 +1,14 @@
 /** The environment of the programs that we start: what they need, and nothing by which they could act in our name. */
 
 /**
- * Variables that the runner gives to an action and not to a `run:` step: the token of the job's artifacts and caches, and
- * where they are. A program that has them uploads an artifact as this job, or writes the caches of the repository.
+ * Variables that the runner gives to an action and not to a `run:` step: the token of the job's artifacts and caches, and where
+ * they are. A program with these could upload an artifact as this job, or write the caches of the repository.
  */
 const servicesOfRunner = /^ACTIONS_(RUNTIME_|CACHE_|RESULTS_URL$)/;
 
 /**
- * Files by which this step, and nothing that it starts, tells the runner its outputs, its state, and what later steps get.
- * A test that writes them would forge the output `outcome`, or choose the environment of the steps behind this one.
+ * Files by which this step, and nothing that it starts, gives the runner its outputs, its state, and what later steps get. A
+ * test that writes them would forge the output `outcome`, or change the environment of the later steps.
  */
 const filesOfStep: ReadonlySet<string> = new Set([
   'GITHUB_ENV',
@@ -39,8 +39,7 @@ export type Purpose = 'tool' | 'tests';
 /**
  * The whole environment of a program that we start. Every `spawn` in src/ takes it from here.
  *
- * A tool keeps the identity of the job, as it has it in a `run:` step: a credential plugin asks a cloud with it. Tests do
- * not have it.
+ * A tool keeps the identity of the job, as in a `run:` step: a credential plugin uses it with a cloud. Tests do not get it.
  * @param added variables of the call, which win over all of ours; undefined removes one.
  */
 export function makeChildEnvironment(

@@ -30,7 +30,7 @@ export interface DownloadOptions {
   /** In lower case. */
   sha256: string;
   signal: AbortSignal;
-  /** Hears of each attempt that failed and is followed by another. */
+  /** Called for each failed attempt that is followed by another. */
   say: (line: string) => void;
   limits?: Partial<DownloadLimits>;
 }
@@ -51,10 +51,10 @@ class DownloadError extends Error {
 }
 
 /**
- * Downloads a file to `path` and verifies it. Follows redirects and HTTP_PROXY, HTTPS_PROXY and NO_PROXY; credentials in
- * the URL are sent as Basic authentication and, like its query, never told. Three attempts where another can help (5xx,
- * 408, 429, a connection that breaks, stalls or ends early), two for a wrong checksum, one for what is final (404 and
- * other 4xx, a full disk). The failure is of kind `tools`; an abort is one too.
+ * Downloads a file to `path` and verifies it. Follows redirects and HTTP_PROXY, HTTPS_PROXY and NO_PROXY; credentials in the
+ * URL are sent as Basic authentication and, like its query, never printed. Three attempts where another can help (5xx, 408,
+ * 429, a connection that breaks, stalls or ends early), two for a wrong checksum, one for what is final (404 and other 4xx, a
+ * full disk). The failure is of kind `tools`; an abort is one too.
  */
 export async function downloadFile(options: DownloadOptions): Promise<Result<{ sizeBytes: number }>> {
   const limits = { ...defaultLimits, ...options.limits };
@@ -105,7 +105,7 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
     // deadlines count, so undici's are off.
     const opened = openAgent();
     agent = opened;
-    // undici looks at the signal of a request only once it is connected, which a proxy or a router may put off for ever.
+    // undici checks the signal of a request only once it is connected, which a proxy or a router may delay forever.
     signal.addEventListener('abort', () => void opened.destroy(), { once: true });
     const url = new URL(options.url);
     const { username, password } = url;
@@ -117,7 +117,7 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
       signal,
       headers: credentials === ':' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
     });
-    // A body whose error nobody listens to would end the process; the pipeline below listens, but not for a refusal.
+    // A body without an error listener would end the process; the pipeline below adds one, but not for a refused download.
     response.body.on('error', () => undefined);
     const { statusCode } = response;
     if (statusCode !== 200) {

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The variable by which programs that a run started are known; whatever they start inherits it. */
+/** The variable by which programs that a run started are recognised; all that they start inherits it. */
 export const runVariable = 'K8S_TEST_RUN';
 
 /**
- * Kills programs that outlived the run which started them: a `kind create` or `helm install` whose parent was killed goes on
- * and makes what teardown removes. Found by their environment, as GitHub's runner finds its own at the end of a job; where
- * there is no /proc, none are found.
+ * Kills programs that outlived the run which started them: a `kind create` or `helm install` whose parent was killed continues
+ * and creates what teardown removes. They are found by their environment, as GitHub's runner finds its own at the end of a job;
+ * where there is no /proc, none are found.
  * @returns how many were killed.
  */
 export function endOrphans(runId: string): number {
@@ -37,7 +37,7 @@ function hasVariable(pid: number, assignment: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(assignment);
   } catch {
-    // It has ended meanwhile, or is somebody else's.
+    // It has ended meanwhile, or belongs to another user.
     return false;
   }
 }

@@ -42,10 +42,10 @@ export interface ToolRequest {
   mirror: string | undefined;
   /** The user's own checksums, which go before the pinned ones; lines as `sha256sum` writes them. */
   checksumsPath: string | undefined;
-  /** Of this run alone, where nobody else can write: what is executed is there. */
+  /** For this run only, where no other process can write: programs are executed from there. */
   directory: string;
   signal: AbortSignal;
-  /** Hears where the tool comes from, and of each attempt that failed. */
+  /** Called with the origin of the tool, and for each failed attempt. */
   say: (line: string) => void;
   limits?: Partial<DownloadLimits>;
   /** False: what is not on this machine is a failure. */
@@ -59,7 +59,7 @@ export interface ProvidedTool {
   source: 'path' | 'cache' | 'download';
 }
 
-/** A tool that does not tell its version within this time is none. */
+/** A tool that does not print its version within this time is not used. */
 const versionTimeoutSeconds = 20;
 const busySeconds = 5;
 const busyPollMilliseconds = 20;
@@ -258,8 +258,9 @@ async function readVersion(name: ToolName, path: string, signal: AbortSignal): P
 }
 
 /**
- * Whether the kernel refused to start a program since somebody has it open for writing. With what we have just written
- * that is a child of ours, which was started meanwhile and has not closed yet what it inherited: https://go.dev/issue/22315
+ * Whether the kernel refused to start a program since it is open for writing (ETXTBSY). For a file that we have just written
+ * the holder is a child process of ours, which was started meanwhile and has not yet closed its inherited descriptors:
+ * https://go.dev/issue/22315
  */
 function isBusy(run: ProgramRun): boolean {
   return run.error?.includes('ETXTBSY') === true;

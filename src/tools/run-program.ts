@@ -37,8 +37,8 @@ export interface ProgramOptions {
   /** Every piece of output as it comes, byte for byte. What it throws ends the program and rejects the run. */
   onChunk?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
   /**
-   * Takes the program's stdout byte for byte, at the pace at which it takes it, and is ended with it; nothing of stdout is
-   * then captured or told to `onLine`. What it fails with ends the program, and is its `error`.
+   * Receives the program's stdout byte for byte, with backpressure, and is ended with it; nothing of stdout is then captured or
+   * passed to `onLine`. An error of it ends the program, and becomes its `error`.
    */
   stdout?: Writable;
   /** How much of each stream is kept in memory, half of it from the head and half from the tail; 8 MiB by default. */
@@ -54,7 +54,7 @@ export interface ProgramRun {
   exitCode: number | null;
   /** The signal that it died of. */
   signal: NodeJS.Signals | null;
-  /** What was captured; a gap in the middle is marked by a line that says how many bytes are missing. */
+  /** What was captured; a gap in the middle is marked by a line with the number of missing bytes. */
   stdout: string;
   stderr: string;
   /** Above 0: stdout and stderr are not whole and must not be parsed. */
@@ -93,9 +93,9 @@ const maxLineChars = 64 * 1024;
 const drainTurnMilliseconds = 25;
 const drainQuietTurns = 8;
 const drainTotalMilliseconds = 2000;
-/** Nothing tells when the last of somebody else's children has gone, so we ask. */
+/** No event shows when the last of another process's children has ended, so we poll. */
 const groupPollMilliseconds = 20;
-/** A process in uninterruptible sleep outlives SIGKILL; so long we wait for the kernel to let go of it. */
+/** A process in uninterruptible sleep outlives SIGKILL; this is how long we wait for the kernel to end it. */
 const unkillableMilliseconds = 5000;
 
 /**
@@ -156,8 +156,8 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
 }
 
 /**
- * Whether a program failed because nobody read its output anymore. Node's pipes are sockets, of which a writer hears
- * ECONNRESET instead of dying of SIGPIPE when its reader left bytes unread; which it then says in its own words.
+ * Whether a program failed because its output was no longer read. Node's pipes are sockets, on which a writer gets ECONNRESET
+ * instead of SIGPIPE when its reader left bytes unread; the program then prints that as its own error.
  */
 function lostItsReader(run: ProgramRun): boolean {
   return run.signal === 'SIGPIPE' || /broken pipe|connection reset by peer|EPIPE|ECONNRESET/i.test(run.stderr);
@@ -183,7 +183,7 @@ function startProgram(
   const captured = { stdout: new HeadAndTail(maxBytes), stderr: new HeadAndTail(maxBytes) };
   const state = { timedOut: false, aborted: false, error: null as string | null, isMissing: false };
   const finish = (exitCode: number | null, signal: NodeJS.Signals | null): ProgramRun => ({
-    // Whoever was told to end has not done its work, whatever it says itself.
+    // A program that was ended by us has not done its work, even if it exits with 0.
     exitCode: exitCode === 0 && (state.timedOut || state.aborted || state.error !== null) ? null : exitCode,
     signal,
     stdout: captured.stdout.text(),
@@ -231,7 +231,7 @@ function startProgram(
 
     child.once('exit', (code, signal) => exit.resolve([code, signal]));
     child.on('error', (error: NodeJS.ErrnoException) => {
-      // With a pid it runs, and only a signal could not be delivered, which `endGroup` sees by itself.
+      // With a pid it runs, and only a signal could not be delivered, which `endGroup` detects by itself.
       if (child.pid !== undefined) return;
       state.error = describeStartError(command, options.cwd, error);
       state.isMissing = isMissingProgram(options.cwd, error);
@@ -247,7 +247,7 @@ function startProgram(
       if (!stream || (name === 'stdout' && !ends.keepStdout)) continue;
       if (name === 'stdout' && options.stdout !== undefined) {
         poured = pipeline(stream, options.stdout, { signal: options.signal }).catch((error: unknown) => {
-          // Its own end by an abort or a deadline is told by those.
+          // Its own end by an abort or a deadline is reported by these.
           if (!options.signal.aborted && !state.timedOut)
             state.error ??= `stdout of ${command} cannot be taken: ${messageOf(error)}`;
           terminate();
@@ -302,7 +302,7 @@ function startProgram(
     // The rest of the group gets its grace too.
     await termination;
 
-    // A sink may be slow, and must have all of it; of a program that was ended nobody needs the rest.
+    // A sink may be slow, and must get all of it; the rest of a program that was ended is not needed.
     if (termination !== undefined && poured !== undefined) child.stdout?.destroy();
     await poured;
     await readRest(closed, () => bytesRead);
@@ -314,14 +314,14 @@ function startProgram(
   }
 }
 
-/** Feeds a program; `onBreak` hears of a source that broke off, not of a program that stopped reading. */
+/** Feeds a program; `onBreak` is called for a source that broke off, not for a program that stopped reading. */
 function feed(source: Readable, stdin: Writable, onBreak: (error: unknown) => void): void {
   let readerLeft = false;
   stdin.once('close', () => {
     readerLeft ||= !source.destroyed;
   });
   pipeline(source, stdin).catch((error: NodeJS.ErrnoException) => {
-    // Not having read everything is the program's right: its exit status tells whether that was an error.
+    // A program need not read everything: its exit status shows whether that was an error.
     if (error.code === 'EPIPE' || (error.code === 'ERR_STREAM_PREMATURE_CLOSE' && readerLeft)) return;
     onBreak(error);
   });
@@ -342,7 +342,7 @@ async function readRest(closed: Promise<unknown>, bytesRead: () => number): Prom
   }
 }
 
-/** SIGTERM to a process group, SIGKILL when something of it is left at the time that `killAt` then tells. */
+/** SIGTERM to a process group, SIGKILL when something of it is left at the time that `killAt` gives. */
 async function endGroup(leaderPid: number | undefined, killAt: () => number, onUnkillable: () => void): Promise<void> {
   if (leaderPid === undefined) return;
   signalGroup(leaderPid, 'SIGTERM');
@@ -352,8 +352,8 @@ async function endGroup(leaderPid: number | undefined, killAt: () => number, onU
 }
 
 /**
- * Whether a process of the group still runs. Zombies do not count: in a container whose first process reaps nobody, as in
- * GitHub's container jobs, they stay for ever, and each abort would last the whole grace.
+ * Whether a process of the group still runs. Zombies do not count: in a container whose first process does not reap children,
+ * as in GitHub's container jobs, they stay forever, and each abort would last the whole grace.
  */
 function isGroupAlive(leaderPid: number): boolean {
   if (!signalGroup(leaderPid, 0)) return false;

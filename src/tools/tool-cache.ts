@@ -38,7 +38,7 @@ export function toolCacheFolder(): string {
   return process.env.RUNNER_TOOL_CACHE || path.join(cacheDirectory() ?? tmpdir(), 'k8s-test');
 }
 
-/** Our entry for a tool: a file that nobody has compared with its checksum yet; undefined when there is none. */
+/** Our entry for a tool: a file that has not been compared with its checksum yet; undefined when there is none. */
 export async function findEntry(tool: KnownTool): Promise<string | undefined> {
   const folder = await withToolCache((cache) => cache.find(entryName(tool), tool.version, entryArch(tool)));
   return folder === '' ? undefined : path.join(folder, fileNameOf(tool));
@@ -83,7 +83,7 @@ export async function lockEntry(tool: KnownTool, signal: AbortSignal): Promise<(
  */
 export async function copyVerified(from: string, to: string, sha256: string): Promise<string | undefined> {
   try {
-    // Whatever the path has become meanwhile: no link is followed, and no pipe is waited for.
+    // The path may have been replaced meanwhile: no link is followed, and no pipe is waited for.
     const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const stats = await source.stat();
@@ -118,8 +118,8 @@ export async function listOthers(tool: KnownTool): Promise<{ action: string; fil
 }
 
 /**
- * Whether nobody but root can change a program, as one of the system: then it is trusted as the PATH is. Never for root,
- * who can change all, and whose jobs could have.
+ * Whether only root can change a program, as with one of the system: then it is trusted as the PATH is. Always false for root,
+ * since earlier jobs of root could have changed it.
  */
 export async function isOfSystem(file: string): Promise<boolean> {
   if (process.getuid === undefined || process.getuid() === 0) return false;
@@ -142,7 +142,7 @@ function entryName({ name }: KnownTool): string {
   return `k8s-test-${name}`;
 }
 
-/** The checksum is part of the place, so that a mirror's build never stands in for the released one. */
+/** The checksum is part of the place, so that a mirror's build never replaces the released one. */
 function entryArch({ platform, sha256 }: KnownTool): string {
   return `${platform}-${sha256.slice(0, 16)}`;
 }

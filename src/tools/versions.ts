@@ -49,7 +49,7 @@ export function normalizeVersion(version: string): string {
   return version.startsWith('v') ? version : `v${version}`;
 }
 
-/** The platform that Node's names stand for; undefined when there are no releases that we know the checksums of. */
+/** The platform for Node's names; undefined when there are no releases that we know the checksums of. */
 export function findPlatform(system: string, architecture: string): Platform | undefined {
   const goArchitecture = { x64: 'amd64', arm64: 'arm64' }[architecture];
   const name = `${system}-${goArchitecture}`;
