@@ -13,8 +13,8 @@ interface Quota {
 }
 
 /**
- * Whether the cause of a diagnosis still stands: `stands`, `healed` (it only has to be noticed) or about to be, or `unknown` where we may
- * not look or nobody answers.
+ * Whether the cause of a diagnosis still exists: `stands`, `healed` (only the controller has not noticed yet) or about to be,
+ * or `unknown` where we have no permission or get no answer.
  * @throws the signal's reason on abort.
  */
 export async function checkCause(

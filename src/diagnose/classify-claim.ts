@@ -9,8 +9,8 @@ import { claimsOf, describeEvent, eventsOf, hasEnded, isReady } from './pod-fact
 const provisionerPatienceSeconds = 120;
 
 /**
- * The diagnosis of a claim, in the words of its last event. One that waits for its first pod is well
- * (WaitForFirstConsumer), and so is one whose volume is being made.
+ * The diagnosis of a claim, from its last event. One that waits for its first pod is well (WaitForFirstConsumer), and so is one
+ * whose volume is being made.
  */
 export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | undefined {
   if (claim.status?.phase === 'Lost')
@@ -22,7 +22,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
     });
   if (claim.status?.phase !== 'Pending') return undefined;
   const events = eventsOf(facts.events, claim);
-  // What says nothing of its own: every claim of a class with an external provisioner gets these as well.
+  // Events that carry no information: every claim of a class with an external provisioner gets these as well.
   const telling = events.findLast((event) => event.reason === 'ProvisioningFailed' || event.reason === 'FailedBinding');
   const waits = events.findLast((event) => event.reason === 'ExternalProvisioning');
   const message = telling?.message ?? '';
@@ -63,7 +63,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
   }
   if (waits === undefined) return classifyUnused(claim, facts, evidence);
   const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
-  // A provisioner that is there says "Provisioning" of its own as soon as it begins.
+  // An existing provisioner sends an event "Provisioning" as soon as it begins.
   const hasBegun = events.some((event) => event.reason === 'Provisioning');
   return objectDiagnosis(claim, {
     kind: 'schedule',
@@ -82,8 +82,9 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
 const absentProvisionerPatienceSeconds = 30;
 
 /**
- * A claim whose volume is made for the first pod that mounts it, where all pods are up and none does. It is well, and yet helm
- * waits for it as for everything that it made; a pod may still come, but of what is ready nobody takes long to make one.
+ * A claim whose volume is created for the first pod that mounts it, where all pods are up and none mounts it. It is well, and
+ * yet helm waits for it as for every object that it created; a pod may still be created, but ready controllers do not take long
+ * for that.
  */
 function classifyUnused(claim: Claim, facts: NamespaceFacts, evidence: string[]): Diagnosis | undefined {
   const { name } = claim.metadata;

@@ -5,9 +5,9 @@ import type { NamespaceFacts } from './namespace-facts.ts';
 import { conditionOf, containerOf, controllerOf, describeEnd, isInitContainer, probeAnswerOf } from './pod-facts.ts';
 
 /**
- * Restarts after which a crash loop counts as certain, if nothing else is on its way. Slow starters fail once or twice
- * before what they need is there; the kubelet restarts after 0, 10 and 20 s, so that the fourth crash comes some 35 s
- * after the first.
+ * Restarts after which a crash loop counts as certain, if nothing else is starting. Slow starters fail once or twice before
+ * their dependencies are ready; the kubelet restarts after 0, 10 and 20 s, so that the fourth crash is some 35 s after the
+ * first.
  */
 export const certainRestarts = 3;
 
@@ -21,7 +21,7 @@ export function classifyCrash(pod: Pod, status: ContainerStatus, facts: Namespac
   const last = terminated ?? status.lastState?.terminated;
   if (last === undefined || status.ready || hasDoneItsWork(pod, status)) return undefined;
   const isEnough = status.restartCount >= certainRestarts;
-  // The kubelet first tells of the crash alone, and some seconds later that it backs off.
+  // The kubelet first reports only the crash, and some seconds later the back-off.
   const hasCrashed = waiting?.reason === 'CrashLoopBackOff' || (isEnough && terminated !== undefined);
   if (!hasCrashed && !isEnough) return undefined;
   const readyAt = lastReadyAt(pod, facts);
@@ -87,12 +87,14 @@ export function lastReadyAt(pod: Pod, facts: NamespaceFacts): string {
   return latest;
 }
 
-/** Memory limit of a container as its manifest says it. */
+/** Memory limit of a container as in its manifest. */
 export function memoryLimitOf(pod: Pod, container: string): string {
   return containerOf(pod, container)?.resources?.limits?.memory ?? 'the node';
 }
 
-/** Most programs that cannot work say so within this time of their start, the kubelet's own word included. */
+/**
+ * Most programs that cannot work print the reason within this time of their start, and the kubelet has reported by then too.
+ */
 const provenSeconds = 5;
 /** One that has crashed before is believed later. */
 const provenAgainSeconds = 12;
@@ -100,17 +102,17 @@ const provenAgainSeconds = 12;
 const maxProvenSeconds = 60;
 
 /**
- * Whether the containers of a pod that have no readiness probe have run long enough to be believed: some seconds, and
- * those that have crashed before longer than then. Pods whose probes speak for them, and those that end, are not asked.
+ * Whether the containers of a pod that have no readiness probe have run long enough to count as working: some seconds, and
+ * those that have crashed before longer than then. Pods with probes on all containers, and those that end, are not checked.
  * @param nowMilliseconds of our clock, which may differ from the cluster's.
- * @param watchedSeconds for how long we have seen a container in its present run; enough, whatever the clocks say.
+ * @param watchedSeconds for how long we have seen a container in its present run; enough, independent of the clocks.
  */
 export function hasStayedUp(pod: Pod, nowMilliseconds: number, watchedSeconds: (container: string) => number): boolean {
   if (pod.spec.restartPolicy !== 'Always' || controllerOf(pod)?.kind === 'Job') return true;
   return (pod.status?.containerStatuses ?? []).every((status) => {
     const last = status.lastState?.terminated;
     if (containerOf(pod, status.name)?.readinessProbe !== undefined && last === undefined) return true;
-    // helm did not wait for it: a rolling update may leave pods behind that are not ready.
+    // helm did not wait for it: a rolling update may leave pods that are not ready.
     if (status.state?.running === undefined) return status.restartCount === 0 && status.state?.terminated === undefined;
     const former = last === undefined ? 0 : secondsBetween(last.startedAt, last.finishedAt);
     const neededSeconds =

@@ -4,14 +4,14 @@ import { type Diagnosis, othersPatienceSeconds, podDiagnosis } from './diagnosis
 import type { HeldHook, NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts';
 
-/** What to do about a hook that never comes. */
+/** What to do about a hook that never runs. */
 export const remedyForHook =
   'Set helm-wait: false: helm then runs its hooks at once, and k8s-test-action waits until everything is ready. Or make it something else than a post-install hook, often by a value of the chart (Airflow: migrateDatabaseJob.useHelmHooks=false).';
 
 /**
- * A pod whose init container waits, by its own words, for what a hook does that helm holds back until this pod is ready. That
- * it is the hook is told from the words that both go by, since no status says what a program waits for: an init container
- * that merely works, or waits for something else, is none of these.
+ * A pod whose init container waits, according to its log, for what a hook does that helm holds back until this pod is ready.
+ * The hook is recognised by words that its name and the log have in common, since no status shows what a program waits for: an
+ * init container that merely works, or waits for something else, is none of these.
  */
 export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   const { heldHooks = [] } = facts;
@@ -31,7 +31,7 @@ export function classifyHeldHook(pod: Pod, facts: NamespaceFacts): Diagnosis | u
   });
 }
 
-/** The init container that a pod is at: it runs, or has been tried in vain. */
+/** The current init container of a pod: it runs, or its attempts have failed. */
 function waitingInitOf(pod: Pod): Container | undefined {
   const inits = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy !== 'Always');
   for (const init of inits) {

@@ -1,7 +1,7 @@
 /**
- * From what the kubelet and containerd say of an image to one named cause: what is wrong, what to do, and whether it can
- * still heal. Pure. The words are those of containerd 1.6 to 2.x and of registries behind it; `pull-words.json` of the tests
- * holds what a real cluster said.
+ * From the messages of the kubelet and containerd about an image to one named cause: what is wrong, what to do, and whether it
+ * can still be resolved. Pure. The messages are those of containerd 1.6 to 2.x and of registries; `pull-words.json` of the
+ * tests holds those of a real cluster.
  */
 
 import { type Failure, type FailureCode, toOneLine } from '../core/outcome.ts';
@@ -9,7 +9,10 @@ import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
 
 export interface PullProblem {
   failure: Failure;
-  /** `certain`: no further attempt can change it. `likely`: it may heal within `patienceSeconds`. `transient`: it will. */
+  /**
+   * `certain`: no further attempt can change it. `likely`: it may be resolved within `patienceSeconds`. `transient`: it will
+   * be.
+   */
   confidence: 'certain' | 'likely' | 'transient';
   patienceSeconds: number;
 }
@@ -25,7 +28,7 @@ type ImageFailureCode = FailureCode & `image-${string}`;
 const codesWithoutPull: ReadonlySet<FailureCode> = new Set(['image-name-invalid', 'image-not-in-node']);
 
 interface Cause {
-  /** Of the words of registry and runtime, with the names of images taken out. */
+  /** In messages of registry and runtime, without the names of images. */
   words: RegExp;
   code: ImageFailureCode;
   what: string;
@@ -34,7 +37,7 @@ interface Cause {
   patienceSeconds: number;
 }
 
-/** The first whose words are found is the cause: what may heal comes first, since its words often quote a refusal. */
+/** The first match is the cause: temporary errors are first, since their messages often quote a refusal. */
 const causes: Cause[] = [
   {
     words: /\b429\b|too ?many ?requests|rate limit|increase-rate-limit/i,
@@ -54,7 +57,7 @@ const causes: Cause[] = [
     patienceSeconds: fourAttemptsSeconds,
   },
   {
-    // A resolver that is away says "server misbehaving" or times out; this is the answer of one that works.
+    // An unreachable resolver gives "server misbehaving" or a timeout; this is the answer of a working one.
     words: /no such host/i,
     code: 'image-registry-unknown',
     what: 'cannot be pulled: there is no such registry',
@@ -123,7 +126,8 @@ const causes: Cause[] = [
     patienceSeconds: 0,
   },
   {
-    // The same words for a name with a typo and for missing credentials: a registry tells strangers nothing of what is there.
+    // The same message for a typo in the name and for missing credentials: a registry does not reveal to anonymous clients
+    // which images it has.
     words:
       /unauthorized|authorization (failed|required)|require authorization|authentication required|no basic auth|access denied|\bdenied\b|forbidden|\b40[13]\b/i,
     code: 'image-denied',
@@ -158,7 +162,7 @@ const codesOfFailedPulls: ReadonlySet<FailureCode> = new Set(
   [...causes, unknownCause].map(({ code }) => code).filter((code) => !codesWithoutPull.has(code)),
 );
 
-/** What a container says that waits for its image. */
+/** The message of a container that waits for its image. */
 export function classifyImage(pod: Pod, status: ContainerStatus, reason: string, message: string): PullProblem {
   const image = imageOf(pod, status.name) || status.image;
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
@@ -212,8 +216,8 @@ export function describeStuckPull(pods: Pod[], events: ClusterEvent[], seconds: 
 }
 
 /**
- * Images that were pulled after all, a line each: which, at which attempt, and what was said before. Nobody has to act on
- * one, but a registry that begins to fail is worth knowing.
+ * Images that were pulled after failed attempts, a line each: which, at which attempt, and the error before. No action is
+ * needed, but users should know of a registry that begins to fail.
  */
 export function describeHealedPulls(events: ClusterEvent[]): string[] {
   const healed = new Map<string, { attempts: number; last: string }>();
@@ -237,8 +241,8 @@ export function describeHealedPulls(events: ClusterEvent[]): string[] {
 }
 
 /**
- * Whether a container's only words are those of a kernel that cannot run the program of its image. runc says it in the
- * container's log, and the container ends as if its program had.
+ * Whether a container's only output is the message of a kernel that cannot run the program of its image. runc prints it into
+ * the container's log, and the container ends as if its program had.
  */
 export function isForeignProgram(lastLines: string[]): boolean {
   return lastLines.length === 1 && /exec format error\s*$/.test(lastLines[0] ?? '');
@@ -265,7 +269,7 @@ function imageFailure(
   return { kind: 'image', code, image, reason: toOneLine(reason), hint: toOneLine(hint), evidence };
 }
 
-/** Registries' own words: without what the kubelet and containerd say before them at each level. */
+/** The registry's message: without the prefixes that the kubelet and containerd add at each level. */
 function registryWords(message: string): string {
   const words = message
     .replace(/^Back-off pulling image "[^"]*":?\s*(?:ErrImagePull:\s*)?/, '')
@@ -276,7 +280,7 @@ function registryWords(message: string): string {
   return toOneLine(words, 240);
 }
 
-/** Without whatever may hold a name: an image called "denied" is not denied, and 404 may be a port. */
+/** Without all parts that may be a name: an image called "denied" is not denied, and 404 may be a port. */
 function withoutNames(message: string, image: string): string {
   const path = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
   return message

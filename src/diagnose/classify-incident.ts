@@ -1,4 +1,4 @@
-/** What happens to pods of the platform while tests run; pure functions over two looks at a pod. */
+/** What happens to pods of the platform while tests run; pure functions over two states of a pod. */
 
 import type { ReportedIncident } from '../core/report-model.ts';
 import { statusesOf } from '../kube/job-pods.ts';
@@ -7,7 +7,7 @@ import { memoryLimitOf } from './classify-crash.ts';
 import { conditionOf, describeEnd, isBeingDeleted, isInitContainer, isReady, probeAnswerOf } from './pod-facts.ts';
 
 /**
- * What happened between two looks at a pod: containers that ended, readiness that was lost, an eviction, a deletion. A
+ * What happened between two states of a pod: containers that ended, readiness that was lost, an eviction, a deletion. A
  * container that ends takes its pod's readiness with it, which is reported once.
  * @param now the pod as it is; undefined when it is gone.
  * @param at when we learned of it, ISO 8601; taken where the cluster itself names no time.
@@ -74,7 +74,7 @@ function nameOfEnd(reason: string): string {
   return reason === 'Evicted' ? 'was evicted' : `failed (${reason})`;
 }
 
-/** A pod that is deleted says why in a condition, if it was the node or the scheduler that did it. */
+/** A deleted pod has the reason in a condition, if the node or the scheduler deleted it. */
 function describeDeletion(pod: Pod): string {
   const disruption = conditionOf(pod, 'DisruptionTarget');
   return disruption?.status === 'True'
@@ -94,7 +94,7 @@ export function orderIncidents(incidents: readonly ReportedIncident[]): Reported
       !inOrder.some((other) => {
         const seconds = (Date.parse(other.at) - Date.parse(one.at)) / 1000;
         const isSamePod = other.pod === one.pod && !other.what.startsWith(lostReadiness);
-        // The end may carry a time before that of the loss: both are whole seconds, told by different hands.
+        // The end may have an earlier time than the loss: both are whole seconds, recorded by different components.
         return isSamePod && Math.abs(seconds) <= sameIncidentSeconds;
       }),
   );

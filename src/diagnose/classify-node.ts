@@ -4,8 +4,8 @@ import { type Diagnosis, machineryPatienceSeconds, objectDiagnosis, othersPatien
 import { conditionOf } from './pod-facts.ts';
 
 /**
- * The diagnosis of a node whose kubelet has fallen silent, or that says itself that it is not ready. Kubernetes waits for
- * some 50 s before it calls a node lost, and a kubelet that restarts is back within another minute.
+ * The diagnosis of a node whose kubelet has stopped reporting, or that reports itself as not ready. Kubernetes waits for some
+ * 50 s before it calls a node lost, and a kubelet that restarts is back within another minute.
  */
 export function classifyNode(node: Node): Diagnosis | undefined {
   const ready = conditionOf(node, 'Ready');
@@ -29,7 +29,7 @@ export function classifyNode(node: Node): Diagnosis | undefined {
   });
 }
 
-/** Whether a node's kubelet is up and waits for a network plugin alone, as that of a new node without one does. */
+/** Whether a node's kubelet is up and only waits for a network plugin, as on a new node without one. */
 export function lacksNetwork(node: Node): boolean {
   const ready = conditionOf(node, 'Ready');
   return ready?.status === 'False' && /NetworkPluginNotReady|cni plugin not initialized/.test(ready.message ?? '');

@@ -1,4 +1,4 @@
-/** What only the object that should make a pod can say: that it may not, or that it has given up. */
+/** What only the object that should create a pod can report: that it is not allowed to, or that it has stopped trying. */
 
 import { statusesOf } from '../kube/job-pods.ts';
 import type { ClusterEvent, Job, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
@@ -39,9 +39,9 @@ function podsOf(facts: Pick<NamespaceFacts, 'pods'>, owner: { metadata: ObjectMe
   return facts.pods.filter((pod) => controllerOf(pod)?.uid === owner.metadata.uid);
 }
 
-/** Quota, admission or a missing ServiceAccount: nobody but the owner of the pod that is not there tells of it. */
+/** Quota, admission or a missing ServiceAccount: only the owner of the pod that is missing reports these. */
 function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string, facts: NamespaceFacts): Diagnosis {
-  // The deployment's name says more to a user than that of its ReplicaSet.
+  // The deployment's name is more familiar to a user than that of its ReplicaSet.
   const maker = controllerOf(owner) ?? { kind, name: owner.metadata.name };
   const words = message
     .replace('(combined from similar events): ', '')
@@ -132,7 +132,7 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
         reason: `${name} failed${how}${times}`,
         hint: 'Its last lines say why.',
         evidence: [`Job ${job.metadata.name}: ${failed.reason ?? ''}, ${failed.message ?? ''}`],
-        // Jobs and pods are watched apart: the end of the pod, which is older, may be still to come.
+        // Jobs and pods are watched separately: the event of the pod's end, though earlier, may arrive later.
         confidence: isTold || isLate ? 'certain' : 'likely',
       },
       log,
@@ -142,7 +142,7 @@ function classifyJob(job: Job, facts: NamespaceFacts): Diagnosis | undefined {
     const event = lastRefusal(facts, job);
     if (event !== undefined && (job.status?.active ?? 0) === 0) return refusal('Job', job, event.message ?? '', facts);
   }
-  // As patient as with a container that crashes: its attempts come as slowly.
+  // With the patience for a crashing container: attempts of a Job are as slow.
   const attempts = job.status?.failed ?? 0;
   if (attempts <= certainRestarts || end === undefined || last === undefined) return undefined;
   const readyAt = lastReadyAt(last, facts);
@@ -180,7 +180,7 @@ function endOf(pod: Pod, container: string, end: { exitCode: number; reason?: st
     : describeEnd(end);
 }
 
-/** The chart's own word on how long its pods may take: progressDeadlineSeconds, ten minutes unless it says otherwise. */
+/** How long the pods may take according to the chart: progressDeadlineSeconds, by default ten minutes. */
 function classifyDeployment(deployment: Workload): Diagnosis | undefined {
   const progress = conditionOf(deployment, 'Progressing');
   if (progress?.reason !== 'ProgressDeadlineExceeded') return undefined;

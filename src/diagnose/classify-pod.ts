@@ -1,6 +1,6 @@
 /**
- * From what a pod and its events say to one named cause. Pure: the caller decides how long to be patient with what is
- * not certain.
+ * From the state of a pod and its events to one named cause. Pure: the caller decides how long to wait where the cause is not
+ * certain.
  */
 
 import { toOneLine } from '../core/outcome.ts';
@@ -30,7 +30,7 @@ import {
 
 const ranks = { certain: 0, likely: 1, transient: 2 };
 
-/** The worst diagnosis of a pod; undefined when it runs, or is merely on its way. */
+/** The worst diagnosis of a pod; undefined when it runs, or is merely starting. */
 export function classifyPod(pod: Pod, facts: NamespaceFacts = emptyFacts): Diagnosis | undefined {
   if (isBeingDeleted(pod)) return undefined;
   if (hasEnded(pod)) return classifyEnd(pod, facts);
@@ -51,8 +51,8 @@ export function classifyDeletedHook(pod: Pod, facts: NamespaceFacts): Diagnosis 
 }
 
 /**
- * A pod that failed. Of a pod that somebody makes again it is no problem, unless it is evicted again and again; the Job of
- * a pod knows itself how often it tries (classify-owner.ts).
+ * A pod that failed. If its controller replaces it that is no problem, unless it is evicted repeatedly; a Job limits its own
+ * attempts (classify-owner.ts).
  */
 function classifyEnd(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   if (pod.status?.phase !== 'Failed') return undefined;
@@ -85,7 +85,7 @@ function classifyEnd(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
 /** A Deployment makes an evicted pod again, and often the second one fits. */
 const certainEvictions = 3;
 
-/** What to do about an eviction, from the kubelet's words. */
+/** What to do about an eviction, from the kubelet's message. */
 function hintForEviction(message: string): string {
   if (/local (ephemeral )?storage|emptyDir|ephemeral-storage/i.test(message))
     return /exceeds the total limit|exceeded its local/i.test(message)
@@ -135,7 +135,7 @@ function isStartError(reason: string | undefined): boolean {
   return reason === 'StartError' || reason === 'ContainerCannotRun';
 }
 
-/** What the runtime says of a program that is not there holds for every further attempt; other diagnoses of it may pass. */
+/** The runtime's error for a missing program is the same at every further attempt; other diagnoses of it may be resolved. */
 function judgeStart(message: string): Pick<Diagnosis, 'confidence' | 'patienceSeconds'> {
   const isPermanent =
     /executable file not found|no such file or directory|not a directory|permission denied|exec format error|is a directory|invalid|unable to find user|no matching entries/i;
@@ -168,14 +168,14 @@ function classifyConfig(pod: Pod, container: string, message: string): Diagnosis
   });
 }
 
-/** Only events tell of volumes that cannot be mounted: the container stays in ContainerCreating. */
+/** Only events report volumes that cannot be mounted: the container stays in ContainerCreating. */
 function classifyMounts(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   const isCreating = statusesOf(pod).some((status) => isBeingCreated(status.state?.waiting?.reason));
   if (!isCreating || pod.spec.nodeName === undefined) return undefined;
   const failures = eventsOf(facts.events, pod).filter(
     (event) => event.reason === 'FailedMount' || event.reason === 'FailedAttachVolume',
   );
-  // Now and then comes a summary of the waiting; it says less than the failures before it.
+  // Some events only summarise the wait; they have less detail than the failures before them.
   const last = failures.findLast((event) => /MountVolume|AttachVolume/.test(event.message ?? '')) ?? failures.at(-1);
   if (last === undefined) return undefined;
   const message = last.message ?? '';
@@ -216,8 +216,8 @@ function classifySandbox(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined
 }
 
 /**
- * A probe whose program is not in the image never succeeds. Whatever else a probe answers may change, so that a pod that
- * is merely not ready is waited for until the time is over.
+ * A probe whose program is not in the image never succeeds. Any other answer of a probe may change, so the wait for a pod that
+ * is merely not ready lasts until the timeout.
  */
 function classifyProbe(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   for (const status of pod.status?.containerStatuses ?? []) {
@@ -239,8 +239,8 @@ function classifyProbe(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
 }
 
 /**
- * What keeps a pod from being ready although nothing is certain about it: its probe's own answer, an init container that
- * does not end. For whoever has waited long enough.
+ * What keeps a pod from being ready although nothing is certain about it: the answer of its probe, or an init container that
+ * does not end. Used when a wait has timed out.
  */
 export function classifyNotReady(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
   if (isReady(pod) || hasEnded(pod) || isBeingDeleted(pod)) return undefined;
@@ -318,13 +318,13 @@ function hintForMount(message: string): string {
 /** What is being waited for: those of our pods that are not ready, in a line. */
 export function describePods(pods: readonly Pod[], isOurs: (pod: Pod) => boolean): string {
   const ours = pods.filter(isOurs);
-  // Others of the namespace are ready or not, and not what anybody waits for.
+  // Readiness of other pods of the namespace does not matter here.
   if (ours.length === 0) return pods.length === 0 ? 'no pod yet' : 'no new pod yet';
   const waiting = ours.filter((pod) => !isReady(pod) && pod.status?.phase !== 'Succeeded').map(describePod);
   return waiting.length === 0 ? 'all pods ready' : waiting.join('; ');
 }
 
-/** One line on where a pod stands, for whoever waits for it. */
+/** One line on the state of a pod, for progress output. */
 export function describePod(pod: Pod): string {
   const name = pod.metadata.name;
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];

@@ -1,4 +1,4 @@
-/** Whether what a release made has come to what it asks for. Pure. */
+/** Whether the objects of a release have reached their desired state. Pure. */
 import type { Workload } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';

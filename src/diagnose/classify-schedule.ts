@@ -14,14 +14,14 @@ import {
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, conditionOf, eventsOf, hasEnded, isBeingDeleted, isFixedCluster } from './pod-facts.ts';
 
-/** An autoscaler says within this time that it adds a node. */
+/** Within this time an autoscaler reports that it adds a node. */
 const autoscalerPatienceSeconds = 30;
-/** What cluster-autoscaler and Karpenter say of a pod for which a node is on its way. */
+/** Events of cluster-autoscaler and Karpenter for a pod for which a node is being added. */
 const addsNode: ReadonlySet<string> = new Set(['TriggeredScaleUp', 'Nominated']);
-/** What cluster-autoscaler says of one for which it adds none. */
+/** Event of cluster-autoscaler for a pod for which it adds none. */
 const addsNone = 'NotTriggerScaleUp';
 
-/** What an autoscaler last said of a pod; undefined where there is none, or it has said nothing yet. */
+/** The last message of an autoscaler about a pod; undefined where there is no autoscaler, or no message yet. */
 function askAutoscaler(pod: Pod, facts: NamespaceFacts): { adds: boolean; words: string } | undefined {
   const last = eventsOf(facts.events, pod).findLast(({ reason = '' }) => addsNode.has(reason) || reason === addsNone);
   if (last === undefined) return undefined;
@@ -32,13 +32,13 @@ function askAutoscaler(pod: Pod, facts: NamespaceFacts): { adds: boolean; words:
 export type NodeRequests = ReadonlyMap<string, Readonly<Record<string, number>>>;
 
 /**
- * The diagnosis of a pod that the scheduler could not place, from its own words and the nodes as they are. With `requests`
- * it also says what is left of them.
+ * The diagnosis of a pod that the scheduler could not place, from the scheduler's message and the state of the nodes. With
+ * `requests` it also names what is left of them.
  */
 export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: NodeRequests): Diagnosis | undefined {
   const condition = conditionOf(pod, 'PodScheduled');
   if (condition?.status !== 'False' || condition.reason !== 'Unschedulable') return undefined;
-  // After it come words on preemption, which say no more.
+  // A part on preemption follows, which adds nothing.
   const words = (condition.message ?? '').replace(/ (no new claims to deallocate|preemption: ).*$/s, '').trim();
   const missing = claimsOf(pod).filter((name) => !facts.claims.some((claim) => claim.metadata.name === name));
   if (missing.length > 0)
@@ -50,7 +50,7 @@ export function classifySchedule(pod: Pod, facts: NamespaceFacts, requests?: Nod
       confidence: 'likely',
       patienceWhileOthersStartSeconds: othersPatienceSeconds,
     });
-  // The claim itself says why it is not bound (classify-claim.ts), and this pod cannot say it better.
+  // The claim itself has the reason why it is not bound (classify-claim.ts); this pod cannot add to it.
   if (/unbound immediate PersistentVolumeClaims|persistentvolumeclaim .{0,300} not found|getting PVC/i.test(words))
     return podDiagnosis(pod, '', {
       kind: 'schedule',
@@ -90,7 +90,7 @@ function judge(
     facts.nodes.length > 0 &&
     facts.nodes.every((node) => resources.some((name) => requestOf(pod, name) > allocatableOf(node, name)));
   if (canNever && isFixed) return { confidence: 'certain', patienceSeconds: 0 };
-  // Whoever ends gives its place free: a Job, a pod that is being deleted, the old pods of a rolling update.
+  // These pods free their place: those of a Job, a pod that is being deleted, the old pods of a rolling update.
   if (!canNever && facts.pods.some((other) => isBeingDeleted(other) || isEnding(other)))
     return { confidence: 'likely', patienceSeconds: othersPatienceSeconds };
   return {
@@ -110,7 +110,7 @@ function isEnding(pod: Pod): boolean {
   return pod.spec.nodeName !== undefined && !hasEnded(pod) && pod.spec.restartPolicy !== 'Always';
 }
 
-/** Pods of other namespaces come and go unseen by us: whether there is room by now has to be looked at. */
+/** Pods of other namespaces are not watched: whether there is room by now has to be checked. */
 function roomFor(pod: Pod, words: string): Cause | undefined {
   const resources = lackingResources(words);
   if (resources.length === 0) return undefined;
@@ -136,7 +136,7 @@ export function makesRoom(
   });
 }
 
-/** Resources of which the scheduler says that they do not suffice: `1 Insufficient memory`. */
+/** Resources that do not suffice according to the scheduler: `1 Insufficient memory`. */
 function lackingResources(words: string): string[] {
   return [...new Set([...words.matchAll(/Insufficient ([a-z][\w./-]*\w)/g)].map((match) => match[1] ?? ''))];
 }

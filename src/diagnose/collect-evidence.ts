@@ -19,9 +19,9 @@ import { redactObject } from './redact-secrets.ts';
 export interface EvidenceOptions {
   connection: KubeConnection;
   namespace: string;
-  /** Where the objects go, a file for each kind. */
+  /** Directory for the objects, a file for each kind. */
   clusterDir: string;
-  /** Where the logs go, as `<pod>/<container>.log`. */
+  /** Directory for the logs, as `<pod>/<container>.log`. */
   logsDir: string;
   /** No secret is ever written. */
   mask: SecretMask;
@@ -45,9 +45,9 @@ const tailBytes = 64 * 1024;
 /** A platform that logs without end must not fill the runner's disk, nor one of many pods. */
 const maxLogBytes = 64 * 1024 * 1024;
 const maxLogBytesTogether = 512 * 1024 * 1024;
-/** So many logs are read at once: more would only make each of them slower. */
+/** How many logs are read at the same time: more would only slow each of them down. */
 const readers = 6;
-/** What a namespace holds beyond so many objects of a kind is left out. */
+/** Objects of a kind beyond this number in a namespace are left out. */
 const maxObjects = 2000;
 /** An API server that no longer answers must not keep us from the report. */
 const objectsSeconds = 30;
@@ -91,7 +91,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
       }),
     ),
   );
-  // What the report tells of them is as free of secrets as the files are.
+  // In the report, secrets are masked as in the files.
   const pods = redactObject((lists.get('pods') ?? []) as Pod[]);
   const events = redactObject((lists.get('events') ?? []) as ClusterEvent[]);
   evidence.pods = derivePodTimeline(pods, events);
@@ -118,7 +118,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
   return evidence;
 }
 
-/** The last lines of every log on disk, whoever wrote it. */
+/** The last lines of every log on disk, of all writers. */
 export async function readLogTails(logsDir: string): Promise<ReportedLog[]> {
   const entries = await readdir(logsDir, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
@@ -183,7 +183,7 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
       signal: options.signal,
     };
     const read = readLog(options.connection, previous ? { ...request, previous } : request, sink);
-    // Of the two the reader knows better what went wrong.
+    // Of the two errors the reader's is closer to the cause.
     const [reading, writing] = await Promise.allSettled([read, written]);
     room.bytes -= onDisk.bytesWritten;
     for (const one of [reading, writing]) if (one.status === 'rejected') throw one.reason;

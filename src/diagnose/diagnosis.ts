@@ -2,8 +2,8 @@ import { type Failure, type FailureKind, type FailureSubject, subjectOf, toOneLi
 import type { ObjectMeta, Pod } from '../kube/objects.ts';
 
 /**
- * The object behind a diagnosis, by its path in the API: one that is missing, a quota or nodes that leave too little. Whoever is in
- * diagnosis for it looks again only after pauses, which may be minutes: the kubelet, and above all controllers.
+ * The object behind a diagnosis, by its path in the API: one that is missing, a quota or nodes that leave too little. The
+ * waiting component (the kubelet, and above all controllers) retries only after pauses, which may be minutes.
  */
 export type Cause =
   | { kind: 'missing'; path: string }
@@ -12,27 +12,27 @@ export type Cause =
   /** Room on a node for a pod, by resource. */
   | { kind: 'room'; requested: Readonly<Record<string, number>> };
 
-/** What keeps a pod, or the object that should make it, from its work, and whether that can still heal by itself. */
+/** What prevents a pod, or the object that should create it, from working, and whether that can still resolve itself. */
 export interface Diagnosis {
   failure: Failure;
   /**
-   * `certain`: nothing can heal it, the wait may end now. `likely`: it heals only if something outside changes, so the
-   * wait may end when it has stood for `patienceSeconds`. `transient`: it may well heal, and does not end a wait.
+   * `certain`: nothing can resolve it, the wait may end now. `likely`: only an outside change resolves it, so the wait may end
+   * when it has lasted `patienceSeconds`. `transient`: it may well resolve itself, and does not end a wait.
    */
   confidence: 'certain' | 'likely' | 'transient';
-  /** While nothing else is on its way. */
+  /** While nothing else is starting. */
   patienceSeconds: number;
   /**
-   * While containers of other pods of the namespace run that are not ready yet, which may bring what this one lacks; half of
-   * it while others are only in their init containers, which mostly wait themselves; without it, the same. While some have
-   * not even begun to run (their images are being pulled) it is not given up at all.
+   * While containers of other pods of the namespace run that are not ready yet, which may provide what this one lacks; half of
+   * it while others are only in their init containers, which mostly wait themselves; without it, the same. While some have not
+   * even started (their images are being pulled) the wait does not end.
    */
   patienceWhileOthersStartSeconds?: number;
-  /** Of the object that is in trouble. */
+  /** Of the object with the problem. */
   uid: string;
-  /** What to look at before a wait is ended for it: it may have healed and nobody has noticed yet. */
+  /** What to check before a wait is ended for it: it may have been resolved while its controller has not noticed yet. */
   cause?: Cause;
-  /** Stays the same while the words change from one attempt to the next. */
+  /** Stays the same when the message changes between attempts. */
   key: string;
   /** Whose log proves it; both empty where no log can. */
   pod: string;
@@ -40,17 +40,17 @@ export interface Diagnosis {
 }
 
 /**
- * What only an outside change could heal while everything stands still: a Secret, a class of storage, a quota. Helm
- * creates all objects of a phase within a second or two, and controllers and operators that run answer within a few more.
- * Whoever lacks the object may look again only later, which is why we look ourselves before we give up.
+ * What only an outside change could resolve while nothing else happens: a missing Secret, storage class or quota. Helm creates
+ * all objects of a phase within a second or two, and running controllers and operators react within a few more. The component
+ * that lacks the object may retry only later, which is why we check ourselves before the wait ends.
  */
 export const standstillPatienceSeconds = 6;
 /**
- * The same, while containers of other pods run that are not ready yet: an operator may bring it once it is, a crashing pod
- * may wait for its database. A database that needs two minutes is no fault; three are rarer than one.
+ * The same, while containers of other pods run that are not ready yet: an operator may provide the object later, a crashing pod
+ * may wait for its database. A database that needs two minutes is normal; three minutes are rare.
  */
 export const othersPatienceSeconds = 180;
-/** A node, a provisioner or a container runtime that is away for a moment: as long as a restart of such a thing takes. */
+/** For a node, a provisioner or a container runtime that is briefly unavailable: as long as a restart of it takes. */
 export const machineryPatienceSeconds = 60;
 
 export interface DiagnosisOptions extends FailureSubject {

@@ -10,8 +10,8 @@ import type { NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf } from './pod-facts.ts';
 
 /**
- * A diagnosis as it is reported once it has ended a wait: of a Deployment that is late, the pod that is not ready and what its
- * probe says; of a pod without a place, what the other pods of the cluster ask for, as far as we may see them.
+ * A diagnosis as it is reported once it has ended a wait: for a late Deployment, the pod that is not ready and the message of
+ * its probe; for a pod without a node, the requests of the other pods of the cluster, as far as we may read them.
  */
 export async function explainDiagnosis(
   connection: KubeConnection,

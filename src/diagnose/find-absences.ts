@@ -7,7 +7,7 @@ import { classifyNotReady, classifyPod } from './classify-pod.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { controllerOf, hasEnded, isBeingDeleted, isReady } from './pod-facts.ts';
 
-/** What puts a pod in the place of one that is gone; the pod itself where nothing does. */
+/** The controller that replaces a deleted pod; the pod itself where there is none. */
 export interface Maker {
   namespace: string | undefined;
   kind: string;
@@ -23,7 +23,7 @@ export function makerOf(pod: Pod, { replicaSets }: Pick<NamespaceFacts, 'replica
   return { namespace, ...((above === undefined ? undefined : controllerOf(above)) ?? owner) };
 }
 
-/** Whether a pod of this maker is ready. */
+/** Whether a pod of this controller is ready. */
 export function isStandingIn(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 'replicaSets'>): boolean {
   return podsOf(maker, facts).some((pod) => isReady(pod) && !isBeingDeleted(pod) && !hasEnded(pod));
 }
@@ -35,7 +35,7 @@ function podsOf(maker: Maker, facts: Pick<NamespaceFacts, 'pods' | 'replicaSets'
   });
 }
 
-/** Why there is no pod, or none that is ready; undefined where nothing says so. */
+/** Why there is no pod, or none that is ready; undefined where nothing shows the reason. */
 function whyAbsent(maker: Maker, workload: Workload, facts: NamespaceFacts): string | undefined {
   const uids = new Set([workload.metadata.uid]);
   for (const { metadata } of facts.replicaSets)

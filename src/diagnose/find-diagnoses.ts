@@ -1,4 +1,4 @@
-/** All that is wrong in a namespace at one moment, and what is still on its way. Pure. */
+/** All that is wrong in a namespace at one moment, and what is still starting. Pure. */
 
 import { statusesOf } from '../kube/job-pods.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -32,9 +32,9 @@ export function findDiagnoses(facts: NamespaceFacts): Diagnosis[] {
 export type OthersProgress = 'settled' | 'initializing' | 'starting' | 'not-begun';
 
 /**
- * Whether anything but the pods that are in trouble themselves is still on its way: `not-begun` where a container of it has
- * not even run yet (its image is being pulled), `starting` where it runs and is not ready, or works and will end,
- * `initializing` where only init containers run.
+ * Whether pods other than those with problems are still starting: `not-begun` where a container of it has not even run yet (its
+ * image is being pulled), `starting` where it runs and is not ready, or works and will end, `initializing` where only init
+ * containers run.
  */
 export function findOthersStand(
   diagnosis: Diagnosis,
@@ -61,7 +61,7 @@ export function findOthersStand(
 
 function isOnItsWay(pod: Pod): boolean {
   if (hasEnded(pod) || isBeingDeleted(pod)) return false;
-  // What is meant to end is on its way until it has ended.
+  // A container that is meant to end counts as starting until it has ended.
   return !isReady(pod) || pod.spec.restartPolicy !== 'Always';
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the containers of a namespace use while a run goes on, as the kubelets measure it, against what they ask for.
- * It only looks: whatever goes wrong with it ends in a line, never in a failed run.
+ * What the containers of a namespace use while a run goes on, as the kubelets measure it, against what they ask for. It only
+ * observes: any error in it becomes one line of output, never a failed run.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { toOneLine } from '../core/outcome.ts';
@@ -31,11 +31,11 @@ export interface UsagePeak {
 export interface UsageOptions {
   connection: KubeConnection;
   namespace: string;
-  /** The pods as they are now; asked before each look, so that pods which go away later are still known. */
+  /** The pods as they are now; read before each measurement, so that pods which are deleted later are still known. */
   pods: () => Pod[];
   /** Ends the measuring. */
   signal: AbortSignal;
-  /** Between two looks. The kubelet itself measures every 10 s or so; more often than it changes need nobody look. */
+  /** Time between two measurements. The kubelet itself measures about every 10 s; more frequent reads give nothing new. */
   everySeconds?: number;
 }
 
@@ -45,7 +45,7 @@ const callSeconds = 5;
 const maxContainers = 1000;
 const maxNodes = 20;
 
-/** Looks at the kubelets' numbers again and again until its signal ends it, and remembers the peaks. */
+/** Reads the kubelets' numbers periodically until its signal ends it, and stores the peaks. */
 export class UsageMeter {
   readonly #options: UsageOptions;
   readonly #peaks = new Map<string, UsagePeak>();
@@ -73,7 +73,7 @@ export class UsageMeter {
     }
   }
 
-  /** One look at every node that carries a pod of the namespace. False when further looks are pointless. */
+  /** Reads once from every node that runs a pod of the namespace. False when further reads are pointless. */
   async look(): Promise<boolean> {
     const { connection, namespace, signal } = this.#options;
     const pods = this.#options.pods();
@@ -115,7 +115,7 @@ export class UsageMeter {
       .sort((a, b) => b.memoryPeakBytes - a.memoryPeakBytes);
   }
 
-  /** What pods ask for; and that one which was killed at its limit had reached it, whatever was measured before. */
+  /** What pods request; and a container that was killed at its limit had reached it, independent of the last measurement. */
   #learn(pods: Pod[]): void {
     for (const asked of pods.flatMap(askedBy)) this.#remember(asked);
     for (const pod of pods)
@@ -133,7 +133,7 @@ export class UsageMeter {
   }
 }
 
-/** Raises the peaks to what a node's summary says of the namespace. */
+/** Raises the peaks to the values of a node's summary for the namespace. */
 export function addSummary(peaks: Map<string, UsagePeak>, summary: NodeSummary, namespace: string): void {
   for (const { podRef, containers } of summary.pods ?? []) {
     if (podRef.namespace !== namespace) continue;

@@ -12,7 +12,10 @@ export interface NamespaceFacts {
   claims: readonly Claim[];
   /** Empty where we may not see them. */
   nodes: readonly Node[];
-  /** What failed and is deleted by now, as it last was: Helm deletes a hook that failed at once, where the chart wants it so. */
+  /**
+   * Objects that failed and have been deleted, in their last state: Helm deletes a failed hook at once if the chart asks for
+   * that.
+   */
   deleted?: { jobs: readonly Job[]; pods: readonly Pod[] };
   /** While helm waits for all that it made (`--wait`), and only then: the hooks that it makes afterwards. */
   heldHooks?: readonly HeldHook[];
@@ -23,7 +26,7 @@ export interface HeldHook {
   /** `post-install hook Job migrate`. */
   title: string;
   name: string;
-  /** Words that only it goes by, in lower case: those of its name and its containers that say what it does. */
+  /** Words that identify only it, in lower case: those of its name and its containers that describe its task. */
   words: readonly string[];
   /** Names of the claims that its pod mounts. */
   claims: readonly string[];
@@ -45,8 +48,8 @@ export const emptyFacts: NamespaceFacts = {
 export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks' | 'deleted'>;
 
 /**
- * The facts as an object of a namespace sees them: claims are known by their names, which others elsewhere may have too. All
- * other facts are of every namespace, since a pod anywhere may bring what this one lacks.
+ * The facts for an object of a namespace: claims are identified by their names, which may also exist in other namespaces. All
+ * other facts are of every namespace, since a pod anywhere may provide what this one lacks.
  */
 export function factsNear(facts: NamespaceFacts, { metadata }: { metadata: ObjectMeta }): NamespaceFacts {
   const isElsewhere = (claim: Claim) => claim.metadata.namespace !== metadata.namespace;
@@ -58,7 +61,7 @@ export function factsNear(facts: NamespaceFacts, { metadata }: { metadata: Objec
 /** Whether an object was made since a moment; of any age without one. */
 export function isMadeSince({ metadata }: { metadata: ObjectMeta }, since: Date | undefined): boolean {
   if (since === undefined) return true;
-  // The API server tells whole seconds.
+  // The API server reports whole seconds.
   return Date.parse(metadata.creationTimestamp ?? '') >= Math.floor(since.getTime() / 1000) * 1000;
 }
 
@@ -67,7 +70,7 @@ function isOfMany({ pods }: NamespaceFacts): boolean {
   return pods.some((pod) => pod.metadata.namespace !== pods[0]?.metadata.namespace);
 }
 
-/** The lists of the API that the facts come from. */
+/** The lists of the API from which the facts are made. */
 export function factPaths(namespace: string): Record<ListedKind, string> {
   const ours = `namespaces/${namespace}`;
   return {

@@ -16,17 +16,17 @@ export type WaitEnd<R> =
   /** The API server has not answered for `apiLostSeconds`, nor a question of ours after that. */
   | { kind: 'api-lost'; seconds: number };
 
-/** So long the API server may be away before a wait is given up. */
+/** How long the API server may be unreachable before a wait ends. */
 export const apiLostSeconds = 60;
 
 const tickMilliseconds = 500;
 /** How long the question may take that decides whether the API server is lost. */
 const questionSeconds = 5;
 
-/** The kubelet and the controllers that lacked an object look for it again within this time. */
+/** The kubelet and the controllers that lacked an object retry within this time. */
 const laterSeconds = 30;
 
-/** Of pods and Jobs that failed and were deleted, so many are known for as long as the watch lasts. */
+/** How many of the pods and Jobs that failed and were deleted are kept for the duration of the watch. */
 const maxDeleted = 100;
 
 /** Without these nothing can be decided; the others only make it more precise, and may be forbidden to us. */
@@ -45,7 +45,7 @@ export class NamespaceWatch {
   readonly #patience = new Patience();
   readonly #connection: KubeConnection;
   readonly #signal: AbortSignal;
-  /** Keys of diagnoses by what we know of their causes: being looked at, standing, and put off for lack of an answer. */
+  /** Keys of diagnoses by what is known of their causes: being checked, confirmed, and postponed for lack of an answer. */
   readonly #asked = new Set<string>();
   readonly #persistent = new Set<string>();
   readonly #deferred = new Set<string>();
@@ -61,7 +61,7 @@ export class NamespaceWatch {
   #heldHooks: readonly HeldHook[] | undefined;
 
   /**
-   * @param onTrouble told, again and again, that the API server does not answer; `onHealed` once it does again.
+   * @param onTrouble called repeatedly while the API server does not answer; `onHealed` once it does again.
    * @param others further namespaces, which need not exist; `onUnseen` is informed of one that we may not see.
    */
   constructor(
@@ -129,7 +129,8 @@ export class NamespaceWatch {
         syncs.push(watch.synced.catch(() => undefined));
       }
     }
-    // A wait must not hold on to a promise that lives as long as the run: each look would leave its reactions there.
+    // A wait must not attach to a promise that lasts as long as the run: each check would leave its reactions there (a memory
+    // leak).
     Promise.race(ends).catch((error: unknown) => {
       this.#broken = { error };
       onChange();
@@ -167,14 +168,14 @@ export class NamespaceWatch {
     this.#heldHooks = hooks;
   }
 
-  /** Tells of every change of a pod from now on, until the returned function is called. */
+  /** Calls back at every change of a pod from now on, until the returned function is called. */
   onPodChange(listener: (change: Change<Pod>) => void): () => void {
     this.#onPod.add(listener);
     return () => this.#onPod.delete(listener);
   }
 
   async #noteSync(syncs: Promise<void>[], onChange: () => void): Promise<void> {
-    // A wait ends with `#broken` where something went wrong.
+    // On an error a wait ends with `#broken`.
     const lists = await Promise.allSettled(syncs);
     this.#isSynced = lists.every((list) => list.status === 'fulfilled');
     onChange();
@@ -182,7 +183,7 @@ export class NamespaceWatch {
 
   /**
    * Waits until `decide` returns a value. It is asked after each change, and twice a second, so that it may also count time.
-   * @throws the signal's reason on abort, and whatever broke a watch.
+   * @throws the signal's reason on abort, and the error that broke a watch.
    */
   async until<R>(
     decide: () => R | undefined,
@@ -246,8 +247,8 @@ export class NamespaceWatch {
   }
 
   /**
-   * The diagnosis that ends a wait, once it is certain: at once where nothing can heal it, else when it has stood for as long
-   * as it deserves patience. `isOurs` says which count. Ask at each change, since this is its clock.
+   * The diagnosis that ends a wait, once it is certain: at once where nothing can resolve it, else when it has lasted for its
+   * patience. `isOurs` selects which diagnoses count. Call it at each change, since it measures time by its calls.
    */
   certainDiagnosis(isOurs: (diagnosis: Diagnosis) => boolean): Diagnosis | undefined {
     const diagnosis = this.#patience.judge(this.facts, performance.now() / 1000, isOurs);
@@ -258,7 +259,7 @@ export class NamespaceWatch {
     return undefined;
   }
 
-  /** Looks ourselves whether the cause of a diagnosis still stands, and gives it more time if it does not. */
+  /** Checks ourselves whether the cause of a diagnosis still exists, and gives it more time if it does not. */
   async #look(diagnosis: Diagnosis, cause: Cause): Promise<void> {
     if (this.#asked.has(diagnosis.key)) return;
     this.#asked.add(diagnosis.key);
@@ -290,7 +291,9 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-/** A user of an existing cluster may see the pods of a namespace and not its nodes: then there is that much less to say. */
+/**
+ * A user of an existing cluster may be allowed to read the pods of a namespace and not its nodes: then the facts have no nodes.
+ */
 function unlessRefused(error: unknown): Promise<never> {
   if (error instanceof ApiError && !error.retryable) return new Promise(() => undefined);
   throw error;

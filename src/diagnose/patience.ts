@@ -4,25 +4,25 @@ import type { NamespaceFacts } from './namespace-facts.ts';
 import { isReady } from './pod-facts.ts';
 
 /**
- * Decides when a diagnosis has stood long enough. It is shown the facts at each change and about twice a second, with the
- * time of a clock that only goes forward.
+ * Decides when a diagnosis has lasted long enough. It gets the facts at each change and about twice a second, with the time of
+ * a clock that only goes forward.
  */
 export class Patience {
-  /** Since when each diagnosis stands, by its key. */
+  /** Since when each diagnosis has existed, by its key. */
   #since = new Map<string, number>();
   #steps = new Set<string>();
   #progressAt = Number.NEGATIVE_INFINITY;
   /** Until when a diagnosis is not to end a wait, by its key. */
   readonly #deferred = new Map<string, number>();
 
-  /** Gives a diagnosis more time from now on: it was seen that it is about to heal. */
+  /** Gives a diagnosis more time from now on: it was found to be about to be resolved. */
   defer(diagnosis: Diagnosis, untilSeconds: number): void {
     this.#deferred.set(diagnosis.key, untilSeconds);
   }
 
   /**
-   * The diagnosis that ends the wait; undefined while there is none, or it may still heal. `isOurs` says which diagnoses
-   * count.
+   * The diagnosis that ends the wait; undefined while there is none, or it may still be resolved. `isOurs` selects which
+   * diagnoses count.
    */
   judge(facts: NamespaceFacts, nowSeconds: number, isOurs: (diagnosis: Diagnosis) => boolean): Diagnosis | undefined {
     this.#noteProgress(facts, nowSeconds);
@@ -50,7 +50,7 @@ export class Patience {
       case 'initializing':
         return stoodSeconds >= patienceWhileOthersStartSeconds / 2;
       case 'settled':
-        // What became ready a moment ago may be about to bring what is missing.
+        // An object that has just become ready may be about to provide what is missing.
         return Math.min(stoodSeconds, nowSeconds - this.#progressAt) >= patienceSeconds;
     }
   }

@@ -20,7 +20,7 @@ export function isReady(pod: Pod): boolean {
   return conditionOf(pod, 'Ready')?.status === 'True';
 }
 
-/** Whether a pod has come to its end, well or not. */
+/** Whether a pod has ended, with success or not. */
 export function hasEnded(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
@@ -59,7 +59,7 @@ export function describeEvent(event: ClusterEvent): string {
   return `${timeOf(event)} ${event.reason ?? ''} ${kind ?? ''}/${name ?? ''}: ${(event.message ?? '').trim()}${times}`;
 }
 
-/** What a probe of a container last said: `readiness probe: HTTP probe failed with statuscode: 503`. */
+/** The last message of a probe of a container: `readiness probe: HTTP probe failed with statuscode: 503`. */
 export function probeAnswerOf(
   events: readonly ClusterEvent[],
   pod: Pod,
@@ -81,8 +81,8 @@ export function probeAnswerOf(
 }
 
 /**
- * The runtime wraps the one thing that matters in all that it was doing: of `OCI runtime exec failed: … : exec: "x": not
- * found: unknown` this keeps the end.
+ * The runtime wraps the cause in the steps around it: of `OCI runtime exec failed: … : exec: "x": not found: unknown` this
+ * keeps the end.
  */
 export function tailOfError(message: string): string {
   return message

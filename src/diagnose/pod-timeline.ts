@@ -1,9 +1,9 @@
-/** The lives of pods, from what the cluster says of them: a pure function over recorded facts. */
+/** The lifetimes of pods, from the cluster's data: a pure function over recorded facts. */
 
 import type { PodStage, ReportedPod } from '../core/report-model.ts';
 import type { ClusterEvent, ContainerStatus, Pod } from '../kube/objects.ts';
 
-/** Pods beyond so many are left out of the picture, those that ended well first. */
+/** Pods beyond this number are left out of the chart, those that ended with success first. */
 const maxPods = 60;
 
 /** A change in the life of a pod: from `at` on it was in `what`. */
@@ -13,8 +13,8 @@ interface Turn {
 }
 
 /**
- * Where each pod was when: waiting for a node, pulling images, in its init containers, running, ready, ended. Pods of
- * which only events are left are reported as far as these go. Times are those of Kubernetes, which counts whole seconds.
+ * Where each pod was when: waiting for a node, pulling images, in its init containers, running, ready, ended. Pods of which
+ * only events are left are reported from these. Times are those of Kubernetes, which counts whole seconds.
  */
 export function derivePodTimeline(pods: readonly Pod[], events: readonly ClusterEvent[]): ReportedPod[] {
   const byPod = new Map<string, ClusterEvent[]>();
@@ -70,7 +70,7 @@ function liveOf(pod: Pod, events: ClusterEvent[]): ReportedPod {
   };
 }
 
-/** A pod that is gone, from its events alone. */
+/** A deleted pod, only from its events. */
 function traceOf(name: string, events: ClusterEvent[]): ReportedPod {
   const turns: Turn[] = [];
   const turn = (at: number | undefined, what: Turn['what']) => {
@@ -85,7 +85,7 @@ function traceOf(name: string, events: ClusterEvent[]): ReportedPod {
   return { name, stages: stagesOf(turns, end), end: 'gone', restarts: [] };
 }
 
-/** Pulling is told by events alone; a pull that never ends lasts until something else is known. */
+/** Only events show that an image is being pulled; a pull that never ends lasts until something else is known. */
 function turnsOfPulls(events: ClusterEvent[], turn: (at: number | undefined, what: Turn['what']) => void): void {
   turn(least(events.filter(({ reason }) => reason === 'Pulling').map(startOf)), 'pulling');
   const hasPulled = events.filter(

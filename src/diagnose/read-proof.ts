@@ -1,7 +1,7 @@
 import type { KubeConnection } from '../kube/connection.ts';
 import { readLogTail } from '../kube/log-tail.ts';
 
-/** So many of a guilty container's last lines are proof enough; all of them are in logs/. */
+/** How many of the last lines of a failed container are shown as proof; all of them are in logs/. */
 const guiltyLines = 50;
 
 /**

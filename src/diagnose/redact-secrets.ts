@@ -1,6 +1,6 @@
 /**
- * Takes what looks like a secret out of Kubernetes objects before they are written down; pure. Names and well-known forms
- * tell secrets here: what has neither stays. All patterns are bounded, since the text is that of others.
+ * Removes what looks like a secret from Kubernetes objects before they are written to disk; pure. A secret is recognised by the
+ * name of its field or by a well-known form; anything else stays. All patterns are bounded, since the text is foreign.
  */
 
 const hidden = '***';
@@ -11,11 +11,11 @@ const copies = ['kubectl.kubernetes.io/last-applied-configuration'];
 /** Parts of a name by which its value is a secret, wherever they are in it. */
 const secretPart =
   /passw(or)?d|passphrase|pgpass|secret|token|credential|api[-_. ]?key|access[-_. ]?key|private[-_. ]?key|connection[-_. ]?string|authorization/i;
-/** The same as words of their own. */
+/** The same as separate words. */
 const secretWords = new Set(
   'pass pwd pw passwd jwt cookie cookies auth dsn psk creds cred otp pin signing encryption bearer'.split(' '),
 );
-/** What the last word says when the value only tells of a secret: where it lies, how it is called, how long it lives. */
+/** The last words of names whose value only describes a secret: its location, its name, its lifetime. */
 const harmlessEnds = new Set(
   'name names ref refs path paths file files dir namespace seconds policy type types class mode version count method enabled ttl expiry expiration duration length size provider store issuer audience kind affinity timeout format algorithm mount volume controller user username usage'.split(
     ' ',
@@ -40,7 +40,8 @@ export function redactText(text: string): string {
       /\b((?:proxy-)?authorization|(?:set-)?cookie2?)(\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^\r\n"'\\]{1,8192}/gi,
       `$1$2${hidden}`,
     )
-    // Tokens whose form tells them: JSON web tokens, GitHub, GitLab, Slack, AWS, OpenAI and Stripe, hashes of passwords.
+    // Tokens that are recognised by their form: JSON web tokens, GitHub, GitLab, Slack, AWS, OpenAI and Stripe, hashes of
+    // passwords.
     .replace(/(?<![\w-])eyJ[\w-]{5,8192}\.[\w-]{5,16384}(?:\.[\w-]{0,8192})?/g, hidden)
     .replace(/(?<![\w-])(?:gh[opsur]_|github_pat_|glpat-|xox[abprs]-|sk[-_]|rk_live_|pk_live_)[\w-]{16,512}/g, hidden)
     .replace(/(?<!\w)(?:AKIA|ASIA)[A-Z0-9]{16}(?!\w)/g, hidden)
@@ -59,9 +60,9 @@ export function redactText(text: string): string {
     : redacted;
 }
 
-/** The begin of `name=value`, `"name": "value"`, `name: value`, also within text. */
+/** The beginning of `name=value`, `"name": "value"`, `name: value`, also within text. */
 const assignment = /(?<![\w.]|[\w.]-)([A-Za-z_][\w.-]{0,127})\\?["']?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}/g;
-/** What follows it: a scheme and its credentials, a quoted text, a block of YAML, a word. */
+/** The text after it: a scheme and its credentials, a quoted text, a block of YAML, a word. */
 const assigned =
   /(?:Bearer|Basic|Token|Digest)\s{1,4}[^\s"'&;,]{1,8192}|"[^"\\\r\n]{0,8192}"|'[^'\r\n]{0,8192}'|\\"[^"\\\r\n]{0,8192}\\"|[|>][+-]?[ \t]{0,4}\r?\n(?:[ \t]{1,64}[^\r\n]{0,4096}(?:\r?\n|$)){1,200}|[^\s"'&;,)}\]\\]{1,8192}/iy;
 /** `--name value` and `-n value`. */
@@ -69,9 +70,9 @@ const option =
   /(^|[\s"'(])(--?[A-Za-z][\w-]{0,63})(\s{1,4})("[^"\r\n]{1,2048}"|'[^'\r\n]{1,2048}'|[^\s"'-][^\s"']{0,2047})/g;
 
 /**
- * A copy of an object as the API gives it, or of a list of them, without managedFields, with `***` in place of the values
- * of Secrets and of whatever looks like a secret: by the name of a field, of a variable, of a header, of an option, or by
- * its own form.
+ * A copy of an object as the API gives it, or of a list of them, without managedFields, with `***` in place of the values of
+ * Secrets and of all that looks like a secret: by the name of a field, of a variable, of a header, of an option, or by its own
+ * form.
  */
 export function redactObject<T>(value: T): T {
   return redact(value) as T;
@@ -98,7 +99,7 @@ function hideValues(values: unknown): unknown {
   return Object.fromEntries(Object.keys(values).map((key) => [key, hidden]));
 }
 
-/** What a name that tells a secret has as its value. What it has below it may as well be the name of a Secret. */
+/** The value of a name that indicates a secret. Values nested below it may also be the name of a Secret. */
 function hideScalar(value: unknown): unknown {
   if (typeof value === 'string') return value === '' ? value : hidden;
   if (typeof value === 'number') return hidden;
@@ -106,7 +107,7 @@ function hideScalar(value: unknown): unknown {
   return redact(value);
 }
 
-/** Lists of words may be a command, in which an option is before its value. */
+/** Lists of strings may be a command, in which an option is before its value. */
 function redactList(items: unknown[]): unknown[] {
   const said = items
     .filter((item) => typeof item === 'string')
@@ -159,7 +160,7 @@ function hideQuoted(value: string): string {
   return quote !== '' && value.endsWith(quote) ? `${quote}${hidden}${quote}` : hidden;
 }
 
-/** What stands for a value that is elsewhere, or for none. */
+/** Placeholders for a value that is elsewhere, or for none. */
 function isHarmless(value: string): boolean {
   return (
     /^["']?(\$[({][^\s]{0,200}|\$[A-Za-z_]\w{0,100}|true|false|null|none|\*{3})["']?$/i.test(value) ||
@@ -167,7 +168,7 @@ function isHarmless(value: string): boolean {
   );
 }
 
-/** Whether a name says that its value is nobody's business. */
+/** Whether a name indicates a confidential value. */
 function isSecretName(name: unknown): boolean {
   if (typeof name !== 'string' || name === '' || name.length > 256) return false;
   const words = name
@@ -182,7 +183,7 @@ function isSecretName(name: unknown): boolean {
   return secretPart.test(name) || words.some((word) => secretWords.has(word));
 }
 
-/** `scheme://user:password@host`: the password may hold slashes and at-signs; a token may stand alone before the host. */
+/** `scheme://user:password@host`: the password may hold slashes and at-signs; a token may be alone before the host. */
 function hideUserInfo(text: string): string {
   const parts: string[] = [];
   let from = 0;
@@ -206,7 +207,7 @@ function hideUserInfo(text: string): string {
   return parts.length === 0 ? text : parts.join('') + text.slice(from);
 }
 
-/** What stands behind `scheme://`. */
+/** What follows `scheme://`. */
 function hideInAddress(scheme: string, rest: string): string {
   const slash = rest.search(/[/?#]/);
   const authority = slash === -1 ? rest : rest.slice(0, slash);

@@ -4,8 +4,8 @@ import type { Diagnosis } from './diagnosis.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 
 /**
- * Watches what Kubernetes itself runs in a cluster that comes up. Its pods wait for nodes, and nodes for its network
- * plugin: only what no node can fix counts, such as a kube-proxy that crashes for lack of inotify instances.
+ * Watches the system pods in a cluster that is starting. Its pods wait for nodes, and nodes for its network plugin: only what
+ * no node can fix counts, such as a kube-proxy that crashes because there are no inotify instances left.
  */
 export class SystemWatch {
   readonly #watch: NamespaceWatch;

@@ -1,4 +1,4 @@
-/** One earlier run, as its result.json and its ctrf.json tell of it. Pure: whoever has the files hands over their texts. */
+/** One earlier run, as its result.json and its ctrf.json describe it. Pure: the caller passes the texts of the files. */
 
 /** How a test ended in one run. */
 export interface RecordedTest {
@@ -25,7 +25,7 @@ export interface RecordedRun {
   /** Milliseconds of the epoch. */
   at: number;
   outcome: string;
-  /** By what tells a test from others. */
+  /** By the properties that distinguish tests. */
   tests: Map<string, RecordedTest>;
   /** All that were counted. */
   total: number;
@@ -34,14 +34,14 @@ export interface RecordedRun {
   usage: RecordedUsage[];
 }
 
-/** So long after an incident a failure is put down to it, as reports do. */
+/** Within this time after an incident a failure is attributed to it, as in reports. */
 const incidentMilliseconds = 30_000;
 const maxTests = 40_000;
 
 /**
  * Reads a run.
  * @param name of its directory.
- * @param at when its files were written, for reports that do not say when they began.
+ * @param at when its files were written, for reports without a start time.
  * @returns undefined where the texts are not those files.
  */
 export function readRecordedRun(
@@ -124,7 +124,7 @@ function readUsage(one: Record<string, unknown>): RecordedUsage[] {
   ];
 }
 
-/** The name of a pod without what a controller puts behind it. */
+/** The name of a pod without the suffix of a controller. */
 function workloadOf(pod: string): string {
   return pod.replace(/(?:-[bcdf0-9]{6,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/, '').replace(/-\d{1,3}$/, '');
 }

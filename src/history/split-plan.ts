@@ -11,8 +11,8 @@ export interface SplitPlan {
 }
 
 /**
- * The plan of a suite whose earlier runs are known. Of more groups than there is room for the longest are planned, and the
- * helper gives the others to whoever has least to do.
+ * The plan of a suite whose earlier runs are known. Of more groups than fit, the longest are planned, and the helper gives the
+ * others to the shard with the least work.
  * @param maxBytes room for the text; a ConfigMap has 1 MiB in all.
  */
 export function planSplit(history: TestHistory, shards: number, maxBytes: number): SplitPlan {

@@ -1,4 +1,4 @@
-/** How long each test took in earlier runs. Pure: whoever has the file hands over its text. */
+/** How long each test took in earlier runs. Pure: the caller passes the text of the file. */
 import type { TestCase } from '../core/outcome.ts';
 import { medianOf } from './median.ts';
 
@@ -7,7 +7,7 @@ export interface TestHistory {
   groups: Map<string, Map<string, number[]>>;
 }
 
-/** Of each test so many runs count; the median of more would follow a change of the test too slowly. */
+/** Number of runs of each test that count; the median of more would follow a change of the test too slowly. */
 export const keptRuns = 20;
 /** Of more tests than a report keeps there is nothing to record. */
 const maxTests = 40_000;
@@ -20,8 +20,8 @@ export function emptyHistory(): TestHistory {
 }
 
 /**
- * The history with one more run in it. Tests that did not run in it keep what is known of them; skipped ones and those that
- * were reconstructed say nothing about their time. Runs of one test in one run (reruns, several sessions) are added up.
+ * The history with one more run in it. Tests that did not run in it keep their entries; skipped and reconstructed ones add no
+ * time. Several runs of one test in one run (reruns, several sessions) are added up.
  */
 export function recordRun(
   history: TestHistory,
@@ -79,8 +79,7 @@ export function renderHistory({ groups }: TestHistory): string {
 }
 
 /**
- * The history that a file holds. Whatever in it is none is left out, since a file may come from a cache that anybody's branch
- * has written.
+ * The history that a file holds. Invalid entries are skipped, since a file may come from a cache that any branch has written.
  * @returns undefined for text that is no history at all.
  */
 export function parseHistory(text: string): TestHistory | undefined {

@@ -1,4 +1,4 @@
-/** What earlier runs say together: which tests are flaky, what has changed, and what containers need. Pure. */
+/** A summary of earlier runs: which tests are flaky, what has changed, and what containers need. Pure. */
 import { medianOf } from './median.ts';
 import type { RecordedRun, RecordedTest } from './recorded-run.ts';
 
@@ -18,14 +18,14 @@ export interface TestTrend {
   isFlaky: boolean;
 }
 
-/** So many failed runs in a row are no chance: something broke the test, and somebody repaired it. */
+/** This many failed runs in a row are not random: the test was broken, and then fixed. */
 const mostFailuresOfAFlake = 3;
 const flipsOfAFlake = 4;
 
 /**
  * How each test did, by name. A test is flaky when it failed and then passed in the same run; when it failed in up to three
- * runs in a row between runs in which it passed; or when it flips again and again. What failed while something happened to the
- * platform speaks neither for nor against it, and a run that was broken or cancelled says nothing.
+ * runs in a row between runs in which it passed; or when it flips again and again. Failures during an incident of the platform
+ * count neither way, and broken or cancelled runs do not count at all.
  * @param runs the oldest first.
  */
 export function describeTests(runs: readonly RecordedRun[]): TestTrend[] {
@@ -80,7 +80,7 @@ export interface ContainerTrend {
   peakBytes: number;
   requestBytes?: number;
   limitBytes?: number;
-  /** Runs in which it came close to its limit. */
+  /** Runs in which its usage was close to its limit. */
   closeRuns: number;
   /** A request that is enough; absent where what is asked for is about right, or too few runs are known. */
   adviceBytes?: number;

@@ -1,7 +1,6 @@
 /**
- * Which of all results that were found count, and as what. Pure. A result says of itself which job and attempt it is of, and
- * whoever can upload an artifact can write anything: what GitHub says outweighs it, and a claim alone never removes a red
- * result.
+ * Which of all results that were found count, and as what. Pure. A result names its own job and attempt, but an uploaded
+ * artifact can contain anything: GitHub's data outweighs it, and a claim alone never removes a red result.
  */
 import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { Leg } from '../report/leg.ts';
@@ -16,14 +15,14 @@ export interface WorkflowFacts {
 
 export interface ChosenLegs {
   legs: Leg[];
-  /** What nobody can see here, for the summary; a sentence each. */
+  /** What cannot be determined here, for the summary; a sentence each. */
   warnings: string[];
 }
 
 /**
  * Of a leg that ran again the newest attempt counts. Red, and replaced by nothing, are: two results with one identity, an
- * attempt above that of the workflow run, several identities from one job run, a newer attempt that GitHub got earlier. A
- * red attempt is replaced by a green one only if GitHub says that the job is a success by now.
+ * attempt above that of the workflow run, several identities from one job run, a newer attempt that GitHub got earlier. A red
+ * attempt is replaced by a green one only if the job is a success by now according to GitHub.
  */
 export function chooseLegs(found: readonly Leg[], facts: WorkflowFacts): ChosenLegs {
   const judged = found.filter((leg) => !isEarlierRollUp(leg)).map(refuseRollUp);
@@ -41,8 +40,8 @@ export function chooseLegs(found: readonly Leg[], facts: WorkflowFacts): ChosenL
 }
 
 /**
- * The roll-up of an earlier attempt, or of a called workflow, is no leg. That it is one is said by the name that GitHub has
- * for its artifact, and by its own verdict: neither alone is enough to leave a result out.
+ * The roll-up of an earlier attempt, or of a called workflow, is no leg. It is recognised by both the artifact's name on GitHub
+ * and its own verdict: neither alone is enough to leave a result out.
  */
 function isEarlierRollUp({ verdict, artifact }: Leg): boolean {
   return verdict.tier === allTiers && artifact !== undefined && /(^|[-_.])report([-_.]|$)/.test(artifact.name);
@@ -59,7 +58,7 @@ function refuseRollUp(leg: Leg): Leg {
   return { ...leg, verdict: { ...leg.verdict, outcome: 'broken', failure } };
 }
 
-/** What speaks against results, by result. */
+/** Objections to results, by result. */
 function findDoubts(legs: readonly Leg[], runAttempt: number | undefined): Map<Leg, string> {
   const doubts = new Map<Leg, string>();
   const ofWorkflow = legs.filter(({ job }) => job !== '');
@@ -103,7 +102,7 @@ function isAfter(one: number | undefined, other: number | undefined): boolean {
 /** Of the attempts of one leg: the newest, and red ones that nothing shows to be made good. */
 function chooseAttempts(attempts: readonly Leg[], jobResults: JobResults): Leg[] {
   const [newest, ...older] = [...attempts].sort((a, b) => b.attempt - a.attempt);
-  // Outside of a workflow nothing tells reruns from legs of one name: all of them count.
+  // Outside of a workflow reruns and legs of one name cannot be distinguished: all of them count.
   if (newest === undefined || newest.job === '') return [...attempts];
   if (newest.verdict.outcome !== 'passed' || isSuccess(newest.job, jobResults)) return [newest];
   return [newest, ...older.filter(({ verdict }) => verdict.outcome !== 'passed').map((leg) => keepRed(leg, newest))];
@@ -121,8 +120,8 @@ function keepRed(leg: Leg, newest: Leg): Leg {
 }
 
 /**
- * Whether GitHub says that a job is a success by now. A job of a called workflow is not among the needs; its call is, and
- * so it is a success if all of them are.
+ * Whether a job is a success by now according to GitHub. A job of a called workflow is not among the needs; its call is, and so
+ * it is a success if all of them are.
  */
 function isSuccess(job: string, jobResults: JobResults): boolean {
   const own = Object.hasOwn(jobResults, job) ? jobResults[job] : undefined;

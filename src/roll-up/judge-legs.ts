@@ -1,9 +1,9 @@
-/** What all legs together came to. Pure. */
+/** The outcome of all legs together. Pure. */
 import { type Failure, noTests, type TestCounts, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { Leg } from '../report/leg.ts';
 import { missingLeg } from './missing-leg.ts';
 
-/** Results of the jobs that a job needs, as `toJSON(needs)` tells them. */
+/** Results of the jobs that a job needs, as `toJSON(needs)` gives them. */
 export type JobResults = Record<string, { result: string }>;
 
 export interface Expectations {
@@ -20,15 +20,16 @@ export interface JudgedLegs {
   verdict: Verdict;
 }
 
-/** What the roll-up's own verdict says in place of a tier. */
+/** The text in the roll-up's own verdict in place of a tier. */
 export const allTiers = 'all tiers';
 
 const severity = { broken: 0, failed: 1, cancelled: 2, passed: 3 };
 const maxReasonChars = 120;
 
 /**
- * Adds the legs that died without a word, those of a matrix whose other legs tell of them included, and sums up. A job that failed or was cancelled and left no red leg did not
- * get to say why: it is red here, not absent. Green needs at least one leg, and every leg green.
+ * Adds the legs that left no result, also those of a matrix that are known only from its other legs, and sums up. A job that
+ * failed or was cancelled and left no red leg could not report why: it is red here, not absent. Green needs at least one leg,
+ * and every leg green.
  */
 export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expectations): JudgedLegs {
   const legs = [...found];
@@ -47,7 +48,7 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     const there = new Set(own.map(({ matrix }) => matrix)).size;
     if (there < total)
       legs.push(missingLeg(job, job, `${total - there} of the ${total} legs of job ${job} left no results`));
-    // One leg is also what results say whose runner does not tell how many there are.
+    // Results of a runner that does not report the number of legs count as one leg, too.
     if (total > 1 && there > total)
       legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, but the job has ${total}`));
   }

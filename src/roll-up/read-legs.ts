@@ -18,7 +18,7 @@ const maxVerdictBytesOfAll = 32 * 1024 * 1024;
 /**
  * Every leg below a directory, or below those of its artifacts, found by its `result.json`: one of schema 1 that cannot be
  * read, or that contradicts itself or its report, makes a red leg. Which of them count is decided by `chooseLegs`.
- * @param artifacts what GitHub says of the artifacts in the directory.
+ * @param artifacts GitHub's metadata of the artifacts in the directory.
  */
 export async function readLegs(
   directory: string,
@@ -114,7 +114,7 @@ async function readVerdict(
   return { verdict, leg };
 }
 
-/** The tests of a leg, by suite; what its phases have to say is in its verdict. */
+/** The tests of a leg, by suite; failures of its phases are in its verdict. */
 async function readTests(
   file: string,
   { totals }: ReadBudget,
@@ -152,10 +152,10 @@ function countRest(kept: readonly TestCase[], counts: TestCounts): LegSuite {
   return { name: 'tests that are only counted', counts: rest, seconds: 0 };
 }
 
-/** So many cases the reader of a run keeps at least, before it leaves any out. */
+/** Minimum number of cases that the reader of a run keeps before it leaves any out. */
 const leastKeptCases = 1000;
 
-/** What speaks against a leg that says passed; empty when nothing does. A silent failure of its phases is an error, too. */
+/** Objections to a leg that reports passed; empty when there are none. A silent failure of its phases is an error, too. */
 function findContradiction({ tests, failure, casesLeftOut = 0 }: Verdict, counts: TestCounts): string {
   if (failure !== null) return `it says passed, and that ${failure.reason}`;
   const red = Math.max(counts.failed + counts.errors, tests.failed + tests.errors);
@@ -169,7 +169,7 @@ function findContradiction({ tests, failure, casesLeftOut = 0 }: Verdict, counts
   return `it says ${tests.passed} passed and ${tests.skipped} skipped of ${tests.total} tests, and its junit.xml holds ${counts.passed} passed and ${counts.skipped} skipped of ${counts.total}`;
 }
 
-/** A leg that says passed and cannot have passed is red, for it was not this program alone that wrote its files. */
+/** A leg that reports passed and cannot have passed is red, since other programs may have written its files. */
 export function contradict(verdict: Verdict, what: string): Verdict {
   return {
     ...verdict,

@@ -1,6 +1,6 @@
 /**
- * Takes verdict and report out of the zip of an artifact, and nothing else. Whoever can upload an artifact decides what its
- * zip holds, so no name of it becomes a path before it was looked at, and no more is unpacked than a report may take.
+ * Takes verdict and report out of the zip of an artifact, and nothing else. The uploader of an artifact controls the content of
+ * its zip, so no name in it becomes a path before it is checked, and no more is unpacked than a report may have.
  */
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -73,7 +73,7 @@ async function read(zip: FileHandle, offset: number, length: number): Promise<Bu
   return buffer;
 }
 
-/** The central directory, which counts: what is before each file may say something else. */
+/** The central directory is authoritative: the headers before each file may differ. */
 async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]> {
   const { size } = await zip.stat();
   const tailBytes = Math.min(size, 22 + 0xffff);
@@ -126,8 +126,8 @@ async function listEntries(zip: FileHandle, limits: ZipLimits): Promise<Entry[]>
 const largeNumbersId = 1;
 
 /**
- * A reader of the numbers of one entry, in the order in which its extra field has them: one that needs 64 bits is there,
- * and 32 bits of ones are in its place.
+ * A reader of the numbers of one entry, in the order in which its extra field has them: a number that needs 64 bits is there,
+ * and the regular field holds 32 one bits.
  */
 function readNumbers(extra: Buffer): (field: number) => number {
   let large = Buffer.alloc(0);
@@ -153,7 +153,7 @@ function toNumber(value: bigint): number {
   return Number(value);
 }
 
-/** The results that lie under no other's directory, each with its report. */
+/** The results that are not below the directory of another, each with its report. */
 function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
   const byName = new Map<string, Entry>();
   const deep: string[] = [];
@@ -175,7 +175,7 @@ function chooseEntries(entries: readonly Entry[], limits: ZipLimits): Entry[] {
     }
     return false;
   };
-  // A result that nobody looks at may be a red one.
+  // A result that is not read may be a red one.
   const lost = deep.find((name) => !isWithinOther(path.posix.dirname(name)));
   if (lost !== undefined)
     throw new BadZip(`its ${toOneLine(lost, 100)} is more than ${maxResultsDepth} directories deep`);
@@ -190,7 +190,7 @@ function depthOf(name: string): number {
   return name.split('/').length - 1;
 }
 
-/** No path of more parts is looked at. */
+/** Paths with more components are skipped. */
 const maxParts = 100;
 
 /** Whether a name is a path of plain parts, which leads nowhere else and which any disk takes. */

@@ -22,7 +22,7 @@ export interface RollUpOptions {
   /** Attempt of this workflow run; undefined outside of one. */
   runAttempt?: number | undefined;
   /**
-   * The directory that holds the results of every leg in one of its own, and what GitHub says of the artifacts in it; or why
+   * The directory that holds the results of every leg in one of its own, and GitHub's metadata of the artifacts in it; or why
    * there is none.
    */
   legs: Result<{ directory: string; artifacts: readonly LegArtifact[] }>;
@@ -30,7 +30,7 @@ export interface RollUpOptions {
   signal: AbortSignal;
 }
 
-/** Reads all legs and writes what they came to together. @throws only what makes even a report impossible. */
+/** Reads all legs and writes their common outcome. @throws only errors that make even a report impossible. */
 export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
   const { inputs, legs: given, say, signal } = options;
   const dir = layoutResults(inputs.resultsDir);
@@ -93,7 +93,7 @@ function ofLeg({ name }: Leg, tests: readonly TestCase[]): TestCase[] {
   return tests.map((test) => ({ ...test, suite: test.suite === '' ? name : `${name} / ${test.suite}` }));
 }
 
-/** A red leg none of whose tests says so, as a case of its own: a report without a failure reads as green. */
+/** A red leg without a failed test, as a case of its own: a report without a failure reads as green. */
 function silentFailureOf({ name, verdict, tests }: Leg): TestCase[] {
   const isRed = ({ status }: TestCase) => status === 'failed' || status === 'error';
   if (verdict.failure === null || tests.some(isRed)) return [];

@@ -9,9 +9,9 @@ const namedAbsences = 3;
 const shownIncidents = 20;
 
 /**
- * A failure of the tests with what happened to the platform: as more clauses of its reason, as a hint, and as the first evidence.
- * What was missing from the beginning is named whatever happened later, since that may be its consequence. Other failures
- * stay as they are.
+ * A failure of the tests with what happened to the platform: as more clauses of its reason, as a hint, and as the first
+ * evidence. What was missing from the beginning is always named, since later events may be its consequence. Other failures stay
+ * as they are.
  */
 export function blameIncidents(failure: Failure, stories: readonly IncidentStory[]): Failure {
   if (stories.length === 0 || !explicable.has(failure.kind)) return failure;

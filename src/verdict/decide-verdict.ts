@@ -1,7 +1,7 @@
 /**
- * What a run came to: a pure function over everything that is known when it has ended. Green needs all of: exit code 0, at
+ * The outcome of a run: a pure function over everything that is known when it has ended. Green needs all of: exit code 0, at
  * least one test, a report that parsed and holds no failure, written by this run, every session of pytest, and nothing that
- * contradicts it. What is unknown or contradicts itself is red and says so. docs/verdict.md has the rules in their order.
+ * contradicts it. Unknown or contradictory facts make the run red and are named. docs/verdict.md has the rules in their order.
  */
 
 import { type Failure, type FailureKind, type TestCounts, toOneLine } from '../core/outcome.ts';
@@ -84,7 +84,7 @@ interface JudgedFacts extends TestFacts {
 type Red = Pick<Failure, 'kind' | 'reason' | 'hint'> & { evidence?: string[] };
 
 interface VerdictRule {
-  /** As docs/verdict.md has it. */
+  /** As in docs/verdict.md. */
   name: string;
   /** The failure, or undefined where the rule does not apply. It may rely on all rules above it. */
   judge: (facts: JudgedFacts) => Red | undefined;
@@ -374,7 +374,7 @@ function hintForExit({ end, memory, memoryLimit }: TestFacts): string {
     return 'Something failed after the tests, such as a coverage threshold or a session fixture; the last lines of the log say what.';
   const limit = readQuantity(memoryLimit);
   const isNear = memory.peakBytes !== undefined && limit !== undefined && memory.peakBytes >= nearLimit * limit;
-  // On cgroup v2 the runtime would have said so.
+  // On cgroup v2 the runtime would have reported it.
   if (memory.peakBytes !== undefined && isNear && memory.cgroupVersion !== 2)
     return `Something sent SIGKILL; with ${formatMebibytes(memory.peakBytes)} of ${memoryLimit} in use it was probably the kernel, for memory.`;
   return 'Something sent SIGKILL, and nothing says that it was for memory; the last lines of the log may say what.';

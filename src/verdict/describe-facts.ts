@@ -20,8 +20,8 @@ export function causeOfEnd(
 
 /**
  * Whether the kernel killed for memory: the whole container (or the process that it lives for), a process in it, or nothing
- * that anyone knows of. The runtime says OOMKilled of a container whatever process was killed in it, so the exit code
- * decides which; on cgroup v1 it may also miss the kill, and the kernel's own log tells.
+ * that is known. The runtime reports OOMKilled for a container when any process was killed in it, so the exit code decides
+ * which; on cgroup v1 it may also miss the kill, and the kernel's own log shows it.
  */
 export function judgeMemory({ end, memory }: Pick<TestFacts, 'end' | 'memory'>): 'container' | 'process' | undefined {
   const wasKilled = end?.reason === 'OOMKilled' || memory.kills.length > 0;

@@ -2,13 +2,13 @@
 
 /** What is known of the tool that ran the tests. */
 export interface ToolFacts {
-  /** As `docs/reports.md` names it; undefined where nothing tells. */
+  /** As `docs/reports.md` names it; undefined where nothing shows it. */
   tool: string | undefined;
   /** Whether the command runs its tests by timeout(1). */
   hasTimeout: boolean;
   /** Why it ended as it did, in its own words. */
   said: readonly string[];
-  /** Reports that it wrote where nobody looks for them. */
+  /** Reports that it wrote outside of the directories that are read. */
   reportsElsewhere: readonly string[];
   /** What is in `results-path` in place of a JUnit report: `TestResult.trx, a TRX report of .NET`. */
   nearMisses: readonly { file: string; what: string; isReadable: boolean }[];
@@ -39,7 +39,7 @@ const codes: Record<string, Record<number, string>> = {
   // https://docs.python.org/3/library/unittest.html#unittest.main
   unittest: { 5: 'no tests were run' },
   PHPUnit: { 1: 'a test failed, or warned where that is not allowed', 2: 'a test threw, or PHPUnit itself failed' },
-  // https://cmake.org/cmake/help/latest/manual/ctest.1.html: what it says after "Errors while running CTest"
+  // https://cmake.org/cmake/help/latest/manual/ctest.1.html: its output after "Errors while running CTest"
   CTest: { 8: 'tests failed' },
   Jasmine: { 2: 'nothing failed, but not all ran', 3: 'tests failed' },
   'Robot Framework': {
@@ -55,7 +55,10 @@ const shellCodes: Record<number, string> = {
   127: 'the command was not found',
 };
 
-/** What an exit code means where its tool is known, such as `pytest: a usage error`; undefined for what says nothing more. */
+/**
+ * What an exit code means where its tool is known, such as `pytest: a usage error`; undefined for codes without a more specific
+ * meaning.
+ */
 export function nameExitCode(
   exitCode: number,
   facts: Pick<ToolFacts, 'tool' | 'hasTimeout' | 'said'> | undefined,
@@ -65,7 +68,7 @@ export function nameExitCode(
   const own = tool === undefined ? undefined : codes[tool]?.[exitCode];
   if (own !== undefined) return `${tool}: ${own}`;
   const countsTo = countingTools[tool ?? ''] ?? 0;
-  // A tool that could not begin says why, and its exit code counts nothing.
+  // A tool that could not start prints the reason, and its exit code is no count.
   if (exitCode > 0 && exitCode <= countsTo && said.length === 0)
     return `${tool}: ${exitCode} failed ${exitCode === 1 ? 'test' : 'tests'}`;
   return shellCodes[exitCode] ?? (exitCode === 124 ? 'what timeout(1) ends with when its time is up' : undefined);
@@ -73,7 +76,7 @@ export function nameExitCode(
 
 const noTestsCodes: Record<string, number> = { pytest: 5, unittest: 5, 'cargo-nextest': 4 };
 
-/** Whether the tool says, by its exit code or in its own words, that there were no tests. */
+/** Whether the tool reports, by its exit code or in its output, that there were no tests. */
 export function saysNoTests(exitCode: number, facts: Pick<ToolFacts, 'tool' | 'said'> | undefined): boolean {
   const { tool, said = [] } = facts ?? {};
   if (tool === undefined || exitCode === 0) return false;
@@ -83,14 +86,14 @@ export function saysNoTests(exitCode: number, facts: Pick<ToolFacts, 'tool' | 's
   );
 }
 
-/** Exit codes by which a tool says that tests failed, where that is not 1. */
+/** Exit codes by which a tool reports failed tests, where that is not 1. */
 const failedCodes: Record<string, number> = { 'cargo-nextest': 100 };
 /** Tools whose exit code is the number of failed tests, up to a limit. */
 const countingTools: Record<string, number> = { mocha: 255, Cypress: 255, 'Robot Framework': 249 };
 
 /**
- * Whether an exit code says no more than that these tests failed. Whatever else the tool says of its end (a coverage threshold, a
- * file that cannot be loaded) speaks against it, unless the tests themselves have printed it.
+ * Whether an exit code only means that these tests failed. Any other reason that the tool prints for its end (a coverage
+ * threshold, a file that cannot be loaded) makes this false, unless the tests themselves have printed it.
  */
 export function saysOnlyFailed(
   exitCode: number,
@@ -143,16 +146,16 @@ export function wasTimeout(exitCode: number, facts: ToolFacts | undefined): bool
   return exitCode === 124 && facts?.hasTimeout === true;
 }
 
-/** What the tool said last, in words that follow a sentence; nothing where it said nothing. */
+/** The last message of the tool, in words that follow a sentence; empty where there is none. */
 export function describeToolOutput(facts: ToolFacts | undefined): string {
   const [said] = facts?.said ?? [];
   return said === undefined ? '' : `: ${said}`;
 }
 
-/** What Maven and Gradle say when tests failed, and nothing else. */
+/** The message of Maven and Gradle when tests failed, without any other reason. */
 const onlyFailures = /There are test failures|There were failing tests/;
 
-/** What to do about what the tool said; undefined where it said nothing. */
+/** What to do about the tool's message; undefined where there is none. */
 export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   const [said] = facts?.said ?? [];
   if (said === undefined || onlyFailures.test(said)) return undefined;
@@ -166,7 +169,7 @@ export function hintSaid(facts: ToolFacts | undefined): string | undefined {
   return 'The tests did not run to their end: look at what the tool says, and at the end of its log.';
 }
 
-/** The end of the log as one block of evidence, after what the tool says of itself. */
+/** The end of the log as one block of evidence, after the tool's own message. */
 export function showLog(facts: ToolFacts | undefined): string[] {
   if (facts === undefined) return [];
   const end = facts.lastLines.length === 0 ? [] : [`the log ends with:\n${facts.lastLines.join('\n')}`];

@@ -1,11 +1,11 @@
 import { type Failure, toOneLine } from '../core/outcome.ts';
 
-/** What programs in all languages say when they may not write: errno's own words, and its names. */
+/** Messages of programs in all languages when they are not allowed to write: the texts of errno, and its names. */
 const refusedWrites =
   /permission denied|read-only file system|no space left on device|\b(EACCES|EROFS|ENOSPC|EPERM)\b/i;
 
 /**
- * Names the cause of a missing report where the last lines of the log tell it: that the tests could not write to
+ * Names the cause of a missing report where the last lines of the log show it: that the tests could not write to
  * `results-path`. Other failures stay as they are.
  */
 export function explainNoReport(failure: Failure, lastLines: readonly string[], resultsPath: string): Failure {

@@ -1,5 +1,5 @@
 /**
- * What a suite in shards came to: a pure function over what each shard came to alone. Green needs every shard to have ended by
+ * The outcome of a suite in shards: a pure function over the outcome of each shard. Green needs every shard to have ended by
  * itself, and every test of the suite to have run exactly once. docs/shards.md has the rules in their order.
  */
 
@@ -20,7 +20,7 @@ export interface ShardFacts {
   shard: number;
   /** Name of its pod; empty where none was seen. */
   pod: string;
-  /** What it came to, judged as a suite of its own. */
+  /** Its outcome, judged as a suite of its own. */
   verdict: TestVerdict;
   /** Whether something ended it before its tests had, or kept it from beginning. */
   isLost: boolean;
@@ -36,7 +36,7 @@ export interface ShardFacts {
   failedNames: readonly string[];
   /** What the test helper saw of pytest; undefined where it saw nothing. */
   pytest: ShardOfPytest | undefined;
-  /** Seconds between begin and end of its test container; undefined where nobody saw both. */
+  /** Seconds between begin and end of its test container; undefined where one of them is not known. */
   seconds?: number;
 }
 
@@ -57,12 +57,14 @@ export interface SplitFacts {
 }
 
 export interface MergedVerdict extends TestVerdict {
-  /** Cases that other shards tell as well, as tests that each of them skips: they are not shown again. */
+  /** Cases that other shards report too, as tests that each of them skips: they are not shown again. */
   repeated: ReadonlySet<TestCase>;
   shards: ShardRecord[];
 }
 
-/** From what says least of the code under test to what says most: the first that there is names the run. */
+/**
+ * From the kind that is least about the code under test to the one that is most: the first that occurs is the kind of the run.
+ */
 const gravity: readonly FailureKind[] = [
   'cancelled',
   'internal',
@@ -116,12 +118,12 @@ interface MergedFacts {
   shards: readonly ShardFacts[];
   split: SplitFacts;
   counts: TestCounts;
-  /** Ids of tests that no shard ran; undefined where nobody knows which there are. */
+  /** Ids of tests that no shard ran; undefined where the set of tests is not known. */
   notRun: readonly string[] | undefined;
 }
 
 interface ShardRule {
-  /** As docs/shards.md has it. */
+  /** As in docs/shards.md. */
   name: string;
   /** The failure, or undefined where the rule does not apply. It may rely on all rules above it. */
   judge: (facts: MergedFacts) => Failure | undefined;
@@ -172,7 +174,7 @@ function judgeFailed({ shards, counts }: MergedFacts): Failure | undefined {
 const undividedHint =
   'Have the runner take its share (TEST_SHARD_INDEX of TEST_TOTAL_SHARDS, JOB_COMPLETION_INDEX, or {shard} and {shards} in command and args), or leave shards out: docs/shards.md.';
 
-/** Whether nobody divided anything: then the same tests ran as often as there are shards. */
+/** Whether the suite was not divided: then each test ran once in every shard. */
 function judgeUndivided({ shards, split }: MergedFacts): Failure | undefined {
   const suites = shards.map((one) => [...runsOf(one).keys()].sort());
   const names = shards.map((one) => [...runsOf(one).values()].sort());
@@ -180,7 +182,7 @@ function judgeUndivided({ shards, split }: MergedFacts): Failure | undefined {
   const count = first?.length ?? 0;
   if (count === 0) return undefined;
   const areEqual = (lists: string[][]) => lists.every((one) => JSON.stringify(one) === JSON.stringify(lists[0]));
-  // Names of suites may differ by the machine; where nothing speaks of shards, the names of tests are enough.
+  // Names of suites may differ by the machine; where nothing indicates shards, the names of tests are enough.
   if (!areEqual(suites) && (split.isAnnounced || !areEqual(names))) return undefined;
   const reason = `each of the ${shards.length} shards ran the same ${countTests(count)}: the runner does not divide them`;
   return { kind: 'report', reason, hint: undividedHint, evidence: [] };
@@ -221,7 +223,7 @@ function judgeNone({ shards, counts }: MergedFacts): Failure | undefined {
   return first?.verdict.failure ?? { kind: 'no-tests', reason: 'no test ran in any shard', hint: '', evidence: [] };
 }
 
-/** The failures of some shards as one: the gravest names the kind, each tells its reason. */
+/** The failures of some shards as one: the most severe one gives the kind, each contributes its reason. */
 function tellFailures(shards: readonly ShardFacts[], rest: string): Failure | undefined {
   const failures = shards
     .flatMap(({ shard, pod, verdict }) => (verdict.failure === null ? [] : [{ shard, pod, failure: verdict.failure }]))
@@ -243,7 +245,7 @@ function tellFailures(shards: readonly ShardFacts[], rest: string): Failure | un
   return { ...gravest.failure, reason: toOneLine(`${reasons.join('; ')}${more}${rest}`) };
 }
 
-/** Tests that a shard ran, more than skipped: their names by what tells each from all others. */
+/** Tests that a shard ran, more than skipped: their names by their unique key. */
 function runsOf({ pytest, cases, hosts }: ShardFacts): Map<string, string> {
   const runs = new Map<string, string>();
   for (const one of cases) if (!isSkipped(one)) runs.set(keyOf(one, hosts), one.name);
@@ -256,7 +258,7 @@ function isSkipped({ status, quarantine }: TestCase): boolean {
   return status === 'skipped' && quarantine?.failed !== true;
 }
 
-/** What tells a test from all others, whichever shard it runs in. */
+/** The unique key of a test, the same in every shard. */
 function keyOf({ suite, classname, name, file }: TestCase, hosts: ShardFacts['hosts']): string {
   return JSON.stringify([suite, hosts?.get(suite) ?? '', classname, name, file ?? '']);
 }

@@ -1,4 +1,4 @@
-/** What a quarantine does to the tests of a run, and what it comes to. Pure. docs/quarantine.md tells users. */
+/** How a quarantine changes the tests of a run and their outcome. Pure. docs/quarantine.md describes it for users. */
 import { type Failure, type TestCase, type TestCounts, toOneLine } from '../core/outcome.ts';
 import type { Quarantine, QuarantineEntry } from '../core/quarantine.ts';
 
@@ -8,10 +8,10 @@ interface ReportOfCases {
   counts: TestCounts;
 }
 
-/** What tells a test by its names in a report. */
+/** The key of a test by its names in a report. */
 export type NamedTest = Pick<TestCase, 'classname' | 'name'>;
 
-/** Entries before their last day ends are told of so many days ahead. */
+/** This many days before their last day ends, entries are announced. */
 const warningDays = 7;
 const namesTold = 3;
 const dayMilliseconds = 86_400_000;
@@ -70,7 +70,7 @@ export interface QuarantinedSuite {
   tests: readonly NamedTest[];
   /** Tests that are counted and not held. */
   casesLeftOut: number;
-  /** Whether all of the suite was to run: of a part of it nobody knows what it lacks. */
+  /** Whether all of the suite was to run: for a part of it, missing tests are unknown. */
   isWhole: boolean;
 }
 

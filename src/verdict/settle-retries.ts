@@ -1,4 +1,4 @@
-/** What runs of failed tests in a fresh pod come to. Pure. docs/retries.md tells users. */
+/** The outcome of failed tests that ran again in a fresh pod. Pure. docs/retries.md describes it for users. */
 import type { TestCase, TestCounts } from '../core/outcome.ts';
 
 /** How one run of some failed tests, alone in a fresh pod, ended. */
@@ -6,8 +6,8 @@ export interface RetryRun {
   /** All tests that its reports hold. */
   cases: readonly TestCase[];
   /**
-   * Whether it went wrong in no other way than by failed tests: it was not killed, its reports are whole, its exit code says no
-   * more. What any other run says of its tests is not believed.
+   * Whether failed tests were its only problem: it was not killed, its reports are complete, its exit code indicates nothing
+   * else. The test results of any other run are not used.
    */
   isSound: boolean;
 }
@@ -47,7 +47,7 @@ export function settleRetry(failed: readonly TestCase[], { cases, isSound }: Ret
 }
 
 /**
- * Reports in which a failed test that has passed in a retry counts as passed and flaky, with what it said when it failed. One
+ * Reports in which a failed test that has passed in a retry counts as passed and flaky, with the message of its failure. One
  * that failed in every attempt stays failed.
  * @param outcomes of tests of these reports, an outcome for each retry.
  * @returns `excused`: the tests that had failed and count as passed now.
@@ -81,7 +81,7 @@ function isBad({ status }: TestCase): boolean {
   return status === 'failed' || status === 'error';
 }
 
-/** What tells a test from others in two runs of one suite. Its file does not: of a failed test a trace may be all that tells it. */
+/** The key of a test in two runs of one suite. Its file is not part of it: for a failed test only a trace may name the file. */
 function keyOf({ suite, classname, name }: TestCase): string {
   return JSON.stringify([suite, classname, name]);
 }

@@ -12,11 +12,11 @@ export interface ContainerEnd {
 }
 
 export interface TestFacts {
-  /** What ran the tests: a container unless told otherwise. */
+  /** What ran the tests: a container by default. */
   ranIn?: 'container' | 'command';
-  /** What ended the run before its tests had, or kept them from beginning; null when the container ended by itself. */
+  /** What ended the run before its tests had, or prevented them from starting; null when the container ended by itself. */
   interruption: Failure | null;
-  /** Undefined when nobody saw the container end. */
+  /** Undefined when the end of the container is not known. */
   end: ContainerEnd | undefined;
   /** Memory limit of the test container, as Kubernetes writes it. */
   memoryLimit: string;
@@ -29,7 +29,7 @@ export interface TestFacts {
   stale: string[];
   /** What is known beyond the reports; undefined when there is nothing. */
   reconstructed: ReconstructedFacts | undefined;
-  /** Sessions of pytest, in the order in which they began; empty where nothing tells of them. */
+  /** Sessions of pytest, in the order in which they began; empty where nothing shows them. */
   sessions: SessionFacts[];
   /** Names of failed tests and of those with errors, for the first line; not of tests in flight. */
   failedNames: string[];
@@ -37,7 +37,7 @@ export interface TestFacts {
   excused?: readonly TestCase[];
   /** What is missing from the log of the test container, a line each. */
   logGaps: string[];
-  /** What is known of the tool that ran the tests; undefined where nobody asked. */
+  /** What is known of the tool that ran the tests; undefined where it was not determined. */
   tool?: ToolFacts | undefined;
   junitGlobs: string[];
   resultsPath: string;
@@ -57,16 +57,16 @@ export type SessionFacts = Omit<PytestSession, 'unresolvedIds'>;
 export interface MemoryFacts {
   /** Processes of the container that the node's kernel killed, as far as its log could be read. */
   kills: { process: string; usageBytes?: number; isNodeWide?: boolean }[];
-  /** The most that was in use at a moment at which somebody looked, without the page cache. */
+  /** The highest measured usage, without the page cache. */
   peakBytes?: number;
-  /** Of the container's cgroup. With 2 the runtime says OOMKilled of every kill for memory. */
+  /** Of the container's cgroup. With 2 the runtime reports OOMKilled for every kill for memory. */
   cgroupVersion?: number;
 }
 
 export interface ReconstructedFacts {
   /** Where it comes from, in words that follow "reconstructed from". */
   source: string;
-  /** Whether the log of the tests tells of some of them. */
+  /** Whether the log of the tests contains some of them. */
   isFromLog: boolean;
   /** Of finished tests and of those in flight, which are errors. */
   counts: TestCounts;
