@@ -1,4 +1,4 @@
-/** Where a chart comes from, as the inputs `chart` and `chart-version` say it. Pure. */
+/** Where a chart comes from, according to the inputs `chart` and `chart-version`. Pure. */
 import { trimEndOf } from '../core/trim-end.ts';
 
 export type ChartSource =
@@ -6,7 +6,7 @@ export type ChartSource =
   | { kind: 'local'; path: string }
   /** In an OCI registry; `reference` is `oci://host/path/name`, with a tag or digest if the user named one. */
   | { kind: 'oci'; reference: string; version: string | undefined }
-  /** In a chart repository: below `address`, which has no final slash, lies its index.yaml. */
+  /** In a chart repository: below `address`, which has no final slash, is its index.yaml. */
   | { kind: 'repository'; address: string; name: string; version: string | undefined };
 
 /** Host, path in small letters, and at the end what chooses a version. */

@@ -1,4 +1,4 @@
-/** What lies at a path that an input names, whatever the file system says of it: nothing here throws. */
+/** What is at a path that an input names. Errors of the file system are part of the answer: nothing here throws. */
 import {
   accessSync,
   constants,
@@ -12,11 +12,14 @@ import {
 import path from 'node:path';
 import { explainFileError } from '../core/disk-error.ts';
 
-/** What a path leads to, links followed. `problem` says in plain words why nobody can tell, or why it is of no use. */
+/**
+ * What a path leads to, links followed. `problem` explains in plain words why that is unknown, or why the target cannot be
+ * used.
+ */
 export type Inspected = 'file' | 'directory' | 'absent' | { problem: string };
 
 /**
- * Looks at a path, and whether this process may read what is there.
+ * Checks a path, and whether this process may read its target.
  * @param full absolute.
  */
 export function inspectPath(full: string): Inspected {
@@ -45,7 +48,7 @@ export function explainPath(full: string, wanted: 'file' | 'directory' | 'any'):
   return wanted === 'any' || wanted === found ? undefined : `is not a ${wanted}`;
 }
 
-/** The text of a file that an input names, or what is wrong with it, in the words of {@link explainPath}. */
+/** The text of a file that an input names, or what is wrong with it, as {@link explainPath} describes it. */
 export function readInputFile(
   full: string,
 ): { text: string; problem?: undefined } | { text?: undefined; problem: string } {
@@ -59,8 +62,8 @@ export function readInputFile(
 }
 
 /**
- * UTF-8, or UTF-16 behind its byte order mark, as kubectl and kind read it: Windows PowerShell writes it by `>`. What is no
- * character becomes U+FFFD, as with kubectl.
+ * UTF-8, or UTF-16 after its byte order mark, as kubectl and kind read it: Windows PowerShell writes it by `>`. Invalid bytes
+ * become U+FFFD, as with kubectl.
  */
 function decodeText(bytes: Buffer): string {
   const mark = bytes.toString('hex', 0, 2);
@@ -102,7 +105,7 @@ function isOwn(full: string): boolean {
   }
 }
 
-/** Where a path leads with all links followed, as far as it is there; undefined when nobody can tell. */
+/** Where a path leads with all links followed, as far as it is there; undefined when that cannot be found out. */
 export function followLinks(full: string): string | undefined {
   const missing: string[] = [];
   for (let here = full; ; here = path.dirname(here)) {
@@ -116,8 +119,8 @@ export function followLinks(full: string): string | undefined {
 }
 
 /**
- * The link on the way to a directory that somebody else may have planted: the directory itself, or a part of its path below
- * the workspace, which holds what others commit. Links above are the machine's own.
+ * A link in the path of a directory that others may have created: the directory itself, or a part of its path below the
+ * workspace, which holds what others commit. Links above are the machine's own.
  */
 export function findForeignLink(full: string, workspace: string): string | undefined {
   for (let here = full; here !== path.dirname(here); here = path.dirname(here)) {
@@ -127,7 +130,7 @@ export function findForeignLink(full: string, workspace: string): string | undef
   return undefined;
 }
 
-/** What cannot be looked at is no link that anything of ours would follow. */
+/** A path that cannot be read is no link that our code would follow. */
 function isLink(full: string): boolean {
   try {
     return lstatSync(full).isSymbolicLink();

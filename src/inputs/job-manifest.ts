@@ -1,6 +1,6 @@
 /**
- * A Job of the user's own: what its manifests say, everything that is wrong with them at once, and where its results will
- * lie. Pure: a file and the output of `helm template` are read by the same words.
+ * A Job of the user's own: what its manifests contain, all errors in them at once, and where its results will be. Pure: a file
+ * and the output of `helm template` are read in the same way.
  */
 
 import { must } from '../core/must.ts';
@@ -8,7 +8,7 @@ import { trimEndOf } from '../core/trim-end.ts';
 import { normalizeDocument } from './normalize-manifests.ts';
 import { readYamlDocuments } from './read-yaml.ts';
 
-/** An object of Kubernetes as somebody wrote it; fields that we do not know stay as they are. */
+/** A Kubernetes object as its author wrote it; unknown fields stay as they are. */
 export interface Manifest {
   apiVersion: string;
   kind: string;
@@ -53,7 +53,7 @@ export interface ManifestContainer {
   [field: string]: unknown;
 }
 
-/** A volume: its name, and one more field that says of which type it is. */
+/** A volume: its name, and one more field that defines its type. */
 export interface ManifestVolume {
   name: string;
   emptyDir?: object | null;
@@ -126,7 +126,7 @@ const clusterWide: ReadonlySet<string> = new Set([
   'ValidatingWebhookConfiguration',
 ]);
 
-/** What others refer to comes first; kinds that are not listed come last, in the order of the file. */
+/** Objects that others refer to are first; kinds that are not listed are last, in the order of the file. */
 const creationOrder = [
   'NetworkPolicy',
   'ResourceQuota',
@@ -142,7 +142,7 @@ const creationOrder = [
 
 /**
  * Reads the documents of a Job and its supporting resources.
- * @returns the Job, or every single thing that is wrong.
+ * @returns the Job, or all errors.
  */
 export function readJobManifest(
   text: string,
@@ -234,16 +234,16 @@ export function findContainer(job: JobManifest, name: string): ManifestContainer
   );
 }
 
-/** Where a Job's results go, as its own mounts want it. */
+/** Where a Job's results go, according to its own mounts. */
 export type ResultsMount =
-  /** Nothing of the Job's own is there, or an emptyDir, in whose place ours can stand. */
+  /** The Job itself has nothing there, or an emptyDir, which ours can replace. */
   | { kind: 'ours'; replaced: ManifestMount | undefined; parent: ManifestMount | undefined }
   /** A volume that the user chose: it stays. */
   | { kind: 'kept'; mount: ManifestMount; volume: ManifestVolume };
 
 const unwritable = ['configMap', 'secret', 'projected', 'downwardAPI', 'image'];
 
-/** What the test container mounts at `resultsPath`, or why results could never come from there. */
+/** What the test container mounts at `resultsPath`, or why results could never be read from there. */
 export function findResultsMount(
   spec: ManifestPodSpec,
   container: ManifestContainer,
@@ -339,7 +339,7 @@ function chooseContainer(
   return { problem: `does not say which container is the test: it has ${all}; name it with container` };
 }
 
-/** `kind: List` stands for its items. */
+/** `kind: List` is replaced by its items. */
 function itemsOf(document: unknown): unknown[] {
   const { kind, items } = document as { kind?: unknown; items?: unknown };
   return typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items) ? items : [document];

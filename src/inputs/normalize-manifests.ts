@@ -1,6 +1,6 @@
 /**
- * Manifests as people have them at hand, turned into what can be created: exported from a cluster, rendered for another
- * namespace, named by the API server, or a Pod in place of a Job. Every change is said. Pure.
+ * Turns manifests as users have them into ones that can be created: exported from a cluster, rendered for another namespace,
+ * named by the API server, or a Pod in place of a Job. Every change is reported. Pure.
  */
 import { trimEndOf } from '../core/trim-end.ts';
 
@@ -40,8 +40,8 @@ const serverAnnotations = [
 ];
 
 /**
- * An object of a user's as it can be created in `namespace`: without what only the cluster that it was exported from knew, with
- * a name, and out of namespace `default`, which `kubectl` and `helm template` write where nobody said another one.
+ * An object of a user's as it can be created in `namespace`: without fields that only the cluster it was exported from can set,
+ * with a name, and out of namespace `default`, which `kubectl` and `helm template` write where no other one was given.
  */
 export function normalizeDocument(document: unknown, namespace: string): NormalizedDocument {
   if (!isFields(document) || !isFields(document.metadata)) return { document, changes: [] };

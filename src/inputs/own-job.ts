@@ -6,10 +6,10 @@ import type { InputError, InputName, InputValues, RawInputs } from './schema.ts'
 /** A Job of the user's own, in place of the built-in one. */
 export type OwnJob =
   | { kind: 'file'; path: string; testJob: TestJob }
-  /** Templates of the chart, which are rendered when the cluster is known; `set` counts for them alone. */
+  /** Templates of the chart, which are rendered when the cluster is known; `set` applies only to them. */
   | { kind: 'templates'; templates: string[]; set: string[]; container: string | undefined };
 
-/** Inputs that only the built-in Job knows, whose container is made from them; a Job of the user's own says it itself. */
+/** Inputs that only the built-in Job knows, whose container is made from them; a Job of the user's own defines these itself. */
 const ofBuiltInJob: InputName[] = [
   'image',
   'build',
@@ -25,7 +25,7 @@ const ofBuiltInJob: InputName[] = [
 /** Inputs that only a Job of the user's own knows. */
 const ofOwnJob: InputName[] = ['container', 'job-set'];
 
-/** The user's own Job, as far as it can be known before the chart is rendered; what is wrong with it goes to `errors`. */
+/** The user's own Job, as far as it can be known before the chart is rendered; its errors are added to `errors`. */
 export function readOwnJob(
   raw: RawInputs,
   value: InputValues,

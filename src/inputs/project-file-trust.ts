@@ -1,4 +1,4 @@
-/** How far a run trusts the project file: it is in the checkout, which on some events a stranger wrote. */
+/** How far a run trusts the project file: it is in the checkout, whose author is untrusted on some events. */
 import path from 'node:path';
 import * as v from 'valibot';
 import { quoteValue } from '../core/quote-value.ts';
@@ -9,8 +9,8 @@ import { lines } from './value-syntax.ts';
 export type ProjectFileTrust = (typeof trustLevels)[number];
 
 /**
- * Events whose workflow comes from the default branch, and which strangers can cause: a workflow of these that checks out a
- * pull request runs its own steps over files of somebody else.
+ * Events whose workflow comes from the default branch, and which untrusted users can cause: a workflow of these that checks out
+ * a pull request runs its own steps over foreign files.
  * https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
  */
 const eventsOfStrangers: ReadonlySet<string> = new Set([
@@ -22,7 +22,7 @@ const eventsOfStrangers: ReadonlySet<string> = new Set([
   'discussion_comment',
 ]);
 
-/** `all` unless the input `project-file` or the event of the workflow says otherwise. */
+/** `all` unless the input `project-file` or the event of the workflow restricts it. */
 export function chooseTrust(given: string | undefined, env: NodeJS.ProcessEnv): ProjectFileTrust {
   const asked = trustLevels.find((level) => level === given);
   if (asked !== undefined) return asked;
@@ -35,9 +35,9 @@ export function chooseTrust(given: string | undefined, env: NodeJS.ProcessEnv): 
  * What the file may set under `safe`.
  * - `yes`: it shapes the tests and the platform inside the cluster.
  * - `in-checkout`: it names files, which must be in the checkout with all links followed.
- * - `in-cluster`: it says what runs, which in tier unit is the runner itself.
+ * - `in-cluster`: it decides where the tests run, which in tier unit is the runner itself.
  * - `no`: it starts a program on the runner, chooses a privileged container or other manifests, reads files, images of
- *   another origin or credentials of the runner, decides where results go, or lifts a limit that protects the runner.
+ *   another origin or credentials of the runner, changes where results are written, or lifts a limit that protects the runner.
  */
 const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> = {
   tier: 'no',
@@ -70,7 +70,7 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   command: 'in-cluster',
   args: 'in-cluster',
   env: 'in-cluster',
-  // What is masked in the log of the runner is not for a stranger to choose.
+  // Untrusted authors must not choose what is masked in the runner's log.
   secrets: 'no',
   volumes: 'yes',
   job: 'no',
@@ -140,7 +140,7 @@ export function refuseUnsafe(
   });
 }
 
-/** Whether a path is in a directory with all links followed. A path that nobody can follow does not. */
+/** Whether a path is in a directory with all links followed. False for a path that cannot be resolved. */
 export function isBelow(file: string, directory: string): boolean {
   const [real, root] = [followLinks(path.resolve(directory, file)), followLinks(directory)];
   if (real === undefined || root === undefined) return false;

@@ -13,7 +13,7 @@ import { WrittenScalar } from './yaml-values.ts';
 /** Name of the file in which a repository keeps its defaults, per tier. */
 const projectFileName = '.k8s-test.yaml';
 
-/** Of so many unknown names it is said which input may be meant. */
+/** For up to this many unknown names the input that may be meant is suggested. */
 const mostUnknown = 50;
 
 /**

@@ -5,7 +5,7 @@ import { explainPath, inspectPath, listInputDirectory } from './inspect-path.ts'
 import type { InputError, InputValues, RawInputs } from './schema.ts';
 import { tiers } from './tiers.ts';
 
-/** Which chart with which values of its own; what does not fit goes to `errors`. */
+/** Which chart with which values of its own; wrong values are added to `errors`. */
 export function readChart(
   raw: RawInputs,
   value: InputValues,
@@ -59,7 +59,7 @@ export function readChart(
   return { profile, chart, valuesFiles };
 }
 
-/** A chart of this machine must be there; helm's short names for repositories are known to the user's helm alone. */
+/** A chart of this machine must be there; short names of repositories exist only in the configuration of the user's helm. */
 function checkLocalChart(chart: string, full: string, errors: InputError[]): void {
   const problem = explainPath(full, 'any');
   if (problem === undefined) return;

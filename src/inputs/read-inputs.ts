@@ -118,13 +118,13 @@ export interface Inputs {
   jobResults: Record<string, { result: string }>;
   /** Undefined outside of a workflow. */
   leg: LegOfMatrix | undefined;
-  /** Tells two calls of one reusable workflow apart, for the roll-up; empty where nothing was given. */
+  /** Distinguishes two calls of one reusable workflow for the roll-up; empty where none was given. */
   legName: string;
   /** Where the times of the tests are kept; undefined where they are not. */
   historyFile: string | undefined;
   /** Tests that do not fail the run; undefined without a file of them. */
   quarantine: Quarantine | undefined;
-  /** So often failed tests run again, alone in a fresh pod. */
+  /** How often failed tests run again, alone in a fresh pod. */
   retries: number;
   /** The command of a retry, with `{tests}` in it; undefined: the usual one, by the test helper or the tool's own option. */
   retryCommand: string[] | undefined;
@@ -137,7 +137,7 @@ export interface Inputs {
   resultsDir: string;
   /** `result.json` of an earlier run; it need not be there. */
   coverageBaseline: string | undefined;
-  /** Base address of an OpenTelemetry collector; undefined: what the environment says. */
+  /** Base address of an OpenTelemetry collector; undefined: taken from the environment. */
   otlpEndpoint: string | undefined;
   keep: 'never' | 'failure' | 'always';
 }
@@ -149,13 +149,13 @@ export interface InputSources {
   directory: string;
   /** Directory of the bundled chart. */
   bundledChart: string;
-  /** Where a kubeconfig is looked for; that of this process by default. */
+  /** Environment in which a kubeconfig is looked for; that of this process by default. */
   env?: NodeJS.ProcessEnv;
 }
 
 /**
  * Reads, checks and completes all inputs. Creates nothing.
- * @returns the inputs, or every single thing that is wrong with them.
+ * @returns the inputs, or all errors in them.
  */
 export function readInputs(
   sources: InputSources,
@@ -375,7 +375,7 @@ function findVisibleSecrets(set: readonly string[], secrets: Inputs['secrets']):
   });
 }
 
-/** The secrets of a run alone, wherever they are given, and be the other inputs as wrong by now as they like. */
+/** Only the secrets of a run, from all places, even if other inputs are invalid. */
 export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given' | 'directory'>): Inputs['secrets'] {
   const { secrets = '' } = { ...readProjectFile({ given, directory }, []), ...given };
   return readSecrets(secrets).secrets;
@@ -384,7 +384,7 @@ export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given'
 /** An existing cluster may have to add a node first. */
 const startupSeconds = { kind: 180, existing: 600 };
 
-/** The way to an existing cluster; what is wrong with it, and what has no meaning there, goes to `errors`. */
+/** The connection to an existing cluster; errors in it, and inputs without a meaning there, are added to `errors`. */
 function readCluster(
   raw: RawInputs,
   value: InputValues,
@@ -411,7 +411,7 @@ function readCluster(
   for (const [input, instead] of ofKind)
     if (raw[input] !== undefined)
       errors.push({ input, value: raw[input], problem: `has no meaning for an existing cluster: ${instead}` });
-  // A file that is not there has been told.
+  // A missing file has been reported already.
   if (errors.some(({ input }) => input === 'kubeconfig')) return undefined;
   const read = readUserKubeconfig({ file: kubeconfigFile, context: value.context, env: sources.env ?? process.env });
   if (read.problem !== undefined) errors.push(read.problem);
@@ -447,7 +447,7 @@ function checkBuild(
     errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
 }
 
-/** A retry needs a fresh pod, and a command that says which tests it runs. */
+/** A retry needs a fresh pod, and a command that selects which tests it runs. */
 function checkRetries(value: InputValues, errors: InputError[]): void {
   const { retries, tier, 'retry-command': command } = value;
   if (retries > 0 && tier === 'unit')

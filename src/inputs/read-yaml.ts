@@ -1,6 +1,6 @@
 /**
- * The one reader of YAML that users, charts and tools bring: read as kubectl, Helm and the API server read it, which is
- * not YAML 1.2. `node scripts/compare-yaml.ts <file>` holds it against Helm. Pure.
+ * The only reader of YAML from users, charts and tools: it reads as kubectl, Helm and the API server read it, which is not YAML
+ * 1.2. `node scripts/compare-yaml.ts <file>` compares it with Helm. Pure.
  */
 import { readFirstNode } from './yaml-nodes.ts';
 import { exactInteger, YamlProblem } from './yaml-scalars.ts';
@@ -17,7 +17,7 @@ export function readYaml(text: string, reader: YamlReader = 'kubernetes'): ReadY
   return readDocument(text, 1, reader);
 }
 
-/** The documents of a text, each by itself, so that one that cannot be read hides no other. Empty ones are left out. */
+/** The documents of a text, each read separately, so that an unreadable one hides no other. Empty ones are left out. */
 export function readYamlDocuments(text: string): ReadYaml[] {
   return splitDocuments(text)
     .map(({ text: document, line }) => readDocument(document, line, 'kubernetes'))
@@ -49,7 +49,7 @@ export function readJson(text: string): unknown {
 }
 
 const escapes = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[dD][89a-fA-F][\da-fA-F]{2}|.)/g;
-/** Of a pair that stands for one character; alone it stands for none, and Go reads U+FFFD. */
+/** Half of a pair that encodes one character; alone it encodes none, and Go reads U+FFFD. */
 const halfPair = /^\\u[dD][89a-fA-F][\da-fA-F]{2}$/;
 
 /** A copy of plain JSON with every number as exact as it was, which `structuredClone` does not make. */
@@ -66,7 +66,7 @@ function parseJson(text: string): unknown {
   return JSON.parse(text, reviver);
 }
 
-/** Where a line says `---`, as kubectl and Helm split what they are given; what stands behind it belongs to the document. */
+/** Split at lines with `---`, as kubectl and Helm split what they are given; the rest of that line belongs to the document. */
 export function splitDocuments(text: string): { text: string; line: number }[] {
   const documents: { parts: string[]; line: number }[] = [{ parts: [], line: 1 }];
   for (const [i, line] of text.split(/(?<=\n)/).entries()) {

@@ -1,6 +1,6 @@
 /**
- * The texts of the scalars of YAML 1.1, as the scanner of go.yaml.in/yaml/v2 reads them; `yaml-scanner.ts` has the tokens.
- * Each function begins at the scalar's first character, goes on behind its last, and throws YamlProblem for what is none.
+ * The texts of the scalars of YAML 1.1, as the scanner of go.yaml.in/yaml/v2 reads them; `yaml-scanner.ts` has the tokens. Each
+ * function begins at the scalar's first character, moves past its last, and throws YamlProblem where there is no scalar.
  */
 import {
   backslash,
@@ -93,7 +93,7 @@ function scanBlockHeader(cursor: YamlCursor, offset: number): { chomping: string
   return { chomping, increment };
 }
 
-/** Empty lines, and the indentation of the text where nothing says it. */
+/** Empty lines, and the indentation of the text where no indicator gives it. */
 function scanBlockBreaks(
   cursor: YamlCursor,
   known: number,
@@ -173,7 +173,7 @@ function scanEscape(cursor: YamlCursor, offset: number): string {
   return String.fromCodePoint(value);
 }
 
-/** What blanks and line breaks between words of a quoted scalar stand for. */
+/** The meaning of blanks and line breaks between words of a quoted scalar. */
 function scanQuotedBlanks(cursor: YamlCursor, isFolded: boolean): string {
   let blanks = '';
   let leadingBreak = '';

@@ -127,7 +127,7 @@ export type InputValues = v.InferOutput<typeof schema>;
 export type InputName = keyof typeof schema.entries;
 export const inputNames = Object.keys(schema.entries) as InputName[];
 
-/** What is said of a name that no input has, with the one that may be meant. */
+/** The message for a name that no input has, with the one that may be meant. */
 export function unknownInput(name: string, value: string): InputError {
   const bare = name.slice(name.lastIndexOf('.') + 1).slice(0, 100);
   const [close] = inputNames
@@ -137,11 +137,14 @@ export function unknownInput(name: string, value: string): InputError {
   return { input: name, value, problem: `is not an input${guess}` };
 }
 
-/** So many errors are reported; nobody mends more at once, and each becomes an annotation. */
+/** At most this many errors are reported; users do not fix more at once, and each becomes an annotation. */
 const mostErrors = 100;
 const maxProblemChars = 1000;
 
-/** The errors, a line each: the input, its value, and what would be right. Of very many the last line says how many more there are. */
+/**
+ * The errors, a line each: the input, its value, and what would be right. For very many errors the last line gives the number
+ * of the others.
+ */
 export function renderInputErrors(errors: InputError[]): string[] {
   const rendered = errors
     .slice(0, mostErrors)
@@ -164,7 +167,7 @@ function withoutAssigned(input: string, value: string): string {
   return input === 'secrets' ? '***' : value;
 }
 
-/** A name as it is, or quoted where it is one that no input has: it may come from a file of somebody else. */
+/** A name as it is, or quoted where it is one that no input has: it may come from a foreign file. */
 function quoteName(name: string): string {
   return /^[\w. -]{1,200}$/.test(name) ? name : JSON.stringify(toOneLine(name, 200));
 }

@@ -1,6 +1,6 @@
 /**
- * Lines of `set` as Helm reads those of `--set` (helm.sh/helm/v4/pkg/strvals, the same in Helm 3). Here they are taken apart
- * only so far that each value can reach helm by another way than its command line. Pure.
+ * Lines of `set` as Helm reads those of `--set` (helm.sh/helm/v4/pkg/strvals, the same in Helm 3). Here they are parsed only as
+ * far as needed to pass each value to helm outside of its command line. Pure.
  */
 
 /** One value, or one item of a list. */
@@ -11,7 +11,7 @@ interface SetScalar {
   text: string;
 }
 
-/** Where a value goes: names of maps and indexes of lists. */
+/** The target of a value: names of maps and indexes of lists. */
 export type SetPath = readonly (string | number)[];
 
 /** One `key=value` of a line. */
@@ -25,8 +25,8 @@ export interface SetAssignment {
 
 /**
  * Takes a line apart.
- * @returns its assignments; or what is wrong, without a word of the line, since what stands at the wrong place may be a
- * part of a password.
+ * @returns its assignments; or what is wrong, without any text of the line, since text at the wrong place may be part of a
+ * password.
  */
 export function readSetLine(line: string): { assignments: SetAssignment[] } | { problem: string } {
   const reader = new SetReader(line);
@@ -47,7 +47,7 @@ export function isText(value: string): boolean {
 /** Whether helm makes a number of a value. */
 export function isWholeNumber(value: string): boolean {
   if (value === '0') return true;
-  // Helm looks at the first character alone: 007 is text, -007 a number.
+  // Helm checks only the first character: 007 is text, -007 a number.
   if (!/^(?:[1-9]|[+-]\d)\d{0,400}$/.test(value)) return false;
   const number = BigInt(value.replace(/^\+/, ''));
   return BigInt.asIntN(64, number) === number;
@@ -79,7 +79,7 @@ class SetReader {
     for (let isName = true; ; ) {
       const { text, end } = this.#readUntil(isName ? '=[,.' : '=[.');
       if (isName) path.push(text);
-      // Behind an index comes the next sign at once.
+      // The next sign follows an index directly.
       else if (text !== '') return noAssignment;
       if (end === '=') break;
       if (end === '.') {
@@ -109,7 +109,7 @@ class SetReader {
     return { key, path, value: items };
   }
 
-  /** Reads up to one of some signs and over it; a backslash takes away the meaning of the character behind it. */
+  /** Reads up to and including one of some signs; a backslash escapes the character after it. */
   #readUntil(signs: string): { raw: string; text: string; end: string | undefined } {
     const from = this.#at;
     let text = '';

@@ -35,7 +35,7 @@ export function readUserKindConfig(text: string): UserKindConfig {
   return { rest, nodes: nodes as KindNode[] };
 }
 
-/** Whether a Kind config leaves the network of the pods to somebody else. */
+/** Whether a Kind config disables Kind's own pod network. */
 export function disablesNetwork(config: UserKindConfig | undefined): boolean {
   const networking = config?.rest.networking as { disableDefaultCNI?: unknown } | null | undefined;
   return resolvePlain(String(networking?.disableDefaultCNI)).value === true;

@@ -18,7 +18,7 @@ export interface UserKubeconfig {
   origin: string;
   /** Passwords and tokens that are in it. */
   secrets: string[];
-  /** What is known of the end of its credentials: ISO 8601; undefined where they do not tell. */
+  /** The expiry of its credentials as far as it is known: ISO 8601; undefined where they do not contain it. */
   expiresAt?: string;
 }
 
@@ -66,7 +66,7 @@ export function readUserKubeconfig(
   const home = homeDirectory(env);
   const standard = home === undefined ? [] : [path.join(home, '.kube', 'config')];
   const candidates = file !== undefined ? [file] : named.length > 0 ? named : standard;
-  // kubectl passes over those that are not there, too; a file that was given is looked for by the schema of inputs.
+  // kubectl skips missing files, too; the schema of inputs checks a file that was given.
   const files = candidates.map((one) => path.resolve(one)).filter((one) => inspectPath(one) !== 'absent');
   const origin = files.join(path.delimiter);
   if (files.length === 0) {
@@ -112,7 +112,7 @@ export function readUserKubeconfig(
   return { kubeconfig: describeWay({ context: name, clusterName, cluster, userName, user, origin }) };
 }
 
-/** What is wrong with a file that an entry names; one whose content is in the entry itself is not looked at. */
+/** What is wrong with a file that an entry names; inline content of an entry is not checked. */
 function findUnreadable(entry: Entry): string | undefined {
   for (const key of filesOfEntries) {
     const file = entry[key];
@@ -197,7 +197,7 @@ function mergeFile(merged: Merged, file: string): string | undefined {
   return undefined;
 }
 
-/** Files are named from where the kubeconfig lies; a plugin, where it is no bare name that PATH resolves. */
+/** Paths are relative to the kubeconfig's directory; so is that of a plugin, unless it is a bare name that PATH resolves. */
 function resolvePaths(entry: Entry, directory: string): Entry {
   const resolved = { ...entry };
   for (const key of filesOfEntries)
@@ -208,7 +208,7 @@ function resolvePaths(entry: Entry, directory: string): Entry {
   return resolved;
 }
 
-/** When a token says that it ends; https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4 */
+/** The expiry time in a token; https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4 */
 function expiryOf(user: Entry): string | undefined {
   const [, payload] = typeof user.token === 'string' ? user.token.split('.') : [];
   if (payload === undefined) return undefined;

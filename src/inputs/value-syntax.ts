@@ -16,7 +16,7 @@ export interface VolumeMount {
   readOnly: boolean;
 }
 
-/** Where images of a registry come from instead. */
+/** Addresses from which images of a registry are pulled instead. */
 export interface RegistryMirror {
   /** Host, with its port if it has one, as image names begin; `docker.io` for Docker Hub, `*` for every other registry. */
   registry: string;
@@ -54,8 +54,8 @@ function parseBytes(text: string): number | undefined {
 }
 
 /**
- * `NAME=value` lines; a value of several lines stands between `NAME<<END` and `END`, as GitHub writes them in its files.
- * @returns the secrets, or what is wrong, without a word of a value.
+ * `NAME=value` lines; a value of several lines is between `NAME<<END` and `END`, as GitHub writes them in its files.
+ * @returns the secrets, or what is wrong, without any text of a value.
  */
 export function readSecrets(text: string): { secrets: [string, string][]; problems: string[] } {
   const secrets: [string, string][] = [];
@@ -92,7 +92,7 @@ export function readSecrets(text: string): { secrets: [string, string][]; proble
   return { secrets, problems: [...new Set(problems)] };
 }
 
-/** What the JSON Schema of `.k8s-test.yaml` tells of an input beside its type. */
+/** What the JSON Schema of `.k8s-test.yaml` states about an input beside its type. */
 export interface WrittenAs extends Record<string, unknown> {
   /** Whether it holds several values: a list in YAML, lines elsewhere. */
   isList?: boolean;
@@ -219,7 +219,7 @@ export const volumeLines = v.pipe(
   ),
 );
 
-/** `toJSON(needs)` of a workflow: what each job that this one waited for came to. */
+/** `toJSON(needs)` of a workflow: the result of each job that this one waited for. */
 export const jobResults = v.pipe(
   v.string(),
   v.transform((text) => readJobResults(text)),
@@ -247,7 +247,7 @@ function readLegOfMatrix(text: string): LegOfMatrix | undefined {
     const parsed = v.safeParse(shape, JSON.parse(text));
     if (!parsed.success) return undefined;
     const { matrix, legs } = parsed.output;
-    // A runner that does not tell how many legs there are says nothing: then this one is all that is known of.
+    // A runner that reports no number of matrix jobs: then this one is the only one known.
     return {
       matrix: matrix === null || Object.keys(matrix).length === 0 ? '' : JSON.stringify(matrix),
       legs: Math.max(1, Number(legs) || 1),
@@ -292,7 +292,7 @@ function readMirror(line: string): RegistryMirror | string {
   return { registry, address: trimEndOf(address, '/') };
 }
 
-/** A YAML list of words, or one line split as a POSIX shell would; undefined when it is neither. */
+/** A YAML list of strings, or one line split as a POSIX shell would; undefined when it is neither. */
 function readWords(text: string): string[] | undefined {
   try {
     if (!/^\s*(\[|- )/.test(text)) return splitWords(text);

@@ -1,4 +1,4 @@
-/** A place in a YAML text, and the characters that mean something in it, as `yamlprivateh.go` of go.yaml.in/yaml/v2 has them. */
+/** A place in a YAML text, and the characters with a meaning there, as in `yamlprivateh.go` of go.yaml.in/yaml/v2. */
 import { YamlProblem } from './yaml-scalars.ts';
 
 const code = (sign: string) => sign.charCodeAt(0);

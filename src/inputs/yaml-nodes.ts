@@ -65,7 +65,7 @@ class DocumentParser {
     return this.#finish(this.#isNext(...ends) ? this.#emptyScalar() : this.#parseNode('block'));
   }
 
-  /** Behind the document its end, or another one; the first token of that is read, and may be wrong. */
+  /** After the document follows its end, or another one; the first token of that is read, and may be wrong. */
   #finish(node: YamlNode): YamlNode {
     this.#scanner.peek();
     return node;
@@ -102,7 +102,7 @@ class DocumentParser {
     return { kind: 'scalar', text: '', isImplicit: true, tag: '', offset: this.#scanner.peek().offset };
   }
 
-  /** @param place where it stands: of a key or a value of a block mapping, a sequence need not be indented. */
+  /** @param place its position: for a key or a value of a block mapping, a sequence need not be indented. */
   #parseNode(place: 'block' | 'block-or-indentless' | 'flow'): YamlNode {
     if (this.#isNext('alias')) return this.#parseAlias(this.#scanner.take());
     const { anchor, tag, offset } = this.#parseProperties();

@@ -1,7 +1,7 @@
 /**
- * What one scalar of YAML means to Kubernetes' own tools: `resolve` of go.yaml.in/yaml/v2, on which sigs.k8s.io/yaml, and
- * with it kubectl, Helm and the API server, stand. It is YAML 1.1 with exceptions of its own: sexagesimal numbers and times
- * stay strings, and `y` and `n` are booleans.
+ * What one scalar of YAML means to Kubernetes' own tools: `resolve` of go.yaml.in/yaml/v2, on which sigs.k8s.io/yaml, and with
+ * it kubectl, Helm and the API server, are built. It is YAML 1.1 with exceptions of its own: sexagesimal numbers and times stay
+ * strings, and `y` and `n` are booleans.
  */
 
 import { toOneLine } from '../core/outcome.ts';
@@ -29,7 +29,7 @@ export type ScalarType = 'null' | 'bool' | 'int' | 'float' | 'str';
 
 export interface ResolvedScalar {
   type: ScalarType;
-  /** null, a boolean, a number, a string, or an integer of so many digits that only `JSON.rawJSON` holds it exactly. */
+  /** null, a boolean, a number, a string, or an integer with so many digits that only `JSON.rawJSON` holds it exactly. */
   value: unknown;
 }
 

@@ -70,7 +70,7 @@ interface SimpleKey {
   column: number;
 }
 
-/** A simple key spans so many characters at most: https://yaml.org/spec/1.1/#id904245 */
+/** Maximum length of a simple key in characters: https://yaml.org/spec/1.1/#id904245 */
 const longestSimpleKey = 1024;
 /** Brackets and indents; Go's stops at 10,000 of each, and no object of Kubernetes has 100. */
 const deepestNesting = 1000;
@@ -99,7 +99,7 @@ export class YamlScanner {
     return this.#tokens[0] as Token;
   }
 
-  /** The next token, and goes on behind it. */
+  /** Returns the next token, and moves past it. */
   take(): Token {
     const token = this.peek();
     if (token.type !== 'stream-end') {
@@ -348,7 +348,7 @@ export class YamlScanner {
       if (text.length > 1 && text.endsWith('!')) suffix = this.#scanTagUri('', false, offset);
       else {
         suffix = this.#scanTagUri(text.slice(1), true, offset);
-        // A lone "!" has no suffix, and stands for itself.
+        // A lone "!" has no suffix, and represents itself.
         [text, suffix] = suffix === '' ? ['', '!'] : ['!', suffix];
       }
     }

@@ -1,7 +1,7 @@
 /**
  * From nodes of YAML to values, as go.yaml.in/yaml/v2 and sigs.k8s.io/yaml make them for kubectl, Helm and the API server:
- * merge keys where they stand, the last of two equal keys, keys of any type as strings. `decode.go` there is the source of
- * the rules. Pure.
+ * merge keys at their position, the last of two equal keys, keys of any type as strings. `decode.go` there is the source of the
+ * rules. Pure.
  */
 import type { AliasNode, MappingNode, ScalarNode, YamlNode } from './yaml-nodes.ts';
 import {
@@ -187,7 +187,7 @@ function isMerge(node: YamlNode): boolean {
   return node.kind === 'scalar' && node.text === '<<' && (node.isImplicit || node.tag === mergeTag);
 }
 
-/** An own field, whatever its name: an assignment to `__proto__` would set none. */
+/** An own field, also for special names: an assignment to `__proto__` would set none. */
 function setField(object: Mapping, name: string | symbol, value: unknown): void {
   Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }
