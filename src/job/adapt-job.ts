@@ -1,6 +1,6 @@
 /**
- * A Job of the user's own, with what this project promises of every Job: run once, never restarted, in the run's
- * namespace, under its label. Decides, and tells what it changed.
+ * A Job of the user's own, with what this project guarantees for every Job: run once, never restarted, in the run's namespace,
+ * under its label. Decides, and reports what it changed.
  */
 import type { JobManifest, Manifest, ManifestContainer, TestJob } from '../inputs/job-manifest.ts';
 import { findContainer } from '../inputs/job-manifest.ts';
@@ -10,11 +10,11 @@ import { runLabel } from './build-job.ts';
 export interface AdaptOptions {
   runId: string;
   namespace: string;
-  /** `NAME=value` of the input `env`, which win over what the manifest says. */
+  /** `NAME=value` of the input `env`, which override the manifest. */
   env: [string, string][];
   /** Images that were put into the nodes, so that no registry has to be asked for them. */
   loadedImages: ReadonlySet<string>;
-  /** After so many seconds the API server may end the Job, when nobody else has. */
+  /** After this many seconds the API server may end the Job, if it has not been ended before. */
   netSeconds: number;
 }
 
@@ -23,7 +23,7 @@ export interface AdaptedJob extends TestJob {
   changes: string[];
 }
 
-/** A finished Job is kept for at least so long: its pod holds the log. */
+/** A finished Job is kept for at least this long: its pod has the log. */
 const shortestKeptSeconds = 3600;
 
 export function adaptJob(own: TestJob, options: AdaptOptions): AdaptedJob {

@@ -17,7 +17,7 @@ export interface JobOptions {
   namespace: string;
   tier: string;
   image: string;
-  /** Whether the image is in the nodes already, so that nobody is asked for it. */
+  /** Whether the image is in the nodes already, so that it is not pulled. */
   isLoaded: boolean;
   /** Secrets with the credentials to pull it with. */
   imagePullSecrets?: string[];
@@ -38,13 +38,13 @@ export interface JobOptions {
   timeoutSeconds: number;
   startupTimeoutSeconds: number;
   graceSeconds: number;
-  /** Whether the pod is to be there for a look for as long as its cluster is. */
+  /** Whether the pod is kept for inspection for as long as its cluster. */
   isKept?: boolean;
   /** The helper in the test image, when there is to be one. */
   helper?: TestHelper | undefined;
 }
 
-/** Options of pytest whose value is the next word: `-m e2e` is a marker, whatever directory has that name. */
+/** Options of pytest whose value is the next word: `-m e2e` is a marker, even if a directory has that name. */
 const takesValue = /^(-[ckmnopW]|--(rootdir|confcutdir|basetemp|ignore|deselect|cov))$/;
 
 /** Whether a test or a path, as pytest takes them, is another one or is in it: `e2e/test_a.py::test_x` in `e2e`. */
@@ -55,9 +55,9 @@ function liesIn(test: string, place: string): boolean {
 }
 
 /**
- * The command and arguments of the test container; undefined leaves a field to the image. By default pytest runs the
- * tier's directory; where the image's entry point runs pytest already, only the arguments are given. `tests` stand in place
- * of the words that name that directory, something in it, or what one of them is in; where there is none, behind the arguments.
+ * The command and arguments of the test container; undefined leaves a field to the image. By default pytest runs the tier's
+ * directory; where the image's entry point runs pytest already, only the arguments are given. `tests` replace the arguments
+ * that name that directory, a path in it, or a directory around one of the tests; without such arguments they are appended.
  */
 export function chooseCommand(
   options: Pick<JobOptions, 'tier' | 'command' | 'args' | 'tests' | 'entrypoint' | 'resultsPath'>,
@@ -72,7 +72,7 @@ export function chooseCommand(
     !word.startsWith('-') &&
     !takesValue.test(words[i - 1] ?? '') &&
     (liesIn(word, ofTier) || tests.some((test) => liesIn(test, word)));
-  /** The words with the tests in place of those that name them; undefined where none does. */
+  /** The arguments with the tests in place of those that name them; undefined where none does. */
   const replace = (words: string[]) => {
     const at = words.findIndex(isReplaced);
     const others = words.filter((word, i) => !isReplaced(word, i, words));
@@ -91,8 +91,8 @@ export function chooseCommand(
 }
 
 /**
- * After so many seconds the API server may end a Job. Our own deadlines come first: its is only a net for the case that we
- * are gone, for it deletes the pod.
+ * After this many seconds the API server may end a Job. Our own deadlines come first: this one only covers the case that our
+ * process is gone, since it deletes the pod.
  */
 export function netSecondsOf(
   options: Pick<JobOptions, 'startupTimeoutSeconds' | 'timeoutSeconds' | 'graceSeconds'>,

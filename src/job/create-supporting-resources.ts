@@ -20,8 +20,9 @@ export interface SupportingResourceOptions {
 const keptKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim']);
 
 /**
- * Creates what a Job needs, in the order given. What the chart's release has made already is taken as it is; what a former
- * run of ours left is created again; anything else of the same name is somebody's, and ends the run.
+ * Creates what a Job needs, in the order given. Objects that the chart's release has created already are used as they are;
+ * those that a former run of ours left are created again; any other object of the same name belongs to others, and ends the
+ * run.
  * @returns a failure of kind `start` or `api`.
  */
 export async function createSupportingResources(

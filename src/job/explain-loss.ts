@@ -1,20 +1,20 @@
-/** From what the cluster says of a pod and its node to what became of it. Pure. */
+/** From the state of a pod and its node to what happened to the pod. Pure. */
 
 import { type Failure, toOneLine } from '../core/outcome.ts';
 import type { Node, Pod } from '../kube/objects.ts';
 
 /** What ended a run before its tests had ended by themselves. */
 export interface Interruption {
-  /** `evicted`: by the node, the scheduler or a drain; `deleted`: by somebody, without a reason that is on record. */
+  /** `evicted`: by the node, the scheduler or a drain; `deleted`: through the API, without a recorded reason. */
   why: 'timeout' | 'evicted' | 'deleted' | 'node-lost' | 'api-lost';
-  /** One line: what happened, as far as the cluster tells. */
+  /** One line: what happened, as far as the cluster shows. */
   words: string;
 }
 
-/** Signals that containers die of when they are told to, or are not asked. */
+/** Signals that end containers on request (SIGTERM) or by force. */
 const signalNames: Record<number, string> = { 9: 'SIGKILL', 15: 'SIGTERM' };
 
-/** How the container came to its end, as words that follow a sentence; empty when nobody saw it. */
+/** How the container ended, as words that follow a sentence; empty when that is not known. */
 function describeLast(exitCode: number | undefined): string {
   if (exitCode === undefined) return '';
   const signal = signalNames[exitCode - 128];
@@ -22,8 +22,8 @@ function describeLast(exitCode: number | undefined): string {
 }
 
 /**
- * Who or what took a pod away, https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions;
- * undefined when nobody did.
+ * Who or what removed a pod, https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions;
+ * undefined when it was not removed.
  * @param pod as it was last seen.
  * @param hasVanished whether it is not there anymore.
  * @param exitCode of the test container, when its end was seen.
@@ -37,7 +37,7 @@ export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | u
   if (reason === 'Evicted')
     return { why: 'evicted', words: `the test pod ${name} was evicted${on}: ${said || 'no reason given'}${ended}` };
   const disruption = pod.status?.conditions?.find((one) => one.type === 'DisruptionTarget' && one.status === 'True');
-  // Whoever ends in time, and well, was not disturbed.
+  // A container that ended in time and with success was not disturbed.
   const isDisturbed = exitCode === undefined || exitCode !== 0;
   if (disruption !== undefined && isDisturbed) {
     const message = toOneLine(disruption.message ?? '', 300);
@@ -100,7 +100,10 @@ export function failureOf({ why, words }: Interruption, evidence: string[]): Fai
   return { kind: kinds[why], reason: toOneLine(words), hint: hints[why], evidence };
 }
 
-/** So long a node that does not answer (its Ready is Unknown after 40 to 50 s already), or says that it cannot work, may still come back. */
+/**
+ * How long a node that does not answer (its Ready is Unknown after 40 to 50 s already), or reports that it is not ready, may
+ * still come back.
+ */
 const patienceSeconds = { Unknown: 10, False: 60 };
 
 /** A node that is not ready, since when it was seen so. */
@@ -117,7 +120,7 @@ export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeProblem
   return { status: ready.status, words: toOneLine(`${ready.reason ?? ''}: ${ready.message ?? ''}`, 300) };
 }
 
-/** Whether a node's problem has stood for so long that it counts as lost. */
+/** Whether a node's problem has lasted so long that the node counts as lost. */
 export function isNodeLost(problem: NodeProblem, stoodSeconds: number): boolean {
   return stoodSeconds >= (problem.status === 'gone' ? 0 : patienceSeconds[problem.status]);
 }

@@ -46,7 +46,7 @@ export interface RunJobOptions extends FollowOptions {
   manifest: object;
 }
 
-/** How the test container came to its end, as far as anyone saw it. */
+/** How the test container ended, as far as known. */
 export interface JobEnd {
   pod: Pod;
   /** Undefined when the pod vanished before its end was seen. */
@@ -68,8 +68,8 @@ export interface JobPart {
 }
 
 /**
- * Creates the Job and waits for the end of its test container: of that container, not of the pod or the Job, which a
- * sidecar keeps running for ever. Tests that are cancelled have ended when this throws, or it was said why not.
+ * Creates the Job and waits for the end of its test container: of that container, not of the pod or the Job, which a sidecar
+ * keeps running forever. Cancelled tests have ended when this throws, or the reason why not was reported.
  * @returns the end, or a failure (`start`, `image`, `schedule`, `evicted`, `api`) when it never began.
  */
 export async function runJob(options: RunJobOptions): Promise<Result<JobEnd>> {
@@ -112,7 +112,7 @@ export async function followPart(options: FollowOptions, part: JobPart): Promise
       ended = await endTests(options, last, look, why);
     }
     const hasVanished = ended.kind === 'decided' && ended.value === 'vanished';
-    // That we ended them outweighs what came of it.
+    // If we ended them, that outweighs the result.
     if (stop !== undefined) return succeed({ ...describeJobEnd(last, hasVanished, undefined, options), failure: stop });
     const interruption = hasTimedOut
       ? { why: 'timeout' as const, words: `the tests did not end within ${options.timeoutSeconds} s` }
@@ -149,12 +149,12 @@ class NodeHealth {
       fieldSelector: `metadata.name=${name}`,
       signal: AbortSignal.any([options.signal, this.#closing.signal]),
     });
-    // Whoever may not see nodes is not told of their loss, and waits as long as Kubernetes itself.
+    // Without the permission to read nodes their loss is not noticed, and the wait is as long as that of Kubernetes itself.
     nodes.done.catch(() => undefined);
     this.#store = nodes.store;
   }
 
-  /** Set once it is certain that the node of a pod will not bring its tests to an end. */
+  /** Set once it is certain that the tests of a pod cannot end on its node. */
   loss(pod: Pod): Interruption | undefined {
     const [node] = this.#store.values();
     this.#wasSeen ||= node !== undefined;
@@ -213,12 +213,13 @@ async function endTests<T>(options: FollowOptions, pod: Pod, look: () => T | und
   const lastSeconds = diagnosis === '' ? 0 : graceSeconds;
   const deletion = { graceSeconds: lastSeconds + options.rescueSeconds, signal };
   await options.connection.deletePod(options.namespace, pod.metadata.name, deletion);
-  // Of a container that ends sooner than its pod the kubelet says nothing: what is left of the pod's time is the rescue's.
+  // The kubelet does not report a container that ends sooner than its pod: the remaining time of the pod is for the rescue of
+  // results.
   const patience = options.rescueSeconds > 0 ? 1 : killSeconds;
   return watch.until(look, { signal, deadlineSeconds: lastSeconds + patience });
 }
 
-/** So long the kubelet may take to tell of the end of a container that was killed. */
+/** How long the kubelet may take to report the end of a container that was killed. */
 const killSeconds = 15;
 
 /** Of the ten seconds that GitHub leaves after a cancel; collecting afterwards has four. */
@@ -227,8 +228,8 @@ const cancelMilliseconds = 3000;
 const cancelGraceSeconds = 1;
 
 /**
- * After a cancel: SIGTERM, a moment, SIGKILL. Who still wrote while the results are masked and packed would bring secrets
- * into them.
+ * After a cancel: SIGTERM, a short wait, SIGKILL. A process that writes while the results are masked and packed could add
+ * secrets to them.
  * @throws when that takes too long.
  */
 async function endCancelled<T>(options: FollowOptions, pod: Pod, lookForEnd: () => T | undefined): Promise<void> {
@@ -296,7 +297,7 @@ function hasRun(terminated: ContainerStateTerminated | undefined): boolean {
   return terminated !== undefined && terminated.reason !== 'StartError' && terminated.reason !== 'ContainerCannotRun';
 }
 
-/** Time is over: what blocks of the pod, although it might still heal, or where it was seen last. */
+/** The time is over: the cause that blocks the pod, although it might still be resolved, or its last known state. */
 async function explainLate(options: FollowOptions, part: JobPart): Promise<Failure> {
   const { watch, startupTimeoutSeconds } = options;
   const late = `the test pod did not start within ${startupTimeoutSeconds} s`;
@@ -333,7 +334,7 @@ function describeJobEnd(
   const interruption =
     known ??
     explainLoss(pod, hasVanished, terminated?.exitCode) ??
-    // A pod that failed without a word on its test container.
+    // A pod that failed without a status of its test container.
     (terminated === undefined
       ? {
           why: 'deleted' as const,

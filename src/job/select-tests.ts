@@ -1,4 +1,4 @@
-/** How a tool is told to run some tests alone. Decides; does nothing else. */
+/** How a tool is made to run only some tests. Decides; does nothing else. */
 import type { TestCase } from '../core/outcome.ts';
 
 type NamedTest = Pick<TestCase, 'classname' | 'name'>;
@@ -7,7 +7,7 @@ type NamedTest = Pick<TestCase, 'classname' | 'name'>;
 const maxPatternChars = 60_000;
 const placeholder = '{tests}';
 
-/** Words behind which a tool takes a pattern of names; the command itself must be that tool's, and no script. */
+/** Arguments after which a tool takes a pattern of names; the command itself must be that tool's, and no script. */
 const toolOptions: { program: RegExp; words: (pattern: string) => string[]; nameOf: (test: NamedTest) => string }[] = [
   { program: /^jest$/, words: (pattern) => ['-t', `${pattern}$`], nameOf: ({ name }) => name },
   { program: /^vitest$/, words: (pattern) => ['-t', `${pattern}$`], nameOf: ({ name }) => name.replaceAll(' > ', ' ') },
@@ -19,12 +19,13 @@ const toolOptions: { program: RegExp; words: (pattern: string) => string[]; name
   { program: /^(?:go|gotestsum)$/, words: (pattern) => ['-run', `^${pattern}$`], nameOf: goTest },
 ];
 
-/** Words that only start another program. */
+/** Commands that only start another program. */
 const starters: ReadonlySet<string> = new Set(['npx', 'exec', 'env', 'pnpm', 'yarn', 'uv', 'run', 'test', '--']);
 
 /**
- * The command with these tests selected by the tool's own option, where its program is known: jest, vitest, Playwright, go test,
- * gotestsum. pytest is told by the test helper, and any other by a template. Undefined for a script, and for too many tests.
+ * The command with these tests selected by the tool's own option, where its program is known: jest, vitest, Playwright, go
+ * test, gotestsum. pytest gets them from the test helper, any other tool by a template. Undefined for a script, and for too
+ * many tests.
  */
 export function selectByTool(
   { command, args = [] }: { command: readonly string[]; args?: readonly string[] },

@@ -1,6 +1,6 @@
 /**
- * One suite in several pods: an Indexed Job, or where that cannot be one Job for each shard. Decides, and edits manifests; does
- * nothing else. docs/shards.md tells users what a shard is given.
+ * One suite in several pods: an Indexed Job, or where that is not possible one Job for each shard. Decides, and edits
+ * manifests; does nothing else. docs/shards.md describes for users what a shard is given.
  */
 import { trimEndOf } from '../core/trim-end.ts';
 import { findContainer, type JobManifest, type ManifestContainer, type ManifestMount } from '../inputs/job-manifest.ts';
@@ -12,14 +12,14 @@ export function shardDirectory(shard: number): string {
   return `shard-${shard}`;
 }
 
-/** The file by which a runner says that it knows of shards, below `results-path`; as in Bazel's test encyclopedia. */
+/** The file by which a test runner shows that it supports shards, below `results-path`; as in Bazel's test encyclopedia. */
 export const shardStatusFile = '.k8s-test-shard-status';
 
 /** How a suite is divided, as far as its manifest shows. */
 export type SplitWay =
   /** `{shard}` in the command or the arguments. */
   | 'placeholders'
-  /** By whoever reads the variables: the test helper, or the tool itself. */
+  /** Divided by the reader of the variables: the test helper, or the tool itself. */
   | 'variables';
 
 export interface ShardOptions {
@@ -33,7 +33,7 @@ export interface ShardOptions {
 export interface ShardedJob {
   jobs: { manifest: JobManifest; shards: number[] }[];
   way: SplitWay;
-  /** What the names of all of them begin with: a pod's is `<name>-<shard>-…`. */
+  /** The common prefix of their names: a pod's name is `<name>-<shard>-…`. */
   name: string;
 }
 
@@ -44,15 +44,15 @@ const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
 const shardAnnotation = 'k8s-test-action/shard';
 const placeholder = /\{(shards?)\}/g;
 
-/** Whether a word of a command holds `{shard}` or `{shards}`. */
+/** Whether an argument of a command contains `{shard}` or `{shards}`. */
 export function namesShard(word: string): boolean {
   return word.search(placeholder) !== -1;
 }
 
 /**
- * The Jobs of a suite in shards. One Indexed Job, whose pods differ by their completion index alone; a Job for each shard where
+ * The Jobs of a suite in shards. One Indexed Job, whose pods differ only by their completion index; a Job for each shard where
  * the command names its shard (Kubernetes has no way to count from 1 in it), and on servers where the first index that fails
- * ends the others. What the kubelet makes of `$(TEST_SHARD_INDEX)` gives each pod a directory of its own.
+ * ends the others. The kubelet expands `$(TEST_SHARD_INDEX)`, which gives each pod its own directory.
  * @param job with its place for results, as `routeResults` leaves it, and `separated` mounts in it.
  * @param container the test container.
  */
@@ -69,7 +69,7 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
       completionMode: 'Indexed',
       backoffLimitPerIndex: 0,
     });
-    // Whoever fails is one of many: by the index alone it is reported whether it is run again.
+    // A failed shard is one of many: only by its index is it reported whether it runs again.
     delete spec.backoffLimit;
     giveDeadline(manifest, shards);
     giveVariables(manifest, container, options, {
@@ -98,8 +98,8 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
 }
 
 /**
- * Gives each shard a directory of its own in whatever the results are in, for all containers that mount it.
- * @param mount the mount of the results, as the test container has it.
+ * Gives each shard a directory of its own in the volume of the results, for all containers that mount it.
+ * @param mount the mount of the results, in the test container.
  */
 export function separateShards(job: JobManifest, mount: ManifestMount): void {
   const { spec } = job.spec.template;
@@ -175,7 +175,7 @@ function cutName(name: string): string {
   return trimEndOf(name.slice(0, 59), '-.');
 }
 
-/** `v1.34.4` is 34; what is no version is taken for an old one. */
+/** `v1.34.4` is 34; other text counts as an old version. */
 function minorOf(version: string): number {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   return major === '1' ? Number(minor) : Number(major ?? 0) > 1 ? Number.POSITIVE_INFINITY : 0;

@@ -4,9 +4,9 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { runScriptInPod } from '../kube/exec.ts';
 
 /**
- * The signal goes to the container's first process, or, where that is a shell that waits and is deaf to SIGTERM, to its
- * command: as `signalContainer` does it from a Kind node, in what every shell has. From inside, nobody can kill the
- * first process; that everything else is killed ends a shell that waits for it.
+ * The signal goes to the container's first process, or, where that is a waiting shell that ignores SIGTERM, to its command: as
+ * `signalContainer` does it from a Kind node, with features that every shell has. From inside the container its first process
+ * cannot be killed; killing every other process ends a shell that waits for them.
  */
 const script = `
 field() { while read -r key value rest; do [ "$key" != "$2:" ] || { echo "$value"; return; }; done <"/proc/$1/status"; }
@@ -26,7 +26,7 @@ if [ "$1" = SIGKILL ]; then kill -KILL -1; else end 1; fi`;
 const deadlineMilliseconds = 20_000;
 
 /**
- * Signals a container by a program in it, where its node is out of reach, so that its pod and its log stay.
+ * Signals a container by a program in it, where its node cannot be reached, so that its pod and its log are kept.
  * @returns an empty text, or why it could not be done: it has no shell, above all.
  * @throws the signal's reason.
  */

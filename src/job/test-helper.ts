@@ -27,7 +27,7 @@ export interface TestHelperOptions {
   imagePythonPath: string | undefined;
   /** The user's variables. */
   env: readonly [string, string][];
-  /** Tests that alone are to run, by their node ids; undefined for all. */
+  /** The only tests to run, by their node ids; undefined for all. */
   only?: readonly string[] | undefined;
   /** What the name of its ConfigMap ends with: `-retry-1`. */
   suffix?: string | undefined;
@@ -41,7 +41,7 @@ const planFile = 'split-plan.json';
 const onlyFile = 'only-tests.json';
 const distribution = `${moduleName}-1.dist-info`;
 
-/** The files of the directory that stands at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
+/** The files of the directory at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
 export function listHelperFiles(source: string): { key: string; path: string; text: string }[] {
   return [
     { key: 'source', path: `${moduleName}.py`, text: source },
@@ -69,9 +69,9 @@ export function helperVariables(options: { directory: string; own: string; resul
 }
 
 /**
- * The helper reaches the container as a directory at the end of its PYTHONPATH, and pytest as an installed plugin would:
- * by the entry point in that directory. So nothing of the user's is replaced, neither PYTEST_ADDOPTS nor PYTEST_PLUGINS,
- * and whoever drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing for lack of it.
+ * The helper reaches the container as a directory at the end of its PYTHONPATH, and pytest as an installed plugin would: by the
+ * entry point in that directory. So no setting of the user is replaced, neither PYTEST_ADDOPTS nor PYTEST_PLUGINS, and a
+ * program that drops PYTHONPATH (`python -I`, tox) runs without the helper instead of failing.
  */
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
   const name = `k8s-test-helper-${options.runId}${options.suffix ?? ''}`;

@@ -1,9 +1,9 @@
-/** The files that a test case says it has left: pictures, videos, traces. */
+/** The files that a test case names as its attachments: pictures, videos, traces. */
 import type { TestProperty } from '../core/outcome.ts';
 
 const opening = '[[ATTACHMENT|';
 const closing = ']]';
-/** Of one case; a screenshot a step is more than anyone looks at. */
+/** Per case; one screenshot for each step is more than a reader views. */
 const maxNames = 20;
 const maxNameChars = 1000;
 /** `attachment`, `attachment.2`, `screenshot`, `testrail_attachment`: as reporters name properties whose value is a path. */
@@ -23,7 +23,7 @@ export class AttachmentNames {
     for (;;) {
       const from = left.indexOf(opening);
       if (from < 0) {
-        // The begin of a mark may be at the end of this piece.
+        // The beginning of a mark may be at the end of this piece.
         this.#rest = left.slice(-(opening.length - 1));
         return;
       }

@@ -1,7 +1,7 @@
 /**
- * What is before the XML parser: bytes become characters, forbidden characters and what no report needs are taken
- * out, and whatever could grow without bound is cut. A parser collects a text until it ends; only here, before it, can
- * the size of a text be bounded.
+ * The stage before the XML parser: bytes become characters, forbidden characters and what no report needs are taken out, and
+ * all that could grow without bound is cut. A parser collects a text until it ends; only here, before it, can the size of a
+ * text be bounded.
  */
 
 import { TextDecoder } from 'node:util';
@@ -144,14 +144,14 @@ function searchFrom(pattern: RegExp, text: string, from: number): number {
 }
 
 /**
- * Cuts XML to bounded pieces, as a stream. It knows no more of XML than where texts, tags and values begin and end;
- * whether they fit together is for the parser to say. Comments, processing instructions and the XML declaration are left
- * out; a DOCTYPE is refused, since entities are the only thing that it could bring.
+ * Cuts XML to bounded pieces, as a stream. It only recognises where texts, tags and values begin and end; the parser checks
+ * their structure. Comments, processing instructions and the XML declaration are left out; a DOCTYPE is refused, since it is
+ * only needed for entities.
  */
 export class XmlSieve {
   /** Characters left out because XML does not allow them. */
   filteredChars = 0;
-  /** Characters that stand for bytes nobody could decode (U+FFFD). */
+  /** Characters that replace bytes which could not be decoded (U+FFFD). */
   replacementChars = 0;
   /** Texts that were cut. */
   textsCut = 0;
@@ -208,7 +208,7 @@ export class XmlSieve {
     let at = 0;
     while (at < text.length) {
       const next = this.#step(text, at, last);
-      if (next === undefined) break; // more characters are needed to tell what stands here
+      if (next === undefined) break; // more characters are needed to know what this is
       at = next;
     }
     // What the states hand back is clean already; prepending it to the next chunk cleans it again, which changes nothing.
@@ -216,7 +216,7 @@ export class XmlSieve {
     this.#flush();
   }
 
-  /** Takes out what XML forbids; leaves the begin of an unfinished ANSI sequence in the carry. */
+  /** Takes out what XML forbids; leaves the beginning of an unfinished ANSI sequence in the carry. */
   #clean(raw: string, last: boolean): string {
     this.#carry = '';
     let text = raw;
@@ -269,13 +269,13 @@ export class XmlSieve {
     this.#beyondHeadChars += beyond.length;
     if (!this.#tailSpent) {
       this.#tail += beyond;
-      // Trimmed only now and then: a copy for each of a million entities would take for ever.
+      // Trimmed only at intervals: a copy for each of a million entities would take too long.
       if (this.#tail.length > 2 * this.#limits.tailChars) this.#tail = this.#tail.slice(-this.#limits.tailChars);
     }
     this.#drop(beyond);
   }
 
-  /** Text or a CDATA section ends: what is kept of its end follows, with a word on what is missing between. */
+  /** Text or a CDATA section ends: the kept part of its end follows, with a note on what is missing between. */
   #endRun(): void {
     if (this.#beyondHeadChars === 0) return;
     let tail = this.#tail.slice(-this.#limits.tailChars).replace(/^[\udc00-\udfff]/, '');
@@ -320,7 +320,7 @@ export class XmlSieve {
     return checked + text.slice(at);
   }
 
-  /** Reads on from `at`; returns where to go on, or undefined when more characters are needed to tell. */
+  /** Continues to read at `at`; returns where to continue next, or undefined when more characters are needed to decide. */
   #step(text: string, at: number, last: boolean): number | undefined {
     switch (this.#state) {
       case 'text':
@@ -339,7 +339,7 @@ export class XmlSieve {
   }
 
   #readText(text: string, at: number, last: boolean): number | undefined {
-    // Entities of what is left out need not be looked at one by one; those of the tail are in `#endRun`.
+    // Entities of what is left out need not be checked one by one; those of the tail are in `#endRun`.
     const stop = this.#headLeft === 0 ? text.indexOf('<', at) : searchFrom(textEnd, text, at);
     if (stop !== at) {
       const end = stop < 0 ? text.length : stop;
@@ -426,7 +426,7 @@ export class XmlSieve {
     let kept = piece.length;
     if (kept > left) kept = stop === at ? 0 : Math.max(left, 0);
     if (kept > 0 && kept < piece.length && /[\ud800-\udbff]/.test(piece.charAt(kept - 1))) kept--;
-    // Once cut, a value stays cut: a short entity after a long text must not slip in behind it.
+    // Once cut, a value stays cut: a short entity after a long text must not be appended to it.
     this.#valueChars += kept < piece.length ? this.#limits.valueChars : kept;
     this.#tagValueChars += kept;
     if (kept > 0) this.#pass(piece.slice(0, kept));

@@ -1,4 +1,4 @@
-/** Problems of one test case, as the elements in it say them. */
+/** Problems of one test case, from its child elements. */
 import type { TestStatus } from '../core/outcome.ts';
 
 export interface Problem {
@@ -17,8 +17,8 @@ export const problemStatus: Record<string, Problem['status']> = {
 export const earlierRunNames = new Set(['flakyFailure', 'flakyError', 'rerunFailure', 'rerunError']);
 
 /**
- * What writers without child elements say in `status` or `result`, without spaces, hyphens and underscores: googletest
- * (`run`, `notrun`, `completed`, `suppressed`), behave (`untested`), Ginkgo, Pester, NUnit. A word that is not here is
+ * Values that writers without child elements use in `status` or `result`, without spaces, hyphens and underscores: googletest
+ * (`run`, `notrun`, `completed`, `suppressed`), behave (`untested`), Ginkgo, Pester, NUnit. A value that is not here is
  * unknown, and a test with an unknown result has not passed.
  */
 const statusOfWord: ReadonlyMap<string, TestStatus> = new Map([
@@ -38,7 +38,10 @@ function words(status: TestStatus, list: string): [string, TestStatus][] {
   return list.split(' ').map((word) => [word, status]);
 }
 
-/** What the attributes `status` and `result` of a case say, the worse of the two; undefined when neither speaks against a pass. */
+/**
+ * The result in the attributes `status` and `result` of a case, the worse of the two; undefined when neither contradicts a
+ * pass.
+ */
 export function problemOfAttributes(attributes: Readonly<Record<string, string>>): Problem | undefined {
   const said: Problem[] = [];
   for (const name of ['success', 'passed'])
@@ -68,12 +71,12 @@ const maxProblems = 10;
 
 export function keepFirst(problems: Problem[], problem: Problem): void {
   if (problems.length < maxProblems) problems.push(problem);
-  // The worst is never lost, however many skips stand before it.
+  // The worst is never lost, no matter how many skips precede it.
   else if (problem.status !== 'skipped') problems[maxProblems - 1] = problem;
 }
 
 export function keepLast(problems: Problem[], problem: Problem): void {
-  // Their number is reported, so each stays; their text is needed of the last one alone.
+  // Their number is reported, so each is kept; only the text of the last one is needed.
   for (const earlier of problems) earlier.details = '';
   if (problems.length < 1000) problems.push(problem);
 }
@@ -97,10 +100,10 @@ export function worst(problems: readonly Problem[]): TestStatus {
   return problems.length > 0 ? 'skipped' : 'passed';
 }
 
-/** So much of what a suite writes of itself is read. */
+/** How much of a suite's own output is read. */
 export const errorOutputChars = 4000;
 
-/** The problem of a suite whose writer counts an error and only says in the suite's own output what it is. */
+/** The problem of a suite whose writer counts an error and describes it only in the suite's own output. */
 export function problemOfOutput(output: string): Problem {
   const lines = output.split('\n').map((line) => line.trim());
   const message = lines.find((line) => /^\w{0,100}(?:Error|Exception): /.test(line)) ?? lines.find(Boolean) ?? '';
@@ -109,7 +112,7 @@ export function problemOfOutput(output: string): Problem {
 
 /**
  * CTest calls a test skipped that it could not start, and ends with a failure for it: a program, a file or a fixture of the
- * test is missing. What was left out as its author wants it says SKIP_RETURN_CODE or SKIP_REGULAR_EXPRESSION.
+ * test is missing. A test that its author skips has SKIP_RETURN_CODE or SKIP_REGULAR_EXPRESSION.
  */
 export function couldNotStart(
   { status, result }: Readonly<Record<string, string>>,

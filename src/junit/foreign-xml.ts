@@ -8,20 +8,20 @@ interface ForeignFormat {
   suite?: (element: string, attributes: Attributes) => Attributes | undefined;
   /** The attributes of a `testcase`, or undefined for an element that is no test. */
   testCase: (element: string, attributes: Attributes) => Attributes | undefined;
-  /** Elements that hold a problem, with what each says; anywhere in a test, and in a suite only where `isOfSuite`. */
+  /** Elements that hold a problem, with its kind; anywhere in a test, and in a suite only where `isOfSuite`. */
   problem: (element: string, attributes: Attributes) => Pick<ForeignProblem, 'element' | 'type'> | undefined;
   /** Whether a problem outside of a test is one of its own, and not the sum of those in it. */
   isOfSuite: (path: readonly OpenElement[]) => boolean;
   messageElement: string;
   detailsElement: string;
-  /** Attributes of a test that an element directly in it says. */
+  /** Attributes of a test that are given as elements directly in it. */
   inCase?: (element: string, attributes: Attributes) => Attributes | undefined;
   /** What an element outside of the tests claims of the whole run: asked once all its tests are known. */
   ofRun?: (element: string, attributes: Attributes) => RunClaim | undefined;
 }
 
 type Attributes = Record<string, string>;
-/** What is wrong with the whole run beside so many failed tests. */
+/** Problems of the whole run in addition to the number of failed tests. */
 type RunClaim = (failedCases: number) => string | undefined;
 interface OpenElement {
   name: string;
@@ -60,7 +60,7 @@ const nunit: ForeignFormat = {
     if (element !== 'failure' || /^(Passed|Success)$/.test(result ?? '')) return undefined;
     return { element: label === 'Error' || result === 'Error' ? 'error' : 'failure', type: '' };
   },
-  // Of a suite in which a test failed, NUnit says so as well, with the site Child or Test.
+  // NUnit marks a suite with a failed test as failed too, with the site Child or Test.
   isOfSuite: (path) => /^(SetUp|TearDown)$/.test(path.at(-1)?.attributes.site ?? ''),
   messageElement: 'message',
   detailsElement: 'stack-trace',
@@ -125,7 +125,7 @@ const robot: ForeignFormat = {
     element === 'status' && /^(FAIL|SKIP)$/.test(status ?? '')
       ? { element: status === 'FAIL' ? 'failure' : 'skipped', type: '' }
       : undefined,
-  // Of a suite in which a test failed, Robot Framework says so as well, without a word.
+  // Robot Framework marks a suite with a failed test as failed too, without a message.
   isOfSuite: (path) => path.at(-1)?.name === 'suite',
   messageElement: 'status',
   detailsElement: '',
@@ -135,7 +135,7 @@ const robot: ForeignFormat = {
   ofRun: (element, { fail }) => (element === 'stat' ? claimRed([fail], undefined) : undefined),
 };
 
-/** The claim of counts, and of a word for the whole run, that tests failed, where no test or suite shows that any did. */
+/** Failures that are only in the counts, or in the result of the whole run, where no failed test or suite is listed. */
 function claimRed(counts: readonly (string | undefined)[], result: string | undefined): RunClaim {
   const claim = claimFailed(counts, result);
   return (failedCases) => (failedCases === 0 ? claim(0) : undefined);
@@ -174,7 +174,7 @@ export class ForeignXml implements ReportSink {
   #problem: ForeignProblem | undefined;
   #problemDepth = 0;
   #failedCases = 0;
-  /** By element. Visual Studio writes them behind the tests, and mocha-trx-reporter before them. */
+  /** By element. Visual Studio writes them after the tests, and mocha-trx-reporter before them. */
   readonly #claims = new Map<string, { claim: RunClaim; line: number }>();
   #line = 1;
 
@@ -213,7 +213,7 @@ export class ForeignXml implements ReportSink {
     if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
     else if (closed.isSuite) this.#sink.close('testsuite');
     if (this.#path.length > 0) return;
-    // What names a number says more than the word for all.
+    // An attribute with a number is more precise than the one for all.
     const claims = [...this.#claims].toSorted(
       ([a], [b]) => Number(a === 'ResultSummary') - Number(b === 'ResultSummary'),
     );
@@ -251,7 +251,7 @@ export class ForeignXml implements ReportSink {
     const isDirect = this.#path.length === this.#caseDepth;
     if (isDirect) Object.assign(open.attributes, this.#format.inCase?.(name, attributes));
     if (this.#problem !== undefined || open.problem !== undefined) return;
-    // What lies deeper belongs to steps of the test, or to results in it.
+    // Deeper elements belong to steps of the test, or to results in it.
     const isOwn = isDirect || (this.#path.length === this.#caseDepth + 1 && this.#path.at(-1)?.name === 'Output');
     const inCase = this.#path[this.#caseDepth - 1]?.attributes;
     const problem = isOwn ? this.#format.problem(name, { ...inCase, ...attributes }) : undefined;

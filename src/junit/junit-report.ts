@@ -4,7 +4,7 @@ import type { TestCase, TestCounts } from '../core/outcome.ts';
 export interface JUnitSuite {
   /** As in `TestCase.suite`. */
   name: string;
-  /** Seconds the suite says it took; the sum of its own cases when it says nothing. */
+  /** Duration in seconds as the suite reports it; the sum of its own cases when it reports none. */
   seconds: number;
   /** The suite's own `timestamp`, as written. */
   timestamp?: string;
@@ -30,7 +30,7 @@ export interface JUnitReport {
   claimedFailures: number;
   /** Failed runs that the cases show, those that a later run of the same test replaced included. */
   failedRuns: number;
-  /** What was tolerated: filtered characters, counts that lie, times that are none, cuts. One line each. */
+  /** What was tolerated: filtered characters, wrong counts, invalid times, cuts. One line each. */
   warnings: string[];
 }
 
@@ -44,7 +44,7 @@ export interface JUnitLimits {
   messageChars: number;
   /** The details of one case. */
   detailsChars: number;
-  /** The details of all cases together; what comes after keeps at most a sixteenth of `messageChars` each. */
+  /** The details of all cases together; cases after that keep at most a sixteenth of `messageChars` each. */
   totalDetailsChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
@@ -81,7 +81,7 @@ export interface KeptTotals {
   detailsChars: number;
   propertyChars: number;
   warnings: number;
-  /** Warnings that are not in any report, for lack of room. */
+  /** Warnings that are not in any report, because there was no room. */
   warningsLeftOut: number;
 }
 

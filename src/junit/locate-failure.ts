@@ -13,7 +13,7 @@ const tracePatterns = [
 /** JavaScript, innermost frame first: `at fn (/app/a.test.ts:12:3)`. */
 const javascriptFrame = /^\s*(?:at |❯ ).{0,200}?\(?((?:file:\/\/)?[\w@./-]{1,300}\.[cm]?[jt]sx?):(\d{1,7}):\d{1,7}\)?$/;
 
-/** Where a stack trace says that a test failed: the frame nearest to the failure that is no library's. */
+/** The location of a failure in a stack trace: the frame nearest to the failure that is not in a library. */
 export function locateFailure(details: string): { file: string; line: number } | undefined {
   let found: { file: string; line: number } | undefined;
   for (const text of details.split('\n')) {

@@ -19,7 +19,7 @@ export interface OpenSuite {
   claimedFailures: number;
   /** Failed runs that the report held before it, of all suites. */
   failedRunsBefore: number;
-  /** The begin of its own system-err, which belongs to no case. */
+  /** The beginning of its own system-err, which belongs to no case. */
   errorOutput: string;
   /** Whether its writer gives each test a name of its own, so that a name repeated in this suite is a rerun. */
   hasUniqueNames: boolean;
@@ -33,9 +33,9 @@ export interface OpenCase {
   properties: TestProperty[];
   attachments: AttachmentNames;
   problems: Problem[];
-  /** Failed runs told inside the case, by surefire's `flakyFailure` and its like. */
+  /** Failed runs reported inside the case, by surefire's `flakyFailure` and similar elements. */
   earlierRuns: Problem[];
-  /** What container-structure-test says in `Pass`; its `time` is in nanoseconds. */
+  /** Content of `Pass` by container-structure-test; its `time` is in nanoseconds. */
   saysPass?: string;
 }
 

@@ -9,7 +9,7 @@ const maxBytes = 32 * 1024 * 1024;
 const text = v.optional(v.nullable(v.string()));
 const count = v.optional(v.nullable(v.number()));
 
-/** https://ctrf.io/docs/full-schema, as far as it says what became of a test. */
+/** https://ctrf.io/docs/full-schema, as far as it describes the outcome of tests. */
 const schema = v.object({
   results: v.object({
     tool: v.looseObject({}),

@@ -23,7 +23,9 @@ export interface ReadJUnitOptions {
   /** What to call the report in messages; the path when there is one. */
   file?: string;
   limits?: Partial<JUnitLimits>;
-  /** How what wrote the report ended; without it nobody knows, and nothing is taken for a rerun that could be another test. */
+  /**
+   * How the program that wrote the report ended; if that is not known, no case that could be another test is taken for a rerun.
+   */
   exitCode?: number | undefined;
   /** Whether XML of NUnit, xUnit.net, TRX and Robot Framework is read as well; without it that is foreign. */
   otherFormats?: boolean;
@@ -34,9 +36,9 @@ export interface ReadJUnitOptions {
 }
 
 /**
- * A report, or a failure of kind `report` with file and line. `foreignRoot` names the root element of a file that is
- * XML but no JUnit report at all (`coverage`, say), so that a caller who took all `*.xml` may leave it aside. `partial` is
- * what stood before the end of a file whose writer was killed: good for telling which tests had finished, and for no more.
+ * A report, or a failure of kind `report` with file and line. `foreignRoot` names the root element of a file that is XML but no
+ * JUnit report at all (`coverage`, say), so that a caller with all `*.xml` can skip it. `partial` is the content before the end
+ * of a file whose writer was killed: it shows which tests had finished, and no more.
  */
 export type JUnitReading =
   | { ok: true; value: JUnitReport }
@@ -46,18 +48,18 @@ export type JUnitReading =
  * Reads one JUnit report in memory that does not grow with its size. A file that is called `*.json` is read as CTRF, one that
  * is called `*.tap` as TAP.
  *
- * Tolerated, with a warning where something was lost: characters that XML forbids, other encodings, nested suites,
- * missing or wrong counts, `1,234.5` seconds, several failures in one case, reruns told as `flakyFailure` or as repeated
- * cases. Refused as kind `report`: an empty or truncated file, XML that is not well-formed, another root than
- * `testsuites` or `testsuite`, a DOCTYPE, elements nested deeper than `limits.depth`.
+ * Tolerated, with a warning where something was lost: characters that XML forbids, other encodings, nested suites, missing or
+ * wrong counts, `1,234.5` seconds, several failures in one case, reruns reported as `flakyFailure` or as repeated cases.
+ * Refused as kind `report`: an empty or truncated file, XML that is not well-formed, another root than `testsuites` or
+ * `testsuite`, a DOCTYPE, elements nested deeper than `limits.depth`.
  *
  * Cases of equal suite, host, class, name and file may be runs of one test, or several tests of one name: Playwright's
  * projects, `go test -count`, parallel processes of ginkgo. In one suite of pytest, where names are unique, they are reruns,
  * and an earlier pass is a failed run too: pytest-rerunfailures writes it without its failure. Elsewhere a failed case is a
  * failed run of one that passed later only where `exitCode` is 0, since a tool that counts both as tests fails then. In all
- * other combinations each counts for itself.
+ * other combinations each counts as a test.
  *
- * @throws the signal's reason when it is aborted; everything else comes as a value.
+ * @throws the signal's reason when it is aborted; every other problem is returned as a value.
  */
 export async function readJUnit(
   source: string | AsyncIterable<Uint8Array>,
@@ -83,7 +85,7 @@ export async function readJUnit(
       const at = error.line === undefined ? '' : ` (line ${error.line})`;
       const failed = fail('report', `${file} ${error.message}${at}`, { hint: hintFor(error) });
       if (error.code === 'cut-off') return { ...failed, partial: builder.tell() };
-      // What nobody gets takes no room.
+      // Text that is not read takes no memory.
       Object.assign(totals, before);
       return error.foreignRoot === undefined ? failed : { ...failed, foreignRoot: error.foreignRoot };
     }

@@ -12,8 +12,8 @@ const directiveMark = /(?:^|\s)#\s*(SKIP|TODO)\S*/i;
 const plan = /^1\.\.(\d{1,9})(?:\s|$)/;
 
 /**
- * Hands the tests of a TAP report (versions 12 to 14, https://testanything.org) to a sink that takes JUnit. A test with
- * subtests is no test of its own, unless it alone failed.
+ * Passes the tests of a TAP report (versions 12 to 14, https://testanything.org) to a sink that takes JUnit. A test with
+ * subtests is no test of its own, unless it failed while they passed.
  * @throws MalformedReport for an empty file and one without a plan, whose writer was killed; I/O errors; the signal's reason.
  */
 export async function readTap(file: string, sink: ReportSink, signal: AbortSignal | undefined): Promise<void> {
@@ -41,7 +41,7 @@ class TapReader {
   #ended: { test: ForeignCase; isFailed: boolean } | undefined;
   /** The indentation of the YAML block that is open. */
   #yaml: string | undefined;
-  /** Whether the message of the last test is a text of several lines, of which the first comes next. */
+  /** Whether the message of the last test is a text of several lines, of which the first is next. */
   #isMessageNext = false;
   #isAnything = false;
 

@@ -69,7 +69,7 @@ export class ReportBuilder implements ReportSink {
   #namesCut = 0;
   #propertiesLeftOut = 0;
   #propertiesBeyondRoom = 0;
-  /** Our own normalised reports tell reruns as such, and count lines from 1 whatever the suite is called. */
+  /** Our own normalised reports mark reruns as such, and count lines from 1 for any name of a suite. */
   #normalised = false;
   #isPytest = false;
   #superseded = new Set<TestCase>();
@@ -140,7 +140,7 @@ export class ReportBuilder implements ReportSink {
       if (suite !== undefined) suite.errorOutput = cut(suite.errorOutput + text, errorOutputChars);
       return;
     }
-    // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's own words.
+    // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's message.
     const inner = this.#elements.at(-1) ?? '';
     if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
     const room = this.#limits.detailsChars + cutNoteChars - problem.details.length;
@@ -192,7 +192,7 @@ export class ReportBuilder implements ReportSink {
       this.warn(`held ${sieve.textsCut} texts too long to keep; their beginning and end were kept`);
   }
 
-  /** All that was read so far. */
+  /** Everything that was read so far. */
   tell(): JUnitReport {
     return {
       file: this.#file,
@@ -275,7 +275,7 @@ export class ReportBuilder implements ReportSink {
     const { tests, failures, errors } = suite.declared;
     const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;
     if (tests === undefined && element === 'testsuite') this.#suitesWithoutCounts++;
-    // Some writers count a rerun as a test and some do not; both tell the truth.
+    // Some writers count a rerun as a test and some do not; both are valid.
     if (tests !== undefined && (tests > suite.tests || tests < suite.tests - suite.replacedTests)) {
       this.warn(`says ${tests} tests for ${called} but holds ${suite.tests}`);
     }
@@ -307,7 +307,10 @@ export class ReportBuilder implements ReportSink {
     }
   }
 
-  /** A suite that counts failures which no case of it shows is told by what it wrote, as newman writes that no server answered. */
+  /**
+   * A suite that counts failures which none of its cases has is described by its own output, as newman writes that no server
+   * answered.
+   */
   #addErrorOutput(suite: OpenSuite): void {
     const claimed = (suite.declared.failures ?? 0) + (suite.declared.errors ?? 0);
     if (suite.errorOutput === '' || claimed <= this.#failedRuns - suite.failedRunsBefore) return;
@@ -402,9 +405,9 @@ export class ReportBuilder implements ReportSink {
   }
 
   /**
-   * Whether a case is a run that the present one of the same name replaces. Where names are unique a pass that is not the
-   * last word was none: pytest-rerunfailures writes the failed runs without a failure in them. Elsewhere it may as well be
-   * another test, and only a run that ended well says that it is not. A failure and an error after it are both told, as
+   * Whether a case is a run that the present one of the same name replaces. Where names are unique, a pass that is not the last
+   * result was none: pytest-rerunfailures writes the failed runs without a failure in them. Elsewhere it may as well be another
+   * test, and only the success of the whole run shows that it is not. A failure and an error after it are both reported, as
    * pytest does.
    */
   #isReplaced({ kept, suite }: KeptCase, now: OpenSuite, status: TestCase['status']): boolean {
@@ -420,7 +423,7 @@ export class ReportBuilder implements ReportSink {
   }
 
   #takeProperty({ properties, attachments }: OpenCase, { name = '', value = '' }: Attributes): void {
-    // Our own are what a case of ours says of itself already.
+    // Our own are properties that a case of ours has already.
     if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
     if (properties.length >= maxProperties) {
       this.#propertiesLeftOut++;
@@ -461,7 +464,7 @@ export class ReportBuilder implements ReportSink {
       kept.file = detach(this.#name(file));
       // pytest (junit_family=xunit1) writes the line of the test counted from 0.
       if (line !== undefined) kept.line = suite.hasUniqueNames ? line + 1 : Math.max(line, 1);
-      // The line that failed says more than the one where the test begins.
+      // The line that failed is more precise than the one where the test begins.
       if (failing !== undefined && samePath(failing.file, kept.file)) kept.line = failing.line;
     } else if (failing !== undefined) {
       kept.file = detach(this.#name(failing.file));
@@ -469,7 +472,7 @@ export class ReportBuilder implements ReportSink {
     }
   }
 
-  /** What tells a case from others, or undefined when its names are too long to have been read whole. */
+  /** What distinguishes a case from others, or undefined when its names are too long to have been read whole. */
   #keyOf(suite: OpenSuite, attributes: Attributes): string | undefined {
     const parts = [suite.path, suite.host, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
     if (parts.some((part) => part.length >= this.valueChars - 1)) return undefined;

@@ -8,7 +8,7 @@ export interface ReportSink {
 
 /** A case of another format, gathered until it ends. */
 export interface ForeignCase {
-  /** As a `testcase` of JUnit has them. */
+  /** As in a `testcase` of JUnit. */
   attributes: Record<string, string>;
   problem?: ForeignProblem;
 }

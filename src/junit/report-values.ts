@@ -7,7 +7,7 @@ export function cut(text: string, maxChars: number): string {
 /** A copy of a text that does not keep the whole chunk of the file in memory of which V8 made it a slice. */
 export function detach(text: string): string {
   if (text.length < 13) return text;
-  // A text of small code points takes one byte for each, which V8 does not see by itself.
+  // A text of small code points can be stored with one byte for each, which V8 does not do by itself.
   const encoding = beyondLatin1.test(text) ? 'utf16le' : 'latin1';
   // One buffer for all: a buffer for each would be garbage that V8 does not count.
   if (scratch.length < 2 * text.length) scratch = Buffer.allocUnsafeSlow(2 * text.length);

@@ -8,19 +8,19 @@ import { isXmlCharacter } from './bounded-xml.ts';
 import { type JUnitReport, normalisedName } from './junit-report.ts';
 
 export interface NormalisedJUnit {
-  /** Reports of all files and shards; cases of equally named suites of one report come together. */
+  /** Reports of all files and shards; suites of one report with the same name are merged. */
   reports: readonly Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut'>[];
   phases: readonly PhaseRecord[];
   failure: Failure | null;
 }
 
-/** Name of the suite that tells the phases of the run. */
+/** Name of the suite with the phases of the run. */
 export const phasesSuiteName = 'k8s-test-action phases';
 
 /**
  * Writes the file at `path` (its directory must exist), replacing what was there only when all is written.
  *
- * @throws on I/O errors, and the signal's reason when it is aborted; nothing is left behind then.
+ * @throws on I/O errors, and the signal's reason when it is aborted; no partial file is left then.
  */
 export async function writeJUnit(path: string, content: NormalisedJUnit, signal?: AbortSignal): Promise<void> {
   const partial = `${path}.partial`;
@@ -37,10 +37,10 @@ export async function writeJUnit(path: string, content: NormalisedJUnit, signal?
 /**
  * The file in pieces. All counts are those of the cases in it.
  *
- * The phases are a suite of their own whose properties tell outcome and seconds of each; it holds no case for a phase,
- * because readers add up the cases of all suites and their sum must be the number of tests. With one exception: when the
- * run failed and no case says so (the chart never came up, the process died after its last test), the phase that failed
- * is one `error` case, since a file without a failure reads as green.
+ * The phases are a suite of their own whose properties hold outcome and seconds of each; it holds no case for a phase, because
+ * readers add up the cases of all suites and their sum must be the number of tests. One exception: when the run failed and no
+ * case shows it (the chart never became ready, the process died after its last test), the phase that failed is one `error`
+ * case, since a file without a failure reads as green.
  */
 export function* renderJUnit({ reports, phases, failure }: NormalisedJUnit): Generator<string> {
   const suites = reports.flatMap((report) => groupBySuite(report));
@@ -89,7 +89,7 @@ interface SuiteOfCases {
   name: string;
   file: string;
   cases: TestCase[];
-  /** Told with the first suite of its report. */
+  /** Written with the first suite of its report. */
   casesLeftOut: number;
 }
 
@@ -153,7 +153,7 @@ function* renderCase(testCase: TestCase): Generator<string> {
           },
         ]),
   ]);
-  // surefire's word for a failed run before one that passed; readers that do not know it take the case as passed.
+  // surefire's element for a failed run before one that passed; readers that do not know it take the case as passed.
   const element = { failed: 'failure', error: 'error', skipped: 'skipped', passed: 'flakyFailure' }[status];
   if (status !== 'passed' || flakyRuns !== undefined) {
     yield `      <${element}${attributesOf({ message })}>${escapeText(details)}</${element}>\n`;
@@ -178,7 +178,7 @@ function attributesOf(values: Record<string, string | number | undefined>): stri
     .join('');
 }
 
-/** Characters that XML forbids, in whatever spelling, become U+FFFD: a reader must not stumble over our file. */
+/** Characters that XML forbids, in any spelling, become U+FFFD, so that every reader accepts our file. */
 function replaceForbidden(text: string): string {
   return text
     .toWellFormed()

@@ -47,7 +47,7 @@ export class GoTestLog {
     else if (this.#current !== undefined) this.#current.output = append(this.#current.output, line);
   }
 
-  /** Tells what is still open as in flight; to be called once, at the end of the log. */
+  /** Reports unfinished tests as in flight; call it once, at the end of the log. */
   finish(): void {
     this.#tell('');
   }

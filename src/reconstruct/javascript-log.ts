@@ -35,12 +35,12 @@ function secondsOf(time: string | undefined, unit: string | undefined): number {
 }
 
 /**
- * Reads the output of `jest --verbose` and `vitest --reporter=verbose` line by line. Both tell a test when it has ended
- * (jest: when its file has), so none is known to be in flight.
+ * Reads the output of `jest --verbose` and `vitest --reporter=verbose` line by line. Both print a test when it has ended (jest:
+ * when its file has), so none is known to be in flight.
  */
 export class JavaScriptLog {
   readonly tests = new ReconstructedTests();
-  /** The file of jest whose tests are being told. */
+  /** The jest file whose tests are being printed. */
   #file: string | undefined;
   #groups: { indent: number; name: string }[] = [];
   #lastId: string | undefined;

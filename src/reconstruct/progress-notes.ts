@@ -36,12 +36,12 @@ export function keyOfTest({ classname, name }: { classname: string; name: string
   return `${classname}\u0000${name.slice(0, 900)}`;
 }
 
-/** Notes of some hundred thousand tests; what lies behind them is not read, and leaves its session unfinished. */
+/** Notes of some hundred thousand tests; notes after them are not read, which leaves their session unfinished. */
 const maxNotesBytes = 256 * 1024 * 1024;
 
 /**
- * Reads the helper's `progress.jsonl`. Notes of another run are left out, and so is all that is no note: the file lay where
- * the tests could write.
+ * Reads the helper's `progress.jsonl`. Notes of another run are left out, and so are invalid ones: the tests could write to the
+ * file.
  * @throws on I/O errors, and the signal's reason when it is aborted.
  */
 export async function readProgress(file: string, runId: string, signal?: AbortSignal): Promise<ProgressNotes> {
@@ -145,7 +145,7 @@ class NotesReader {
       this.#sessions.end(key, id, 'rerun');
       return;
     }
-    // An outcome that nobody knows is not a pass.
+    // An unknown outcome is not a pass.
     const status = statusOf(note.outcome) ?? 'error';
     const endedAt = toTime(note.stop);
     this.#tests.end(one.keyOfTest, place, {
@@ -186,7 +186,7 @@ export async function readReportLog(
     const note = parseObject(line);
     if (note === undefined) continue;
     const type = note.$report_type;
-    // A variant of its own: nothing says whether another session is a repetition of this one.
+    // A variant of its own: it is not known whether another session is a repetition of this one.
     if (type === 'SessionStart') sessions.begin(String(++session), String(session));
     if (type === 'SessionFinish')
       sessions.finish(String(session), typeof note.exitstatus === 'number' ? note.exitstatus : undefined);
@@ -251,7 +251,7 @@ function statusOf(outcome: unknown): 'passed' | 'skipped' | 'error' | 'failed' |
     : undefined;
 }
 
-/** What pytest says of a failure: text, a skip's (file, line, reason), or the parts of a long form. */
+/** pytest's description of a failure: text, a skip's (file, line, reason), or the parts of a long form. */
 function explain(longrepr: unknown): { message: string; details: string } {
   if (typeof longrepr === 'string') return { message: lastLine(longrepr), details: longrepr };
   if (Array.isArray(longrepr)) return { message: textOf(longrepr[2]).replace(/^Skipped: /, ''), details: '' };

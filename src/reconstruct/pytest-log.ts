@@ -3,14 +3,14 @@ import { placeOfNodeId, pytestWords } from './pytest-names.ts';
 import { ReconstructedTests } from './reconstructed-tests.ts';
 
 const word = Object.keys(pytestWords).join('|');
-/** What stands at the right margin: `[ 10%]`, `[ 3/40]`, `1.20s`, by console_output_style. */
+/** The text at the right margin: `[ 10%]`, `[ 3/40]`, `1.20s`, by console_output_style. */
 const margin = '(?:\\s+(?:\\[[^\\]]{1,16}\\]|[\\d.]{1,10}m?s))?\\s*$';
 /** Path of a file, `::`, and the rest. */
 const nodeLine = /^[^\s:[\]]+\.[A-Za-z0-9]{1,10}::\S/;
 const workerResult = new RegExp(`^\\[gw\\d+\\](?:\\s+\\[[^\\]]{1,16}\\])?\\s+(${word})\\s+(\\S+::.*?)\\s*$`);
 const resultWord = new RegExp(`\\s(${word})(?=\\s|$)`, 'g');
 const afterResult = new RegExp(`^(?:\\s+\\(.*)?${margin}`);
-/** The result of a test whose name is on an earlier line, after whatever the test printed. */
+/** The result of a test whose name is on an earlier line, after the output of the test. */
 const lateResult = new RegExp(
   `(?:^|[^A-Za-z_])(${word})(?:\\s+\\(.*\\))?\\s+\\[[^\\]]{1,16}\\]\\s*$|^(${word})(?:\\s+\\(.*\\))?\\s*$`,
 );
@@ -23,7 +23,7 @@ const summaryLine = /^(FAILED|ERROR) (\S+::.*)$/;
 
 /**
  * Reads the verbose output of pytest (`-v`, also of xdist's workers) line by line. What tests print between may look like
- * anything: a result counts only in the part of a session in which pytest tells results.
+ * anything: a result counts only in the part of a session in which pytest prints results.
  */
 export class PytestLog {
   readonly tests = new ReconstructedTests();
@@ -32,7 +32,7 @@ export class PytestLog {
   /** The test whose name is on the last line of its own; without xdist there is one at a time. */
   #pending: string | undefined;
 
-  /** Whether a session began that has not come to its end. */
+  /** Whether a session began that has not ended. */
   get isUnfinished(): boolean {
     return this.#part === 'results';
   }
@@ -148,7 +148,7 @@ function isWholeId(id: string): boolean {
   return bracket === -1 ? !/\s/.test(id) : id.endsWith(']');
 }
 
-/** The id at the begin of a line that goes on with what the test printed. */
+/** The id at the beginning of a line that continues with output of the test. */
 function idBefore(line: string): string {
   const bracket = line.indexOf('[');
   const blank = line.indexOf(' ');

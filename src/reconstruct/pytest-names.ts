@@ -1,6 +1,6 @@
 /** pytest's node ids, and what its JUnit report makes of them. */
 
-/** Where a test stands, as pytest's JUnit report would say it. */
+/** Class and name of a test, as pytest's JUnit report writes them. */
 export interface PytestPlace {
   suite: string;
   classname: string;
@@ -9,7 +9,7 @@ export interface PytestPlace {
 }
 
 /**
- * The place that a node id tells: `tests/test_a.py::TestX::test_y[a::b]` is `test_y[a::b]` of `tests.test_a.TestX`, as in
+ * Class and name by a node id: `tests/test_a.py::TestX::test_y[a::b]` is `test_y[a::b]` of `tests.test_a.TestX`, as in
  * `mangle_test_address` of pytest's src/_pytest/junitxml.py.
  */
 export function placeOfNodeId(id: string): PytestPlace {
@@ -22,7 +22,7 @@ export function placeOfNodeId(id: string): PytestPlace {
   return { suite: 'pytest', classname: parts.join('.'), name, file };
 }
 
-/** What pytest's words for a result come to; `rerun` is a result that counts no more. */
+/** The outcomes for pytest's result words; `rerun` is a result that does not count. */
 export const pytestWords: Record<string, 'passed' | 'failed' | 'error' | 'skipped' | 'rerun'> = {
   PASSED: 'passed',
   FAILED: 'failed',

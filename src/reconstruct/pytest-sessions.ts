@@ -6,7 +6,7 @@ import type { PytestSession } from '../core/pytest-session.ts';
 import { placeOfNodeId } from './pytest-names.ts';
 
 const maxSessions = 20_000;
-/** Ids of tests that are kept of all sessions together. What comes after resolves nothing. */
+/** Ids of tests that are kept of all sessions together. Ids after that are not resolved. */
 const maxIds = 400_000;
 const namesKept = 20;
 
@@ -95,12 +95,12 @@ export class PytestSessions {
     session.exit = exit;
   }
 
-  /** Whether a session tells how this test ended, or that it ran. */
+  /** Whether a session shows how this test ended, or that it ran. */
   isNoted(id: string): boolean {
     return this.#noted.has(id);
   }
 
-  /** @param isHeld whether a report tells of a test, which then has run, whatever the notes say. */
+  /** @param isHeld whether a report contains a test, which then has run even if the notes differ. */
   list(isHeld: (id: string) => boolean): PytestSession[] {
     const all = [...this.#byKey.values()];
     const outcomes = new Map<string, LaterOutcomes>();
@@ -142,7 +142,7 @@ class LaterOutcomes {
   readonly #ended = new Map<string, number>();
   #lastBegun = 0;
 
-  /** Sessions come in the order in which they began. */
+  /** Sessions are in the order in which they began. */
   add({ firstLine, green, red }: Session): void {
     this.#lastBegun = firstLine;
     for (const id of red) this.#ended.set(id, firstLine);

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { trimEndOf } from '../core/trim-end.ts';
 
-/** Of a line that is too long to keep whole, so much of its end. */
+/** How much of the end of an overlong line is kept. */
 const tailChars = 500;
 
 const escapeCharacter = '\u001b';
@@ -17,7 +17,7 @@ export interface ReadLinesOptions {
   maxChars: number;
   /** Where in the file to begin, in bytes; its begin by default. */
   startByte?: number;
-  /** Where to stop, in bytes from the begin of the file; its end by default. A file of zeros can be a terabyte long. */
+  /** Where to stop, in bytes from the beginning of the file; its end by default. A file of zeros can be a terabyte long. */
   maxBytes?: number;
   signal?: AbortSignal;
 }

@@ -1,4 +1,4 @@
-/** Tells a run that left no report, or not all of it, from whatever else it left. */
+/** Reconstructs a run that left no report, or an incomplete one, from its other output. */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestCase, toOneLine } from '../core/outcome.ts';
@@ -19,8 +19,8 @@ export const helperDirectory = '.k8s-test';
 const maxLogLineChars = 8192;
 
 /**
- * Takes what the helper wrote out of the results, which are the user's, into `toDir`: regular files alone, and of these
- * only those that it writes. The directory of the results then holds nothing of ours.
+ * Takes what the helper wrote out of the results, which are the user's, into `toDir`: only regular files, and of these only
+ * those that it writes. The results then contain none of our files.
  */
 export async function takeHelperFiles(resultsDir: string, toDir: string): Promise<void> {
   const from = path.join(resultsDir, helperDirectory);
@@ -49,7 +49,7 @@ export async function readHelperNotes(
   return readProgress(file, runId, signal);
 }
 
-/** What the helper says of a fault of its own, on one line; empty when there was none. What it could not note is missing. */
+/** The helper's message on an internal error, on one line; empty when there was none. Notes after it are missing. */
 export async function readHelperFault(directory: string, signal: AbortSignal): Promise<string> {
   const file = path.join(directory, 'helper-error.txt');
   if ((await lstat(file).catch(() => undefined)) === undefined) return '';
@@ -63,7 +63,7 @@ export interface ReconstructOptions {
   reports: readonly Pick<JUnitReport, 'cases' | 'counts'>[];
   unreadable: readonly { file: string; partial?: JUnitReport }[];
   notes: ProgressNotes | undefined;
-  /** What the tests wrote, as it is on the runner; a report log is looked for in it. */
+  /** The output files of the tests, on the runner; a report log is looked for among them. */
   resultsDir: string;
   /** A report log last written before this time is of another run. Milliseconds of the epoch. */
   notBefore: number;
@@ -76,7 +76,7 @@ export interface ReconstructOptions {
 
 /** What is known of a run beyond its reports. */
 export interface ReconstructedKnowledge {
-  /** Tests that no report tells of; undefined when there are none. */
+  /** Tests that are in no report; undefined when there are none. */
   reconstructed: ReconstructedRun | undefined;
   /** Sessions of pytest, in the order in which they began. */
   sessions: PytestSession[];
@@ -126,7 +126,7 @@ export async function reconstructRun(options: ReconstructOptions): Promise<Recon
   return { reconstructed: mostTelling(candidates), sessions };
 }
 
-/** The run as the log tells it; beside whole reports only a session of pytest that never came to its end. */
+/** The run as the log shows it; beside complete reports, only a session of pytest that never ended. */
 async function reconstructFromLog(
   file: string,
   hasWholeReports: boolean,
@@ -140,7 +140,7 @@ async function reconstructFromLog(
     : undefined;
 }
 
-/** Whether the helper's notes tell of all tests of a report log, and so of its sessions. */
+/** Whether the helper's notes contain all tests of a report log, and so of its sessions. */
 function isNoted(log: { tests: ReconstructedTests }, notes: ProgressNotes | undefined): boolean {
   const ids = log.tests.ids();
   return notes !== undefined && ids.length > 0 && ids.every((id) => notes.sessions.isNoted(id));
@@ -176,7 +176,7 @@ function leaveOutRenamed(
   return { ...run, cases: run.cases.filter(isLeft), counts };
 }
 
-/** What the log of a test container says of its tests, and which tool spoke; the tool that told of the most tests. */
+/** The tests in the log of a test container, and the tool that printed them; the tool with the most tests. */
 async function readTestLog(
   file: string,
   signal: AbortSignal,
@@ -226,7 +226,7 @@ async function findReportLogs(options: ReconstructOptions): Promise<string[]> {
 interface KnownTests {
   /** Whether a report holds the test. */
   holds: (place: { classname: string; name: string }) => boolean;
-  /** Whether a report says the same of it: of a failed test that it failed. */
+  /** Whether a report agrees: for a failed test, that it failed. */
   tells: (test: { classname: string; name: string; status?: TestCase['status'] }) => boolean;
 }
 
@@ -252,7 +252,7 @@ function fromPartial(file: string, partial: JUnitReport, isKnown: KnownTests['te
   return { ...run, casesLeftOut: partial.casesLeftOut };
 }
 
-/** The candidate that tells of the most tests; of equals, the first. */
+/** The candidate with the most tests; of equals, the first. */
 function mostTelling(candidates: readonly ReconstructedRun[]): ReconstructedRun | undefined {
   const size = (run: ReconstructedRun): number => run.counts.total + run.inFlight.length;
   return candidates.reduce<ReconstructedRun | undefined>(

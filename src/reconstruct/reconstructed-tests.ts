@@ -4,23 +4,23 @@ import type { JUnitReport } from '../junit/junit-report.ts';
 
 /** A test that had begun when its run ended. */
 export type TestInFlight = Pick<TestCase, 'suite' | 'name' | 'classname' | 'file' | 'line'> & {
-  /** ISO 8601; absent where nobody told. */
+  /** ISO 8601; absent where it is not recorded. */
   startedAt?: string;
 };
 
-/** A run, told from something else than its report. */
+/** A run, reconstructed from another source than its report. */
 export interface ReconstructedRun {
-  /** Where it comes from, in words that follow "reconstructed from". */
+  /** Its source, in words that follow "reconstructed from". */
   source: string;
-  /** Whether the log of the tests tells of some of them: then it is as complete as the log is. */
+  /** Whether the log of the tests contains some of them: then it is as complete as the log is. */
   isFromLog: boolean;
-  /** Finished tests, in the order in which they ended; of very many, the first, and `counts` tells of all. */
+  /** Finished tests, in the order in which they ended; of very many, only the first, while `counts` covers all. */
   cases: TestCase[];
   casesLeftOut: number;
   /** Of the finished ones. */
   counts: TestCounts;
   inFlight: TestInFlight[];
-  /** Tests that were to run; undefined where nobody told. */
+  /** Tests that were to run; undefined where that is not recorded. */
   collected: number | undefined;
   /** Tests that were to run and never began, as far as that is known. */
   notRun: number | undefined;
@@ -28,7 +28,7 @@ export interface ReconstructedRun {
   notRunNames: string[];
 }
 
-/** How a finished test is told to `RebuiltTests`. */
+/** How a finished test is passed to `RebuiltTests`. */
 export interface ReconstructedEnd {
   status: TestCase['status'];
   seconds?: number;
@@ -47,12 +47,12 @@ const namesNotRun = 20;
 const maxNameChars = 1000;
 const maxMessageChars = 4000;
 const maxDetailsChars = 64 * 1024;
-/** The details of all cases together; what comes after keeps no more than its message. */
+/** The details of all cases together; cases after that keep only their message. */
 const maxTotalDetailsChars = 32 * 1024 * 1024;
 
 /**
- * Gathers a run from what is said of it, in bounded memory. A test is known by an id, which may be anything that tells it
- * from the others.
+ * Collects the tests of a run from their records, in bounded memory. A test is identified by an id, which may be any text that
+ * distinguishes it from the others.
  */
 export class ReconstructedTests {
   readonly #begun = new Map<string, TestInFlight>();
@@ -76,7 +76,7 @@ export class ReconstructedTests {
     return this.#begun.size + this.#ended.size + this.#leftOut;
   }
 
-  /** Tests that are to run, by id; more may come. */
+  /** Tests that are to run, by id; more may be added. */
   expect(ids: readonly string[]): void {
     for (const id of ids) {
       if (this.#expected.size >= keptIds) this.#areExpectedIdsKnown = false;
@@ -84,7 +84,7 @@ export class ReconstructedTests {
     }
   }
 
-  /** So many tests are to run, beside those told before. */
+  /** This many tests are to run, in addition to those before. */
   expectCount(count: number): void {
     this.#expectedCount = (this.#expectedCount ?? 0) + count;
   }
@@ -107,7 +107,7 @@ export class ReconstructedTests {
     return this.#ended.has(id);
   }
 
-  /** The test is no longer in flight, and how it ended nobody told. */
+  /** The test is no longer in flight, and its outcome is not known. */
   forget(id: string): void {
     this.#begun.delete(id);
   }
@@ -119,8 +119,8 @@ export class ReconstructedTests {
   }
 
   /**
-   * The test ended. Told twice of one id, a failure after a pass replaces it (a teardown, say), a pass after a failure is a
-   * flaky test, and of two failures the first stays.
+   * The test ended. If one id is reported twice, a failure after a pass replaces it (a teardown, say), a pass after a failure
+   * is a flaky test, and of two failures the first stays.
    */
   end(id: string, place: Place, end: ReconstructedEnd): void {
     const begun = this.#begun.get(id);
@@ -161,7 +161,7 @@ export class ReconstructedTests {
     });
   }
 
-  /** What a failed test says, heard after its end. */
+  /** The message of a failed test, read after its end. */
   explain(id: string, message: string, details = ''): void {
     const ended = this.#ended.get(id);
     if (ended === undefined || !isRed(ended)) return;
@@ -197,7 +197,7 @@ export class ReconstructedTests {
   }
 
   /**
-   * All of it. `isKnown` says which tests another report tells of already: these are left out. `isIdKnown` says the same of
+   * All of it. `isKnown` is true for tests that another report contains: these are left out. `isIdKnown` does the same for
    * tests that were to run, by the id that `expect` was given.
    */
   finish(
@@ -239,7 +239,7 @@ export class ReconstructedTests {
 
 /**
  * A report that was cut off, with what the log adds to it: tests that ended after the cut, those in flight, those never
- * reached. Of a test that both tell, the report says more.
+ * reached. Of a test that both contain, the report has more details.
  */
 export function joinReconstructed(cutOff: ReconstructedRun, log: ReconstructedRun): ReconstructedRun {
   const keyOf = ({ classname, name }: Place): string => JSON.stringify([classname, name]);
@@ -303,7 +303,7 @@ function isRed({ status }: Pick<TestCase, 'status'>): boolean {
   return status === 'failed' || status === 'error';
 }
 
-/** At most so many characters, free of what XML and terminals forbid; a cut keeps begin and end. */
+/** Text limited to this many characters, without those that XML and terminals forbid; a cut keeps beginning and end. */
 function cutText(text: string, maxChars: number): string {
   const short =
     text.length <= maxChars

@@ -1,4 +1,4 @@
-/** Programs that run tests, with the names of their tools in `docs/reports.md`; `(?=…)` looks at the words behind them. */
+/** Programs that run tests, with the names of their tools in `docs/reports.md`; `(?=…)` checks the words after them. */
 const programs: [string, RegExp][] = [
   ['pytest', /(?:^|[\s/"'])(?:pytest|py\.test)(?=[\s"';|&)]|$)/],
   ['vitest', /(?:^|[\s/"'])vitest(?=[\s"';|&)]|$)/],
@@ -27,10 +27,10 @@ const programs: [string, RegExp][] = [
   ['behave', /(?:^|[\s/"'])behave(?=[\s"';|&)]|$)/],
 ];
 const timeoutProgram = /(?:^|[\s/"';|&(])timeout\s+(?:-\S+\s+(?:\S+\s+)?){0,5}\d[\d.]*[smhd]?\s/;
-/** Longer commands are scripts; what runs tests is in their begin, or the log tells. */
+/** Longer commands are scripts; what runs tests is in their beginning, or the log shows it. */
 const maxChars = 4000;
 
-/** Which tool a command runs its tests by, as far as its words tell, and whether by timeout(1). */
+/** Which tool a command runs its tests by, as far as its words show, and whether by timeout(1). */
 export function readCommand(words: readonly string[]): { tool: string | undefined; hasTimeout: boolean } {
   const line = words.join(' ').slice(0, maxChars);
   const tool = programs.find(([, pattern]) => pattern.test(line))?.[0];

@@ -1,22 +1,22 @@
 import { lstat } from 'node:fs/promises';
 import { readLines, toShownLine } from './read-lines.ts';
 
-/** What the log of the tests says of the tool that ran them, beside its tests. */
+/** What the log of the tests shows about the tool that ran them, beside its tests. */
 export interface ToolLog {
-  /** As `docs/reports.md` names it; undefined where nothing tells. */
+  /** As `docs/reports.md` names it; undefined where nothing shows it. */
   tool: string | undefined;
-  /** Why it ended as it did, in its own words: one line each, at most five. */
+  /** Why it ended as it did, in its own messages: one line each, at most five. */
   said: string[];
-  /** Paths of reports that it says it wrote. */
+  /** Paths of reports that it wrote according to the log. */
   reportsWritten: string[];
   /** The end of the log, at most twenty lines. */
   lastLines: string[];
 }
 
-/** The end of a log is read; what a tool says of its own end is never far from it. */
+/** Only the end of a log is read: a tool prints the reason for its end there. */
 const readBytes = 16 * 1024 * 1024;
 const maxLineChars = 2000;
-/** What a tool says of its own end is short. */
+/** The message of a tool on its end is short. */
 const maxReasonChars = 500;
 const maxSaid = 5;
 const keptLines = 20;
@@ -47,7 +47,10 @@ const banners: [string, RegExp][] = [
   ['behave', /^\d+ scenarios? passed, \d+ failed/],
 ];
 
-/** Lines that say by themselves why a tool ended as it did; the first group is what is reported, all of it without one. */
+/**
+ * Lines that contain by themselves the reason why a tool ended as it did; the first group is what is reported, all of it
+ * without one.
+ */
 const reasons: RegExp[] = [
   /^pytest: error: (.+)$/,
   /^ERROR: ((?!usage:).+)$/,
@@ -73,7 +76,7 @@ const reasons: RegExp[] = [
   /^Tests: \d+, Assertions: \d+, (?:Warnings|PHPUnit|Deprecations|Notices|Skipped|Incomplete|Risky)\b.*$/,
   /^PHP (?:Fatal|Parse) error: +(.+)$/,
 ];
-/** What Python ends with where nobody caught it: the last line of its trace, and of the log. */
+/** The last line that Python prints for an uncaught exception: the end of its trace, and of the log. */
 const pythonError = /^(?:\w+\.){0,10}\w{0,100}(?:Error|Exception): .+$/;
 /** A shell that cannot start a program: `sh: 1: pytest: not found`. */
 const shellReason =
@@ -85,7 +88,7 @@ const written = [
   /^Output: {2,}(\S.*output\.xml)$/,
 ];
 
-/** Reads what a tool says of itself line by line. */
+/** Reads the messages of a tool line by line. */
 class ToolLogReader {
   #tool: string | undefined;
   /** What certainly is a reason, and what may be one as well as output of a test. */
@@ -95,7 +98,7 @@ class ToolLogReader {
   readonly #lastLines: string[] = [];
   /** What the next lines explain, and how its explanation begins. */
   #open: { subject: string; explanation: RegExp; linesLeft: number } | undefined;
-  /** The file that jest told last. */
+  /** The file that jest printed last. */
   #jestFile = '';
   /** The first error of a compiler since the last package of go. */
   #goError = '';
@@ -177,7 +180,7 @@ class ToolLogReader {
   }
 }
 
-/** What the end of a log says; undefined when there is no log. @throws the signal's reason when it is aborted. */
+/** Facts from the end of a log; undefined when there is no log. @throws the signal's reason when it is aborted. */
 export async function readToolLog(file: string, signal: AbortSignal): Promise<ToolLog | undefined> {
   const stat = await lstat(file).catch(() => undefined);
   if (stat === undefined) return undefined;

@@ -15,13 +15,13 @@ export interface Annotation {
   line?: number;
 }
 
-/** GitHub keeps ten annotations of each level a step and drops the rest without a word. */
+/** GitHub keeps ten annotations of each level a step and drops the rest silently. */
 const annotationLimit = 10;
 
 /**
- * Annotations of failed tests, the worst first, at most `limit` of them, then warnings of those that failed in quarantine, as many. When there are more failures, the last one
- * says how many, so that nobody takes ten for all. `findFile` maps the path that a test names, one in its container, to
- * a file of the checkout; where it finds none the place is reported in words.
+ * Annotations of failed tests, the worst first, at most `limit` of them, then warnings of those that failed in quarantine, as
+ * many. When there are more failures, the last one says how many, so that ten are not taken for all. `findFile` maps the path
+ * that a test names, one in its container, to a file of the checkout; without such a file the location is part of the text.
  */
 export function annotationsOf(
   tests: readonly TestCase[],

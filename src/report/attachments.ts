@@ -6,7 +6,7 @@ import { toPlainLine } from './inert-text.ts';
 /** A browser runs what is in these when it opens them from disk, with the rights of the file: they are named and not linked. */
 const active = /\.(?:x?html?|xht|shtml|svgz?|xml|xslt?|mht|mhtml|js|mjs)$/i;
 
-/** An attachment as the page of the report has it. */
+/** An attachment as on the page of the report. */
 export interface PageAttachment {
   name: string;
   /** A relative URL; absent for what is only named. */

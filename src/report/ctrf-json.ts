@@ -4,12 +4,12 @@ import type { TestCase } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 
 const statuses = { passed: 'passed', failed: 'failed', error: 'failed', skipped: 'skipped' } as const;
-/** A test that did not name itself; CTRF wants a name. */
+/** A test that did not name itself; CTRF requires a name. */
 const nameless = '(no name)';
 
 /**
- * One JSON document in parts, so that a run of many tests is never one string. Counts are those of the verdict, also where
- * the text of some tests was not kept. An error counts as failed, and `rawStatus` says so.
+ * One JSON document in parts, so that a run of many tests is never one string. Counts are those of the verdict, also where the
+ * text of some tests was not kept. An error counts as failed, with `rawStatus: error`.
  */
 export function* renderCtrf(input: ReportInput): Generator<string> {
   const { verdict, tests, startedAt } = input;

@@ -1,4 +1,4 @@
-/** How every rendering tells of tests: numbers in words, their order, their places and causes. */
+/** How every rendering describes tests: numbers in words, their order, their locations and causes. */
 import type { Failure, TestCase, TestCounts } from '../core/outcome.ts';
 import { firstLineOf } from './inert-text.ts';
 
@@ -60,7 +60,7 @@ export function formatRetries({ retries }: Pick<TestCase, 'retries'>): string {
   return `failed again alone in a fresh pod${failed > 1 ? `, ${failed} times` : ''}`;
 }
 
-/** Whether it failed at first, whatever it counts as. */
+/** Whether it failed at first, independent of its final outcome. */
 export function failedAtFirst(test: TestCase): boolean {
   return isRed(test) || test.quarantine?.failed === true || test.retries !== undefined;
 }
@@ -77,10 +77,10 @@ export function formatQuarantine({ quarantine }: Pick<TestCase, 'quarantine'>): 
   return `in quarantine until ${expires} (${owner}): ${reason}`;
 }
 
-/** So long a reason is still read as one line; of a longer one the middle is left out. */
+/** A reason up to this length fits on one line; of a longer one the middle is left out. */
 const maxReasonChars = 260;
 
-/** The reason of a failure for the first line: its begin says what, its end is where errors tell their cause. */
+/** The reason of a failure for the first line: its beginning names what failed, and errors name their cause at the end. */
 export function shortReason(reason: string): string {
   if (reason.length <= maxReasonChars) return reason;
   // Cut between words, as far as there are any.
@@ -95,15 +95,15 @@ export function wasInFlight(test: TestCase): boolean {
 }
 
 /**
- * Failed tests in the order in which a reader needs them: first what was running when the run died (it names the
- * cause), then the others as they came, since the first failure is often the reason of those after it.
+ * Failed tests in the order in which a reader needs them: first what was running when the run died (it names the cause), then
+ * the others in their order, since the first failure is often the reason of those after it.
  */
 export function failedTests(tests: readonly TestCase[]): TestCase[] {
   const red = tests.filter(isRed);
   return [...red.filter(wasInFlight), ...red.filter((test) => !wasInFlight(test))];
 }
 
-/** Names of the failed tests, as they came; of those that share a name, each with its suite. */
+/** Names of the failed tests, in their order; of those that share a name, each with its suite. */
 export function nameFailedTests(tests: readonly TestCase[]): string[] {
   const red = tests.filter(isRed);
   const counts = new Map<string, number>();
@@ -125,22 +125,22 @@ export function placeOf({ file, line }: TestCase): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** What a test says of itself beside its outcome: `needs: cube, postgres · owner: data`; empty when it says nothing. */
+/** Facts about a test beside its outcome: `needs: cube, postgres · owner: data`; empty when there are none. */
 export function formatProperties({ properties = [] }: TestCase): string {
   const byName = Map.groupBy(properties, ({ name }) => name);
   return [...byName].map(([name, all]) => `${name}: ${all.map(({ value }) => value).join(', ')}`).join(' · ');
 }
 
-/** What a failed test says, on one line. */
+/** The message of a failed test, on one line. */
 export function causeOf(test: TestCase, maxChars = 200): string {
-  // All that pytest says of a file that it could not import; why it could not is in the trace alone.
+  // pytest's message for a file that it could not import; the reason is only in the trace.
   const why = test.message === 'collection failure' ? /^E {3}(\S.*)$/m.exec(test.details)?.[1] : undefined;
   return firstLineOf(why ?? (test.message || test.details), maxChars);
 }
 
 /**
- * The proof of a failure that needs one: where failed tests are listed, they are the proof. A reason too long for a first
- * line stands here whole.
+ * The proof of a failure that needs one: where failed tests are listed, they are the proof. A reason too long for a first line
+ * is complete here.
  */
 export function evidenceOf(failure: Failure, tests: readonly TestCase[]): string[] {
   if (failure.kind === 'test' && failedTests(tests).length > 0) return [];

@@ -1,4 +1,4 @@
-/** What every rendering says first. */
+/** The first lines of every rendering. */
 import type { TestCase, Verdict } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
 import { failedTests, formatCount, formatCounts, formatDuration, shortReason } from './describe-tests.ts';
@@ -7,13 +7,13 @@ import { toPlainLine } from './inert-text.ts';
 
 export interface Headline {
   mark: '✓' | '✗' | '■';
-  /** The outcome in a word or two: `failed`, `broken: image`. */
+  /** The outcome in one or two words: `failed`, `broken: image`. */
   outcome: string;
   /** What happened, as plain text on one line. */
   sentence: string;
 }
 
-/** The first thing to read of a run; from it alone a person should know what to do next. */
+/** The first line that a reader sees of a run; it alone should show what to do next. */
 export function headlineOf(
   verdict: Verdict,
   tests: readonly TestCase[],
@@ -36,7 +36,7 @@ export function headlineOf(
     const names = red.slice(0, 3).map(({ name }) => toPlainLine(name, 80));
     const rest = count > names.length && names.length > 0 ? ', …' : '';
     const said = `${count.toLocaleString('en-US')} of ${formatCount(counts.total, 'test')} failed`;
-    // A failure of kind test without a failed test is a contradiction, and only its reason can tell of it.
+    // A failure of kind test without a failed test is a contradiction, and only its reason can explain it.
     if (count === 0) return { mark, outcome, sentence: toPlainLine(failure.reason) };
     const sentence = names.length > 0 ? `${said}: ${names.join(', ')}${rest}` : said;
     return { mark, outcome, sentence: toPlainLine(`${sentence}${nameSuspect(tests, incidents)}`) };
@@ -49,7 +49,7 @@ export function headlineOf(
   };
 }
 
-/** The incident that stands nearest to most failures: likelier their cause than the code under test. */
+/** The incident closest in time to most failures: more likely their cause than the code under test. */
 function nameSuspect(tests: readonly TestCase[], incidents: readonly ReportedIncident[]): string {
   const stories = describeIncidents(incidents, tests).sort((a, b) => b.failed.length - a.failed.length);
   const [worst] = stories;

@@ -1,4 +1,4 @@
-/** What happened to the platform while the tests ran, beside the tests that failed: told in the order of time. */
+/** What happened to the platform while the tests ran, beside the tests that failed, in order of time. */
 import type { TestCase } from '../core/outcome.ts';
 import type { ReportedIncident } from '../core/report-model.ts';
 import { failedAtFirst, formatCount } from './describe-tests.ts';
@@ -6,7 +6,7 @@ import { toPlainLine } from './inert-text.ts';
 
 /** A test that fails later than this after an incident is not put beside it. */
 const windowSeconds = 30;
-/** Kubernetes tells times in whole seconds: a test may seem to fail a moment before what made it fail, if nothing else did. */
+/** Kubernetes records times in whole seconds: a test may seem to fail a moment before the event that made it fail. */
 const slackSeconds = 1;
 
 /** An incident, and the tests that failed while it happened or shortly after. */
@@ -57,7 +57,9 @@ export function aftermathOf({ lasts, wasBefore }: ReportedIncident): string {
   return lasts === true && wasBefore !== true ? ' and was not back when the tests ended' : '';
 }
 
-/** What Kubernetes puts behind the name of a Deployment, and of a Job: its random letters are no vowels, nor 0, 1 and 3. */
+/**
+ * The suffix that Kubernetes adds to the name of a Deployment, and of a Job: its random letters are no vowels, nor 0, 1 and 3.
+ */
 const podSuffix = /(-[bcdf0-9]{6,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$/;
 
 /** The same for a first line: `polaris restarted` of the pod `polaris-75f8ddc69d-2pnkv`. */
@@ -78,7 +80,7 @@ export function within({ withinSeconds }: IncidentStory): string {
   return `within ${Math.max(1, Math.ceil(withinSeconds))} s`;
 }
 
-/** `12:04:31` of an ISO time, in the time zone it is written in; whatever else it is, as it is. */
+/** `12:04:31` of an ISO time, in the time zone it is written in; any other text is unchanged. */
 export function timeOfDay(at: string): string {
   return /T(\d\d:\d\d:\d\d)/.exec(at)?.[1] ?? at;
 }

@@ -10,8 +10,8 @@ const ansiSequence = new RegExp(
 /** Control characters but line feed and tab; the latter two are layout and not commands. */
 const control = /(?![\n\t])\p{Cc}/gu;
 /**
- * Characters that reorder or hide what stands around them (https://trojansource.codes); shown as U+FFFD, since their
- * presence is worth seeing.
+ * Characters that reorder or hide the text around them (https://trojansource.codes); shown as U+FFFD, so that readers notice
+ * them.
  */
 const bidirectional = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
@@ -27,7 +27,7 @@ export function toPlainText(text: string): string {
 
 /** The same on one line of at most `maxChars` characters; a cut is shown by an ellipsis. */
 export function toPlainLine(text: string, maxChars = 500): string {
-  // What is cut off in the end need not be looked at, however long it is.
+  // Text that will be cut off need not be processed, however long it is.
   const line = toPlainText(text.slice(0, 20 * maxChars))
     .replace(/\s+/g, ' ')
     .trim();
@@ -35,7 +35,7 @@ export function toPlainLine(text: string, maxChars = 500): string {
   return `${line.slice(0, maxChars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
-/** The first line that says something. */
+/** The first line with content. */
 export function firstLineOf(text: string, maxChars = 500): string {
   const start = text.search(/\S/);
   if (start < 0) return '';
@@ -59,8 +59,8 @@ export function escapeHtmlLine(text: string, maxChars = 500): string {
 }
 
 /**
- * One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. GitHub looks for
- * addresses, mentions and issues in the text after its escapes are undone, so that a word joiner (U+2060) has to part them.
+ * One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. GitHub searches for
+ * addresses, mentions and issues after it has decoded the escapes, so that a word joiner (U+2060) has to separate them.
  */
 export function escapeMarkdown(text: string, maxChars = 500): string {
   return toPlainLine(text, maxChars)
@@ -103,7 +103,7 @@ export function codeBlock(text: string, maxChars: number): string {
   return `${fence}text\n${plain}\n${fence}`;
 }
 
-/** Text of about `maxChars` characters: its begin, a word on what is missing, its end. */
+/** Text of about `maxChars` characters: its beginning, a note on what is missing, its end. */
 export function cutMiddle(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text;
   const head = Math.floor(maxChars / 3);

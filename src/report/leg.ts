@@ -1,7 +1,7 @@
-/** The legs of a workflow run, or of several runs on one machine: what each came to, as its results tell it. */
+/** The legs of a workflow run, or of several runs on one machine: the outcome of each, according to its results. */
 import type { TestCase, TestCounts, Verdict } from '../core/outcome.ts';
 
-/** Results of legs are looked for so many directories deep, in an artifact or in a directory that holds all of them. */
+/** Maximum depth at which results of legs are looked for, in an artifact or in a directory that holds all of them. */
 export const maxResultsDepth = 4;
 
 /** Tests of one suite of a leg. */
@@ -16,9 +16,9 @@ export interface Leg {
   name: string;
   /** Job of the workflow; empty outside of one. */
   job: string;
-  /** What tells two calls of one reusable workflow apart; empty where nothing was given. */
+  /** Distinguishes two calls of one reusable workflow; empty where none was given. */
   call: string;
-  /** Step of that job; empty where nobody told. */
+  /** Step of that job; empty where it is not recorded. */
   step: string;
   /** The values of the matrix as JSON; empty without one. */
   matrix: string;
@@ -31,19 +31,22 @@ export interface Leg {
   /** Of its report, counted and not kept: all legs together keep no more than one run does. */
   testsLeftOut: number;
   suites: LegSuite[];
-  /** Where its files lie, relative to the directory of all legs; empty for a leg that left none. */
+  /** Directory of its files, relative to the directory of all legs; empty for a leg that left none. */
   directory: string;
-  /** What GitHub says of the artifact that it came in; absent where nobody asked GitHub. */
+  /** GitHub's metadata of the artifact that contained it; absent where GitHub was not asked. */
   artifact?: LegArtifact;
 }
 
 /** An artifact of the workflow run, as GitHub knows it. No job can choose any of it but the name. */
 export interface LegArtifact {
   name: string;
-  /** The job run that uploaded it, another one for each job of a matrix and each attempt; undefined where the service does not tell jobs apart. */
+  /**
+   * The job run that uploaded it, another one for each job of a matrix and each attempt; undefined where the service does not
+   * distinguish jobs.
+   */
   jobRun: string | undefined;
-  /** Milliseconds of the epoch; undefined where GitHub does not say. */
+  /** Milliseconds of the epoch; undefined where GitHub does not return it. */
   createdAt: number | undefined;
-  /** Where its files lie, relative to the directory of all legs. */
+  /** Directory of its files, relative to the directory of all legs. */
   directory: string;
 }

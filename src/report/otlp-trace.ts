@@ -26,8 +26,8 @@ interface Span {
 }
 
 /**
- * The bodies of the requests that tell a collector of a run: the run, its phases below it, tests below the phase `tests`, and incidents of
- * the platform below the run. A test without a time of its own begins with its phase.
+ * The bodies of the requests that export a run to a collector: the run, its phases below it, tests below the phase `tests`, and
+ * incidents of the platform below the run. A test without a time of its own begins with its phase.
  * @param input masked.
  */
 export function* renderOtlp(input: ReportInput, trace: TraceContext): Generator<string> {

@@ -35,9 +35,9 @@ const maxIncidents = 200;
 const maxUsage = 200;
 
 /**
- * The file in pieces, so that it can be streamed to disk. All tests are in it, as data from which the page builds rows
- * as they are looked at. A content security policy forbids the page all network and every script but its own, so that
- * text which slipped through the escaping still could do nothing.
+ * The file in pieces, so that it can be streamed to disk. All tests are in it, as data from which the page builds rows when
+ * they are shown. A content security policy forbids the page all network and every script but its own, so that text which was
+ * not escaped could do nothing.
  */
 export function* renderReportHtml(input: ReportInput): Generator<string> {
   const { verdict, tests } = input;
@@ -108,7 +108,7 @@ ${warnings
 `;
 }
 
-/** Links to what the page holds, for who comes with a question. */
+/** Links to parts of the page, for readers with a specific question. */
 function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): string {
   const red = failedTests(tests).length;
   const links: [string, string, boolean][] = [
@@ -289,17 +289,22 @@ function toPageTest(test: TestCase, pictures: ReadonlyMap<string, string>): Reco
   };
 }
 
-/** JSON that cannot end the script element in which it stands (https://html.spec.whatwg.org/#restrictions-for-contents-of-script-elements). */
+/**
+ * JSON that cannot end the script element that contains it
+ * (https://html.spec.whatwg.org/#restrictions-for-contents-of-script-elements).
+ */
 function toInertJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026');
 }
 
-/** A log, and whether it is likely what a reader of this page looks for. */
+/** A log, and whether a reader of this page probably needs it. */
 interface RankedLog extends ReportedLog {
   isSuspect: boolean;
 }
 
-/** First the logs of pods that the failure speaks of, then those of pods that failed or were restarted, then of those that ended. */
+/**
+ * First the logs of pods that the failure names, then those of pods that failed or were restarted, then of those that ended.
+ */
 function sortLogs({ logs, pods, verdict: { failure } }: ReportInput): RankedLog[] {
   const said = failure === null ? '' : [failure.reason, ...failure.evidence].join('\n');
   const lives = new Map((pods ?? []).map((pod) => [pod.name, pod]));
@@ -309,7 +314,7 @@ function sortLogs({ logs, pods, verdict: { failure } }: ReportInput): RankedLog[
     if (life?.end === 'failed' || (life?.restarts.length ?? 0) > 0) return 1;
     return life?.end === undefined ? 3 : 2;
   };
-  // Of a container that was restarted, the log of its former run tells why.
+  // Of a container that was restarted, the log of its former run shows why.
   const isFormer = ({ container }: ReportedLog) => (container.endsWith('.previous') ? 0 : 1);
   const ranked = logs
     .map((log) => ({ log, rank: rankOf(log) }))

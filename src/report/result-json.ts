@@ -3,13 +3,13 @@ import { type RetryRecord, type ShardRecord, subjectOf, type Verdict } from '../
 import type { ReportedIncident, ReportedUsage } from '../core/report-model.ts';
 import type { ResultFile } from './result-schema.ts';
 
-/** What schema 1 tells beside the verdict. */
+/** The fields of schema 1 beside the verdict. */
 export interface BesideVerdict {
   incidents?: readonly ReportedIncident[];
   usage?: readonly ReportedUsage[];
 }
 
-/** JSON with the keys in the order of schema 1, whatever the order of the object's, and a line break at the end. */
+/** JSON with the keys in the order of schema 1, independent of the order in the object, and a line break at the end. */
 export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] }: BesideVerdict = {}): string {
   const {
     schema,

@@ -74,7 +74,7 @@ const retry = v.object({
   problem: v.exactOptional(about(v.string(), 'Why it came to nothing')),
 });
 
-/** A verdict. It comes from another job, and whoever can write there can write anything. */
+/** A verdict. It comes from another job, so any content is possible. */
 export const verdictSchema = v.object({
   schema: v.literal(1),
   outcome: about(v.picklist(['passed', 'failed', 'broken', 'cancelled']), 'What the run came to'),

@@ -8,8 +8,9 @@ const maxColumns = 10;
 const maxRows = 60;
 
 /**
- * Markdown: a row for each job, a column for each suite, and in their cell what became of it, so that one sees whether a suite fails
- * everywhere or a job fails in all it runs. Empty where there is one suite, or none that ran in two jobs: then there is nothing to compare.
+ * Markdown: a row for each job, a column for each suite, and in their cell the result, which shows whether a suite fails
+ * everywhere or a job fails in all it runs. Empty where there is one suite, or none that ran in two jobs: then there is nothing
+ * to compare.
  */
 export function renderGrid(legs: readonly Leg[]): string {
   const withSuites = legs.filter(({ suites }) => suites.length > 0);

@@ -11,7 +11,7 @@ export interface RollUpInput {
   legs: readonly Leg[];
   /** Jobs that did not run. */
   skippedJobs: readonly string[];
-  /** What nobody can see here; a sentence each. */
+  /** What cannot be determined here; a sentence each. */
   warnings?: readonly string[];
   resultsDir: string;
 }
@@ -45,7 +45,7 @@ export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string 
   return [...parts, foot].join('');
 }
 
-/** From the first line alone a person knows which leg to look at, and why. */
+/** The first line alone shows which leg failed, and why. */
 function headlineOfLegs({ verdict, legs }: Pick<RollUpInput, 'verdict' | 'legs'>): string {
   if (verdict.failure !== null) return verdict.failure.reason;
   return `${formatCount(legs.length, 'leg')} passed: ${formatCounts(verdict.tests)} in ${formatDuration(verdict.durationSeconds)}`;

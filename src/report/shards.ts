@@ -1,4 +1,4 @@
-/** How reports tell of the shards of a suite. */
+/** How reports describe the shards of a suite. */
 import type { ShardRecord } from '../core/outcome.ts';
 import { formatDuration } from './describe-tests.ts';
 
@@ -10,7 +10,7 @@ export const shardSigns: Readonly<Record<ShardRecord['outcome'], string>> = {
   lost: '✗ lost',
 };
 
-/** The time of a shard; a dash where nobody saw it. */
+/** The time of a shard; a dash where it is not known. */
 export function formatShardTime({ seconds }: ShardRecord): string {
   return seconds === undefined ? '–' : formatDuration(seconds);
 }

@@ -139,13 +139,13 @@ function renderFailedTest(test: TestCase, open: boolean): string {
   const text =
     body.length === 2 && test.details.includes(firstLineOf(test.message, 10_000)) ? test.details : body.join('\n\n');
   return [
-    // A trace that fills the screen hides what comes after it.
+    // A trace that fills the screen hides the text after it.
     `<details${open && text.split('\n', maxOpenLines + 1).length <= maxOpenLines ? ' open' : ''}><summary><code>${name}</code>${cause === '' ? '' : ` — ${cause}`}</summary>`,
     '',
     [
       place === '' ? '' : codeSpan(place),
       place !== '' || test.classname === '' ? '' : codeSpan(test.classname),
-      // Of a test that never ended, nobody may know how long it ran.
+      // For a test that never ended, the duration may be unknown.
       wasInFlight(test) && test.seconds === 0 ? '' : formatDuration(test.seconds),
       wasInFlight(test) ? 'was running when the run ended' : test.reconstructed === true ? 'reconstructed' : '',
       test.flakyRuns === undefined ? '' : `failed ${test.flakyRuns + 1} times`,
@@ -163,7 +163,7 @@ function renderFailedTest(test: TestCase, open: boolean): string {
   ].join('\n');
 }
 
-/** GitHub shows no picture that lies in an artifact: files are named. */
+/** GitHub shows no picture that is in an artifact: files are named. */
 function renderAttachments({ attachments = [] }: TestCase): string[] {
   if (attachments.length === 0) return [];
   const shown = attachments.slice(0, maxAttachments).map((file) => codeSpan(toPlainLine(file, 300)));

@@ -27,8 +27,8 @@ function quote(text: string, maxChars = 200): string {
 }
 
 /**
- * Lines without line breaks; `colour` adds ANSI colours of our own; paths in `cwd` are told from there. No untrusted text stands at the begin of a line, and
- * `##[` is broken up, so that the runner's log takes nothing here for a command.
+ * Lines without line breaks; `colour` adds ANSI colours of our own; paths in `cwd` are relative to it. No untrusted text is at
+ * the beginning of a line, and `##[` is broken up, so that the runner's log interprets nothing here as a command.
  */
 export function renderTerminal(
   input: ReportInput,

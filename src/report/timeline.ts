@@ -37,7 +37,7 @@ export function axisTicks(endSeconds: number, count = wishedTicks): number[] {
   return Array.from({ length: Math.floor(endSeconds / step) + 1 }, (_, index) => index * step);
 }
 
-/** `0:07`, `12:30`, `1:02:00`: short enough to stand under a tick of the axis. */
+/** `0:07`, `12:30`, `1:02:00`: short enough to fit under a tick of the axis. */
 export function clockOf(seconds: number): string {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)];
   const pad = (part: number) => String(part).padStart(2, '0');
@@ -64,7 +64,7 @@ export function renderTimeline(input: ReportInput): string {
   const picture = new Picture(end, axisTicks(end));
   const begin = Date.parse(input.startedAt ?? '');
   const secondsOf = (at: string): number => (Date.parse(at) - begin) / 1000;
-  // After the results were collected nobody looked at the pods anymore.
+  // After the results were collected the pods were no longer watched.
   const results = phases.find(({ name }) => name === 'results');
   const knownUntil = results === undefined ? end : results.startSeconds + results.seconds;
   const rows = phases.map((phase) => renderPhase(picture, phase));
@@ -86,7 +86,7 @@ ${pods.length > 0 ? renderLegend(pods) : ''}</section>
 `;
 }
 
-/** The phases with their times, and behind them those that ended after the times were noted (the teardown). */
+/** The phases with their times, followed by those that ended after the times were recorded (the teardown). */
 function placeAll({ verdict, phases }: ReportInput): TimedPhase[] {
   if (phases === undefined) return placePhases(verdict.phases);
   const timed = new Set(phases.map(({ name }) => name));
@@ -121,7 +121,7 @@ function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) =
   return picture.row(pod.name, picture.bars(bars) + marks.join(''), state, `Pod ${pod.name}${place}: ${state}`);
 }
 
-/** What became of a pod, in a word or two: `ready after 12 s`. */
+/** The state of a pod, in one or two words: `ready after 12 s`. */
 function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: string) => number): string {
   const last = stages.at(-1);
   if (last === undefined) return '';

@@ -23,12 +23,12 @@ export function nameContainer({ pod, container }: Pick<ReportedUsage, 'pod' | 'c
   return toPlainLine(`${pod} / ${container}`, 200);
 }
 
-/** How near the container came to its limit of memory: 0 to 1, or undefined without one. */
+/** How close the container was to its memory limit: 0 to 1, or undefined without one. */
 function memoryShare({ memoryPeakBytes, memoryLimitBytes }: ReportedUsage): number | undefined {
   return memoryLimitBytes === undefined || memoryLimitBytes <= 0 ? undefined : memoryPeakBytes / memoryLimitBytes;
 }
 
-/** Whether the container came so close to its limit of memory that it should be looked at. */
+/** Whether the container was so close to its memory limit that it is worth a warning. */
 export function isCloseToLimit(usage: ReportedUsage): boolean {
   return (memoryShare(usage) ?? 0) >= closeShare;
 }

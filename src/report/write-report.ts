@@ -10,7 +10,7 @@ import { renderReportHtml } from './report-html.ts';
 import { type BesideVerdict, renderResultJson } from './result-json.ts';
 import { renderSummary } from './summary-markdown.ts';
 
-/** Where the renderings of a verdict go. */
+/** The paths for the renderings of a verdict. */
 export interface ReportPaths {
   resultJson: string;
   summary: string;
@@ -18,7 +18,7 @@ export interface ReportPaths {
   ctrfJson: string;
 }
 
-/** Writes the verdict in its lasting forms. `result.json` comes last: whoever sees it finds the others complete. */
+/** Writes the verdict in its lasting forms. `result.json` is written last: when it exists, the others are complete. */
 export async function writeReport(
   input: ReportInput,
   paths: ReportPaths,
@@ -32,7 +32,7 @@ export async function writeReport(
 
 /**
  * Writes `result.json`, which nothing else writes, in one step: readers see the former one or this one.
- * @throws what the file system says; the former one is left then.
+ * @throws the error of the file system; the former one is then unchanged.
  */
 export function writeResultJson(
   { resultJson }: Pick<ReportPaths, 'resultJson'>,

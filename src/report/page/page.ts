@@ -26,7 +26,7 @@ interface PageTest {
   quarantine?: string;
   /** Whether it failed in quarantine. */
   excused?: boolean;
-  /** What the search looks at; made on the first search. */
+  /** The text that the search reads; built on the first search. */
   text?: string;
 }
 
