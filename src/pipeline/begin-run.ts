@@ -12,7 +12,7 @@ import { newRunId, RunRecord } from '../state/run-record.ts';
 import { runVariable } from '../tools/end-orphans.ts';
 import { describeKept, readServices } from './describe-kept.ts';
 
-/** The chart that comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
+/** The chart that is part of this package, in the nearest directory above this code: the depth depends on the bundler. */
 export function bundledChart(): string {
   for (let here = import.meta.dirname; here !== path.dirname(here); here = path.dirname(here)) {
     const chart = path.join(here, 'charts', 'floe-platform');
@@ -22,8 +22,8 @@ export function bundledChart(): string {
 }
 
 /**
- * Where the records of runs lie, and all that a kept cluster needs: where the next run of the same user finds them. A
- * machine of GitHub's own is thrown away with its job; any other runner empties RUNNER_TEMP before and after each job.
+ * The directory for the records of runs and for all that a kept cluster needs, where the next run of the same user finds them.
+ * A machine of GitHub's own is thrown away with its job; any other runner empties RUNNER_TEMP before and after each job.
  */
 export function recordDirectory(env: NodeJS.ProcessEnv): string {
   return path.join(findLastingDirectory(env), 'k8s-test-action');
@@ -32,7 +32,7 @@ export function recordDirectory(env: NodeJS.ProcessEnv): string {
 function findLastingDirectory(env: NodeJS.ProcessEnv): string {
   const { RUNNER_TEMP, RUNNER_TOOL_CACHE, HOME } = env;
   if (env.RUNNER_ENVIRONMENT === 'github-hosted' && RUNNER_TEMP) return RUNNER_TEMP;
-  // The home of a job in a container is below RUNNER_TEMP; its tool cache is the machine's.
+  // The home directory of a job in a container is below RUNNER_TEMP; its tool cache is the machine's.
   if (HOME === '/github/home' && RUNNER_TOOL_CACHE) return RUNNER_TOOL_CACHE;
   return stateDirectory(env) ?? RUNNER_TEMP ?? tmpdir();
 }
@@ -82,7 +82,7 @@ export function beginRun(env: NodeJS.ProcessEnv): Result<BegunRun> {
       hint: 'Is there room, and may this user write there?',
     });
   }
-  // What the run starts can be told from everything else on the machine, also when we are gone.
+  // Everything that the run starts can be distinguished from all else on the machine, also after this process has ended.
   process.env[runVariable] = runId;
   return succeed({ record, workDir });
 }
@@ -93,7 +93,7 @@ export function findWorkDir({ content }: RunRecord): string | undefined {
 }
 
 /**
- * A signal that SIGINT and SIGTERM abort, with their name as the reason. `onSecond` is called when they come again: GitHub
+ * A signal that SIGINT and SIGTERM abort, with their name as the reason. `onSecond` is called at the second signal: GitHub
  * sends SIGTERM 7.5 s after SIGINT, people press Ctrl-C twice.
  */
 export function abortOnSignals(onSecond?: () => void): AbortSignal {
@@ -106,7 +106,7 @@ export function abortOnSignals(onSecond?: () => void): AbortSignal {
   return controller.signal;
 }
 
-/** Marks the cluster as kept where the user asked for it, and says how to get at it. */
+/** Marks the cluster as kept where the user asked for it, and prints how to access it. */
 export async function keepIfAsked(
   keep: Inputs['keep'],
   end: RunEnd,
@@ -123,7 +123,7 @@ export async function keepIfAsked(
   return true;
 }
 
-/** Says how to get at the cluster of a run that is kept. */
+/** Prints how to access the cluster of a run that is kept. */
 export async function sayKept(end: RunEnd, why: string, record: RunRecord, say: (line: string) => void): Promise<void> {
   const { cluster } = end.verdict;
   if (cluster === null) return;

@@ -1,8 +1,8 @@
 /**
- * The checkpoint of a run: as much as another process needs to tell how the run ended, should its own be killed before it can
- * (the action's post step, after a cancel that took too long or a machine out of memory). It is in the run's own
- * directory, which teardown removes, and holds no secret: of them only a proof, by which whoever brings the values again
- * can show that they are the same.
+ * The checkpoint of a run: what another process needs to report how the run ended, if its own process is killed before it can
+ * (the action's post step, after a cancel that took too long or a machine out of memory). It is in the run's own directory,
+ * which teardown removes, and holds no secret, only a proof of each, by which values that are given again can be checked to be
+ * the same.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,10 @@ import type { TimedPhase } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 
 export interface Checkpoint {
-  /** Without what a stranger should not read: no secret, no credentials of a cluster, no variable of the tests, no manifest of a Job. */
+  /**
+   * Without data that must stay private: no secret, no credentials of a cluster, no variable of the tests, no manifest of a
+   * Job.
+   */
   inputs: Inputs;
   /** See {@link proveSecrets}. */
   secretsProof: string;
@@ -23,7 +26,7 @@ export interface Checkpoint {
   /** Phases that have ended. */
   phases: readonly TimedPhase[];
   running: readonly { name: PhaseName; startSeconds: number }[];
-  /** The signal that cancelled the run; absent while nobody has. */
+  /** The signal that cancelled the run; absent while none did. */
   cancelledBy?: string;
   cluster?: ReadyCluster;
   /** The Job, once its tests begin. */
@@ -35,16 +38,16 @@ export interface Checkpoint {
 
 const fileName = 'checkpoint.json';
 
-/** Puts the checkpoint in the place of the last one. A reader finds one of them whole. @throws on I/O errors. */
+/** Replaces the last checkpoint atomically: a reader finds one of them complete. @throws on I/O errors. */
 export function writeCheckpoint(workDir: string, checkpoint: Checkpoint): void {
   const file = path.join(workDir, fileName);
   const draft = `${file}.draft`;
-  // Not synced: it outlives a process that is killed, and with the machine whoever would read it is gone too.
+  // Not synced: it survives a killed process, and after a crash of the machine its reader is gone too.
   writeFileSync(draft, JSON.stringify(checkpoint), { mode: 0o600 });
   renameSync(draft, file);
 }
 
-/** The checkpoint of a run whose end nobody told; undefined when it was reported, or never began. */
+/** The checkpoint of a run whose end was not reported; undefined when it was, or the run never began. */
 export function readCheckpoint(workDir: string): Checkpoint | undefined {
   try {
     return JSON.parse(readFileSync(path.join(workDir, fileName), 'utf8')) as Checkpoint;
@@ -54,7 +57,7 @@ export function readCheckpoint(workDir: string): Checkpoint | undefined {
   }
 }
 
-/** The end of the run has been told: nobody else need do it. */
+/** The end of the run has been reported: no other process needs to do it. */
 export function clearCheckpoint(workDir: string): void {
   rmSync(path.join(workDir, fileName), { force: true });
 }

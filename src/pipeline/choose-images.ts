@@ -7,7 +7,7 @@ import type { NodeImages } from './progress.ts';
 import type { Run } from './run.ts';
 
 /**
- * Which images go into the nodes: those of the tests and of the chart, as far as the local docker has them, and all that
+ * Which images go into the nodes: those of the tests and of the chart, as far as they are in the local docker, and all that
  * `load-images` names. The nodes must pull the others.
  * @param options.isCollected whether it is known that a collector fetches the results.
  */
@@ -34,7 +34,7 @@ export async function chooseImages(
 }
 
 /**
- * What becomes of an image that cannot be loaded. The nodes pull one that a registry has, with a warning; one that was built
+ * What happens to an image that cannot be loaded. The nodes pull one that a registry has, with a warning; one that was built
  * here, or that `load-images` names, has to be loaded.
  * @param left names of images that are left to the nodes are added to it.
  */
@@ -53,7 +53,7 @@ export function moveToPulled({ test, loaded, pulled }: NodeImages, left: readonl
   return { test, loaded: new Set([...loaded].filter((name) => !left.includes(name))), pulled: [...pulled, ...left] };
 }
 
-/** Builds the test image where the user wants that, and it is not built yet. @returns the images with it. */
+/** Builds the test image where the inputs ask for that, and it is not built yet. @returns the images with it. */
 export async function buildTestImage(run: Run, images: NodeImages, signal: AbortSignal): Promise<Result<NodeImages>> {
   const { build, image } = run.inputs;
   if (build === undefined || images.test !== undefined) return succeed(images);
@@ -62,14 +62,14 @@ export async function buildTestImage(run: Run, images: NodeImages, signal: Abort
   const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
   const test = built.ok ? await inspectLocalImage(image, signal) : undefined;
   if (former !== undefined)
-    // Somebody may look at a container of it; `down` tries again.
+    // A container of it may be in use; `down` tries again.
     await removeImage(former, signal).catch((error: unknown) => run.warn(messageOf(error)));
   return built.ok ? succeed({ ...images, test }) : built;
 }
 
 /**
- * Notes the name that we give an image. In a kept cluster it stays until that goes: a classic builder without its last image
- * makes another one of the same files.
+ * Notes the name that we give an image. In a kept cluster it stays until that is removed: a classic builder without its last
+ * image makes another one of the same files.
  * @returns another name for the image that had this one so far, which would have no name once it is built again.
  */
 async function prepareName(run: Run, image: string, signal: AbortSignal): Promise<string | undefined> {

@@ -8,7 +8,7 @@ import { buildRescuePod } from '../results/route-results.ts';
 import type { OpenCluster, PreparedJob, StartedTests, SuitePart } from './progress.ts';
 import type { Run } from './run.ts';
 
-/** A pod that is told to go needs no more. */
+/** A pod that is being deleted needs no more. */
 const dismissSeconds = 5;
 
 /** Collects the results of a pod; undefined where they are written to the runner's own disk. */
@@ -75,7 +75,7 @@ export function openCollection(
 }
 
 /**
- * The last of the results of a part, as far as they come until the signal, where they are not on this disk yet; then its pod
+ * The last of the results of a part, as far as they arrive until the signal, where they are not on this disk yet; then its pod
  * may end. What is missing is noted in the part, and warned of.
  */
 export async function finishCollection(
@@ -97,6 +97,6 @@ export async function finishCollection(
   }
   const named = missing.map((one) => ({ ...one, name: path.join(part.directory, one.name) }));
   part.collected = { failure, missing: named };
-  // Where something else ended the run, that is its failure, and this only a part of what came of it.
+  // Where something else ended the run, that is its failure, and this only a consequence.
   if (failure !== undefined) run.warn(failure.reason);
 }

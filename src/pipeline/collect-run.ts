@@ -22,7 +22,7 @@ import type { Run } from './run.ts';
 export interface CollectedRun {
   /** Of the parts of the suite, in their order. */
   parts: PartFindings[];
-  /** As the coverage reports of all parts say it. */
+  /** From the coverage reports of all parts. */
   coverage?: Coverage | undefined;
   evidence?: Evidence | undefined;
   /** Whether the results directory can take no more. */
@@ -44,16 +44,16 @@ interface CollectOptions {
   signal: AbortSignal;
 }
 
-/** Of the logs of a run that was cancelled, for what is still on its way. */
+/** Of the logs of a run that was cancelled, for lines that have not arrived yet. */
 const logRescueMilliseconds = 1500;
-/** So long processes of pods that have the results mounted may take to end. */
+/** How long processes of pods that have the results mounted may take to end. */
 const fenceSeconds = { usual: 10, cancelled: 1 };
 /** For the evidence of a run whose API server was lost. */
 const lostApiSeconds = 3;
 
 /**
- * The phase `results`: the end of the log, what the tests wrote, and what shows how the cluster was. What has been collected is
- * put into `collected` as soon as it is there. Whatever the cluster does, what is on the disk is sorted, masked and read.
+ * The phase `results`: the end of the log, what the tests wrote, and what shows the state of the cluster. Each collected item
+ * is put into `collected` at once. Files on the disk are sorted, masked and read even if the cluster fails.
  */
 export async function collectRun(
   run: Run,
@@ -95,15 +95,15 @@ export async function collectRun(
   return steps.result();
 }
 
-/** For a run whose process was killed: what only its cluster can still tell, and give. */
+/** For a run whose process was killed: what can now only be read from its cluster. */
 export async function salvageCluster(run: Run, { progress, collected, signal }: CollectOptions): Promise<void> {
   await fence(run, progress, fenceSeconds.usual, signal);
   collected.evidence = await gatherEvidence(run, progress, signal);
 }
 
 /**
- * For a run whose process was killed: what is on the disk. Nothing of the run may write there anymore, so that no secret comes
- * after the masking.
+ * For a run whose process was killed: what is on the disk. Nothing of the run may write there anymore, so that no secret is
+ * written after the masking.
  * @param isFenced whether that is certain; the files are copied otherwise.
  */
 export async function salvageDisk(run: Run, options: CollectOptions, isFenced: boolean): Promise<void> {
@@ -146,7 +146,7 @@ function sayMasked(run: Run, masked: readonly string[]): void {
 }
 
 /**
- * Has nobody write to the results anymore, and makes them ours. What a collector hands over is ours already.
+ * Stops everything that writes to the results, and makes them ours. Files from a collector are ours already.
  * @returns whether that is so.
  */
 async function fence(run: Run, progress: Progress, seconds: number, signal: AbortSignal): Promise<boolean> {
@@ -184,7 +184,7 @@ async function sortResults(
   const parts = partsOf(progress, inputs.shards);
   const taken = await takeFiles({
     directory: dir.results,
-    // Reports that had been sorted before the process was killed, and what was on its way.
+    // Reports that had been sorted before the process was killed, and files that were being copied.
     alsoFrom: [dir.junit, ...findInterrupted(dir.root, dir.results)],
     root: dir.root,
     mask: run.mask,
@@ -257,7 +257,7 @@ async function gatherEvidence(run: Run, progress: Progress, signal: AbortSignal)
     clusterDir: run.dir.cluster,
     logsDir: run.dir.logs,
     mask: run.mask,
-    // The collector has nothing to say.
+    // The collector has no log of interest.
     alreadyLogged: [
       ...(logs?.kept.map((log) => `${log.pod}/${log.container}`) ?? []),
       ...parts.map(({ end }) => `${end?.pod.metadata.name}/${collectorName}`),

@@ -12,7 +12,7 @@ const earlierResult = v.object({
 });
 
 /**
- * Adds what `coverage-baseline` says to the coverage of a run. A file that is not there is no problem, as in the first run of all; one that
+ * Adds the `coverage-baseline` to the coverage of a run. A missing file is no problem, as in the very first run; one that
  * cannot be compared is a warning.
  */
 export async function compareCoverage(run: Run, coverage: Coverage): Promise<Coverage> {

@@ -7,8 +7,8 @@ import type { OpenCluster } from './progress.ts';
 import type { Run } from './run.ts';
 
 /**
- * Copies the docker config's credentials for the registries of images that the nodes must pull, and for no others, into
- * the namespace of the run. They are masked before they go anywhere.
+ * Copies the docker config's credentials for the registries of images that the nodes must pull, and for no others, into the
+ * namespace of the run. They are masked before any use.
  * @returns whether the namespace holds any.
  */
 export async function copyCredentials(
@@ -27,7 +27,7 @@ export async function copyCredentials(
   const copied = [...wanted].flatMap(([registry, hosts]) => {
     const host = hosts.find((one) => credentials.some((found) => found.registry === one));
     const ofHost = credentials.filter((one) => one.registry === host);
-    // Paths of a mirror are not those of the registry that it stands for.
+    // Paths of a mirror are not those of the registry that it mirrors.
     return host === registry ? ofHost : ofHost.slice(0, 1).map((one) => ({ ...one, registry, path: '' }));
   });
   if (copied.length === 0) return succeed({ hasPullSecret: false });
@@ -40,8 +40,8 @@ export async function copyCredentials(
 }
 
 /**
- * For the registry of each image: whom the nodes ask for it, itself or its mirrors. A mirror gets its own credentials and
- * never those of the registry that it stands for. Pure.
+ * For the registry of each image: where the nodes pull it from, the registry itself or its mirrors. A mirror gets its own
+ * credentials and never those of the registry that it mirrors. Pure.
  */
 export function listAskedRegistries(images: readonly string[], mirrors: RegistryMirror[]): Map<string, string[]> {
   const asked = new Map<string, string[]>();

@@ -31,7 +31,7 @@ export async function readServices(kubeconfigPath: string, namespace: string): P
       return port === undefined || spec?.clusterIP === 'None' ? [] : [{ name: metadata.name, port }];
     });
   } catch {
-    // Whoever reads the lines finds out by the first of them.
+    // A reader of the lines notices that at the first of them.
     return [];
   }
 }

@@ -27,7 +27,7 @@ export async function explainEnd(
   const { parts, job } = result.value;
   const [first] = parts;
   const { terminated, pod } = first?.end ?? {};
-  // The image is the same in all shards: the first tells for all.
+  // The image is the same in all shards: the first represents all.
   if (terminated === undefined || terminated.exitCode === 0 || pod === undefined) return result;
   const file = path.join(run.dir.logs, pod.metadata.name, `${job?.container}.log`);
   const lines = await readWholeOfShortLog(file);
@@ -62,7 +62,7 @@ export async function nameSimilarImages<T>(
 
 const shortBytes = 1024;
 
-/** The lines of a log that says next to nothing; none of a longer one, or of one that is not there. */
+/** The lines of a very short log; none of a longer one, or of a missing one. */
 async function readWholeOfShortLog(file: string): Promise<string[]> {
   try {
     const handle = await open(file);

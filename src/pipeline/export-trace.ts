@@ -1,4 +1,4 @@
-/** Tells an OpenTelemetry collector of a run. */
+/** Exports a run to an OpenTelemetry collector. */
 import { EnvHttpProxyAgent, request } from 'undici';
 import { messageOf, toOneLine } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
@@ -10,7 +10,9 @@ const exportMilliseconds = 10_000;
 /** A cancelled step has a few seconds to live. */
 const cancelledMilliseconds = 1000;
 
-/** Where traces go; undefined for nowhere. As the specification of OpenTelemetry says it, the input in the place of the base. */
+/**
+ * Where traces go; undefined for nowhere. By the rules of OpenTelemetry's specification, with the input as the base address.
+ */
 export function traceEndpoint(input: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   if (input === undefined && (env.OTEL_SDK_DISABLED ?? '').toLowerCase() === 'true') return undefined;
   const whole = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
@@ -63,7 +65,7 @@ export async function exportTrace(
   }
 }
 
-/** Names the host alone: a path or a user may hold a token. */
+/** Names only the host: a path or a user may contain a token. */
 function describeProblem(endpoint: string, why: string): string {
   const host = URL.canParse(endpoint) ? new URL(endpoint).host : 'the address';
   return toOneLine(`the trace of this run was not exported to ${host}: ${why}`);

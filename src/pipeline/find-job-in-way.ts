@@ -1,4 +1,4 @@
-/** Jobs that stand in the way of a run in a namespace that is not its alone. Pure. */
+/** Jobs that prevent a run in a namespace that it does not have to itself. Pure. */
 
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, fail } from '../core/outcome.ts';
@@ -15,8 +15,8 @@ export interface WantedJob {
 }
 
 /**
- * Another run's Job that has not ended, or a Job of the name that ours is to have. One that was kept is for a look: only whoever
- * kept it may take it away.
+ * Another run's Job that has not ended, or a Job of the name that ours will have. A kept one is there to be inspected: only the
+ * user who kept it may remove it.
  */
 export function findJobInWay(jobs: readonly Job[], wanted: WantedJob): Failure | undefined {
   const { namespace, name } = wanted;

@@ -6,7 +6,7 @@ import { findNearMisses } from '../results/near-misses.ts';
 import type { ToolFacts } from '../verdict/explain-exit.ts';
 import type { Run } from './run.ts';
 
-/** Where to look for what the tests left. */
+/** Where to look for the output of the tests. */
 interface ToolTraces {
   /** The test container; undefined where they ran on the machine, or it is not known. */
   container: string | undefined;
@@ -21,7 +21,7 @@ interface ToolTraces {
 
 /**
  * What is known of the tool that ran the tests: from its command, from the end of its log, and from what it left in place of a
- * report. It explains runs that no report explains, so it is gathered for these alone.
+ * report. It explains runs that no report explains, so it is collected only for these.
  */
 export async function gatherToolFacts(
   run: Run,

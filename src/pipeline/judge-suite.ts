@@ -1,4 +1,4 @@
-/** From what each part of a suite has left to what all of it came to. */
+/** From the results of each part of a suite to the result of the whole suite. */
 import type { Failure, ShardRecord, TestCase } from '../core/outcome.ts';
 import type { PytestSession } from '../core/pytest-session.ts';
 import type { ReportedLog } from '../core/report-model.ts';
@@ -19,7 +19,7 @@ import { type Progress, partsOf, type StartedTests, type SuitePart, testsOf, usa
 import { endOf, type PartFindings } from './read-part.ts';
 import type { Run } from './run.ts';
 
-/** A report of the tests, or what stands in for one. */
+/** A report of the tests, or its replacement. */
 type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
 
 /** A verdict with the tests that it is about. */
@@ -35,7 +35,7 @@ export interface JudgedSuite extends TestVerdict {
 /** What is known of a suite when all of it has ended. */
 interface EndedSuite {
   progress: Progress;
-  /** What had ended the run before its tests could speak; it outweighs what they say. */
+  /** What had ended the run before its tests had a result; it outweighs their results. */
   before: Failure | null;
   collected: CollectedRun;
   /** How failed tests of the reports ended in their retries. */
@@ -53,7 +53,7 @@ export function judgeSuite(run: Run, suite: EndedSuite): JudgedSuite {
     at: run.clock.startedAt,
     tests: judged.reports.flatMap(({ cases }) => cases),
     casesLeftOut: judged.reports.reduce((sum, one) => sum + one.casesLeftOut, 0),
-    // Of tests that were not reached, or not asked for, nobody knows whether they are there.
+    // Tests that were not reached, or not asked for, may or may not exist: that is unknown.
     isWhole: judged.failure === null && run.tests.length === 0,
   });
   const isBeside = failure !== null && judged.failure !== null;
@@ -180,16 +180,16 @@ function factsOfShard(part: SuitePart, judged: JudgedSuite | undefined, found: P
   };
 }
 
-/** The hosts of suites, but for the pod itself: that differs from shard to shard, whatever ran there. */
+/** The hosts of suites, but for the pod itself: that differs from shard to shard in any case. */
 function hostsOf(reports: readonly JUnitReport[], pod: string): Map<string, string> {
   const named = reports.flatMap(({ hosts }) => [...hosts]);
   return new Map(named.filter(([, host]) => host !== pod && host !== pod.slice(0, maxHostChars)));
 }
 
-/** Of a pod's name so much is its host name. */
+/** The host name is this much of a pod's name. */
 const maxHostChars = 63;
 
-/** Seconds between begin and end of the test container of a part; undefined where nobody saw both. */
+/** Seconds between begin and end of the test container of a part; undefined where one of them is not known. */
 function secondsOf({ end }: SuitePart): number | undefined {
   const { startedAt, finishedAt } = end?.terminated ?? {};
   if (startedAt === undefined || finishedAt === undefined) return undefined;

@@ -9,7 +9,7 @@ export interface StoppedClock {
   seconds: number;
 }
 
-/** The clock of a run: keeps the time of its phases, which may overlap, and tells the reporter of them. */
+/** The clock of a run: keeps the time of its phases, which may overlap, and passes them to the reporter. */
 export class PhaseClock {
   readonly startedAt: Date;
   readonly #start = performance.now();
@@ -18,12 +18,12 @@ export class PhaseClock {
   readonly #phases: TimedPhase[];
   readonly #running: { name: PhaseName; startSeconds: number }[] = [];
   readonly #stoppedAt: number | undefined;
-  /** The phase that each exception came out of. */
+  /** The phase that threw each exception. */
   readonly #thrownBy = new WeakMap<object, PhaseName>();
 
   /**
    * @param onChange called whenever a phase has begun or ended.
-   * @param stopped of a run that another process began; this clock then stands still.
+   * @param stopped of a run that another process began; this clock is then stopped.
    */
   constructor(reporter: Reporter, onChange: () => void = () => {}, stopped?: StoppedClock) {
     this.#reporter = reporter;
@@ -58,12 +58,12 @@ export class PhaseClock {
     return this.#phases.at(-1)?.name ?? 'the start';
   }
 
-  /** The phases that are going on, or else the one that ended last, for words such as "during cluster and images". */
+  /** The running phases, or else the one that ended last, for words such as "during cluster and images". */
   get currentPhases(): string {
     return this.#running.length === 0 ? this.lastPhase : this.#running.map(({ name }) => name).join(' and ');
   }
 
-  /** The phase that an exception came out of: where phases overlap, another one may have ended last. */
+  /** The phase that threw an exception: where phases overlap, another one may have ended last. */
   phaseOfError(error: unknown): string {
     return (isObject(error) ? this.#thrownBy.get(error) : undefined) ?? this.lastPhase;
   }

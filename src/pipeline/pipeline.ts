@@ -1,7 +1,7 @@
 /**
- * The one pipeline behind every entry point, and the only file that knows the order of the phases and what overlaps with what:
+ * The one pipeline for every entry point, and the only file that knows the order of the phases and what overlaps with what:
  *
- *     preflight → tools → cluster ∥ images → platform → tests → results → report, and whatever happens: teardown
+ *     preflight → tools → cluster ∥ images → platform → tests → results → report, and in every case: teardown
  */
 import path from 'node:path';
 import { exportClusterLogs } from '../cluster/create-cluster.ts';
@@ -70,7 +70,7 @@ async function runPhases(run: Run, history: TestHistory, options: RunOptions): P
   const platform = await clock.phase('platform', () => bringUpPlatform(run, open));
   if (!platform.ok) return nameSimilarImages(platform, open.images, run.signal);
   if (options.isOnlyPlatform === true) return platform;
-  // Failed tests are no failure of the Job, but nobody wants to see a tick behind them.
+  // Failed tests are no failure of the Job, but the phase must not be shown with a tick.
   const tests = await clock.phase('tests', () => runSuite(run, platform.value, history), haveTestsPassed);
   return explainEnd(run, tests, platform.value);
 }
@@ -85,7 +85,7 @@ function hasPassed({ shard, end }: SuitePart): boolean {
   return exitCode === 0 || (shard !== undefined && saysNoTests(exitCode ?? 0, { tool: 'pytest', said: [] }));
 }
 
-/** The end of a run that was to bring up the platform alone: there is nothing to judge. */
+/** The end of a run that only brings up the platform: there are no tests to judge. */
 async function leavePlatform(run: Run): Promise<RunEnd> {
   run.closing.abort();
   const end = describeUntested(run, run.progress);
@@ -93,7 +93,7 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
   return end;
 }
 
-/** The phases `results` and `report`, from as far as the run has come. */
+/** The phases `results` and `report`, from the progress that the run has made. */
 async function reportEnd(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { clock, progress } = run;
   const collected = startFindings(run, progress);
@@ -184,7 +184,7 @@ export async function addTeardown(end: RunEnd, record: RunRecord, reporter: Repo
 
 // ── whatever happens ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The failure that work comes to, a value or an exception; null when it succeeds. The only place that catches all. */
+/** The failure that work results in, a value or an exception; null when it succeeds. The only place that catches all. */
 async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): Promise<Failure | null> {
   const { signal, clock } = run;
   const wasAborted = signal.aborted;
@@ -200,7 +200,7 @@ async function turnIntoFailure(run: Run, work: () => Promise<Result<unknown>>): 
   try {
     const result = await work();
     if (result.ok) return null;
-    // Whatever was interrupted may well call that a failure of its own.
+    // An interrupted step may report the interruption as a failure of its own.
     return signal.aborted && !wasAborted ? cancelled() : result.failure;
   } catch (error) {
     if (signal.aborted) return cancelled();

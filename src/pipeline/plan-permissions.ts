@@ -38,7 +38,7 @@ export function planPermissions(plan: PermissionPlan): Permission[] {
       purpose: 'the namespace of the run',
     }));
   const supportingResources = ownJob.length === 0 ? [] : ['get', 'create', 'delete'];
-  // What is in a namespace of ours goes with it.
+  // Objects in a namespace of ours are deleted with it.
   const clearing = isGiven ? ['get', 'delete'] : [];
   return [
     ...(isGiven ? [] : inCluster(['create', 'get', 'delete'])),

@@ -6,7 +6,7 @@ import { provideChart } from '../platform/provide-chart.ts';
 import { nodeImages } from '../tools/versions.ts';
 import type { Run } from './run.ts';
 
-/** The chart of a run: as helm takes it, and as the verdict names it; both undefined when the run wants none. */
+/** The chart of a run: as an argument of helm, and by its name in the verdict; both undefined for a run without a chart. */
 export interface ProvidedChart {
   chart: Chart | undefined;
   chartRecord: Verdict['chart'];
@@ -39,7 +39,7 @@ export async function prepareChart(
   });
 }
 
-/** A chart of this machine as the inputs want it installed. */
+/** A local chart, with the settings that the inputs give for its installation. */
 export function describeChart(
   inputs: Inputs,
   { path, ...known }: { helm: string; path: string; title: string; kubernetes: string | undefined; workDir?: string },
@@ -49,12 +49,12 @@ export function describeChart(
   return { ...known, chart: path, release, namespace, valuesFiles, set, kubernetes };
 }
 
-/** The node image that kind is told to take; undefined where it takes its own. */
+/** The node image given to kind; undefined where kind uses its default. */
 export function nodeImageOf(inputs: Inputs): string | undefined {
   return inputs.nodeImage ?? (inputs.kindVersion === undefined ? nodeImages['v1.34.8'] : undefined);
 }
 
-/** The Kubernetes that a node image brings, as its tag says by custom: `kindest/node:v1.34.8@sha256:…`. */
+/** The Kubernetes version of a node image, by the convention of its tag: `kindest/node:v1.34.8@sha256:…`. */
 function versionOf(nodeImage: string | undefined): string | undefined {
   return /:(v\d+\.\d+\.\d+)(?=[-@]|$)/.exec(nodeImage ?? '')?.[1];
 }

@@ -24,7 +24,7 @@ import type { Platform, PreparedJob, SuitePart } from './progress.ts';
 import { provideHelper } from './provide-helper.ts';
 import type { Retry, Run } from './run.ts';
 
-/** The user's own Job as its file or the chart says it; undefined when the built-in one is wanted. */
+/** The user's own Job from its file or the chart; undefined when the built-in one is used. */
 export async function prepareOwnJob(
   run: Run,
   chart: Chart | undefined,
@@ -92,7 +92,7 @@ export async function prepareJob(
   const names = inputs.secrets.map(([name]) => name);
   changes.push(...routing, ...giveSecrets(job, container, secretName, names));
   if (own.value !== undefined && platform.hasPullSecret) addPullSecret(job);
-  // Of the built-in Job nobody wrote a line that could have been changed.
+  // The built-in Job has no lines of the user that could have been changed.
   if (own.value !== undefined) for (const change of changes) run.reporter.say(`Job/${job.metadata.name}: ${change}`);
   const needed: Manifest[] = [...supportingResources];
   if (names.length > 0)

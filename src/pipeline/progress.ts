@@ -1,4 +1,4 @@
-/** What the phases of a run hand on, as values: each phase takes those of the phases before it, and returns its own. */
+/** What the phases of a run return, as values: each phase takes those of the phases before it, and returns its own. */
 import type { KindCluster } from '../cluster/create-cluster.ts';
 import type { LocalImage } from '../cluster/docker.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
@@ -19,7 +19,7 @@ import type { CollectorOptions, ResultsRoute } from '../results/route-results.ts
 export interface NodeImages {
   /** The test image; undefined where the local docker does not have it. */
   readonly test: LocalImage | undefined;
-  /** Names of images that go from the local docker into the nodes. */
+  /** Names of images that are loaded from the local docker into the nodes. */
   readonly loaded: ReadonlySet<string>;
   /** Names of images that the nodes pull. */
   readonly pulled: readonly string[];
@@ -170,7 +170,7 @@ interface Testing extends Partial<OpenRun> {
   readonly tests: StartedTests;
 }
 
-/** How far a run has come, with what is known there. Its results, its verdict and its checkpoint are made of it. */
+/** The progress of a run, with what is known so far. Its results, its verdict and its checkpoint are made of it. */
 export type Progress = Preparing | Installing | Testing;
 
 /** The tests of a run, once their phase has begun. */

@@ -17,7 +17,7 @@ import { createConfigMap } from '../kube/resources.ts';
 import type { Platform } from './progress.ts';
 import type { Run } from './run.ts';
 
-/** The helper's source comes with us, in the nearest directory above this code: the bundler decides how deep that lies. */
+/** The helper's source is part of this package, in the nearest directory above this code: the depth depends on the bundler. */
 function findHelperSource(): string {
   for (let here = import.meta.dirname; here !== path.dirname(here); here = path.dirname(here)) {
     const file = path.join(here, 'image-helper', 'k8s_test_progress.py');
@@ -26,7 +26,7 @@ function findHelperSource(): string {
   throw new Error(`image-helper/k8s_test_progress.py is not with the code in ${import.meta.dirname}`);
 }
 
-/** Whether the helper is to divide the tests: where the command names its shard, whoever reads that does. */
+/** Whether the helper is to divide the tests: where the command names its shard, the test tool does. */
 function dividesTests({ shards, command = [], args = [] }: Inputs): boolean {
   return shards > 1 && ![...command, ...args].some(namesShard);
 }
@@ -42,7 +42,7 @@ function planShards({ inputs, reporter }: Run, history: TestHistory): string {
   return text;
 }
 
-/** Puts the helper where the Job can mount it. Without it the tests run as well: what goes wrong is a warning. */
+/** Puts the helper where the Job can mount it. Without it the tests run as well: an error is only a warning. */
 export async function provideHelper(
   run: Run,
   platform: Platform,

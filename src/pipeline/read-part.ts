@@ -1,4 +1,4 @@
-/** What one part of a suite has left: its reports, its notes and its log, and what they tell of its tests. */
+/** The output of one part of a suite: its reports, its notes and its log, and what they show of its tests. */
 import path from 'node:path';
 import { type KernelKill, readKernelKills } from '../cluster/kernel-kills.ts';
 import type { PytestSession } from '../core/pytest-session.ts';
@@ -30,7 +30,7 @@ import type { Run } from './run.ts';
 
 /** What is known of a part; the rest was not there, or time ran out before it. */
 export interface PartFindings {
-  /** Whether a runner said by TEST_SHARD_STATUS_FILE that it knows of shards. */
+  /** Whether a test runner showed by TEST_SHARD_STATUS_FILE that it supports shards. */
   hasShardStatus?: boolean;
   results?: CollectedResults;
   /** What the helper in the test image noted. */
@@ -47,7 +47,7 @@ export interface PartFindings {
   tool?: ToolFacts;
 }
 
-/** The log of the test container of a part, as far as it came. */
+/** The log of the test container of a part, as far as it was received. */
 export function logOfPart({ job, logs }: Partial<StartedTests>, part: SuitePart): KeptLog | undefined {
   const own = logs?.kept.filter((log) => log.container === job?.container) ?? [];
   const byPod = own.find((log) => log.pod === part.end?.pod.metadata.name);
@@ -66,7 +66,7 @@ function helperFilesDir(run: Run, part: SuitePart): string {
 }
 
 /**
- * Tells the reports of a part from whatever else it wrote, and reads them.
+ * Separates the reports of a part from all else that it wrote, and reads them.
  * @param options.taken all that was taken of the results, of whichever part.
  * @param options.totals shared by all parts, so that many shards take no more memory than one suite.
  */
@@ -107,12 +107,12 @@ export async function sortPart(
   return { results, hasShardStatus: taken.files.includes(status) };
 }
 
-/** How the tests of a part ended, in a container or on the machine; undefined where nobody saw it. */
+/** How the tests of a part ended, in a container or on the machine; undefined where that is not known. */
 export function endOf({ exit }: Partial<StartedTests>, part: SuitePart): { exitCode: number } | undefined {
   return part.end?.terminated ?? exit;
 }
 
-/** When reports of a part were written at the earliest, by whatever clock their files have. */
+/** When reports of a part were written at the earliest, by the clock that their file times come from. */
 function notBefore(tests: Partial<StartedTests>, part: SuitePart): number {
   return earliestWrite(tests.startedAt ?? 0, containerOf(tests, part)?.state?.terminated?.startedAt);
 }

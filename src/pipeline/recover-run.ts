@@ -1,7 +1,7 @@
 /**
- * Tells the end of a run whose process was killed before it could: what the post step of the action does after a cancel that
- * took too long, or when the runner was out of memory. What the results directory and the cluster still hold is brought
- * home, and one verdict is made of it, as the run itself would have done.
+ * Reports the end of a run whose process was killed before it could: what the post step of the action does after a cancel that
+ * took too long, or when the runner was out of memory. It collects what is left in the results directory and the cluster, and
+ * makes one verdict of it, as the run itself would have done.
  */
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
@@ -34,11 +34,11 @@ export interface AdoptOptions {
   /** As they are known now; the files are only touched if they are those of the run. */
   secrets: Inputs['secrets'];
   reporter: Reporter;
-  /** Called once nothing more is wanted of the cluster. Tells whether nothing of the run is left that could go on. */
+  /** Called once the cluster is no longer needed. Returns whether nothing of the run is left that could continue. */
   tearDown: () => Promise<boolean>;
 }
 
-/** Of the five minutes that GitHub gives a post step after a cancel, so many seconds for the cluster… */
+/** Of the five minutes that GitHub gives a post step after a cancel, seconds for the cluster… */
 const clusterSeconds = 30;
 /** …and for the disk. The upload needs its own. */
 const diskSeconds = 60;
@@ -100,7 +100,7 @@ function readProgress(run: Run, { cluster, job, testsStartedAt }: Checkpoint): P
   return { ...known, stage: 'tests', tests: { ...tests, ...(isLogged ? { ownLog: machineLog } : {}) } };
 }
 
-/** The verdict of a run, from what its cluster and the disk still hold. Without masking it is the verdict alone. */
+/** The verdict of a run, from what its cluster and the disk still hold. If files could not be masked, only the verdict. */
 async function reportSalvaged(
   run: Run,
   checkpoint: Checkpoint,
@@ -157,7 +157,7 @@ function withLogs(progress: Progress, kept: readonly KeptLog[]): Progress {
 
 async function nothing(): Promise<void> {}
 
-/** The logs of a Job's pods, as far as they had come when the process that followed them was killed. */
+/** The logs of a Job's pods, as far as they were received when the process that followed them was killed. */
 async function findLogs(logsDir: string, jobName: string): Promise<KeptLog[]> {
   const kept: KeptLog[] = [];
   for (const pod of await readdir(logsDir)) {
@@ -177,7 +177,7 @@ interface LogAside {
   file: string;
 }
 
-/** Logs that the cluster surely has whole, since the kubelet has not rotated them, make way for what it has of them. */
+/** Logs that the cluster certainly has in full, since the kubelet has not rotated them, are replaced by the cluster's. */
 async function putAside(logs: readonly KeptLog[], root: string): Promise<LogAside[]> {
   const aside: LogAside[] = [];
   for (const [i, log] of logs.entries()) {
@@ -230,8 +230,8 @@ async function stopClock(checkpoint: Checkpoint, logsDir: string, recordFile: st
 }
 
 /**
- * The end that the run itself had told on disk, when it was killed before it could tell it to anybody else; undefined when
- * there is none, or only that of another run. The times of its phases are no other run's.
+ * The end that the run itself had written to disk, when it was killed before it could report it; undefined when there is none,
+ * or only that of another run. The times of its phases identify the run.
  */
 async function readEnd(run: Run): Promise<RunEnd | undefined> {
   const { dir } = run;

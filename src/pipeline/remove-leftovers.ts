@@ -6,8 +6,8 @@ import { tearDown } from './teardown.ts';
 const leftoverSeconds = 120;
 
 /**
- * Removes what former runs of this user left on a machine that stays: of a process that was killed, and what a job of a
- * workflow kept, once that job is over. What `up` or `run --keep` keeps on a laptop stays, as does what somebody uses.
+ * Removes what former runs of this user left on a permanent machine: by a process that was killed, or kept by a job of a
+ * workflow that is over. What `up` or `run --keep` keeps on a laptop stays, as does everything in use.
  */
 export async function removeLeftovers(
   directory: string,

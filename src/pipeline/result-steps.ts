@@ -2,8 +2,8 @@
 import { fail, type Result, succeed } from '../core/outcome.ts';
 
 /**
- * What each step may take, in seconds: of a run that ended by itself, and after a cancel, when GitHub kills after 10 s in
- * all. No step can spend the time of another. Steps of the cluster end together, 4 s after a cancel.
+ * What each step may take, in seconds: for a run that ended by itself, and after a cancel, when GitHub kills after 10 s in all.
+ * No step can spend the time of another. Steps of the cluster end together, 4 s after a cancel.
  */
 const usualLimits = {
   logs: { usual: 60, cancelled: 4 },
@@ -15,7 +15,7 @@ const usualLimits = {
 };
 type Step = keyof typeof usualLimits;
 export type StepLimits = Record<Step, { usual: number; cancelled: number }>;
-/** Runs one step after another, each within its own time, and keeps what went wrong until all have been. */
+/** Runs one step after another, each within its own time, and keeps errors until all have run. */
 export class ResultSteps {
   readonly #limits: StepLimits;
   readonly #hurry = new AbortController();
@@ -29,12 +29,12 @@ export class ResultSteps {
     this.#limits = limits;
     this.#cancel = cancel;
     this.isCancelled = isCancelled || cancel.aborted;
-    // A cancel may also come while this goes on.
+    // A cancel may also happen during this.
     if (this.isCancelled) this.#startHurry();
     else cancel.addEventListener('abort', this.#startHurry, { once: true });
   }
 
-  /** @returns undefined when the step came to no end within its time, or failed. */
+  /** @returns undefined when the step did not end within its time, or failed. */
   async run<T>(step: Step, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     const limit = this.#limits[step];
     const seconds = this.isCancelled ? limit.cancelled : limit.usual;
@@ -61,7 +61,7 @@ export class ResultSteps {
     }
   }
 
-  /** What the steps came to. @throws the first exception of a step that did not come from its time. */
+  /** The results of the steps. @throws the first exception of a step that was not caused by its time limit. */
   result(): Result<undefined> {
     if (this.#bug !== undefined) throw this.#bug.error;
     if (this.#late.length === 0) return succeed(undefined);

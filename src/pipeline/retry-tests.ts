@@ -1,4 +1,4 @@
-/** The phase `retries`: failed tests once more, alone in a fresh pod. docs/retries.md tells users. */
+/** The phase `retries`: failed tests once more, alone in a fresh pod. docs/retries.md describes it for users. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Result, type RetryRecord, succeed, type TestCase, toOneLine } from '../core/outcome.ts';
@@ -18,7 +18,7 @@ import type { PartFindings } from './read-part.ts';
 import type { Run, Selection } from './run.ts';
 import { runSuite } from './run-suite.ts';
 
-/** What came of the retries of a run. */
+/** The result of the retries of a run. */
 export interface Retried {
   /** Of tests of the reports, an outcome for each retry. */
   outcomes: ReadonlyMap<TestCase, RetryOutcome[]>;
@@ -28,7 +28,7 @@ export interface Retried {
 /** Of a run without retries. */
 export const notRetried: Retried = { outcomes: new Map(), records: [] };
 
-/** So many failed tests are no flakiness. */
+/** This many failed tests are not flakiness. */
 const maxRetried = 500;
 
 interface FirstRun {
@@ -44,13 +44,13 @@ function listFailed(run: Run, parts: readonly PartFindings[]): TestCase[] {
   return judged.reports.flatMap(({ cases }) => cases).filter(mayRunAgain);
 }
 
-/** Whether nothing but failed tests went wrong: were they to pass, the run would. */
+/** Whether failed tests were the only problem: if they passed, the run would pass. */
 function isSound(run: Run, { progress, collected }: FirstRun): boolean {
   const passed = listFailed(run, collected.parts).map((one): [TestCase, RetryOutcome[]] => [one, ['passed']]);
   return judgeSuite(run, { progress, before: null, collected, retries: new Map(passed) }).failure === null;
 }
 
-/** Whether retries can make the run pass. A crash, a report that is missing and the like would fail it whatever they say. */
+/** Whether retries can make the run pass. A crash, a report that is missing and the like would fail it in any case. */
 export function canRetry(run: Run, first: FirstRun): boolean {
   if (run.inputs.retries === 0 || first.progress.stage !== 'tests') return false;
   const failed = listFailed(run, first.collected.parts).length;
@@ -60,8 +60,8 @@ export function canRetry(run: Run, first: FirstRun): boolean {
 }
 
 /**
- * Runs failed tests alone in a fresh pod until all have passed or the input `retries` is reached. What goes wrong with a retry
- * leaves its tests failed, and is a warning.
+ * Runs failed tests alone in a fresh pod until all have passed or the input `retries` is reached. An error in a retry leaves
+ * its tests failed, and is a warning.
  */
 export async function retryTests(run: Run, first: FirstRun): Promise<Result<Retried>> {
   const { progress, collected } = first;
@@ -140,7 +140,7 @@ function assumePassed(run: Run, { parts }: CollectedRun): Map<TestCase, RetryOut
   return new Map(listFailed(run, parts).map((one) => [one, ['passed']]));
 }
 
-/** How the tools of a suite are told to run some tests alone; undefined where nothing says it, or there are too many. */
+/** How the tools of a suite are made to run only some tests; undefined where no tool supports it, or there are too many. */
 function selectTests(run: Run, { progress, collected }: FirstRun, tests: readonly TestCase[]): Selection | undefined {
   const { retryCommand } = run.inputs;
   if (retryCommand !== undefined) {

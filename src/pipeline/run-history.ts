@@ -25,7 +25,7 @@ export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>>
   }
 }
 
-/** Adds a run whose tests have all ended to the history, where there is a file for it. What goes wrong is a warning. */
+/** Adds a run whose tests have all ended to the history, where there is a file for it. An error is only a warning. */
 export async function saveHistory(
   run: Run,
   history: TestHistory,

@@ -55,7 +55,7 @@ function shardMark(pod: Pod): string {
 /** The kubelet begins a new file at 10 MiB unless it is configured otherwise, and its stream may leave out lines when it does. */
 const rotationBytes = 10 * 1024 * 1024;
 
-/** What nobody could make sure of, where the nodes are out of reach: empty for a log that no rotation can have touched. */
+/** What could not be verified where the nodes cannot be reached: empty for a log that no rotation can have touched. */
 function describeUnchecked({ pod, container, bytes }: KeptLog): string {
   if (bytes < rotationBytes) return '';
   const size = `${Math.round(bytes / 1024 ** 2)} MiB`;

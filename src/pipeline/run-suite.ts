@@ -14,7 +14,9 @@ import { listParts, type Platform, type PreparedJob, type StartedTests, type Sui
 import type { Run } from './run.ts';
 import { beginLogs } from './run-logs.ts';
 
-/** So long a pod that is ended waits for its log and its results to be read, where they can be read from nowhere else. */
+/**
+ * How long a pod is kept after its end so that its log and its results can be read, where they can be read from nowhere else.
+ */
 const rescueSeconds = 60;
 
 /**
@@ -107,7 +109,7 @@ function jobOptions(
   };
 }
 
-/** Has what a part writes brought here from now on, where that is not the runner's own disk. */
+/** Starts to fetch the results of a part, where they are not on the runner's own disk. */
 function startCollection(run: Run, { platform, job }: RunningSuite, part: SuitePart, pod: Pod): void {
   part.collection = openCollection(run, platform, job, { part, pod });
   part.collection?.start(run.closing.signal);
@@ -136,7 +138,7 @@ async function runWhole(
 
 /** After the end of a shard its node needs a moment to be free for the next. */
 const freeingMilliseconds = 20_000;
-/** Its image is small, and need not come before that of the tests has. */
+/** Its image is small, and is not needed before that of the tests is pulled. */
 const collectorStartSeconds = 60;
 /** Of one shard; what is still missing then is reported as missing. */
 const collectionMilliseconds = 90_000;
@@ -172,7 +174,7 @@ async function runShards(run: Run, suite: RunningSuite, options: JobOptions): Pr
   return stopped === undefined ? succeed(undefined) : { ok: false, failure: stopped };
 }
 
-/** Follows one shard to its end, and has its results brought here. */
+/** Follows one shard to its end, and fetches its results. */
 async function followShard(
   run: Run,
   suite: RunningSuite,
@@ -205,7 +207,7 @@ async function followShard(
   shards.end(shard, part);
 }
 
-/** Containers of a pod start one after the other: tests may be over before whoever reads their results has begun. */
+/** Containers of a pod start one after the other: tests may be over before the reader of their results has started. */
 async function awaitCollector({ watch, signal }: JobOptions, { metadata }: Pod): Promise<void> {
   const hasBegun = (): true | undefined => {
     const pod = watch.pods.find((one) => one.metadata.uid === metadata.uid);
@@ -216,7 +218,7 @@ async function awaitCollector({ watch, signal }: JobOptions, { metadata }: Pod):
   await watch.until(hasBegun, { signal, deadlineSeconds: collectorStartSeconds });
 }
 
-/** Which shards run, and what is said of them while they do. */
+/** Which shards run, and the progress lines about them. */
 class ShardsUnderWay {
   readonly #run: Run;
   readonly #waits = new Map<number, string>();

@@ -3,7 +3,7 @@ import { type Failure, type Result, succeed } from '../core/outcome.ts';
 /**
  * Runs two works beside each other, each of which is useless without the other: what ends one without success aborts the
  * other, and both have ended when this returns.
- * @returns what both resulted in, or the failure that came first.
+ * @returns what both resulted in, or the failure that occurred first.
  * @throws the signal's reason on abort, or what one of the works threw first.
  */
 export async function runTogether<A, B>(

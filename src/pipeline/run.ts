@@ -1,4 +1,4 @@
-/** The context of a run: what it was asked for, and where it says, notes and measures what it does. */
+/** The context of a run: its inputs, and the objects with which it reports, records and measures. */
 import path from 'node:path';
 import { builtImageName } from '../cluster/build-image.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
@@ -23,7 +23,7 @@ export interface RunOptions {
   signal: AbortSignal;
   /** Where everything is noted that teardown must remove. */
   record: RunRecord;
-  /** Directory of this run alone, for files that are not needed after it. */
+  /** Directory that only this run uses, for files that are not needed after it. */
   workDir: string;
   /** The job of a workflow that this run is. */
   leg?: NonNullable<Verdict['leg']>;
@@ -44,7 +44,7 @@ export interface RunOptions {
 /** How the command line was called. */
 export type RunRequest = Pick<ReusableCluster, 'directory' | 'given' | 'hasSecrets'>;
 
-/** Which tests alone are to run: by node ids of pytest, or by a command that names them. */
+/** The only tests to run: by node ids of pytest, or by a command that names them. */
 export type Selection =
   | { kind: 'ids'; ids: readonly string[] }
   | { kind: 'command'; command: readonly string[]; args: readonly string[] };
@@ -68,8 +68,8 @@ interface Voice {
 }
 
 /**
- * What every phase of a run is given. Nothing in it changes but the clock, the warnings, and the progress, which
- * {@link Run.reach} alone replaces: it is for the end of the run and for its checkpoint, and no phase reads it.
+ * What every phase of a run is given. Only the clock, the warnings and the progress in it change; only {@link Run.reach}
+ * replaces the progress, which is for the end of the run and for its checkpoint, and no phase reads it.
  */
 export class Run {
   readonly inputs: Inputs;
@@ -81,7 +81,7 @@ export class Run {
   readonly leg: Verdict['leg'];
   readonly clock: PhaseClock;
   readonly warnings: string[] = [];
-  /** Ends what goes on beside the phases: watches and logs. */
+  /** Ends background work: watches and logs. */
   readonly closing = new AbortController();
   readonly request: RunRequest | undefined;
   readonly kept: RunRecord | undefined;
@@ -132,14 +132,14 @@ export class Run {
   }
 
   /**
-   * The context for a run of some failed tests, in the same platform: one pod, with directories of its own. It tells nothing of
-   * phases and saves no checkpoint: to whoever must report the end of a killed process, the tests have failed.
+   * The context for a run of some failed tests, in the same platform: one pod, with directories of its own. It reports no
+   * phases and saves no checkpoint: after a killed process the tests count as failed.
    */
   forRetry(number: number, selection: Selection): Run {
     const { inputs, reporter, signal, record, workDir, kept, tests, clock } = this;
     return new Run(
       {
-        // The quarantine has been heard, and the tests that it names do not run again.
+        // The quarantine has been applied, and the tests that it names do not run again.
         inputs: { ...inputs, shards: 1, quarantine: undefined },
         reporter,
         signal,
@@ -153,19 +153,19 @@ export class Run {
     );
   }
 
-  /** How far the run has come, also when a phase was interrupted before it could return. */
+  /** The progress of the run, also when a phase was interrupted before it could return. */
   get progress(): Progress {
     return this.#progress;
   }
 
-  /** Notes how far the run has come. @returns that progress. */
+  /** Records the progress of the run. @returns that progress. */
   reach<T extends Progress>(progress: T): T {
     this.#progress = progress;
     this.#saveCheckpoint();
     return progress;
   }
 
-  /** Saves how far the run has come, for the process that must report its end when this one is killed. */
+  /** Saves the progress of the run, for the process that must report its end when this one is killed. */
   #saveCheckpoint(): void {
     const { inputs, record, clock } = this;
     if (!this.#savesCheckpoints) return;
@@ -188,7 +188,7 @@ export class Run {
         warnings: this.warnings,
       });
     } catch (error) {
-      // A full disk; the run itself goes on, and reports its own end.
+      // For a full disk; the run itself continues, and reports its own end.
       this.#savesCheckpoints = false;
       this.reporter.say(`the checkpoint of this run cannot be saved: ${messageOf(error)}`);
     }
@@ -217,7 +217,7 @@ export class Run {
     return { totalBytes: this.inputs.resultsLimitBytes, files: maxResultFiles };
   }
 
-  /** Notes objects that are about to be created, where they do not go with a namespace or a cluster of the run's own. */
+  /** Notes objects that are about to be created, where they are not deleted with a namespace or a cluster of the run. */
   noteObjects(
     { isNamespaceGiven, cluster }: Pick<OpenCluster, 'isNamespaceGiven' | 'cluster'>,
     objects: { apiVersion: string; kind: string; metadata: { name: string } }[],
@@ -229,7 +229,7 @@ export class Run {
       this.record.note({ kind: 'object', apiVersion, object: kind, name: metadata.name, namespace, kubeconfigPath });
   }
 
-  /** Says it now and in the verdict. */
+  /** Prints a warning now and adds it to the verdict. */
   warn(text: string): void {
     this.warnings.push(this.mask.maskText(text));
     this.reporter.warn(text);

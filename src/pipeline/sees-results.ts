@@ -25,7 +25,7 @@ export async function checkMounts(run: Run): Promise<Result<{ seesResults: boole
   return succeed({ seesResults: await isSeen(run.dir.results) });
 }
 
-/** Says that results do not come by a mount of the nodes. */
+/** Reports that results do not come through a mount of the nodes. */
 export function sayCollector(run: Run): void {
   run.reporter.say(
     `docker does not see ${run.dir.results} of this machine: results come out of the test pod by a collector (${run.inputs.collectorImage})`,
@@ -55,7 +55,7 @@ export function resultsPathIn(run: Run, { mountedHostPath }: ReadyCluster): stri
   return path.posix.join(nodeResultsPath, path.relative(mountedHostPath, run.dir.results));
 }
 
-/** A file with a unique name is in a directory while `look` looks for it. */
+/** A file with a unique name exists in a directory while `look` runs. */
 async function withMark(directory: string, run: Run, look: (mark: string) => Promise<boolean>): Promise<boolean> {
   const mark = path.join(directory, `.k8s-test-seen-${run.record.content.runId}`);
   await writeFile(mark, '');

@@ -16,8 +16,8 @@ import { endOrphans } from '../tools/end-orphans.ts';
 import { PhaseClock } from './phase-clock.ts';
 
 /**
- * Removes what a record names, and nothing else: the last made first. The record goes last, so that a teardown which is
- * interrupted can be done again.
+ * Removes what a record names, and nothing else: the last created first. The record is removed last, so that an interrupted
+ * teardown can be repeated.
  * @returns what could not be removed, a line each; the record stays then.
  */
 export async function tearDown(record: RunRecord, signal: AbortSignal, say: (line: string) => void): Promise<string[]> {
@@ -42,7 +42,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
   return problems;
 }
 
-/** Without the nodes nobody but root of this machine could read or delete what their containers wrote to the results. */
+/** Without the nodes only root of this machine could read or delete what their containers wrote to the results. */
 async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: string) => void): Promise<void> {
   const over = AbortSignal.any([signal, AbortSignal.timeout(recoverSeconds * 1000)]);
   try {
@@ -55,12 +55,12 @@ async function adoptFromNodes(cluster: string, signal: AbortSignal, say: (line: 
   }
 }
 
-/** A node that is paused answers nobody; the removal does not wait for it. */
+/** A paused node does not respond; the removal does not wait for it. */
 const recoverSeconds = 30;
 
 /**
  * Tears down as the phase `teardown` of a run, reported to its reporter.
- * @param options.advice - stands behind each thing that could not be removed.
+ * @param options.advice - follows each thing that could not be removed.
  */
 export async function runTeardown(
   record: RunRecord,
@@ -82,7 +82,7 @@ export async function runTeardown(
   return { problems, phase };
 }
 
-/** A namespace that is slow to go is on its way all the same, and `down` looks again. */
+/** A slow namespace is being deleted all the same, and `down` checks it again. */
 const namespaceSeconds = 150;
 
 /** Removes what a run made in a cluster that stays, if it is marked as that run's. */

@@ -33,7 +33,7 @@ export async function digestChart(chart: Chart): Promise<string> {
   return hash.digest('hex');
 }
 
-/** A file, or all files below a directory, links followed as helm does; none where a chart comes from elsewhere. */
+/** A file, or all files below a directory, links followed as helm does; none for a chart from elsewhere. */
 async function listFiles(root: string): Promise<string[]> {
   const seen = await stat(root).catch(() => undefined);
   if (seen?.isFile() === true) return [root];
@@ -72,7 +72,7 @@ export async function beginUpdate(run: Run, open: OpenRun, chart: Chart): Promis
   return removed.ok ? succeed(update) : removed;
 }
 
-/** Carries out what was decided for a platform that stands, and waits until it is ready. */
+/** Carries out the plan for a platform that is deployed already, and waits until it is ready. */
 export async function finishUpdate(
   run: Run,
   chart: Chart,
@@ -101,7 +101,7 @@ export async function finishUpdate(
 
 const restartGraceSeconds = 10;
 
-/** Whether the pods are gone and as many ready ones of the same makers are in their place. Pure. */
+/** Whether the pods are gone and as many ready ones of the same controllers have replaced them. Pure. */
 export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
   const uids = new Set(former.map((pod) => pod.metadata.uid));
   if (pods.some((pod) => uids.has(pod.metadata.uid))) return false;
@@ -112,7 +112,7 @@ export function areBack(former: readonly Pod[], pods: readonly Pod[]): boolean {
   });
 }
 
-/** Notes in the record of the cluster that the platform is ready as the chart wants it now. */
+/** Records in the record of the cluster that the platform is ready in the state that the chart defines now. */
 export async function notePlatform(run: Run, { connection, chartDigest }: OpenRun, chart: Chart): Promise<void> {
   const record = run.kept ?? run.record;
   if (record.content.reusable === undefined) return;

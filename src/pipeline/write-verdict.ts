@@ -20,7 +20,7 @@ import type { Run } from './run.ts';
 
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
- * @param before what had ended the run before the tests could speak; it outweighs what they say.
+ * @param before what had ended the run before the tests had a result; it outweighs their results.
  */
 export async function writeVerdict(
   run: Run,
@@ -48,7 +48,7 @@ export async function writeVerdict(
     ...(decided.shards === undefined ? {} : { shards: decided.shards }),
     ...(retried.records.length === 0 ? {} : { retries: retried.records }),
   };
-  // What a parser has decoded is in no file, and was masked by nobody yet: `&#x27;`, CDATA, escapes of JSON.
+  // Text that a parser has decoded is in no file, and has not been masked yet: `&#x27;`, CDATA, escapes of JSON.
   const shown = run.mask.maskValue(reports);
   const context = run.mask.maskValue({
     logs: collected.evidence?.logs ?? (started?.ownLog === undefined ? [] : [started.ownLog]),
@@ -71,7 +71,7 @@ export async function writeVerdict(
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   const { cluster } = progress;
   const { job, parts = [] } = started ?? {};
-  // Of several pods the one that somebody wants to look at is one that failed.
+  // With several pods the user wants to inspect one that failed.
   const ends = parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
   const shownEnd = ends.find(({ terminated }) => terminated?.exitCode !== 0) ?? ends[0];
   const testPod = job && shownEnd && { name: shownEnd.pod.metadata.name, container: job.container };
@@ -94,7 +94,10 @@ export async function saveReport(report: ReportInput, dir: ResultsDir): Promise<
   return problem;
 }
 
-/** Writes a file. What is cut because the disk is full goes: it is of no use, and its room serves the verdict. */
+/**
+ * Writes a file. A file that is truncated because the disk is full is removed: it is useless, and its space is needed for the
+ * verdict.
+ */
 async function orNothing(file: string, write: () => Promise<unknown>): Promise<Failure | undefined> {
   try {
     await write();
@@ -118,7 +121,7 @@ function blameDisk(failure: Failure, dir: ResultsDir): Failure {
   };
 }
 
-/** The end of a run that brought up the platform and was to do no more. Red, since nothing has been tested; there is no report. */
+/** The end of a run that only brought up the platform. Red, since nothing has been tested; there is no report. */
 export function describeUntested(run: Run, progress: Progress): RunEnd {
   const failure: Failure = {
     kind: 'no-tests',

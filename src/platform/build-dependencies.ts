@@ -28,14 +28,14 @@ const metadataSchema = v.object({
   ),
 });
 
-/** What a chart says of itself. */
+/** The metadata of a chart. */
 export interface ChartMetadata {
   name: string;
   version: string;
   dependencies: { name: string; version: string; repository: string }[];
 }
 
-/** What a chart, directory or archive, says of itself, read as helm reads it; a failure of kind `chart` when it is none. */
+/** The metadata of a chart, directory or archive, read as helm reads it; a failure of kind `chart` when it is no chart. */
 export async function readMetadata(helm: string, chart: string, signal: AbortSignal): Promise<Result<ChartMetadata>> {
   const show = await runProgram(helm, ['show', 'chart', chart], { signal, timeoutSeconds: 60, env: helmEnvironment });
   signal.throwIfAborted();
@@ -55,7 +55,7 @@ export interface IncompleteChart {
   /** Without links. */
   directory: string;
   metadata: ChartMetadata;
-  /** As `helm dependency list` says it: `common (missing)`, `redis (wrong version)`. */
+  /** As `helm dependency list` prints it: `common (missing)`, `redis (wrong version)`. */
   lacks: string[];
   /** Charts in directories that it is made of: those in its charts/, and those its dependencies name by file://. */
   parts: IncompleteChart[];
@@ -85,7 +85,7 @@ export async function examineDependencies(
       candidates.push(path.resolve(directory, repository.slice('file://'.length)));
   const parts: IncompleteChart[] = [];
   for (const candidate of new Set(candidates)) {
-    // An archive is whole by itself, and of what is not there helm will tell.
+    // An archive is complete by itself, and helm reports a missing one.
     if (!existsSync(path.join(candidate, 'Chart.yaml'))) continue;
     const part = await examineDependencies(helm, candidate, signal, [...above, directory]);
     if (!part.ok) return part;
@@ -98,10 +98,10 @@ export function isIncomplete(chart: IncompleteChart): boolean {
   return chart.lacks.length > 0 || chart.parts.some(isIncomplete);
 }
 
-/** States of a dependency that is in charts/; of two versions under two aliases helm says that there are too many. */
+/** States of a dependency that is in charts/; for two versions under two aliases helm prints "too many matches". */
 const isThere: ReadonlySet<string> = new Set(['ok', 'unpacked', 'too many matches']);
 
-/** The dependencies that do not be in charts/ as Chart.yaml wants them. */
+/** The dependencies that are not in charts/ as Chart.yaml requires. */
 async function listLacking(helm: string, directory: string, signal: AbortSignal): Promise<Result<string[]>> {
   const args = ['dependency', 'list', directory, '--max-col-width', '0'];
   const list = await runProgram(helm, args, { signal, timeoutSeconds: 60, env: helmEnvironment });
@@ -114,7 +114,7 @@ async function listLacking(helm: string, directory: string, signal: AbortSignal)
   return succeed(readDependencyList(list.stdout));
 }
 
-/** The lines of `helm dependency list` that tell of a lack, as `name (state)`. Pure. */
+/** The lines of `helm dependency list` that name a missing dependency, as `name (state)`. Pure. */
 function readDependencyList(printed: string): string[] {
   const rows = printed.split('\n').filter((line) => line.includes('\t'));
   return rows
@@ -125,8 +125,8 @@ function readDependencyList(printed: string): string[] {
 }
 
 /**
- * Gets the dependencies of a chart into a copy of it, as `helm dependency build` does: what Chart.lock says, or without one
- * the newest that fit. Charts beside it that are named by file:// are copied too and get theirs first.
+ * Gets the dependencies of a chart into a copy of it, as `helm dependency build` does: the versions of Chart.lock, or without
+ * one the newest that fit. Charts beside it that are named by file:// are copied too and get theirs first.
  * @returns the directory of the copy, or a failure of kind `chart`.
  */
 export async function buildDependencies(chart: IncompleteChart, options: PullOptions): Promise<Result<string>> {
@@ -176,7 +176,7 @@ interface Place {
   copied: Set<string>;
 }
 
-/** Builds the parts, then the chart itself; undefined when that went well. */
+/** Builds the parts, then the chart itself; undefined on success. */
 async function buildOne(chart: IncompleteChart, place: Place): Promise<{ ok: false; failure: Failure } | undefined> {
   const copy = path.join(place.root, chart.directory);
   const isCopied = [...place.copied].some((directory) => `${chart.directory}/`.startsWith(`${directory}/`));
@@ -233,7 +233,7 @@ function listWanted(chart: IncompleteChart): ChartMetadata['dependencies'] {
   return [...own, ...chart.parts.flatMap(listWanted)];
 }
 
-/** The address of the chart repository that a dependency comes from; undefined when it comes from none. */
+/** The address of the chart repository of a dependency; undefined when it has none. */
 function findAddress(home: HelmHome, dependency: string, repository: string): Result<string | undefined> {
   if (/^https?:\/\//.test(repository)) return succeed(repository);
   const [, alias] = /^(?:@|alias:)(.+)$/.exec(repository) ?? [];

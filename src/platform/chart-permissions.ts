@@ -18,7 +18,7 @@ interface PolicyRule {
   verbs: string[];
 }
 
-/** helm looks for what is there, makes it (by an apply, which is a patch), waits for it, and deletes it. */
+/** helm reads existing objects, creates them (by an apply, which is a patch), waits for it, and deletes it. */
 const helmVerbs = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
 /** helm keeps its releases as Secrets. */
 const storageVerbs = ['get', 'list', 'create', 'update', 'delete'];
@@ -38,8 +38,8 @@ export function listManifests(documents: unknown[]): Manifest[] {
 }
 
 /**
- * What is needed to install a chart's manifests into a namespace. Of kinds that the cluster does not know (their CRDs may
- * come with the chart) nothing is said.
+ * What is needed to install a chart's manifests into a namespace. Kinds that the cluster does not know (their CRDs may be part
+ * of the chart) are skipped.
  */
 export function permissionsOfChart(documents: unknown[], kinds: ApiKind[], namespace: string): Permission[] {
   const storage = storageVerbs.map((verb) => ({
@@ -59,7 +59,7 @@ export function permissionsOfChart(documents: unknown[], kinds: ApiKind[], names
   ];
 }
 
-/** What is needed to do `verbs` to manifests; of Roles also what they grant, since nobody may give what he has not. */
+/** What is needed to do `verbs` to manifests; of Roles also what they grant, since a user may only grant rights that he has. */
 export function permissionsOfObjects(
   documents: unknown[],
   kinds: ApiKind[],

@@ -1,6 +1,6 @@
 /**
- * What is set of a chart's values, on its way to helm. The command line of a program is seen by every user of the machine,
- * so a value that is text goes by a file that only this user can read.
+ * How values that are set for a chart are passed to helm. Every user of the machine can see the command line of a program, so a
+ * text value is passed in a file that only this user can read.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isText, readSetLine, type SetPath, scalarsOf } from '../inputs/set-lines.ts';
 
-/** What helm is told about the values that are set. */
+/** The values that are passed to helm. */
 interface PlannedValues {
   /** For `--set`, in their order. */
   lines: string[];
@@ -16,7 +16,7 @@ interface PlannedValues {
   files: { key: string; content: string }[];
 }
 
-/** What is on the command line where the text of a value stood: text as well, so that helm builds the same lists and maps. */
+/** The command line has this in place of the text of a value: also text, so that helm builds the same lists and maps. */
 const placeholder = 'in-a-file';
 
 /**
@@ -62,7 +62,7 @@ function overlap(one: SetPath, other: SetPath): boolean {
 
 /**
  * Calls `use` with the arguments that set values for helm. Their files are there until it ends.
- * @param directory of this run alone, in which files may be made; a temporary one of its own without it.
+ * @param directory that only this run uses, for files; without it, a temporary one.
  */
 export async function withValues<T>(
   set: readonly string[],

@@ -12,15 +12,18 @@ export interface Chart {
   namespace: string;
   /** Directory or archive. */
   chart: string;
-  /** As its Chart.yaml says it: `platform 1.4.2`. */
+  /** From its Chart.yaml: `platform 1.4.2`. */
   title: string;
   /** In helm's order: later ones win. */
   valuesFiles: string[];
   /** As `--set` takes them, in their order. */
   set: string[];
-  /** Of this run alone: files that hold what is set are there while helm runs. Without it, in a temporary directory. */
+  /** Directory of this run only: files with the set values are there while helm runs. Without it, in a temporary directory. */
   workDir?: string | undefined;
-  /** Version of the cluster that it will be installed on; where nobody knows it yet, helm takes what it was compiled for. */
+  /**
+   * Version of the cluster that it will be installed on; where that is not known yet, helm takes the version it was compiled
+   * for.
+   */
   kubernetes: string | undefined;
 }
 
@@ -49,7 +52,7 @@ export interface RenderedChart {
 
 /**
  * The manifests that the chart makes, as `helm template` renders them; hooks included, tests left out.
- * @returns a failure of kind `chart` in helm's own words when it does not render.
+ * @returns a failure of kind `chart` with helm's own message when it does not render.
  */
 export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Result<RenderedChart>> {
   const version = chart.kubernetes === undefined ? [] : ['--kube-version', chart.kubernetes];
@@ -66,7 +69,7 @@ export async function renderChart(chart: Chart, signal: AbortSignal): Promise<Re
   return succeed(readRendered(run.stdout));
 }
 
-/** The documents that helm prints, each by itself: one that we cannot read hides no other. */
+/** The documents that helm prints, each read separately: an unreadable one hides no other. */
 export function readRendered(printed: string): RenderedChart {
   const documents = readYamlDocuments(printed);
   return {
@@ -139,12 +142,12 @@ export const helmEnvironment = {
   HELM_KUBETOKEN: undefined,
 };
 
-/** For a call that asks a cluster: what helm remembers of its API is beside its kubeconfig, and goes with it. */
+/** For a call that asks a cluster: helm's cache of its API is beside its kubeconfig, and is removed with it. */
 export function helmEnvironmentFor(kubeconfigPath: string): Record<string, string | undefined> {
   return { ...helmEnvironment, KUBECACHEDIR: path.join(path.dirname(kubeconfigPath), 'kube-cache') };
 }
 
-/** Image names anywhere a pod template may stand: in a list of containers or of init containers. */
+/** Image names anywhere a pod template may occur: in a list of containers or of init containers. */
 function collectImages(value: unknown, images: Set<string>): void {
   if (Array.isArray(value)) {
     for (const item of value) collectImages(item, images);

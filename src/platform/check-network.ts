@@ -14,7 +14,7 @@ import { probeFromNode } from './probe-from-node.ts';
 const servicePatienceSeconds = 30;
 /** The DNS of a new cluster starts after its nodes are ready. */
 const dnsPatienceSeconds = 60;
-/** A connection that nobody answers is tried again for so long: a policy does not change, a busy machine calms down. */
+/** A connection without an answer is tried again for this long: a network policy does not change, a busy machine recovers. */
 const silencePatienceSeconds = 5;
 const pollMilliseconds = 500;
 
@@ -22,7 +22,7 @@ export interface NetworkOptions {
   connection: KubeConnection;
   watch: NamespaceWatch;
   namespace: string;
-  /** Undefined when there is no chart: then only DNS is looked at. */
+  /** Undefined when there is no chart: then only DNS is checked. */
   release: string | undefined;
   /** A node whose docker container can be entered; undefined where there is none, and only the API is asked. */
   node: string | undefined;
@@ -58,7 +58,7 @@ export async function checkNetwork(options: NetworkOptions): Promise<Result<unde
 interface Look {
   problems: { words: string; patienceSeconds: number; failure: () => Promise<Failure> }[];
   warnings: string[];
-  /** Whether looking again would say nothing else. */
+  /** Whether checking again would give the same result. */
   isSettled: boolean;
 }
 

@@ -1,8 +1,8 @@
-/** What helm's own words mean for whoever wrote the chart and its values. Pure. */
+/** What helm's error messages mean for the author of the chart and its values. Pure. */
 import { type Failure, toOneLine } from '../core/outcome.ts';
 
 /**
- * A failure of kind `chart` from what helm wrote to stderr, with a hint for what is known; `what` says what helm was to do.
+ * A failure of kind `chart` from what helm wrote to stderr, with a hint for known errors; `what` names what helm was to do.
  */
 export function explainHelm(what: string, stderr: string, end: string): Failure {
   const lines = stderr.trim().split('\n');
@@ -26,7 +26,7 @@ export function explainHelm(what: string, stderr: string, end: string): Failure 
 interface Explanation {
   words: RegExp;
   hint: string;
-  /** In place of helm's own words, where those are a riddle. */
+  /** Replaces helm's own message, where that is hard to understand. */
   say?: (said: string) => string;
 }
 

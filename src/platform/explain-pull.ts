@@ -1,4 +1,4 @@
-/** What helm says when a chart cannot be had, and whether another attempt can help. Pure. */
+/** helm's errors when it cannot get a chart, and whether another attempt can help. Pure. */
 import leven from 'leven';
 import { type Failure, toOneLine } from '../core/outcome.ts';
 
@@ -22,7 +22,7 @@ const words: [PullProblem, RegExp][] = [
   ['broken', /\b(429|5\d\d) |status code (429|5\d\d)|reset by peer|EOF|mismatched digest|gzip/i],
 ];
 
-/** What kind of problem helm's words tell of. */
+/** The kind of problem that helm's message describes. */
 export function classifyPull(said: string): PullProblem {
   return words.find(([, pattern]) => pattern.test(said))?.[0] ?? 'other';
 }
@@ -33,7 +33,7 @@ export function mayPass(said: string): boolean {
   return problem === 'unreachable' || problem === 'broken';
 }
 
-/** helm's words without what is only of use to itself: levels, names of steps, advice on its own commands. */
+/** helm's message without its internal details: levels, names of steps, advice on its own commands. */
 export function quoteHelm(output: string): string {
   const unable = /Unable to get an update from the .{0,300}:\n\s{0,100}(.+)/.exec(output)?.[1];
   const error = /^Error: ([\s\S]*)/m.exec(output)?.[1];
@@ -127,6 +127,6 @@ function compareVersions(a: string, b: string): number {
   const [one, other] = [numbersOf(a), numbersOf(b)];
   const differing = one.findIndex((number, i) => number !== other[i]);
   if (differing !== -1) return (one[differing] ?? 0) - (other[differing] ?? 0);
-  // One that is not yet released comes before the one that is.
+  // A pre-release is lower than the release.
   return Number(!a.includes('-')) - Number(!b.includes('-')) || a.localeCompare(b);
 }

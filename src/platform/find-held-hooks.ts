@@ -12,7 +12,7 @@ interface PodSpec {
   volumes?: { persistentVolumeClaim?: { claimName?: string } }[];
 }
 
-/** What says nothing of what a hook does. */
+/** Words that carry no information on what a hook does. */
 const emptyWords: ReadonlySet<string> = new Set(
   'after apply before check chart container create database hooks install ready release runner script service setup startup tests upgrade'.split(
     ' ',
@@ -21,7 +21,7 @@ const emptyWords: ReadonlySet<string> = new Set(
 /** Whose names init containers wait for as well, by the network. */
 const answeringKinds: ReadonlySet<string> = new Set(['Service', 'Deployment', 'StatefulSet', 'DaemonSet']);
 
-/** Labels that name the chart or the release, which all that it makes goes by. */
+/** Labels that name the chart or the release, which all its objects have. */
 const commonLabels = ['app.kubernetes.io/part-of', 'app.kubernetes.io/instance', 'helm.sh/chart', 'chart', 'release'];
 
 /**

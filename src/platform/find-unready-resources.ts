@@ -4,7 +4,7 @@ import { readObject } from '../kube/create-object.ts';
 import type { ObjectMeta } from '../kube/objects.ts';
 import { isCustom } from './chart.ts';
 
-/** A resource, as far as it tells whether it is ready. */
+/** The part of a resource that shows whether it is ready. */
 export interface AwaitedResource {
   kind: string;
   metadata: ObjectMeta;
@@ -25,8 +25,8 @@ const mostResources = 50;
 const askSeconds = 10;
 
 /**
- * What helm still waits for and what is no pod, a line each with its own words: custom resources, and for Helm 3 Services
- * that nobody balances. What cannot be read is left out: it only makes a failure more precise.
+ * Resources other than pods that helm still waits for, a line each with their own message: custom resources, and for Helm 3
+ * Services without a load balancer. What cannot be read is left out: it only makes a failure more precise.
  */
 export async function findUnreadyResources(
   connection: KubeConnection,
@@ -81,7 +81,7 @@ export function describeUnready({ kind, metadata, status }: AwaitedResource): st
   return `${kind} ${metadata.name} has ${guilty.type}=${guilty.status ?? 'Unknown'}${reason}${message}`;
 }
 
-/** A Service that Helm 3 waits for in vain where nothing balances loads, as on Kind; undefined for any other. Pure. */
+/** A Service for which Helm 3 waits without end where there is no load balancer, as on Kind; undefined for any other. Pure. */
 export function describeUnbalanced({ metadata, spec, status }: AwaitedResource): string | undefined {
   if (spec?.type !== 'LoadBalancer' || (spec.externalIPs ?? []).length > 0) return undefined;
   if ((status?.loadBalancer?.ingress ?? []).length > 0) return undefined;

@@ -42,7 +42,7 @@ export class HelmHome {
       HELM_CONTENT_CACHE: own('content'),
       HELM_REPOSITORY_CACHE: own('indexes'),
       HELM_REPOSITORY_CONFIG: own('repositories.yaml'),
-      // Logins and plugins (which fetch from s3://, say) are the user's.
+      // Logins and plugins (which fetch from s3://, say) come from the user.
       HELM_REGISTRY_CONFIG: env.HELM_REGISTRY_CONFIG,
       HELM_PLUGINS: env.HELM_PLUGINS,
     };
@@ -101,13 +101,13 @@ export class HelmHome {
     );
   }
 
-  /** The checksums that the index of a repository promises, and all versions of all its charts; call it after an update. */
+  /** The checksums in the index of a repository, and all versions of all its charts; call it after an update. */
   async readIndex(name: string): Promise<RepositoryIndex> {
     const file = path.join(this.#directory, 'indexes', `${name}-index.yaml`);
     return v.parse(indexSchema, readYaml(await readFile(file, 'utf8')).value);
   }
 
-  /** Runs helm at home here. */
+  /** Runs helm with this home directory. */
   run(args: string[], options: { signal: AbortSignal; timeoutSeconds: number }): Promise<ProgramRun> {
     return runProgram(this.#helm, args, { ...options, env: this.#env });
   }
@@ -134,19 +134,19 @@ const indexSchema = v.object({
   ),
 });
 
-/** What a repository says of its charts, by their names. */
+/** The metadata of a repository's charts, by their names. */
 export type RepositoryIndex = v.InferOutput<typeof indexSchema>;
 
 async function readRepositories(file: string): Promise<Result<Repository[]>> {
   let content: unknown;
   try {
     const read = readYaml(await readFile(file, 'utf8'));
-    // What a parser says of a broken file quotes it, and it may hold passwords.
+    // A parser's error for a broken file quotes its content, which may contain passwords.
     if (read.problem !== undefined) return fail('chart', `${file} cannot be read: it is not YAML`);
     content = read.value;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Whoever never added a repository has no such file.
+    // A user who never added a repository has no such file.
     if (code === 'ENOENT' || code === 'ENOTDIR') return succeed([]);
     return fail('chart', `${file} cannot be read: ${messageOf(error)}`);
   }

@@ -22,11 +22,11 @@ import { explainHelm } from './explain-helm.ts';
 import { findHeldHooks } from './find-held-hooks.ts';
 import { findUnreadyResources, remedyForResources } from './find-unready-resources.ts';
 
-/** helm's own deadline is a net behind ours. */
+/** helm's own deadline is only a fallback for ours. */
 const helmSlackSeconds = 30;
 /** What helm read a moment ago, our watches have read by then, even where one of them was cut off and starts again. */
 const catchUpSeconds = 6;
-/** Of the events that stand beside a diagnosis. */
+/** Events that are shown beside a diagnosis. */
 const shownEvents = 12;
 
 export interface InstallOptions {
@@ -38,7 +38,7 @@ export interface InstallOptions {
   timeoutSeconds: number;
   /** Without it the chart is installed. */
   verb?: 'install' | 'upgrade';
-  /** Whether helm waits for what it made before it runs the hooks that come after it; else only we wait. */
+  /** Whether helm waits for its objects before it runs the hooks after them; else only we wait. */
   helmWaits: boolean;
   /** Whether it is a Helm 3, which waits for other things than Helm 4. */
   isHelm3: boolean;
@@ -51,9 +51,10 @@ export interface InstallOptions {
 }
 
 /**
- * Installs or upgrades the chart and returns when all it made is ready, or as soon as it is certain that it never will be. helm
- * waits; beside it our own watcher reads what helm does not say.
- * @returns a failure of kind `chart` with the guilty container's last lines, `cluster` when a node is to blame, or `api`.
+ * Installs or upgrades the chart and returns when all its objects are ready, or as soon as it is certain that they never will
+ * be. helm waits; at the same time our own watch reads what helm does not report.
+ * @returns a failure of kind `chart` with the last lines of the container that failed, `cluster` when a node is the cause, or
+ * `api`.
  */
 export async function installChart(chart: Chart, options: InstallOptions): Promise<Result<undefined>> {
   const deadline = performance.now() + options.timeoutSeconds * 1000;
@@ -73,8 +74,8 @@ export async function installChart(chart: Chart, options: InstallOptions): Promi
 }
 
 /**
- * Waits until all that a chart made before is ready, and `isBack` agrees, or as soon as it is certain that it never will be.
- * Pods that nothing makes again when they are gone are passed over: somebody may have made them to look at something.
+ * Waits until all objects of a deployed chart are ready, and `isBack` is true, or until it is certain that they never will be.
+ * Pods without a controller are skipped: the user may have created them for debugging.
  * @returns the failures of `installChart`.
  */
 export async function awaitChart(
@@ -140,7 +141,7 @@ class Installation {
     return !this.#before.has(uid) && !this.#isOfOlderMaker(uid);
   }
 
-  /** A pod in another namespace than the release's, of something that was there before: somebody else rolls it out. */
+  /** A pod in another namespace than the release's, of an object that existed before: it is not part of this release. */
   #isOfOlderMaker(uid: string): boolean {
     const { watch, verb } = this.#options;
     const pod = watch.pods.find((one) => one.metadata.uid === uid);
@@ -179,7 +180,7 @@ class Installation {
     return settled;
   }
 
-  /** The uids of what the release has, asked once: our watches may be behind helm by a moment. */
+  /** The uids of the release's objects, read once: our watches may be slightly behind helm. */
   async #listWorkloads(): Promise<Result<string[]>> {
     const { connection, signal } = this.#options;
     const { deployments, statefulSets, daemonSets } = factPaths(this.#chart.namespace);
@@ -202,7 +203,7 @@ class Installation {
   async settle(deadline: number, isReadyToo: () => boolean = () => true): Promise<Result<undefined>> {
     const { watch, signal } = this.#options;
     const settledAt = performance.now();
-    // The cluster tells starts by its wall clock. A step of ours while we wait must not make a container seem older.
+    // The cluster reports starts by its wall clock. A change of our clock while we wait must not make a container seem older.
     const settledWallAt = Date.now();
     // By container and restart: what was seen of the run before proves nothing of this one.
     const seenAt = new Map<string, number>();
@@ -225,7 +226,7 @@ class Installation {
     return this.explainEnd(end as WaitEnd<Diagnosis>);
   }
 
-  /** helm gave up: its words, or better those of the object that made it. */
+  /** helm stopped waiting: its message, or better that of the object that caused it. */
   async explainRun(run: ProgramRun): Promise<Failure> {
     const helm = explainHelm(`helm ${this.#options.verb ?? 'install'} failed`, run.stderr, describeProgramEnd(run));
     const isAboutObjects = /not ready|BackoffLimitExceeded|failed (pre|post)-|timed out|deadline exceeded|hook/i.test(
@@ -257,7 +258,7 @@ class Installation {
           const rollouts = helmWaits ? [] : findUnfinishedRollouts(watch.facts, this.#chart.release);
           const { connection, manifests, isHelm3, signal } = this.#options;
           const { namespace } = this.#chart;
-          // Helm waits for more than what runs, for which alone we wait.
+          // Helm also waits for objects without pods; we only wait for pods.
           const waited = helmWaits
             ? await findUnreadyResources(connection, manifests, { namespace, isHelm3, signal })
             : [];
@@ -267,7 +268,7 @@ class Installation {
           });
         }
         const failure = await this.#explain(worst);
-        // Its own hint says so.
+        // Its own hint covers this.
         const isSaid = failure.code === 'container-not-ready';
         const hint = isSaid ? failure.hint : `${failure.hint} ${patience}`.trim();
         return fail(failure.kind, `${late}: ${failure.reason}`, { ...failure, hint });
@@ -296,7 +297,7 @@ class Installation {
     return this.#options.watch.until(decide, { signal, deadlineSeconds });
   }
 
-  /** What is most likely to blame although nothing is certain. */
+  /** The most likely cause although nothing is certain. */
   #worst(): Diagnosis | undefined {
     const { facts } = this.#options.watch;
     const notReady = facts.pods.map((pod) => classifyNotReady(pod, facts)).filter((found) => found !== undefined);
@@ -325,7 +326,7 @@ class Installation {
     };
   }
 
-  /** What may be behind the diagnosis of a pod, beside what it says itself. */
+  /** Possible causes behind the diagnosis of a pod, beside its own message. */
   #remarks(diagnosis: Diagnosis): string[] {
     const { facts } = this.#options.watch;
     const pod = facts.pods.find((one) => one.metadata.uid === diagnosis.uid);
@@ -359,7 +360,7 @@ class Installation {
     return `PersistentVolumeClaim ${metadata.name} was there before release ${this.#chart.release} (since ${metadata.creationTimestamp ?? 'long'}): it still holds data and passwords of an earlier release. Delete the claim to start fresh.`;
   }
 
-  /** What other pods are not ready either, for one of them may be what the guilty one waits for. */
+  /** Which other pods are not ready either, since the failed one may wait for one of them. */
   #others(pod: string): string[] {
     const { facts } = this.#options.watch;
     return facts.pods
@@ -389,7 +390,7 @@ class Installation {
           continue;
         const guilty = { pod: pod.metadata.name, container: status.name };
         const lines = readProof(connection, pod.metadata.namespace ?? this.#chart.namespace, guilty, signal);
-        // Only an abort makes it fail, and then nobody will ask.
+        // Only an abort makes it fail, and then the result is not used.
         lines.catch(() => undefined);
         this.#saved.set(key, lines);
       }

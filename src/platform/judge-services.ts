@@ -1,4 +1,4 @@
-/** Whether tests can reach the Services of a release, as far as the API tells it; pure. */
+/** Whether tests can reach the Services of a release, as far as the API shows it; pure. */
 import { quoteValue } from '../core/quote-value.ts';
 import { hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
 import type { EndpointSlice, Pod, Service, Workload } from '../kube/objects.ts';
@@ -24,7 +24,7 @@ export type ServiceState =
   | { kind: 'unready'; words: string }
   /** It can never be reached. */
   | { kind: 'broken'; words: string; hint: string }
-  /** No pod has its labels: a mistake in its selector, or pods that are still to be made by somebody. */
+  /** No pod has its labels: a mistake in its selector, or pods that are still to be created by another component. */
   | { kind: 'no-pods'; words: string };
 
 export function judgeService(service: Service, facts: ServiceFacts): ServiceState {
@@ -76,12 +76,12 @@ export function judgeService(service: Service, facts: ServiceFacts): ServiceStat
   return { kind: 'ready', targets: direct };
 }
 
-/** What a TCP connection came to. */
+/** The result of a TCP connection. */
 export type Reached = 'accepted' | 'refused' | 'silent';
 
 /**
- * What connections to a Service say of it: `broken` when each of its ports refuses, since nothing listens there; `silent`
- * when none answers, which a NetworkPolicy may well want of somebody who is no pod.
+ * The state of a Service from the connections to it: `broken` when each of its ports refuses, since nothing listens there;
+ * `silent` when none answers, which may be the intent of a NetworkPolicy for clients that are no pod.
  */
 export function judgeReached(reached: readonly Reached[]): 'well' | 'broken' | 'silent' {
   if (reached.length === 0 || reached.includes('accepted')) return 'well';

@@ -1,4 +1,4 @@
-/** What has to be done for a platform that stands to be what the chart and its images say now. Decided here, from values. */
+/** What has to be done so that a deployed platform matches the chart and its images. Decided here, from values. */
 import { controllerOf, hasEnded, isBeingDeleted } from '../diagnose/pod-facts.ts';
 import type { Job, Pod } from '../kube/objects.ts';
 import { releaseOf } from '../kube/release-of.ts';
@@ -18,7 +18,7 @@ export interface PlatformFacts {
 }
 
 export interface PlatformUpdate {
-  /** `renew`: whatever is there goes first. */
+  /** `renew`: everything that exists is removed first. */
   act: 'install' | 'renew' | 'upgrade' | 'none';
   /** For the reader of the console. */
   why: string;
@@ -33,7 +33,7 @@ export function planUpdate(facts: PlatformFacts): PlatformUpdate {
     return { act: 'renew', why: `its last installation is ${release.status}`, restart: [] };
   if (noted === undefined) return { act: 'renew', why: 'it was not ready when last seen', restart: [] };
   const old = facts.pods.filter((pod) => imagesOf(pod).some(isChanged) && !isBeingDeleted(pod));
-  // What a Job of the chart did with the former image, nothing but a new installation has it do again.
+  // A Job of the chart that ran with the former image runs again only in a new installation.
   const ofChart = new Set(facts.jobs.filter(isOfChart).map(({ metadata }) => metadata.uid));
   const done = old.find((pod) => ofChart.has(controllerOf(pod)?.uid ?? ''));
   if (done !== undefined)
@@ -45,7 +45,7 @@ export function planUpdate(facts: PlatformFacts): PlatformUpdate {
   return { act: 'none', why: 'neither the chart nor its values have changed', restart };
 }
 
-/** Whether helm made a Job. Programs of the platform may make others as they go, for each piece of their work. */
+/** Whether helm made a Job. Programs of the platform may create others while they run. */
 function isOfChart(job: Job): boolean {
   return releaseOf(job) !== undefined || job.metadata.annotations?.['helm.sh/hook'] !== undefined;
 }

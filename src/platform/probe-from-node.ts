@@ -2,9 +2,9 @@ import { execInContainer } from '../cluster/docker.ts';
 import type { Reached, Target } from './judge-services.ts';
 
 /**
- * Tries the network of a cluster from one of its nodes, where kube-proxy's rules hold as they do for pods. It needs
- * nothing but the bash and the coreutils that every Kind node has, and no image. What it cannot see: NetworkPolicies, which
- * treat a node otherwise than a pod.
+ * Tries the network of a cluster from one of its nodes, where kube-proxy's rules hold as they do for pods. It needs only the
+ * bash and the coreutils that every Kind node has, and no image. It does not cover NetworkPolicies, which treat a node
+ * otherwise than a pod.
  */
 export interface NodeProbe {
   /** Whether the DNS server answers at all. */

@@ -8,11 +8,11 @@ import { defaultPullLimits, type PullLimits, pullChart } from './pull-chart.ts';
 
 export interface ProvideOptions {
   helm: string;
-  /** For files of this run alone. */
+  /** For files that only this run uses. */
   workDir: string;
   signal: AbortSignal;
   say: (line: string) => void;
-  /** Told of passwords that helm's words might hold. */
+  /** Called with passwords that helm's messages might contain. */
   mask: (secret: string) => void;
   limits?: Partial<PullLimits>;
 }
@@ -28,8 +28,8 @@ export interface ProvidedChart {
 }
 
 /**
- * Brings a chart to this machine, if it is elsewhere, with all that it depends on. What the user has is never written to:
- * dependencies are built in a copy, and helm's caches are of this run alone.
+ * Downloads a chart to this machine, if it is elsewhere, with all its dependencies. The user's files are never changed:
+ * dependencies are built in a copy, and helm's caches belong to this run only.
  * @returns a failure of kind `chart` in one line, with what to do.
  */
 export async function provideChart(source: ChartSource, options: ProvideOptions): Promise<Result<ProvidedChart>> {

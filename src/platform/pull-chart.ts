@@ -44,8 +44,8 @@ export interface PulledChart {
 }
 
 /**
- * Pulls a chart once, as an archive whose checksum is what its registry or repository promises.
- * @returns a failure of kind `chart` that says whether name, version, login, host or what came is to blame.
+ * Pulls a chart once, as an archive whose checksum is the one that its registry or repository states.
+ * @returns a failure of kind `chart` that names the cause: name, version, login, host or the downloaded file.
  */
 export async function pullChart(
   source: Exclude<ChartSource, { kind: 'local' }>,
@@ -62,13 +62,13 @@ export async function pullChart(
 export interface Question extends Pick<PullOptions, 'home' | 'signal' | 'say' | 'limits'> {
   /** What is asked for, as the user writes it. */
   what: string;
-  /** Whether nobody but this machine is asked. */
+  /** Whether only this machine is contacted. */
   isLoopback: boolean;
 }
 
 /**
- * Runs helm for something that is elsewhere: once more where another attempt may help, and without TLS where only this
- * machine is asked and speaks none, as docker does.
+ * Runs helm for a remote chart: once more where another attempt may help, and without TLS where only this machine is contacted
+ * and does not use it, as docker does.
  */
 export async function askElsewhere(args: string[], question: Question): Promise<ProgramRun> {
   const { home, signal, say, limits, what, isLoopback } = question;
@@ -89,7 +89,7 @@ export async function askElsewhere(args: string[], question: Question): Promise<
   return attempt();
 }
 
-/** All that helm said; where it was ended or not even started, how. */
+/** All output of helm; where it was ended or not even started, how. */
 export function outputOf(run: ProgramRun): string {
   const isCut = run.timedOut || run.error !== null;
   return [run.stdout, run.stderr, isCut ? `Error: ${describeProgramEnd(run)}` : ''].join('\n').trim();
@@ -122,11 +122,11 @@ async function pullFromRegistry(
   }
   const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(outputOf(pull))?.[1];
   const file = await findArchive(directory);
-  // helm has compared what came with the digests of the manifest.
+  // helm has compared the download with the digests of the manifest.
   return succeed({ path: file, digest: digest ?? (await digestOf(file)) });
 }
 
-/** Tells a name that is not there from a version that is not; undefined when the registry says nothing of the kind. */
+/** Distinguishes a missing name from a missing version; undefined when the registry's answer is about neither. */
 async function explainNotThere(source: RegistrySource, question: Question): Promise<Failure | undefined> {
   const reference = source.reference.replace(/@sha256:.*$/, '').replace(/:[^:/]+$/, '');
   const wanted = source.version ?? /:([^:/@]+)(@|$)/.exec(source.reference)?.[1] ?? '';

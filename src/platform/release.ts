@@ -45,8 +45,8 @@ export async function findRelease(
 /**
  * Uninstalls a release, with what it made outside of its namespace; one that is not there is no error.
  * @param options.isOrderly - the release's hooks are run, and what it made is waited for until it is gone. Else neither: its
- *   namespace goes too.
- * @throws Error in helm's own words, or the signal's reason.
+ *   namespace is deleted too.
+ * @throws Error with helm's own message, or the signal's reason.
  */
 export async function uninstallRelease(
   { name, namespace, helm, kubeconfigPath }: Release,

@@ -14,7 +14,7 @@ export interface ClusterVersions {
 export interface RenderJobOptions {
   /** As `helm template --show-only` names them. */
   templates: string[];
-  /** Assignments that count for this rendering alone. */
+  /** Assignments for this rendering only. */
   set: string[];
   /** Without it the chart's own guess counts. */
   versions?: ClusterVersions;
@@ -23,7 +23,7 @@ export interface RenderJobOptions {
 
 /**
  * What some templates of a chart render to, hooks of all kinds included.
- * @returns a failure of kind `chart` in helm's own words.
+ * @returns a failure of kind `chart` with helm's own message.
  */
 export async function renderJobTemplates(chart: Chart, options: RenderJobOptions): Promise<Result<string>> {
   const { templates, set, versions, signal } = options;

@@ -8,8 +8,8 @@ import { runProgram } from '../tools/run-program.ts';
 import { type Chart, helmEnvironmentFor } from './chart.ts';
 
 /**
- * Writes what helm says of a release, `helm-status.txt` and `helm-manifest.yaml`, into a directory. Values of Secrets are
- * taken out.
+ * Writes helm's description of a release, `helm-status.txt` and `helm-manifest.yaml`, into a directory. Values of Secrets are
+ * removed.
  * @returns what could not be had, a line each.
  */
 export async function saveRelease(

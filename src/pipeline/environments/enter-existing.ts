@@ -89,7 +89,7 @@ async function findGivenNamespace(
   const { namespace, isNamespaceNamed } = run.inputs;
   if (!isNamespaceNamed) return succeed({ isNamespaceGiven: false });
   const found = await findNamespace(connection, namespace, run.signal).catch((error: unknown) => {
-    // Whoever may do nothing but work in it may not even look at it.
+    // A user who may only work in a namespace may be unable to read the namespace itself.
     if (error instanceof ApiError && error.status === 403) return 'unseen' as const;
     throw error;
   });
@@ -145,7 +145,7 @@ function whereOf({ namespace }: Permission): string {
   return namespace === '' ? 'in the cluster' : `in namespace ${namespace}`;
 }
 
-/** Roles and their bindings, ready to be applied by somebody who may. */
+/** Roles and their bindings, ready to be applied by an administrator. */
 function renderGrant(missing: Permission[], user: string): string {
   const [, namespaceOfAccount, account] = /^system:serviceaccount:([^:]+):(.+)$/.exec(user) ?? [];
   const subject =
@@ -168,7 +168,7 @@ function renderGrant(missing: Permission[], user: string): string {
     .join('---\n');
 }
 
-/** In a namespace that is not ours alone: nobody's release is touched, and nobody's Job. */
+/** In a namespace that is shared, no release and no Job of others is touched. */
 async function checkGivenNamespace(
   run: Run,
   connection: KubeConnection,
@@ -190,7 +190,7 @@ async function checkGivenNamespace(
   return failure === undefined ? succeed(undefined) : { ok: false, failure };
 }
 
-/** Has the namespaces of runs that died deleted. What goes wrong with that is reported, and is not this run's failure. */
+/** Deletes the namespaces of runs that died. Errors are reported, and are not this run's failure. */
 async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void> {
   try {
     const alive = new Set(
@@ -208,7 +208,7 @@ async function reapLeftovers(run: Run, connection: KubeConnection): Promise<void
 }
 
 const hour = 3600;
-/** So long a namespace stands at least before a later run may take it for one whose run has died. */
+/** A namespace must be at least this old before a later run may treat it as left by a run that died. */
 const reapSeconds = { usual: 24 * hour, kept: 7 * 24 * hour };
 
 /** The namespace of a run: one of its own, noted before it is made, or the one that is there. */
@@ -231,7 +231,7 @@ export async function enterNamespace(
   });
 }
 
-/** Says, before anything is made, which images the nodes of an existing cluster can hardly have. */
+/** Warns, before anything is created, of images that the nodes of an existing cluster probably cannot get. */
 export function warnOfLocalImages(run: Run, { test: image }: NodeImages): void {
   // An image that a registry gave, or took, has a digest there; where docker keeps images as containerd does, each has one.
   if (image === undefined || image.repoDigest !== '') return;

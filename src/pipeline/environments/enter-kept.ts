@@ -19,7 +19,8 @@ const answerSeconds = 5;
 /**
  * The phase `preflight` of a run in a kept cluster: its nodes must be there and run. Where they do not see the results
  * directory anymore (it was removed, or another one is wanted), a collector fetches the results.
- * @returns where the nodes see that directory, or a failure of kind `cluster` that says in one line what became of the cluster, and what to do.
+ * @returns where the nodes see that directory, or a failure of kind `cluster` with the state of the cluster in one line, and
+ * what to do.
  */
 export async function checkKept(
   run: Run,
@@ -47,8 +48,8 @@ export async function checkKept(
 }
 
 /**
- * The phase `cluster` of a run in a kept cluster: its API server must answer and its nodes be Ready; then what former runs
- * left of their tests goes, so that nothing of it can be taken for this run's.
+ * The phase `cluster` of a run in a kept cluster: its API server must answer and its nodes be Ready; then the leftovers of
+ * former test runs are removed, so that nothing of them can be attributed to this run.
  * @returns a failure of kind `cluster` or `api`.
  */
 export async function openKept(
@@ -80,7 +81,7 @@ export async function openKept(
   return succeed(undefined);
 }
 
-/** Jobs of former runs with their pods, what was made for them, and all events: those of this run are to stand alone. */
+/** Jobs of former runs with their pods, what was made for them, and all events: only those of this run are to be there. */
 async function clearFormerTests(connection: KubeConnection, namespace: string, signal: AbortSignal): Promise<void> {
   const core = `/api/v1/namespaces/${namespace}`;
   const ofRuns = { labelSelector: runLabel };
@@ -98,7 +99,7 @@ async function clearFormerTests(connection: KubeConnection, namespace: string, s
     remove('configmaps', ofRuns),
     // This one belongs to the platform too, whose pods may still be pulling.
     remove('secrets', { ...ofRuns, fieldSelector: `metadata.name!=${pullSecretName}` }),
-    // Those of Jobs go with them.
+    // Those of Jobs are deleted with them.
     remove('pods', { labelSelector: `${runLabel},!batch.kubernetes.io/job-name` }),
     remove('events', {}),
   ]);

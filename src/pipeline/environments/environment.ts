@@ -5,8 +5,8 @@ import type { KubeConnection } from '../../kube/connection.ts';
 import type { OpenCluster, PreparedRun } from '../progress.ts';
 
 /**
- * Where a run executes its tests, once the phase `preflight` has found that it can: a new Kind cluster, one that an earlier
- * run has kept, or an existing cluster. The pipeline asks it the same questions in the same order, whatever it is.
+ * Where a run executes its tests, once the phase `preflight` has found that it can: a new Kind cluster, one that an earlier run
+ * has kept, or an existing cluster. The pipeline calls the same methods in the same order for all of them.
  */
 export interface Environment {
   /** Of this machine, where the platform has to fit on it; undefined where the cluster exists already. */

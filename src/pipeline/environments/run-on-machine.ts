@@ -20,9 +20,9 @@ const cancelGraceSeconds = 3;
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
 /**
- * The words of a command for the machine itself: `resultsPath`, which is a directory of containers, is the results
- * directory of this run wherever a word is it, is in it, or ends with such a path after `=`. A word with blanks is a line
- * of a shell, in which each word of its own counts.
+ * The arguments of a command for the machine itself: the results directory of this run replaces `resultsPath`, which is a
+ * directory of containers, in each argument that is this path, is below it, or ends with such a path after `=`. An argument
+ * with blanks is a shell command line, in which each word is treated like this.
  */
 export function placeResults(words: string[], resultsPath: string, directory: string): string[] {
   const isPlain = /^[\w./@+-]+$/.test(directory);
@@ -37,7 +37,7 @@ export function placeResults(words: string[], resultsPath: string, directory: st
 
 /**
  * Variables for the machine itself: of those that a run gives, and of those that it inherits, the values that are
- * `resultsPath`, or are in it, are the results directory of this run. Reporters that take a path by a variable alone
+ * `resultsPath`, or are in it, are the results directory of this run. Reporters that take a path only from a variable
  * (jest-junit, Playwright) would write to a directory of containers otherwise.
  */
 export function placeVariables(
@@ -53,7 +53,10 @@ export function placeVariables(
   return Object.fromEntries([...moved, ...given.map(([name, value]) => [name, place(value)] as const)]);
 }
 
-/** A line of a shell in which `directory` stands wherever a word of it is `resultsPath` or is in it. */
+/**
+ * A shell command line in which `directory` replaces `resultsPath` in each word that is this path or begins with it as a
+ * directory.
+ */
 function placeInShell(line: string, resultsPath: string, directory: string): string {
   return line.replaceAll(resultsPath, (found, at: number) => {
     const before = line[at - 1] ?? ' ';
@@ -149,7 +152,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
   return succeed(undefined);
 }
 
-/** One stream of a program: what may be shown of it goes to the file byte for byte, and to the reader in lines. */
+/** One stream of a program: its masked output is written to the file byte for byte, and shown in lines. */
 class MaskedOutput {
   readonly #stream: MaskedStream;
   readonly #write: (bytes: Buffer) => void;
