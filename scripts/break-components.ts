@@ -1,10 +1,9 @@
 /**
- * Breaks each program of the full platform in turn, in the cluster of tier e2e that is kept for the example
- * (make kind-up TIER=e2e): takes it away, then gives it a wrong configuration with which it is ready. Each time it runs all
- * end-to-end tests through `again` and brings the program back. Without it exactly the tests must be red that say they need
- * it, and the console and every report must name it; misconfigured, some of them and no others.
- * Names of programs may be given. What each run left lies in k8s-test-results/broken/<program>-<how>; exit status 1 when
- * anything is not as promised.
+ * Breaks each program of the full platform in turn, in the cluster of tier e2e that is kept for the example (make kind-up
+ * TIER=e2e): removes it, then gives it a wrong configuration with which it is ready. Each time it runs all end-to-end tests
+ * through `again` and brings the program back. Without it exactly the tests must be red that declare that they need it, and the
+ * console and every report must name it; misconfigured, some of them and no others. Names of programs may be given. The results
+ * of each run are in k8s-test-results/broken/<program>-<how>; exit status 1 when any result is not as expected.
  */
 import { faults, mistakes } from './breaking/faults.ts';
 import { bringBack, listWorkloads, waitForAnswer } from './breaking/kept-platform.ts';

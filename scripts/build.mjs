@@ -7,8 +7,8 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 /**
- * Says of the modules of client-node, whose package does not, that importing one does nothing but define what it exports:
- * of its generated classes for each kind of object none is used here.
+ * Marks the modules of client-node as free of side effects, which its package does not do: none of its generated classes for
+ * each kind of object is used here.
  */
 const dropUnusedKinds = {
   name: 'drop-unused-kinds',
@@ -71,7 +71,7 @@ const ofCommandLine = reach('dist/cli.js');
 const ofActionOnly = Object.keys(metafile.outputs).filter(
   (output) => path.dirname(output) === 'dist/chunks' && !ofCommandLine.has(output),
 );
-// Chunks are referred to by file names, which hold a hash and stand for nothing else.
+// Chunks are referred to by file names, which consist of a hash only.
 const names = new Map(
   ofActionOnly.map((output) => [path.basename(output), path.basename(output).replace(/^(chunk-)?/, 'action-')]),
 );

@@ -1,7 +1,7 @@
 /**
- * Closes a run of the tests: what took longest, every failure again (of a long output often the end alone is kept), the
- * table of the attacks, what the tests ran on, and as the last line the count, `N passed, N failed`, with `, N skipped` when
- * there are any.
+ * Closes a run of the tests: what took longest, every failure again (often only the end of a long output is kept), the table of
+ * the attacks, what the tests ran on, and as the last line the count, `N passed, N failed`, with `, N skipped` when there are
+ * any.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';

@@ -1,7 +1,8 @@
 /**
  * Writes what users read about inputs and outputs from the one schema: all of action.yml, the tables between the marks in
- * README.md and docs/reference.md, the values in the chart's README, the JSON Schemas of `.k8s-test.yaml` and `result.json`, and the
- * module with style and script of report.html. With `--check` it writes nothing, and its exit status says whether all are current.
+ * README.md and docs/reference.md, the values in the chart's README, the JSON Schemas of `.k8s-test.yaml` and `result.json`,
+ * and the module with style and script of report.html. With `--check` it writes nothing, and its exit status shows whether all
+ * are current.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { outputDocs } from '../src/action/outputs.ts';

@@ -1,9 +1,9 @@
 /**
  * Makes the commit and the tag of a release, and pushes nothing: `node scripts/prepare-release.ts 1.2.3`.
  *
- * The commit is main's but for one thing: in the reusable workflow every call of the action by its moving tag becomes a
- * call by main's commit. Whoever pins that workflow, by version or by commit, has then pinned the action with it, which
- * no expression of GitHub could do for them. `--check v1.2.3` says whether a tag is exactly that.
+ * The commit is main's except for one change: in the reusable workflow every call of the action by its moving tag becomes a
+ * call by main's commit. A caller that pins that workflow, by version or by commit, then also pins the action, which no
+ * expression of GitHub can do. `--check v1.2.3` checks whether a tag is exactly that.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -35,7 +35,7 @@ if (isCheck) {
   process.stdout.write(`  git push --atomic origin ${tag} ${commit}:refs/heads/releases/${tag}\n`);
 }
 
-/** What speaks against a release of this version, each in a line. */
+/** The obstacles to a release of this version, a line each. */
 function findProblems(): string[] {
   const found: string[] = [];
   const said = JSON.parse(git('show', `${base}:package.json`)).version;

@@ -1,7 +1,7 @@
 /**
  * Installs profile production on a real cluster of three nodes, as a run of tier staging does for a user who may do no more
- * than deploy/own-namespace.yaml grants, drains a node under it, and says of each thing that the profile promises whether it
- * is so: `node scripts/production-install.ts [image of the example's tests]`. Exit status 1 when one is not.
+ * than deploy/own-namespace.yaml grants, drains a node under it, and reports for each guarantee of the profile whether it
+ * holds: `node scripts/production-install.ts [image of the example's tests]`. Exit status 1 when one is not.
  *
  * PostgreSQL, object storage, catalog and Jaeger, which the profile expects to be there, are the same chart's in a namespace
  * of their own (lab/production/services.yaml). The operators are the real ones. It takes the images of `lab/up production`;
@@ -44,7 +44,7 @@ const leftOut = [
 const spread = 'test_rules.py::test_pods_are_spread_over_nodes';
 const workDir = mkdtempSync(path.join(tmpdir(), 'production-install-'));
 
-/** The command line, with records of its own. What it prints is shown behind a bar. */
+/** The command line, with records of its own. Its output is shown after a bar. */
 async function callCommand(args: string[]): Promise<number | null> {
   const child = spawn(process.execPath, [path.resolve('dist/cli.js'), ...args], {
     cwd: 'examples/floe',

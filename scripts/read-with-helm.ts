@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ReadYaml, readJson, readYaml } from '../src/inputs/read-yaml.ts';
 
-/** As JSON has it: integers beyond 2^53 lose digits in Helm's functions, not in what it installs. */
+/** As in JSON: integers beyond 2^53 lose digits in Helm's functions, not in what it installs. */
 type HelmReading = { value: unknown; problem?: undefined } | { value?: undefined; problem: string };
 
-// fromYaml and fromJson take mappings alone, fromYamlArray lists alone; each hands an error back as a value. A document that
-// is longer than a file may be is in several, of which all but the last are named so.
+// fromYaml and fromJson only take mappings, fromYamlArray only lists; each returns an error as a value. A document that is too
+// long for one file is in several, of which all but the last are named so.
 const template = `apiVersion: v1
 kind: List
 {{ $rest := "" }}{{ range $name, $file := .Files.Glob "documents/*" }}{{ range fromJsonArray (toString $file) -}}
@@ -45,7 +45,7 @@ function readWithHelm(documents: string[]): HelmReading[] {
 
 interface PackedFile {
   texts: string[];
-  /** Whether it is a part of one document, which goes on in the next file. */
+  /** Whether it is a part of one document, which continues in the next file. */
   isContinued: boolean;
 }
 
@@ -115,7 +115,7 @@ export function compareWithHelm(
     const ours = read(document);
     const isNeitherMappingNorList = typeof (ours.value ?? {}) !== 'object' || JSON.isRawJSON(ours.value);
     if (reading.problem !== undefined) {
-      // Its functions take mappings and lists, and say so of a scalar that they have read.
+      // Its functions take mappings and lists, and report a scalar as an error.
       const isOfItsFunction = reading.problem.startsWith('error unmarshaling JSON') && isNeitherMappingNorList;
       if (ours.problem !== undefined) refused += 1;
       else if (!isOfItsFunction) differences.push({ index, ours: show(ours.value), helm: reading.problem });
@@ -126,7 +126,7 @@ export function compareWithHelm(
   return { differences, refused };
 }
 
-/** A value as text that is the same for equal values, whatever the order of their keys. */
+/** A value as text that is the same for equal values, independent of the order of their keys. */
 function show(value: unknown): string {
   if (JSON.isRawJSON(value)) return String(Number(value.rawJSON));
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;

@@ -1,7 +1,7 @@
 /**
- * Records what a real cluster says of a fault, for the tests of its classification: applies each manifest of
- * __tests__/diagnose/manifests in a namespace of its own, waits for the seconds that its first line names, and writes all
- * that the watch would know to __tests__/diagnose/fixtures. Needs FLOE_TEST_CLUSTER; names of faults may be given.
+ * Records the data of a real cluster on a fault, for the tests of its classification: applies each manifest of
+ * __tests__/diagnose/manifests in a namespace of its own, waits for the seconds that its first line names, and writes all that
+ * the watch would have to __tests__/diagnose/fixtures. Needs FLOE_TEST_CLUSTER; names of faults may be given.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';

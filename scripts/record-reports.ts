@@ -45,7 +45,7 @@ const env: NodeJS.ProcessEnv = {
   CI: 'true',
 };
 
-/** Where the tools lie is nobody's business; traces name it also relative to the suite. */
+/** The directory of the tools is removed; traces contain it also relative to the suite. */
 const toolPlaces = [...(process.env.TOOLS ?? '').split(':'), process.env.NODE_MODULES ?? '']
   .filter(Boolean)
   .map((place) => path.dirname(place))

@@ -1,6 +1,6 @@
 /**
- * Runs tests as GitHub's runner (run-as-runner.ts), with one image store after the other. Arguments, all optional: `classic`
- * or `containerd` for that store alone, and names of test files: `classic main-job`. Each store ends with a count of its own.
+ * Runs tests as GitHub's runner (run-as-runner.ts), with one image store after the other. Arguments, all optional: `classic` or
+ * `containerd` for only that store, and names of test files: `classic main-job`. Each store ends with a count of its own.
  */
 import { spawnSync } from 'node:child_process';
 import { type ImageStore, imageStores } from '../__tests__/cluster/dockers.ts';

@@ -6,7 +6,7 @@ import type { Case, TestRun } from './test-run.ts';
 export interface Fault {
   how: 'gone' | 'misconfigured';
   apply: (workload: Workload) => void;
-  /** What is not as promised of a run with it, a line each. */
+  /** Unexpected results of a run with it, a line each. */
   judge: (workload: Workload, well: TestRun, broken: TestRun) => string[];
 }
 
@@ -47,7 +47,7 @@ function setVariable(name: string, value: string) {
   };
 }
 
-/** The tests that are not as they should be, where `allowed` says how each may be. */
+/** The tests with an unexpected outcome, where `allowed` gives the allowed outcomes of each. */
 function compareTests(well: TestRun, broken: TestRun, allowed: (before: Case) => Case['status'][]): string[] {
   return [...well.cases].flatMap(([test, before]) => {
     const expected = allowed(before);

@@ -62,7 +62,7 @@ function waitUntilReady({ kind, metadata }: Workload): void {
 export function bringBack(workload: Workload, workloads: readonly Workload[]): void {
   takeAway(workload);
   replace(workload);
-  // What crashed for want of it is begun anew: Kubernetes lets it wait for minutes.
+  // A container that crashed without it is started again: Kubernetes would let it wait for minutes.
   const crashed = kubectl([
     'get',
     'pods',

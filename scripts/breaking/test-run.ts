@@ -1,4 +1,4 @@
-/** All end-to-end tests, once more, and what their reports say. */
+/** All end-to-end tests, once more, and the content of their reports. */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

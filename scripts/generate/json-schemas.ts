@@ -12,7 +12,7 @@ type Json = Record<string, unknown>;
 const draft = 'http://json-schema.org/draft-07/schema#';
 const address = (name: string) => `https://raw.githubusercontent.com/floe/k8s-test-action/v1/schemas/${name}`;
 const note = 'Written by "npm run generate" from the sources of k8s-test-action';
-/** Inputs that the file cannot set: it has a section for each tier, and does not say how far it is trusted. */
+/** Inputs that the file cannot set: it has a section for each tier, and does not decide how far it is trusted. */
 const notInFile: readonly InputName[] = ['tier', 'project-file'];
 
 /** Inputs whose values are words of a command, numbers among them. */
@@ -43,7 +43,7 @@ export function projectFileSchema(): Json {
   };
 }
 
-/** One input as YAML may write it: inputs are text, so that numbers and booleans stand for theirs, and lists for lines. */
+/** One input as YAML may write it: inputs are text, so that numbers and booleans are read as text, and lists as lines. */
 function inputSchema(name: InputName): Json {
   const entry: v.GenericSchema = schema.entries[name];
   const inner = v.isOfType('optional', entry) ? (entry as v.OptionalSchema<v.GenericSchema, unknown>).wrapped : entry;

@@ -38,7 +38,7 @@ interface Visit {
   problem: string;
 }
 
-/** Drains a node, while somebody visits the Services behind the Ingresses. */
+/** Drains a node, while requests are sent to the Services behind the Ingresses. */
 export async function drain(cluster: LabCluster, node: string): Promise<void> {
   cluster.kubectl(['apply', '--filename', path.resolve('lab/production/visitor.yaml')]);
   const visitor = ['visitor', '--namespace', namespaces.ingress];

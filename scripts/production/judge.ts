@@ -1,4 +1,4 @@
-/** What was looked at, and how it was: each promise once, told when it is known and again in the end. */
+/** The results of the checks: each guarantee once, printed when its result is known and again at the end. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 const started = performance.now();
@@ -12,8 +12,8 @@ export function say(line: string): void {
 }
 
 /**
- * Notes whether a promise is kept: what speaks against it is asked for until nothing does, or the time is over.
- * @param seconds how long it may take to come true; 0 for what has to be so at once.
+ * Records whether a guarantee holds: the check is repeated until it finds no problem, or the time is over.
+ * @param seconds how long it may take to hold; 0 for what has to hold at once.
  */
 export async function judge(
   promise: string,
@@ -31,7 +31,7 @@ export async function judge(
   for (const problem of problems) say(`           ${problem}`);
 }
 
-/** Prints every promise and the count. @returns whether there are any and all are kept. */
+/** Prints every guarantee and the count. @returns whether there are any and all hold. */
 export function tellAll(): boolean {
   for (const promise of held) process.stdout.write(`  so      ${promise}\n`);
   for (const promise of broken) process.stdout.write(`  NOT SO  ${promise}\n`);

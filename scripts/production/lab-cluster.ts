@@ -41,7 +41,7 @@ export const namespaces = {
   users: 'k8s-test-action',
   ingress: 'lab-ingress',
 };
-/** Labels of nodes: which has the disk, and where each stands. */
+/** Labels of nodes: which has the disk, and the zone of each. */
 export const diskLabel = 'floe.lab/disk';
 export const zoneLabel = 'topology.kubernetes.io/zone';
 
@@ -52,7 +52,7 @@ export class LabCluster {
     this.kubeconfigPath = kubeconfigPath;
   }
 
-  /** What kubectl prints. @throws with what it says when it fails. */
+  /** What kubectl prints. @throws with its message when it fails. */
   kubectl(args: string[], input = ''): string {
     const given = ['--kubeconfig', this.kubeconfigPath, ...args];
     return execFileSync('kubectl', given, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'] });

@@ -1,4 +1,4 @@
-/** What profile production promises, each as a function that says what speaks against it: nothing, when it is kept. */
+/** The guarantees of profile production, each as a function that returns the problems: none, when it holds. */
 import { isDeepStrictEqual } from 'node:util';
 import { componentOf, type Item, isTrue, type LabCluster, namespaces, zoneLabel } from './lab-cluster.ts';
 
@@ -157,7 +157,7 @@ export function findRestarts(cluster: LabCluster): string[] {
     );
 }
 
-/** Nothing when both lists have the same names, in whatever order. */
+/** Nothing when both lists have the same names, in any order. */
 function compare(what: string, found: string[], expected: string[]): string[] {
   const sorted = found.toSorted();
   return isDeepStrictEqual(sorted, expected.toSorted()) ? [] : [`${what}: ${sorted.join(', ')}`];

@@ -12,7 +12,7 @@ const packages = {
     '@playwright/test@1.65.1',
   ],
 };
-/** Reporters extend whatever is installed as `mocha`, so each major version has a directory of packages of its own. */
+/** Reporters extend the package that is installed as `mocha`, so each major version has a directory of packages of its own. */
 const withMocha = (version: string) => ({
   npm: [`mocha@${version}`, 'mocha-junit-reporter@2.2.1', 'mocha-trx-reporter@3.3.1', 'mocha-xunit-reporter@2.3.0'],
 });

@@ -15,7 +15,7 @@ import { takeFiles } from '../../src/results/take-files.ts';
 import { decideVerdict, type TestVerdict } from '../../src/verdict/decide-verdict.ts';
 import { causeOfEnd } from '../../src/verdict/describe-facts.ts';
 
-/** Where recordings lie, each in a directory of its own. */
+/** The directory of the recordings, each in its own directory. */
 export const recordedDir = path.join(import.meta.dirname, '../../__tests__/junit/recorded');
 
 export interface JudgedRecording {

@@ -12,7 +12,7 @@ export interface Recording {
   command: string;
   /** Shell lines that are no part of what is recorded, such as a build. */
   prepare?: string;
-  /** Where its packages come from: a package manager and what it installs. */
+  /** The source of its packages: a package manager and what it installs. */
   packages: Packages;
 }
 
