@@ -208,7 +208,7 @@ export class TextSpellings {
     // The lead itself may be spelled: `&quot;` in JSON is `\u0026quot;`, `\n` in an address `%5Cn`.
     let backslashEnd = Number.POSITIVE_INFINITY;
     for (const { bytes, end } of this.#read(at, depth - 1)) {
-      // A run is a sequence of bytes that spell themselves, and is skipped as a whole.
+      // Bytes that represent themselves are processed together as a run, not here.
       const [spelled] = bytes;
       if (bytes.length !== 1 || spelled === undefined || spelled === byte) continue;
       if (spelled === backslash) backslashEnd = Math.min(backslashEnd, end);

@@ -213,7 +213,7 @@ export class ForeignXml implements ReportSink {
     if (this.#case !== undefined && this.#path.length < this.#caseDepth) this.#endCase(this.#case);
     else if (closed.isSuite) this.#sink.close('testsuite');
     if (this.#path.length > 0) return;
-    // An attribute with a number is more precise than the one for all.
+    // A claim with a number of tests is more precise than the overall result.
     const claims = [...this.#claims].toSorted(
       ([a], [b]) => Number(a === 'ResultSummary') - Number(b === 'ResultSummary'),
     );

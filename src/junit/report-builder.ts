@@ -423,7 +423,7 @@ export class ReportBuilder implements ReportSink {
   }
 
   #takeProperty({ properties, attachments }: OpenCase, { name = '', value = '' }: Attributes): void {
-    // Our own are properties that a case of ours has already.
+    // In our own reports these properties repeat what the case has already.
     if (name === '' || value === '' || name.startsWith(`${normalisedName}.`)) return;
     if (properties.length >= maxProperties) {
       this.#propertiesLeftOut++;

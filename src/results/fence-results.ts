@@ -100,7 +100,7 @@ export async function fenceResults(options: FenceOptions): Promise<Fenced> {
   ]);
   isAdopted = isFirst && isOurs(hostPath);
   for (const node of others) if (!isAdopted) isAdopted = (await run(node, 'adopt')) && isOurs(hostPath);
-  // If the tests gave a mount point to another user, its owner shows nothing.
+  // The tests may have changed the owner of the mount point: then it does not show our user.
   if (!isAdopted && first !== undefined && isFirst)
     isAdopted =
       (await run(first, 'adopt', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)) && isOurs(hostPath);
