@@ -15,7 +15,7 @@ export const runnerUid = process.getuid?.() === 0 ? 1001 : (process.getuid?.() ?
 export type RunnerChild = ChildProcessByStdio<null, Readable, Readable>;
 
 export interface Runner {
-  /** A directory of the user's own, in which all of the others lie. Removing it is the caller's. */
+  /** A directory of the user's own, that contains all of the others. Removing it is the caller's. */
   directory: string;
   /** Node, as this user can start it. */
   node: string;
@@ -107,7 +107,7 @@ export async function untilEnd(child: RunnerChild): Promise<{ status: number | n
   return { status, output };
 }
 
-/** Puts a program where the user can read it: a link where both lie on one disk. */
+/** Puts a program where the user can read it: a link where both are on one disk. */
 function place(program: string, target: string): void {
   try {
     linkSync(program, target);

@@ -3,7 +3,7 @@ import { leastAttempts, sumAttacks } from './attacks/attempts.ts';
 
 const tally = (kind: string, attempts: number, held = attempts) => ({ kind, attempts, held });
 
-test('the attempts of all tests of one kind stand in one row, and the total in the last', () => {
+test('the attempts of all tests of one kind are in one row, and the total in the last', () => {
   const { table, problem } = sumAttacks([tally('zip', 4000), tally('yaml', 4000), tally('zip', 5)], true);
   expect(table.split('\n').map((line) => line.replace(/\s+/g, ' '))).toEqual([
     'kind | attempts | held',

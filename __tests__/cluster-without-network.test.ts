@@ -6,7 +6,7 @@ import { connect, type KubeConnection } from '../src/kube/connection.ts';
 import type { Node } from '../src/kube/objects.ts';
 import { listen, writePlainKubeconfig } from './kube/loopback-kubeconfig.ts';
 
-/** As kubelet 1.34 says it on a node of kind with disableDefaultCNI. */
+/** The message of kubelet 1.34 on a node of kind with disableDefaultCNI. */
 const words =
   'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
 const nodeThatSays = (message: string): Node => ({
@@ -37,7 +37,7 @@ const wait = (awaitsNetwork: boolean, failure?: string) =>
     signal: AbortSignal.timeout(60_000),
     waitingFor: () => undefined,
     awaitsNetwork,
-    // Ends a wait that would go on for three minutes.
+    // Ends a wait that would last three minutes.
     findFailure: () =>
       failure === undefined ? undefined : { kind: 'cluster', reason: failure, hint: '', evidence: [] },
   });
@@ -54,7 +54,7 @@ test('a node that lacks anything else is waited for all the same, and so is ever
   expect(await wait(false, 'still not ready')).toMatchObject({ ok: false, failure: { reason: 'still not ready' } });
 });
 
-test('a node without a network is not given up while pods start that may bring it, and the hint says who has to', () => {
+test('a node without a network is waited for while pods start that may provide it, and the hint names what has to', () => {
   const problem = classifyNode(nodeThatSays(words));
   expect(problem?.patienceWhileOthersStartSeconds).toBe(180);
   expect(problem?.failure.hint).toContain('disableDefaultCNI');

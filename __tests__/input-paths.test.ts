@@ -34,7 +34,7 @@ beforeAll(() => {
   for (const name of Object.values(inputsOfPaths))
     if (name.includes('.')) writeFileSync(path.join(locked, name), 'kind: Cluster\n');
   writeFileSync(path.join(locked, 'kubeconfig'), 'kind: Config\n');
-  // Without the right to enter it for anybody, so that it is locked for the user of these tests, whoever that is.
+  // Without permission to enter it, so that it is locked for any user of these tests.
   chmodSync(locked, 0o000);
 }, 120_000);
 afterAll(() => {
@@ -78,7 +78,7 @@ describe('a path that the user may not access', () => {
     expect(status).toBe(3);
   });
 
-  test('is told by the action as any wrong input is: annotations, outputs, summary, exit status 3', async () => {
+  test('is reported by the action like any wrong input: annotations, outputs, summary, exit status 3', async () => {
     const { status, output, outputs, summary } = await runAction({
       build: at('context'),
       'kind-config': at('kind.yaml'),
@@ -178,7 +178,7 @@ describe('a path that leads nowhere', () => {
 describe('a user without a place for the record of a run', () => {
   const nowhere = { HOME: '/nonexistent', XDG_STATE_HOME: '/nonexistent/state', RUNNER_TEMP: '/nonexistent/temp' };
 
-  test('is told so in one line by the command line, with what to do', async () => {
+  test('is reported by the command line in one line, with what to do', async () => {
     const { RUNNER_TEMP: _, ...laptop } = nowhere;
     const child = runner.start(
       '/usr/bin/env',
@@ -196,7 +196,7 @@ describe('a user without a place for the record of a run', () => {
     expect(status).toBe(2);
   });
 
-  test('is told so by the action, as the cause of the red step and in its outputs', async () => {
+  test('is reported by the action as the cause of the red step and in its outputs', async () => {
     const { status, output, outputs } = await runAction({ tier: 'unit' }, nowhere);
     expect(output).toMatch(/^::error title=k8s-test%3A results::the record of the run cannot be saved/m);
     expect(outputs).toContain('the record of the run cannot be saved');

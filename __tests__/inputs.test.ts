@@ -114,7 +114,7 @@ describe('wrong inputs', () => {
     ]);
   });
 
-  test('retries need a cluster, and a command of theirs says where the names of the tests go', () => {
+  test('retries need a cluster, and a command for them has a place for the names of the tests', () => {
     expect(errorsOf({ retries: '1', tier: 'unit' })[0]).toMatch(/^retries: "1" needs a cluster/);
     expect(errorsOf({ retries: '2', 'retry-command': 'gotestsum -- -run ^{tests}$' })).toEqual([]);
     expect(errorsOf({ 'retry-command': 'gotestsum' })).toEqual([
@@ -186,7 +186,7 @@ describe('kind-config', () => {
     expect(read({ 'kind-config': 'kind.yaml' }).inputs).toMatchObject({ nodes: 2 });
   });
 
-  test('that is none is told with all else that is wrong, before anything is fetched', () => {
+  test('that is invalid is reported with all other errors, before anything is downloaded', () => {
     writeFileSync(path.join(directory, 'kind.yaml'), 'kind: Config\n');
     expect(errorsOf({ 'kind-config': 'kind.yaml', values: 'no.yaml' })).toEqual([
       `values: "no.yaml" does not exist (looked for ${directory}/no.yaml)`,
@@ -362,7 +362,7 @@ describe('secrets', () => {
     ]);
   });
 
-  test('that are wrong are named without a word of their values', () => {
+  test('that are wrong are named without any text of their values', () => {
     const errors = errorsOf({
       secrets: 'A=hidden-one\nhidden-two\nB=hid\nA=hidden-three\nC<<END\nhidden-four',
       env: 'A=1',
@@ -425,7 +425,7 @@ describe('a Job of the user’s own', () => {
   });
 });
 describe('registry-mirrors', () => {
-  test('are lines, of which * stands for every other registry', () => {
+  test('are lines, in which * means every other registry', () => {
     const lines = 'docker.io = http://10.0.0.5:5000/\nregistry-1.docker.io=https://b\n*=https://harbor/v2/all\n';
     expect(read({ 'registry-mirrors': lines }).inputs?.registryMirrors).toEqual([
       { registry: 'docker.io', address: 'http://10.0.0.5:5000' },
@@ -476,7 +476,7 @@ describe('build', () => {
     });
   });
 
-  test('gives it the name that image says', () => {
+  test('gives it the name in the input image', () => {
     expect(read({ build: 'app', image: 'mine:1', dockerfile: 'app/tests.Dockerfile' }).inputs).toMatchObject({
       build: { dockerfile: path.join(directory, 'app/tests.Dockerfile') },
       image: 'mine:1',

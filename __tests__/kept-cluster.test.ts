@@ -46,7 +46,7 @@ describe('the kept cluster that a call means', () => {
     expect(findKept(RunRecord.list(directory), call)?.record.content.runId).toBe('b');
   });
 
-  test('where there is none, is told how to make, and which others there are', () => {
+  test('where there is none, is an error with how to create one, and which others exist', () => {
     begin('c', { tier: 'e2e' });
     const records = RunRecord.list(directory);
     expect(findKept(records, call)).toBeUndefined();
@@ -55,7 +55,7 @@ describe('the kept cluster that a call means', () => {
     );
   });
 
-  test('is for one process at a time, and for nobody any more once it is removed', () => {
+  test('is for one process at a time, and cannot be used after its removal', () => {
     const record = begin('a');
     expect(record.occupy()).toBeUndefined();
     expect(RunRecord.open(record.file).occupant).toMatchObject({ pid: process.pid });
@@ -87,7 +87,7 @@ test('another namespace or other nodes want another cluster, another image or ar
   expect(compareShape(made, shapeOf({ namespace: 'mine', nodes: '2' }))).toEqual(['namespace', 'nodes']);
 });
 
-test('how to get at a kept cluster is told in commands that can be copied', () => {
+test('access to a kept cluster is described by commands that can be copied', () => {
   const view = {
     what: 'cluster c',
     namespace: 'floe-test',

@@ -14,7 +14,7 @@ const log = `[ 1313.581972] python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNE
 [ 1314.049661] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=${pod},task_memcg=${pod}/cri-containerd-${other}.scope,task=node (vitest 1),pid=32301,uid=1000
 [ 1320.000000] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/kubepods/besteffort/pod1/${id},task=dagster,pid=7,uid=0`;
 
-test('the kills of one container are told with the memory that was in use, and those of no other', () => {
+test('the kills of one container are reported with the memory in use, and those of no other container', () => {
   expect(parseKernelKills(log, id)).toEqual([
     { process: 'python3', usageBytes: 64 * 2 ** 20 },
     { process: 'dagster', isNodeWide: true },
@@ -22,7 +22,7 @@ test('the kills of one container are told with the memory that was in use, and t
   expect(parseKernelKills(log, other)).toEqual([{ process: 'node (vitest 1)', usageBytes: 32 * 2 ** 20 }]);
 });
 
-test('on cgroup v2, where the whole container is killed, the process that asked for memory is the one that is told', () => {
+test('on cgroup v2, where the whole container is killed, the process that requested memory is the one reported', () => {
   // As Linux 7.2 wrote it in the guest of lab/vm; what does not matter is left out.
   const scope = `/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod0d8f2a51.slice/cri-containerd-${id}.scope`;
   const record = `[    3.310000] python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0

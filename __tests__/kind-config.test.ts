@@ -24,7 +24,7 @@ describe("a user's own config", () => {
   const own = (text: string) => `kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n${text}`;
   const readOwn = (text: string) => readUserKindConfig(own(text));
 
-  test('is merged and never replaced; only its name goes, since that must be unique', () => {
+  test('is merged and never replaced; only its name is removed, since that must be unique', () => {
     const userConfig = readOwn(
       'name: mine\nnetworking: {disableDefaultCNI: true}\nnodes:\n- role: control-plane\n  extraPortMappings: [{containerPort: 80, hostPort: 8080}]\n  extraMounts: [{hostPath: /data, containerPath: /data}]\n',
     );

@@ -38,8 +38,8 @@ const records = () => recordDirectory(selfHosted());
 const nextRun = () => removeLeftovers(records(), { signal, say: (line) => said.push(line) });
 
 /**
- * A run in a process of its own, as a job's step starts it: below a process that has the name of GitHub's own. It is over
- * when this returns; the job goes on until `endJob`.
+ * A run in a process of its own, as a job's step starts it: below a process that has the name of GitHub's own. It is over when
+ * this returns; the job continues until `endJob`.
  */
 async function runInJob({ kept, env = selfHosted() }: { kept?: string; env?: NodeJS.ProcessEnv } = {}) {
   const worker = path.join(home, 'Runner.Worker');
@@ -99,7 +99,7 @@ describe('on a runner that stays on its machine', () => {
     expect(said[0]).toMatch(/left \(kept: keep: always\)$/);
   });
 
-  test('what a job kept is left once its post step says that the job is over', async () => {
+  test('what a job kept is left once its post step records that the job is over', async () => {
     const { file } = await runInJob({ kept: 'keep: failure' });
     const record = RunRecord.open(file);
     expect(record.isLeftover).toBe(false);
@@ -107,7 +107,7 @@ describe('on a runner that stays on its machine', () => {
     expect(RunRecord.open(file).isLeftover).toBe(true);
   });
 
-  test('a run that goes on is left alone, and so is what somebody uses', async () => {
+  test('a run that continues is not touched, and neither is a cluster in use', async () => {
     const begun = beginRun(selfHosted());
     if (!begun.ok) throw new Error(begun.failure.reason);
     const { file, endJob } = await runInJob({ kept: 'keep: always' });
@@ -132,7 +132,7 @@ describe('on a runner that stays on its machine', () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  test('two runs that begin at once remove what is left once', async () => {
+  test('two runs that start at the same time remove leftovers once', async () => {
     const { file, endJob } = await runInJob();
     await endJob();
     await Promise.all([nextRun(), nextRun(), nextRun()]);

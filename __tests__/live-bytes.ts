@@ -5,8 +5,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 /**
- * @returns the bytes this process holds, buffers outside of the heap included, once what nobody can reach any more is gone.
- * The resident set says less: it has the garbage too, of which a busy machine leaves more.
+ * @returns the bytes this process holds, buffers outside of the heap included, after a garbage collection. The resident set is
+ * less exact: it includes garbage, of which a busy machine leaves more.
  */
 export function liveBytes(): number {
   collectGarbage();

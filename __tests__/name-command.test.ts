@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { nameCommand } from '../src/core/name-command.ts';
 
-test('the command that a message names can be copied wherever the user stands', () => {
+test('the command that a message names can be copied in any working directory', () => {
   const cli = '/home/ada/k8s-test-action/dist/cli.js';
   expect(nameCommand('again', cli, '/home/ada/shop')).toBe('node /home/ada/k8s-test-action/dist/cli.js again');
   expect(nameCommand('again', cli, '/home/ada/k8s-test-action')).toBe('node dist/cli.js again');
   expect(nameCommand('down', '/opt/a b/dist/cli.js', '/')).toBe("node 'opt/a b/dist/cli.js' down");
 });
 
-test('the action and its post step name the command line that lies beside them', () => {
+test('the action and its post step name the command line in the same directory', () => {
   const entry = '/opt/runner/_actions/floe/k8s-test-action/v1/dist/cleanup.js';
   expect(nameCommand('down', entry, '/opt/runner/shop-checkout')).toBe(`node ${entry.replace('cleanup', 'cli')} down`);
 });

@@ -56,7 +56,7 @@ test('a machine that has all is well, and nothing is to be fixed', () => {
   expect(preflightResult(checks).ok).toBe(true);
 });
 
-describe('what cannot work is a problem, what may not is a warning, and each says how to fix it', () => {
+describe('a certain failure is a problem, a possible one is a warning, and each has a fix', () => {
   const silent = (problem: string, why?: 'missing' | 'late') => ({
     docker: { answers: false as const, problem, ...(why && { why }) },
   });
@@ -180,11 +180,11 @@ describe('what the pods ask for', () => {
 
   test('fits', () => expect(states(2, 4)).toEqual(['ok', 'ok']));
   test('and what Kubernetes itself takes does not', () => expect(states(3.5, 4)).toEqual(['problem', 'ok']));
-  test('is more than is free, which may go well', () => expect(states(2, 14)).toEqual(['ok', 'warning']));
+  test('is more than is free, which may still work', () => expect(states(2, 14)).toEqual(['ok', 'warning']));
   test('is more than there is', () => expect(states(2, 20)).toEqual(['ok', 'problem']));
   test('fits no worker, however many there are', () => expect(states(5, 4, 3)).toEqual(['problem', 'ok']));
 
-  test('is told with the pod that asks for most', () => {
+  test('is reported with the pod that requests most', () => {
     const [, memory] = judgeDemand(well, demand(1, 20 * gibibyte), 1);
     expect(memory?.found).toBe('20.3 GiB asked for (most by Job/tests: 20.0 GiB)');
     expect(memory?.needed).toBe('at most 16.0 GiB');
@@ -220,7 +220,7 @@ describe('host ports', () => {
     expect(await findPortHolders([port, port], never)).toEqual([{ ...port, holder: 'another node of kind-config' }]);
   });
 
-  test('to which somebody is only connected are free', () => {
+  test('with only a client connection are free', () => {
     const line = '  0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000  0  0 4711 1';
     expect(findListener(line, { port: 8080, protocol: 'tcp' })).toBeUndefined();
     expect(findListener(line.replace(' 01 ', ' 0A '), { port: 8080, protocol: 'tcp' })).toBe('4711');
@@ -228,7 +228,7 @@ describe('host ports', () => {
 });
 
 describe('docker info', () => {
-  test('of a program that is not there says so', async () => {
+  test('of a missing program reports that it is missing', async () => {
     const run = await runProgram('no-such-docker', [], { signal: never });
     expect(readDockerInfo(run).docker).toEqual({
       answers: false,

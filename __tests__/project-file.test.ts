@@ -42,7 +42,7 @@ describe('a project file in the checkout of a stranger', () => {
     expect(inputs).toMatchObject({ keep: 'always' });
   });
 
-  test('is named with every input that it may not set, in one look', () => {
+  test('is reported at once with every input that it must not set', () => {
     const file = `integration:
   tools-mirror: https://evil.example
   tools-checksums: sums.txt
@@ -74,7 +74,7 @@ describe('a project file in the checkout of a stranger', () => {
     expect(errors.join()).not.toContain('A=passed');
   });
 
-  test('still says what runs inside the cluster, with files of the checkout', () => {
+  test('still selects what runs inside the cluster, with files of the checkout', () => {
     const file = `integration:
   profile: minimal
   values: values.yaml
@@ -114,7 +114,7 @@ describe('a project file in the checkout of a stranger', () => {
           `^\\.k8s-test\\.yaml ${name}: .* names "${outside.replaceAll('.', '\\.')}", which does not lie in the checkout`,
         ),
       );
-      // On a run that trusts the file this is nobody's concern.
+      // On a run that trusts the file this does not matter.
       expect(errorsOf(ofIntegration(line)).join()).not.toContain('checkout;');
     }
   });
@@ -133,7 +133,7 @@ describe('a project file in the checkout of a stranger', () => {
     expect(said).not.toContain('very-secret');
   });
 
-  test('says nothing of what runs in tier unit, which is the runner itself', () => {
+  test('cannot change what runs in tier unit, which is the runner itself', () => {
     const file = 'unit:\n  command: sh evil.sh\n  args: x\n  env: LD_PRELOAD=evil.so\n  timeout: 1m\n';
     expect(errorsOf(file, { tier: 'unit' }, 'pull_request_target').map((line) => line.split(':')[0])).toEqual([
       '.k8s-test.yaml command',

@@ -59,7 +59,7 @@ test('a project file of ten thousand wrong names is answered in some lines, soon
   }
 });
 
-test('a thousand errors are told in a hundred lines, and their number', () => {
+test('a thousand errors are reported in a hundred lines, with their number', () => {
   const errors = Array.from({ length: 1000 }, () => ({ input: 'tier', value: 'y', problem: 'z'.repeat(1e5) }));
   const lines = renderInputErrors(errors);
   expect(lines.at(-1)).toBe('… and 900 more inputs are wrong');

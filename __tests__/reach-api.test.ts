@@ -22,7 +22,7 @@ test.each([
   expect(remoteHostOf(dockerHost)).toBe(machine);
 });
 
-describe('where the API server of a new cluster is looked for beside the address that kind wrote', () => {
+describe('addresses at which the API server of a new cluster is tried beside the one that kind wrote', () => {
   test('in a container on the network of the nodes: at the node itself', () => {
     expect(listOtherAddresses('https://127.0.0.1:40123', ['172.18.0.2', 'fc00::2'], undefined)).toEqual([
       { server: 'https://172.18.0.2:6443' },
@@ -36,7 +36,7 @@ describe('where the API server of a new cluster is looked for beside the address
   });
 });
 
-test('a docker service publishes the API server beyond its own loopback, unless kind-config says where', () => {
+test('a docker service publishes the API server beyond its own loopback, unless kind-config sets an address', () => {
   const options = { nodes: 1, resultsHostPath: undefined, apiServerAddress: '0.0.0.0' };
   const rendered = (networking?: object) =>
     load(
@@ -61,7 +61,7 @@ describe('the network of the nodes, for a run inside a container', () => {
     expect(networkFor(mode, networks, 'me')).toEqual({ ok: true, value: network });
   });
 
-  test('on the default network alone the run ends before a cluster is made, and says which commands help', () => {
+  test('on the default network alone the run ends before a cluster is created, and names the commands that help', () => {
     expect(networkFor('default', ['bridge'], 'f00')).toMatchObject({
       ok: false,
       failure: { kind: 'cluster', hint: expect.stringContaining('docker network connect kind f00') },

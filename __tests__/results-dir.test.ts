@@ -50,7 +50,7 @@ test('a directory that became a link after the inputs were read is refused, and 
   rmSync(there, { recursive: true });
 });
 
-test('a run that was killed leaves a red verdict, and a lock that holds nobody up', async () => {
+test('a run that was killed leaves a red verdict, and a lock that blocks no later run', async () => {
   const dir = layoutResults(root);
   await takeResultsDir(dir, 'integration');
   expect(JSON.parse(readFileSync(dir.resultJson, 'utf8'))).toMatchObject({
@@ -66,7 +66,7 @@ test('nor does a lock whose process id was given to another program since', asyn
   expect(await takeResultsDir(layoutResults(root), 'integration')).toMatchObject({ ok: true });
 });
 
-test('nor one whose writer was killed before it could say who it is', async () => {
+test('a lock whose writer was killed before it identified itself blocks no later run either', async () => {
   writeFileSync(lock(), '');
   utimesSync(lock(), 0, 0);
   expect(await takeResultsDir(layoutResults(root), 'integration')).toMatchObject({ ok: true });
@@ -79,7 +79,7 @@ async function pidOfNobody(): Promise<number> {
   return child.pid!;
 }
 
-test('what a former run wrote goes, from a directory that stays the same: the nodes of a kept cluster mount it', async () => {
+test('the files of a former run are removed, but the directory stays the same: the nodes of a kept cluster mount it', async () => {
   const dir = layoutResults(root);
   await takeResultsDir(dir, 'integration');
   await releaseResultsDir(dir);
@@ -113,7 +113,7 @@ test('links that a checkout holds by the names of our files are replaced, and wh
   writeFileSync(precious, 'of the runner');
   for (const name of ['result.json', '.reserve', '.running.dead', 'summary.md'])
     symlinkSync(precious, path.join(root, name));
-  // A link to nothing is no lock that somebody holds.
+  // A link to nothing is no held lock.
   symlinkSync(path.join(elsewhere, 'nothing'), lock());
   expect(await takeResultsDir(dir, 'integration')).toEqual({ ok: true, value: [] });
   await releaseResultsDir(dir);

@@ -8,7 +8,7 @@ const files = [
   { name: 'log', bytes: 900 },
 ];
 
-test('when not all may come home, the large ones are left out and named first', () => {
+test('when not all files fit the limit, the large ones are left out and named first', () => {
   const limits = { totalBytes: 6000, files: 10 };
   const { kept, left } = chooseFiles(files, limits);
   expect(kept.map((file) => file.name)).toEqual(['junit.xml', 'log', 'core.1']);
@@ -17,7 +17,7 @@ test('when not all may come home, the large ones are left out and named first', 
   expect(describeLeftOut([], limits)).toBeUndefined();
 });
 
-test('names are shown on one line, whatever is in them, and not too many', () => {
+test('names are shown on one line, with any content, and not too many', () => {
   expect(showName('new\nline\u001b[31m\\')).toBe('new\\x0aline\\x1b[31m\\\\');
   expect(showName('x'.repeat(500))).toHaveLength(200);
   expect(listNames(['a', 'b', 'c', 'd', 'e', 'f', 'g'])).toBe('a, b, c, d, e and 2 more');

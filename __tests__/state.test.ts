@@ -24,7 +24,7 @@ test('what is noted is on the disk at once, for another process to read', () => 
   });
 });
 
-test('a record whose process is gone is not alive, that of a living one is', () => {
+test('a record counts as alive only while its process runs', () => {
   const { pid } = spawnSync('true');
   const record = RunRecord.begin(directory, 'abc');
   expect(record.isAlive).toBe(true);
@@ -48,7 +48,7 @@ test('teardown removes what the record names, nothing beside it, and the record 
   expect(readdirSync(directory)).toEqual(['theirs']);
 });
 
-test('a teardown that leaves something behind is a failed phase of the run, and says what', async () => {
+test('a teardown that leaves something behind is a failed phase of the run, and names what is left', async () => {
   const file = path.join(directory, 'file');
   writeFileSync(file, '');
   const record = RunRecord.begin(directory, 'abc');

@@ -32,7 +32,7 @@ const both = { KUBECONFIG: [first, path.join(directory, 'missing'), second].join
 const read = (context?: string, env: NodeJS.ProcessEnv = both, file?: string) =>
   readUserKubeconfig({ file, context, env });
 
-test('files of KUBECONFIG are merged as kubectl does: the first that says something wins, missing ones are passed over', () => {
+test('files of KUBECONFIG are merged as kubectl does: the first value wins, missing files are skipped', () => {
   expect(read().kubeconfig).toMatchObject({ context: 'production', server: 'https://west', secrets: ['secret-token'] });
   const { kubeconfig } = read('staging');
   expect(kubeconfig).toMatchObject({ context: 'staging', server: 'https://east:6443', user: 'runner' });
@@ -41,7 +41,7 @@ test('files of KUBECONFIG are merged as kubectl does: the first that says someth
     clusters: [{ cluster: { 'certificate-authority': path.join(directory, 'pki/ca.crt') } }],
     users: [{ user: { exec: { command: path.join(directory, 'login') } } }],
   });
-  // Nobody else's credentials are in what we write.
+  // No other user's credentials are in the file that we write.
   expect(kubeconfig!.yaml).not.toContain('secret-token');
 });
 
@@ -67,7 +67,7 @@ test('a wrong context is answered with those that there are', () => {
   });
 });
 
-test('what is no kubeconfig, or not there, is told', () => {
+test('an invalid or missing kubeconfig is reported', () => {
   writeFileSync(path.join(directory, 'broken'), 'a: [');
   expect(read(undefined, both, path.join(directory, 'broken')).problem).toMatchObject({
     input: 'kubeconfig',
@@ -110,7 +110,7 @@ test('a certificate or token file that is not there is named before the run begi
   expect(askWith({}, { tokenFile: 'pki' })).toBe(
     `names the tokenFile ${path.join(directory, 'pki')}, which is not a file`,
   );
-  // As kubectl has it, what the entry holds itself wins.
+  // As in kubectl, the inline content of the entry takes precedence.
   expect(askWith({ 'certificate-authority': 'gone', 'certificate-authority-data': 'YQ==' }, {})).toBeUndefined();
 });
 

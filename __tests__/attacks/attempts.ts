@@ -26,9 +26,9 @@ const countAssertions = (): number => expect.getState().assertionCalls;
 const shownFailures = 40;
 
 /**
- * A test of one kind of attack. An attempt that is not held does not end the test: all attempts are made, and the test
- * then fails with those that were not held. `promise` is the sentence that the attempts hold us to. Give `timeoutMs` to a
- * body that takes more than two minutes.
+ * A test of one kind of attack. A successful attempt does not end the test: all attempts are made, and the test then fails with
+ * those that succeeded. `promise` is the guarantee that the attempts try to break. Give `timeoutMs` to a body that takes more
+ * than two minutes.
  */
 export function testAttack(
   kind: string,

@@ -67,7 +67,7 @@ interface Roll {
   runAttempt?: number;
   jobResults?: JobResults;
   expected?: string[];
-  /** Whether GitHub says who uploaded what. */
+  /** Whether GitHub provides the uploader of each artifact. */
   areArtifactsKnown?: boolean;
 }
 
@@ -110,7 +110,7 @@ async function expectOutcome(roll: Roll, outcome: string): Promise<void> {
 
 const success: JobResults = { integration: { result: 'success' } };
 const failure: JobResults = { integration: { result: 'failure' } };
-/** What the workflow gives to the roll-up. A job with continue-on-error is a success whatever its tests say. */
+/** What the workflow gives to the roll-up. A job with continue-on-error is a success even if its tests fail. */
 const settings: [string, Omit<Roll, 'results'>][] = [
   ['no needs', {}],
   ['expect', { expected: ['integration'] }],
@@ -134,7 +134,7 @@ const jobs = ['integration', 'unit', '', 'Integration', 'integration ', '__proto
 const tiers = ['integration', 'all tiers', 'unit', '', 'All tiers', 'report'];
 const steps = ['__run', '__run_2', '', undefined];
 
-testAttack(kind, 'a red job stays red whatever another job claims', async (attempt) => {
+testAttack(kind, 'a red job stays red for any claim of another job', async (attempt) => {
   for (const areArtifactsKnown of [true, false])
     for (const [where, setting] of settings) {
       const tryOne = (name: string, claim: object, some?: Partial<Result>) =>
@@ -247,7 +247,7 @@ testAttack(kind, 'a matrix job that left nothing is not filled in by one job', a
       await attempt(`${name}, ${where}`, () => expectRed({ ...setting, results }));
 });
 
-testAttack(kind, 'honest results are what they say', async (attempt) => {
+testAttack(kind, 'honest results keep their outcome', async (attempt) => {
   const honest = (some: object, jobRun: string) =>
     forged({ leg: { ...leg, ...some } }, { jobRun, artifact: `k8s-test-${jobRun}` });
   const cases: [string, Roll][] = [

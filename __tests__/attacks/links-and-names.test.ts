@@ -43,7 +43,7 @@ const signal = AbortSignal.timeout(timeoutMs);
 
 interface Place {
   dir: ResultsDir;
-  /** A file and a directory of the runner, which nobody may read or change. */
+  /** A file and a directory of the runner, which must be neither read nor changed. */
   file: string;
   directory: string;
 }
@@ -213,7 +213,7 @@ const owners: Record<string, (dir: ResultsDir) => Promise<unknown>> = {
 
 const placesOf = (name: string) => (/take|Stacks/.test(name) ? [...places, ...helperPlaces] : places);
 
-/** Nothing of the runner was changed, told, or copied to where it is uploaded. */
+/** Nothing of the runner was changed, printed, or copied to where it is uploaded. */
 function expectUntouched({ dir, file, directory }: Place, told: unknown): void {
   expect(readFileSync(file, 'utf8')).toBe(canary);
   expect(readdirSync(directory)).toEqual(['precious.xml']);

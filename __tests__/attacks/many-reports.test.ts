@@ -1,4 +1,4 @@
-/** Sixty reports in place of one: whoever runs pull requests of others must not run out of memory. */
+/** Sixty reports in place of one: a runner of foreign pull requests must not run out of memory. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { expect } from 'vitest';

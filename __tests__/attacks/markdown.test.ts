@@ -86,7 +86,7 @@ async function summaryOf(write: (reporter: ActionReporter) => Promise<void>): Pr
   }
 }
 
-/** Every place of a summary in which text of others stands. */
+/** Every place of a summary with foreign text. */
 const fields: Record<string, (text: string) => string | Promise<string>> = {
   'name of a test': (text) => renderSummary(test({ name: text })),
   'class of a test': (text) => renderSummary(test({ classname: text })),
@@ -115,7 +115,7 @@ async function attemptMarkdown(attempt: Attempt): Promise<void> {
     await attempt(`the begin of a line: ${payload}`, () => {
       expect(render(`${escapeMarkdown(payload)}\n`)).not.toMatch(/<(?!\/?p>)/);
     });
-    // Whatever the text is, the page has the elements that it has for plain words, and no other.
+    // For any text the page has the same elements as for plain words, and no other.
     for (const [field, write] of Object.entries(fields))
       await attempt(`${field}: ${payload}`, async () =>
         expect(plain.get(field)).toContainEqual(elementsOf(render(await write(payload)))),

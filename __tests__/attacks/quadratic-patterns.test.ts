@@ -12,7 +12,7 @@ const suspiciousMilliseconds = 1;
 /** Four times the text takes a linear expression four times as long, and a quadratic one sixteen times. */
 const growthFactor = 4;
 const mostGrowth = 9;
-/** The best of so many: a busy machine makes single runs slower, never faster. */
+/** The best of this many runs: a busy machine makes single runs slower, never faster. */
 const runs = 5;
 const looks = 4;
 

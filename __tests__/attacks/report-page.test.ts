@@ -69,7 +69,7 @@ function poison<T>(value: T, payload: string, key = ''): T {
 }
 const fixed = new Set(['outcome', 'kind', 'status', 'startedAt', 'at', 'time', 'severity', 'phases']);
 
-/** How many elements of each name, and which attributes, a page has: the same for every text, whatever it holds. */
+/** How many elements of each name, and which attributes, a page has: the same for every text. */
 const census = `(() => {
   const found = {};
   for (const one of document.querySelectorAll('*')) {
@@ -98,7 +98,7 @@ async function openReport(text: string, hasPolicy: boolean): Promise<OpenedPage 
   writeFileSync(file, hasPolicy ? html : html.replace(policy, ''));
   const { page, problems } = await openFile(browser, file);
   for (const button of await page.locator('#tests .test').all()) await button.click();
-  // By script: whatever would listen to it hears it.
+  // By script: every listener would be called.
   await page.evaluate(
     `for (const one of document.querySelectorAll('*')) { if (one.tagName === 'DETAILS') one.open = true; one.dispatchEvent(new MouseEvent('mouseover', { bubbles: true })); }`,
   );

@@ -132,7 +132,7 @@ const payloads = [
   '00:00:-1',
 ];
 
-testAttack('foreign report', 'a failed test stays failed, whatever its texts are', async (attempt) => {
+testAttack('foreign report', 'a failed test stays failed with any texts', async (attempt) => {
   for (const [format, write] of Object.entries(formats))
     for (const payload of payloads)
       for (const place of ['name', 'message', 'more'])
@@ -161,7 +161,7 @@ testAttack('cut report', 'no recorded report that was cut anywhere is read as wh
         await attempt(`${id}/${name}, ${part} of 32`, async () => {
           const cut = whole.slice(0, Math.floor((whole.length * part) / 32));
           const reading = await read(path.extname(name), cut, 0);
-          // TAP that lost its tests behind the plan says so itself.
+          // TAP that lost its tests after the plan shows that itself.
           const isRed = !reading.ok || reading.value.counts.failed + reading.value.counts.errors > 0;
           expectTrue(isRed || name.endsWith('.tap'));
         });
@@ -199,7 +199,7 @@ testAttack(
   },
 );
 
-testAttack('status word', 'a word that nobody knows is no pass', async (attempt) => {
+testAttack('status word', 'an unknown word is no pass', async (attempt) => {
   const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
   for (let seed = 0; seed < 600; seed++) {
     const next = random(seed);

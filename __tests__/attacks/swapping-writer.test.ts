@@ -1,4 +1,4 @@
-/** A container that nobody could end, and that swaps what is in the results while they are taken. */
+/** A container that could not be ended, and that swaps files in the results while they are collected. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** A hostile collector: whoever runs in its container decides what it lists, what its tar holds, and what it says of checksums. */
+/** A hostile collector: code in its container controls its list, the content of its tar, and its checksums. */
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ interface Look {
   /** Names that the list has, as files. */
   listed: string[];
   sent: Sent[];
-  /** What it says of every checksum. */
+  /** Its answer for every checksum. */
   hash?: string;
 }
 
@@ -123,7 +123,7 @@ function listAll(directory: string): Map<string, { kind: string; mode: number; c
   return all;
 }
 
-/** What came of a pull, and nothing of it outside of the directory of the results. */
+/** The result of a pull, with a check that nothing is outside of the directory of the results. */
 async function pull(looks: Look[]): Promise<{ end: PullEnd | string; here: ReturnType<typeof listAll> }> {
   const root = mkdtempSync(path.join(tmpdir(), 'hostile-tar-'));
   try {
@@ -200,7 +200,7 @@ testAttack(
   300_000,
 );
 
-testAttack('tar', 'what a collector sends otherwise than it lists is not taken for whole', async (attempt) => {
+testAttack('tar', 'what a collector sends otherwise than it lists is not accepted as complete', async (attempt) => {
   const wrongHashes = ['', '-', '0'.repeat(64), sha256.toUpperCase(), `${sha256}0`, '__proto__'];
   const listed = ['plain.xml', 'a/b.xml', 'ä.xml', 'new\nline.xml', 'back\\slash.xml', '__proto__'];
   for (const name of listed) {

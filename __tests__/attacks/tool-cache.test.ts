@@ -14,7 +14,7 @@ const sha256 = createHash('sha256').update(genuine).digest('hex');
 const expectRefused = (wrong: string | undefined) => expect(wrong).toEqual(expect.any(String));
 const expectAbsent = (names: string[], name: string) => expect(names).not.toContain(name);
 
-testAttack('tool cache', 'no file but the genuine one is taken for it', async (attempt) => {
+testAttack('tool cache', 'only the genuine file is accepted', async (attempt) => {
   const root = mkdtempSync(path.join(tmpdir(), 'attack-tool-'));
   const at = (name: string) => path.join(root, name);
   let copies = 0;

@@ -4,7 +4,7 @@ import { type JUnitReading, readJUnit } from '../../src/junit/read-junit.ts';
 import { liveBytes } from '../live-bytes.ts';
 import { type Attempt, testAttack } from './attempts.ts';
 
-/** A report of one passed and one failed test in each format; the payload stands in it where `%` does. */
+/** A report of one passed and one failed test in each format; the payload replaces `%`. */
 const formats: Record<string, { root: string; begin: string; end: string }> = {
   JUnit: {
     root: 'testsuites',
@@ -42,7 +42,9 @@ async function read(source: Source): Promise<JUnitReading> {
   return readJUnit(bytes(), { file: 'junit.xml', otherFormats: true, exitCode: 0 });
 }
 
-/** The failed test is told, or the report is refused in short words; never green, and nothing of the machine in it. */
+/**
+ * The failed test is reported, or the report is refused with a short message; never green, and nothing of the machine in it.
+ */
 function expectNotGreen(reading: JUnitReading): void {
   const told = JSON.stringify(reading.ok ? reading.value : reading.failure);
   expect(told).not.toMatch(/root:x:0|expanded/);
@@ -210,4 +212,4 @@ async function attemptEndless(attempt: Attempt): Promise<void> {
       });
 }
 
-testAttack('XML', 'nothing without an end fills the memory, or is taken for a report', attemptEndless, 300_000);
+testAttack('XML', 'endless input neither fills the memory nor is accepted as a report', attemptEndless, 300_000);

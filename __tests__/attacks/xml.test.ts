@@ -53,7 +53,7 @@ function report(parts: {
   );
 }
 
-/** What stands where a value may stand, each without `<`, `&` and quotes that would end the value. */
+/** Texts in place of a value, each without `<`, `&` and quotes that would end the value. */
 const payloads: Record<string, string> = {
   'a NUL': 'a\0b',
   'control characters': '\u0001\u0002\u0008\u000b\u001f\u007f',

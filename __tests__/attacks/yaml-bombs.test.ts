@@ -11,7 +11,7 @@ import { readUserKindConfig } from '../../src/inputs/user-kind-config.ts';
 import { readRendered } from '../../src/platform/chart.ts';
 import { testAttack } from './attempts.ts';
 
-/** What stands before the document, at its top level, and what stands at the attacked place, on one line. */
+/** The text before the document, at its top level, and the text at the attacked place, on one line. */
 interface Payload {
   before?: string;
   value: string;
@@ -102,7 +102,7 @@ const places: Record<string, (value: string) => string> = {
 
 const directory = mkdtempSync(path.join(tmpdir(), 'attack-yaml-'));
 
-/** What a reader makes of a text: a value, and all that it says. */
+/** A reader's result for a text: a value, and all its messages. */
 type Reader = (text: string) => { value: unknown; said: string[] };
 
 const readers: Record<string, Reader> = {
@@ -147,7 +147,7 @@ const readers: Record<string, Reader> = {
 
 /** What was read has an end: it can be walked through, and takes no more than its bound. */
 const mostJsonChars = 64 * 1024 * 1024;
-/** Far more than any of them takes, so that a busy machine is no failure; a bomb takes for ever. */
+/** Far more than any of them takes, so that a busy machine is no failure; a bomb never ends. */
 const mostMilliseconds = 20_000;
 
 testAttack(

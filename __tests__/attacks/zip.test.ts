@@ -1,4 +1,4 @@
-/** Hostile zips: whoever can upload an artifact of the workflow run decides what the archive holds. */
+/** Hostile zips: the uploader of an artifact of the workflow run controls the content of the archive. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,21 +14,21 @@ interface Packed {
   mode?: number;
   flags?: number;
   method?: number;
-  /** What the list says instead of the truth. */
+  /** The false fields of the list. */
   says?: { unpacked?: number; packed?: number; crc?: number; offset?: number };
-  /** What stands before the file itself, in place of its name. */
+  /** The text before the file itself, in place of its name. */
   localName?: string;
 }
 
 const limits: ZipLimits = { fileBytes: 1024 * 1024, listBytes: 1024 * 1024, results: 20 };
 
-/** What the records of 64 bits say instead of the truth. */
+/** The false fields of the 64-bit records. */
 interface Large {
   /** The numbers of each entry: unpacked and packed size, offset. */
   numbers?: (bigint | number)[];
   /** Id of the extra field. */
   id?: number;
-  /** How long the extra field says it is. */
+  /** The length of the extra field according to itself. */
   extraBytes?: number;
   count?: bigint;
   listBytes?: bigint;
@@ -57,7 +57,7 @@ function makeLargeEnd(count: number, listBytes: number, offset: number, over: La
   return Buffer.concat([record, locator, end]);
 }
 
-/** Three numbers of an entry, as its extra field has them. */
+/** Three numbers of an entry, as in its extra field. */
 function makeLargeNumbers(truth: number[], over: Large): Buffer {
   const numbers = over.numbers ?? truth;
   const extra = Buffer.alloc(4 + 8 * numbers.length);
@@ -208,7 +208,7 @@ testAttack('zip', 'no name of a zip leads out of its directory, and no verdict b
   });
 });
 
-testAttack('zip', 'no link, special file or odd packing is taken for a verdict or a report', async (attempt) => {
+testAttack('zip', 'no link, special file or odd packing is accepted as a verdict or a report', async (attempt) => {
   for (const name of ['result.json', 'junit.xml'])
     for (const mode of [0o120777, 0o010644, 0o020644, 0o040755, 0o060644, 0o140755])
       await attempt(`${name} of kind ${mode.toString(8)}`, async () => {
@@ -281,7 +281,7 @@ testAttack('zip', 'no bomb is unpacked, and no cut or forged archive ends in mor
     await attempt(`cut after ${length} bytes`, async () => {
       expect((await take(whole.subarray(0, length))).ok).toBe(false);
     });
-  // One byte at a time: whatever comes of it, nothing is written elsewhere and nothing is thrown.
+  // One byte at a time: with any result, nothing is written elsewhere and nothing is thrown.
   for (let at = 0; at < whole.length; at++)
     for (const bits of [0xff, 0x01])
       await attempt(`byte ${at} turned by ${bits}`, async () => {
@@ -338,7 +338,7 @@ testAttack(
       expect((await take(makeZip([bomb], { large: {} }))).ok).toBe(false);
     });
     const whole = makeZip(good, { large: {} });
-    // What stands before the list is that of any zip.
+    // The part before the list is that of any zip.
     const listAt = whole.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
     for (let length = listAt; length < whole.length; length++)
       await attempt(`cut after ${length} bytes`, async () => {

@@ -192,7 +192,7 @@ describe.each(profiles)('profile %s', (profile) => {
     expect([...kinds].filter((kind) => !namespaced.includes(kind))).toEqual([]);
   });
 
-  test('takes its images from a mirror, by digest and with pull secrets, when told in one place', async () => {
+  test('takes its images from a mirror, by digest and with pull secrets, when set in one place', async () => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
     const settings = [
       'images.registry=mirror.example:5000/hub',

@@ -28,7 +28,7 @@ describe.each(shells)('the completion of %s', (shell) => {
   test.runIf(isInstalled(shell))('completes commands, flags, values and files', async () => {
     const { type } = await startShell(shell, ['deploy.yaml', 'tests/test_shop.py']);
     for (const [typed, called] of completions) expect((await type(`k8s-test ${typed}`)).join(' ')).toBe(called);
-    // A flag alone: the shell puts a blank or an equals sign behind it.
+    // A flag alone: the shell puts a blank or an equals sign after it.
     expect((await type('k8s-test run --tie⇥')).join(' ')).toMatch(/^run --tier=?$/);
   });
 });

@@ -68,7 +68,7 @@ test('a repository with a chart and a Dockerfile gets a configuration, a workflo
   expect(status).toBe(0);
 });
 
-test('the command init says what it wrote, what it assumed and what comes next', () => {
+test('the command init prints what it wrote, what it assumed and the next step', () => {
   const directory = makeRepository({ 'tests/test_shop.py': '' });
   const main = path.join(root, 'src/cli/main.ts');
   const { status, stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8' });
@@ -168,12 +168,12 @@ test('of several charts the one nearest to the root is taken, and the others are
   expect(assumptions).toContain('the chart is deploy/shop, not deploy/charts/billing');
 });
 
-test('a dependency of a chart is not taken for a chart of the repository', async () => {
+test('a dependency of a chart is not listed as a chart of the repository', async () => {
   const { assumptions } = await initializeAndCheck(makeRepository({}, ['shop', 'shop/charts/cache']));
   expect(assumptions.join('\n')).not.toContain('cache');
 });
 
-test('a chart that does not render is told, and the files are written all the same', async () => {
+test('a chart that does not render is reported, and the files are written all the same', async () => {
   const directory = makeRepository({
     'chart/Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\n',
     'chart/templates/all.yaml': '{{ fail "no database named" }}\n',
@@ -183,7 +183,7 @@ test('a chart that does not render is told, and the files are written all the sa
   expect(assumptions.join('\n')).toMatch(/could not be rendered.*no database named/);
 });
 
-test('an image whose builder cannot be told is named as such', async () => {
+test('an image with an unknown builder is named as such', async () => {
   const directory = makeRepository({
     'web/Dockerfile': 'FROM scratch\n',
     'chart/Chart.yaml': 'apiVersion: v2\nname: platform\nversion: 1.0.0\n',

@@ -61,21 +61,21 @@ test('doctor --json prints every check with its state and its fix', () => {
   expect(status).toBe(canRun ? 0 : 2);
 });
 
-test('down --json says what was removed', () => {
+test('down --json lists what was removed', () => {
   const { status, stdout, stderr } = k8sTest('down', '--json');
   expect(JSON.parse(stdout)).toEqual({ schema: 1, removed: [], inUse: [], notRemoved: [] });
   expect(stderr).toBe('nothing to remove\n');
   expect(status).toBe(0);
 });
 
-test('--json behind -- is a word of the test command', () => {
+test('--json after -- is an argument of the test command', () => {
   const { stdout, stderr, status } = k8sTest('rerun', '--', '--json');
   expect(stdout).toBe('');
   expect(stderr).toContain('no cluster of tier integration is kept');
   expect(status).toBe(3);
 });
 
-test('a coverage report among the results is told in result.json and on the terminal', () => {
+test('a coverage report among the results is shown in result.json and on the terminal', () => {
   const report = 'TN:\\nSF:shop.js\\nDA:1,1\\nDA:2,0\\nDA:3,1\\nend_of_record\\n';
   const command = JSON.stringify(['sh', '-c', `printf '${report}' > /results/lcov.info; ${onePassed}`]);
   const { stdout, stderr } = k8sTest('run', '--tier', 'unit', '--json', '--command', command);

@@ -99,7 +99,7 @@ describe('the action', () => {
       leg: verdict.leg && { ...verdict.leg, step: undefined },
       greeting: readFileSync(path.join(directory, 'legs', name, 'junit.xml'), 'utf8').match(/of_\w+/)?.[0],
     }));
-    // The matrix is the caller's: the jobs of a called workflow have none, and it is the artifacts' names that tell products apart.
+    // The matrix is the caller's: the jobs of a called workflow have none, and only the artifacts' names distinguish products.
     const leg = (job: string, name: string) => ({ job, attempt: 1, matrix: '', legs: 1, step: undefined, name });
     const tier = (product: string, job: string, cluster: string | undefined) => ({
       name: `k8s-test-${product}-${job}-attempt1`,

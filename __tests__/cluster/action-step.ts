@@ -27,7 +27,9 @@ export interface ActionStep extends StartedProgram {
   /** Of the runner, for temporary files. */
   temporary: string;
   resultsDir: string;
-  /** SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, as the runner sends them: to the program alone, and no further once it has ended. */
+  /**
+   * SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, as the runner sends them: only to the program, and no further once it has ended.
+   */
   cancel: () => Promise<ProgramEnd>;
   /** The post program, once the main one has ended. */
   startPost: (env?: Record<string, string>) => StartedProgram;
@@ -57,7 +59,7 @@ export function startStep(
       ...process.env,
       ...Object.fromEntries(given.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
       ...commandFiles,
-      // Its records lie in RUNNER_TEMP, and go with the machine.
+      // Its records are in RUNNER_TEMP, and are removed with the machine.
       RUNNER_ENVIRONMENT: 'github-hosted',
       RUNNER_TEMP: at('temporary'),
       GITHUB_WORKSPACE: at('workspace'),

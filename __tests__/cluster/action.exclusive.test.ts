@@ -4,7 +4,7 @@ import type { Verdict } from '../../src/core/outcome.ts';
 import { expectNothingLeft, readArtifact, readTree, runWorkflow, service } from './run-workflow.ts';
 
 describe('the action', () => {
-  test('on the example is green, tells outputs and summary, and uploads all results', async () => {
+  test('on the example is green, writes outputs and summary, and uploads all results', async () => {
     const end = await runWorkflow('passing');
     expect(end.status, end.output).toBe(0);
     expect(end.outputs).toMatchObject({
@@ -88,14 +88,14 @@ describe('the action', () => {
     expectNothingLeft(end);
   });
 
-  test('tells the steps of one job apart, and a red one that may go on is red in the roll-up', async () => {
+  test('distinguishes the steps of one job, and a red one with continue-on-error is red in the roll-up', async () => {
     const end = await runWorkflow('several');
     expect(end.outputs, end.output).toMatchObject({ outcome: 'failed', tests: '2', passed: '1', failed: '1' });
     expect(end.outputs['failure-reason']).toContain('unit · smoke: test: 1 of 1 tests failed: test_smoke');
     expect(end.summary).toContain('**unit · all**');
   });
 
-  test('of a fork, without a token, does all but upload, and says where the files lie', async () => {
+  test('of a fork, without a token, does all but upload, and reports the path of the files', async () => {
     const stored = service().listStored().length;
     const env = { ACTIONS_RUNTIME_TOKEN: '', ACTIONS_RESULTS_URL: '', GITHUB_TOKEN: '' };
     const end = await runWorkflow('fork', { env });

@@ -45,7 +45,7 @@ test('results of three nodes are the runner’s after one of them adopted them',
 
 test('results of three nodes are not lost with the node of the tests: another one adopts them', async () => {
   docker('kill', nodes[0]!);
-  // Whoever wrote on that node has ended with it, but nobody there could say so.
+  // The writers on that node have ended with it, but the node cannot confirm that.
   expect(await fence()).toMatchObject({ isFenced: false, problem: expect.stringContaining(nodes[0]!.slice(0, 12)) });
   expectOurs();
 });

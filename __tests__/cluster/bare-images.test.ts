@@ -91,7 +91,7 @@ describe('fault 16: an image without shell, tar or root', () => {
     expect(existsSync(path.join(run.dir.junit, 'junit.xml'))).toBe(true);
   });
 
-  test('that may not write to results-path is told so', async () => {
+  test('that cannot write to results-path gets that as its cause', async () => {
     const job = writeJob(`      containers:
         - name: it
           image: ${scratchImage}
@@ -106,7 +106,7 @@ describe('fault 16: an image without shell, tar or root', () => {
     expect(run.onDisk.failure?.hint).toContain('fsGroup');
   });
 
-  test('that runs as root where that is forbidden is told so in seconds', async () => {
+  test('that runs as root where that is forbidden gets that as its cause in seconds', async () => {
     const job = writeJob(`      securityContext: { runAsNonRoot: true }
       containers:
         - name: it

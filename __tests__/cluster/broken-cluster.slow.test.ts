@@ -17,8 +17,8 @@ import {
 import { writeUserKubeconfig } from './write-user-kubeconfig.ts';
 
 /**
- * Faults that nobody else may feel: a cluster of their own. Logs are rotated after 1 MiB, two files of each are kept, and
- * nodes count as lost sooner than the 50 s of a default.
+ * Faults that must not affect other tests: they have their own cluster. Logs are rotated after 1 MiB, two files of each are
+ * kept, and nodes count as lost sooner than the 50 s of a default.
  */
 const kindConfig = {
   rest: {
@@ -84,7 +84,7 @@ function readTestLog(run: SharedRun): string {
   return readFileSync(path.join(run.dir.root, log!.path), 'utf8');
 }
 
-/** A script that writes so many numbered lines of 16 kB, ten in a second, and each of them into /results/truth as well. */
+/** A script that writes this many numbered lines of 16 kB, ten in a second, and each of them into /results/truth as well. */
 const counting = (lines: number) => `python3 -u -c '
 import time
 truth = open("/results/truth", "w")
@@ -150,7 +150,7 @@ describe('fault 3: the node of the tests', () => {
       // 300 s is how long Kubernetes waits by itself.
       expect(run.onDisk.phases.find((phase) => phase.name === 'tests')?.seconds).toBeLessThan(120);
     }
-    // The log of a node that still answers docker is whole; that of one that does not says that its end is not certain.
+    // The log of a node that still answers docker is whole; that of one that does not notes that its end is not certain.
     expect(linesOf(kubelet).join('\n')).not.toContain('the log is not complete');
     expect(linesOf(machine).at(-1)).toMatch(/^\[k8s-test-action: the log is not complete here: /);
   });
@@ -164,7 +164,7 @@ const restartApiServer = () => {
 };
 
 describe('fault 7: the API server', () => {
-  test('restarts under a user of an existing cluster, whose rights it has to read anew: nothing is lost', async () => {
+  test('restarts under a user of an existing cluster, whose permissions it has to read again: nothing is lost', async () => {
     const admin = cluster.kubeconfigPath;
     kubectl(admin, ['create', 'namespace', 'k8s-test-action']);
     kubectl(admin, ['create', 'serviceaccount', 'runner', '--namespace', 'k8s-test-action']);
@@ -226,7 +226,7 @@ def test_three(): pass
     try {
       expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'api' } });
       expect(reasonOf(run.onDisk)).toMatch(/^the API server has not answered for 6\d s$/);
-      // The tests went on without it: ten lines a second, of which its log endpoint never told.
+      // The tests went on without it: ten lines a second, which its log endpoint never returned.
       const log = readTestLog(run);
       expect(log.split('\n').length).toBeGreaterThan(300);
       expect(

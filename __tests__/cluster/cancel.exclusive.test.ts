@@ -59,7 +59,7 @@ describe('Ctrl-C', () => {
     // Of two phases that overlap, the one that ended last is named.
     const named = phase === 'cluster' || phase === 'images' ? /during (cluster|images)/ : new RegExp(`during ${phase}`);
     expect(end.verdict?.failure?.reason).toMatch(named);
-    // Whatever was seen before is still there after.
+    // Everything seen before is still there after.
     expect(end.output).toContain(seen);
     expect(takeInventory()).toEqual(before);
   });
@@ -67,7 +67,7 @@ describe('Ctrl-C', () => {
   test('in phase tools, while a mirror hangs, ends at once', async () => {
     const before = takeInventory();
     const server = createServer(() => {
-      // Says nothing: the download waits.
+      // Sends nothing: the download waits.
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -93,7 +93,7 @@ describe('Ctrl-C', () => {
 
 test('a run that is killed leaves a red verdict behind, and `down` removes the rest', async () => {
   const before = takeInventory();
-  // Its record lies apart, so that `down` finds this run alone.
+  // Its record is in a separate directory, so that `down` only finds this run.
   const env = { RUNNER_ENVIRONMENT: 'github-hosted', RUNNER_TEMP: mkdtempSync(path.join(tmpdir(), 'runner-')) };
   const run = startCommand(['run', ...nodeImageFlags, ...hangingTests], { env });
   await run.untilPrinted('Preparing nodes');

@@ -60,7 +60,7 @@ async function hangDownloads() {
   };
 }
 
-/** That the post step left nothing of the run, and the artifact is what lies on the runner. */
+/** That the post step left nothing of the run, and the artifact equals the files on the runner. */
 async function expectTold(step: ReturnType<typeof startOn>, post: ProgramEnd, reason: RegExp): Promise<void> {
   expect(post.status, post.output).toBe(0);
   expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
@@ -102,7 +102,7 @@ describe('fault 11: a cancel as GitHub sends it', () => {
     expect(takeInventory()).toEqual(before);
   });
 
-  test('in phase images is cancelled; and so is its post step, which goes on and leaves nothing behind', async () => {
+  test('in phase images is cancelled; and so is its post step, which continues and leaves nothing behind', async () => {
     const before = takeInventory();
     const step = startOn('cancelled-images', ownCluster);
     await step.untilPrinted(/loading 1 images/);
@@ -158,13 +158,13 @@ describe('fault 11: a cancel as GitHub sends it', () => {
       cancel('results', /::group::results/),
       steps.report
         .untilPrinted(/::group::tests/)
-        // Nobody reads from it: the report is never done.
+        // It has no reader: the report is never finished.
         .then(() => execFileSync('mkfifo', [pipe]))
         .then(() => cancel('report', /::group::report/)),
     ]);
     expect(killed.signal).toBe('SIGKILL');
     rmSync(pipe);
-    // What the tests wrote by then, and said.
+    // The files and the output of the tests by then.
     const leaks = ['token ***', 'the token is ***'];
     const there = {
       platform: { words: [], passed: 0 },
@@ -190,7 +190,7 @@ describe('fault 11: a cancel as GitHub sends it', () => {
   });
 });
 
-test('a step that is killed while its tests run has what the cluster still tells brought home by post, masked', async () => {
+test('a step that is killed while its tests run has the remaining data of the cluster collected by post, masked', async () => {
   const before = takeInventory();
   const step = startOn('killed-tests', ownCluster);
   await step.untilPrinted(/test_one PASSED/);

@@ -86,7 +86,7 @@ const faults = {
         'b.yaml': job(
           'migrate',
           { command: shell('echo begin; echo "ERROR: relation orders exists"; exit 7') },
-          // The worst for whoever wants to read its log.
+          // The worst case for reading its log.
           {
             annotations: {
               'helm.sh/hook': 'pre-install',
@@ -173,7 +173,7 @@ const faults = {
   },
 } satisfies Record<string, () => Promise<ChartRun>>;
 
-/** Each slow start so often; bench/slow-starts.sh takes four of each. */
+/** How often each slow start is run; bench/slow-starts.sh takes four of each. */
 const rounds = Array.from({ length: Number(process.env.SLOW_START_ROUNDS ?? '1') }, (_, i) => i + 1);
 const slowStarts = Object.keys(slowCharts).flatMap((name) => rounds.map((round) => [name, round] as const));
 
@@ -196,14 +196,14 @@ function runOf(wanted: string): Promise<ChartRun> {
 }
 
 function keep(name: string, run: Promise<ChartRun>): void {
-  // Whoever asks for it is told of its failure.
+  // A request for it returns its failure.
   run.catch(() => undefined);
   runs.set(name, run);
 }
 
-/** Beyond the patience that a fault deserves, so many seconds may pass between the cluster's word and ours. */
+/** Beyond the patience for a fault, this many seconds may pass between the cluster's message and our report. */
 const maxSeconds = 10;
-/** What only an outside change can heal has stood for as long. */
+/** A problem that only an outside change can resolve has lasted as long. */
 const standstillSeconds = 6;
 
 interface Expectation {

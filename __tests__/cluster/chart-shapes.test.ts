@@ -66,7 +66,7 @@ const runFlow = (given: RawInputs = {}) =>
 
 /**
  * One test, by the image's own client: there is JUnit without any framework. kube-proxy may learn of a Service some seconds
- * after its pod is ready, and where no node is in reach, nobody but the tests can see that it has.
+ * after its pod is ready, and where no node can be reached, only the tests can check that it has.
  */
 const askDatabase = `
 for _ in $(seq 120); do pg_isready --quiet && break; sleep 1; done
@@ -165,7 +165,7 @@ spec:
       volumes: [{ name: results, emptyDir: {} }]
 `);
 
-/** Values with the certificate of an authority that has signed nothing here, as a stale caBundle has it. */
+/** Values with the certificate of an authority that has signed nothing here, as in a stale caBundle. */
 function writeOtherCa(): string {
   const args = [
     'req',
@@ -193,7 +193,7 @@ async function runPostgresTwice(): Promise<[ExistingRun, ExistingRun]> {
   return [first, await runPostgres({ namespace: reusable })];
 }
 
-/** A Deployment that is ready when a program says so, and a hook that comes after it. */
+/** A Deployment that is ready when a program reports it, and a hook that runs after it. */
 const runSmall = (program: string, given: RawInputs) =>
   runChart({
     chart: writeChart({
@@ -227,7 +227,7 @@ type Runs = { [name in keyof typeof starts]: ReturnType<(typeof starts)[name]> }
 let runs: Runs;
 beforeAll(() => {
   runs = Object.fromEntries(Object.entries(starts).map(([name, start]) => [name, start()])) as Runs;
-  // Whoever asks for one is told of its failure.
+  // A request for one returns its failure.
   for (const run of Object.values(runs)) (run as Promise<unknown>).catch(() => undefined);
 });
 
@@ -247,7 +247,7 @@ describe('a chart as Airflow, with all kinds of dependencies', () => {
     process.stdout.write(`measured: flow: platform ${platformSeconds(run.onDisk)} s\n`);
   });
 
-  test('is red by default within seconds, for its pods and its hook wait for each other, which is said with what to do', async () => {
+  test('is red by default within seconds, for its pods and its hook wait for each other, which is reported with what to do', async () => {
     const run = await runs.flowByDefault;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, hint } = run.onDisk.failure!;
@@ -273,7 +273,7 @@ describe('a chart as Bitnami’s PostgreSQL', () => {
     expect(run.problems).toEqual([]);
   });
 
-  test('meets the claim and the password of a former release, which is said beside the tests that fail for it', async () => {
+  test('meets the claim and the password of a former release, which is reported with the tests that fail for it', async () => {
     const [, run] = await runs.postgres;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'failed', tests: { failed: 1 } });
     expect(tell(run)).toMatch(/password authentication failed for user "app"/);
@@ -307,12 +307,12 @@ describe('a chart as cert-manager', () => {
     expect(crds).toMatch(/issuers\.certs\.shapes\.test/);
   });
 
-  test('whose webhook cannot answer yet when helm makes what it checks is told so', async () => {
+  test('whose webhook cannot answer yet when helm creates what it checks gets that as its cause', async () => {
     const run = await runs.certificate;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, hint } = run.onDisk.failure!;
-    // Why depends on how far the node has got: nothing may listen yet, the Service's address lead nowhere, or no answer come in
-    // time, when what is not ready itself is told.
+    // Why depends on how far the node has got: nothing may listen yet, the Service's address may lead nowhere, or no answer may
+    // arrive in time, in which case the pod that is not ready is reported.
     expect(reason).toMatch(
       /^helm install failed: the webhook webhook\.certs\.shapes\.test, .* does not answer \(Service certs-early-webhook in namespace \S+\): \S|^container certs-webhook of pod \S+ runs but is not ready/,
     );
@@ -320,7 +320,7 @@ describe('a chart as cert-manager', () => {
     expect(listOutside('certs-early')).toEqual([]);
   });
 
-  test('whose hook fails is told with the last lines of the hook', async () => {
+  test('whose hook fails is reported with the last lines of the hook', async () => {
     const run = await runs.staleCa;
     expect(run.onDisk, tell(run)).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     const { reason, evidence } = run.onDisk.failure!;
@@ -340,7 +340,7 @@ describe('helm-wait', () => {
     expect(run.pods.map((pod) => pod.metadata.name)).toContainEqual(expect.stringMatching(/^seed-/));
   });
 
-  test('false: what never becomes ready is told as ever', async () => {
+  test('false: what never becomes ready is reported as before', async () => {
     const run = await runs.neverAlone;
     expect(run.onDisk.failure, tell(run)).toMatchObject({
       kind: 'chart',
@@ -351,7 +351,7 @@ describe('helm-wait', () => {
     expect(run.onDisk.failure!.hint).not.toMatch(/helm-wait/);
   });
 
-  test('true: a hook that is held back is named with whatever is not ready, where no words tell who waits for whom', async () => {
+  test('true: a hook that is held back is named with everything that is not ready, where no message shows what waits for what', async () => {
     const run = await runs.never;
     expect(run.onDisk.failure, tell(run)).toMatchObject({
       kind: 'chart',

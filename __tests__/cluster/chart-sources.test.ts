@@ -307,7 +307,7 @@ describe('a chart in a chart repository', () => {
     expect(failure!.hint).not.toBe('');
   });
 
-  test('that is in trouble for a moment is pulled all the same, which is said', async () => {
+  test('with a temporary error is pulled all the same, with a warning', async () => {
     repository.plan('index.yaml', { kind: 'status', status: 503 }, 1);
     repository.plan('small-2.0.0.tgz', { kind: 'cut' }, 1);
     const { chart, said } = await provide(fromRepository(repository.address));
@@ -373,7 +373,7 @@ dependencies:
     expect(readdirSync(path.join(chart!.path, 'charts'))).toContain('small-1.3.0.tgz');
   });
 
-  test('that are there are used as they are, and nobody is asked', async () => {
+  test('that are there are used as they are, without a request', async () => {
     const umbrella = writeUmbrella();
     cpSync((await provide(local(umbrella))).chart!.path, umbrella, { recursive: true });
     repository.giveUp();
@@ -383,7 +383,7 @@ dependencies:
     expect(repository.askedFor('index.yaml')).toBe(0);
   });
 
-  test('of another version than Chart.yaml wants are got anew: helm would install them without their alias', async () => {
+  test('of another version than Chart.yaml wants are downloaded again: helm would install them without their alias', async () => {
     const directory = place();
     const chart = write(
       'app',
@@ -402,7 +402,7 @@ dependencies:
     expect(readdirSync(path.join(provided!.path, 'charts'))).toEqual(['small-2.0.0.tgz']);
   });
 
-  test('of a subchart that lies unpacked in charts/ are got too', async () => {
+  test('of a subchart that is unpacked in charts/ are downloaded too', async () => {
     const directory = place();
     write('common', 'version: 0.1.0', directory);
     const app = write('app', 'version: 1.0.0', directory);
@@ -431,7 +431,7 @@ dependencies:
     expect(masked).toEqual([reader.password]);
   });
 
-  test('of a chart in a directory that nobody may write to', async () => {
+  test('of a chart in a read-only directory', async () => {
     const umbrella = writeUmbrella();
     chmodSync(umbrella, 0o555);
     const { failure } = await provide(local(umbrella));
@@ -506,7 +506,7 @@ dependencies:
 });
 
 describe('what is no chart', () => {
-  test('is told: a directory without Chart.yaml, half an archive, an archive of something else', async () => {
+  test('is reported: a directory without Chart.yaml, half an archive, an archive of something else', async () => {
     const directory = place();
     const empty = path.join(directory, 'empty');
     mkdirSync(empty);

@@ -12,7 +12,7 @@ import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 const passing = 'def test_one(): pass\ndef test_two(): pass\n';
 const collector = { 'collector-image': sharedImage };
 
-/** Writes 60 MB, files with hostile names, and what must not come home, into the results. */
+/** Writes 60 MB, files with hostile names, and files that must not be fetched, into the results. */
 const rich = `cd /results && mkdir -p 'a/b c' && head -c 60000000 /dev/urandom > a/blob && sha256sum < a/blob > a/blob.sha256
 umask 077; printf x > 'a/b c/new
 line'; printf y > 'a/colon:"*?'; : > empty
@@ -43,7 +43,7 @@ async function deleteTestPod(namespace: string): Promise<void> {
 }
 
 describe('results that are not on the runner’s disk', () => {
-  test('come home whole by the collector, and the pod can end', async () => {
+  test('are fetched completely by the collector, and the pod can end', async () => {
     const run = await runOnSharedCluster({
       forceCollector: true,
       script: `${rich}${pytestScript(passing)}`,
@@ -73,7 +73,7 @@ describe('results that are not on the runner’s disk', () => {
     expect(readFileSync(path.join(run.dir.results, 'uid'), 'utf8')).toBe('1234\n');
   });
 
-  test('are kept, as they were a moment before, when somebody deletes the pod', async () => {
+  test('are kept, as they were a moment before, when the pod is deleted', async () => {
     const namespace = `deleted-${Date.now()}`;
     let isDeleted: Promise<void> | undefined;
     const run = await runOnSharedCluster({

@@ -9,8 +9,8 @@ import { nodeImageFlags } from './command-line.ts';
 import { dockerInfo, isLab, noteMachine } from './dockers.ts';
 
 /**
- * The two ways in which runners have a docker of their own beside them, a container each, as docs/recipes.md has them. Docker
- * is that of lab/docker28, from whose files an image is made.
+ * The two ways in which runners have a docker of their own beside them, a container each, as in docs/recipes.md. Docker is that
+ * of lab/docker28, from whose files an image is made.
  */
 const image = 'debian:bookworm-slim';
 /** The number that the pods of the controller give the group docker. */
@@ -59,7 +59,7 @@ function startDocker(name: string, mounts: string[], flags: string[]): Service {
   return { name, stop };
 }
 
-/** What stands before runc where this machine's capabilities are bounded: the docker of this machine has it too. */
+/** The program that wraps runc where this machine's capabilities are bounded: the docker of this machine has it too. */
 function runcCompat(): string | undefined {
   const runtimes = docker('info', '--format', '{{json .Runtimes}}');
   const { compat } = JSON.parse(runtimes) as { compat?: { path: string } };

@@ -56,7 +56,7 @@ export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 const newDockers = isLab && userInfo().uid === 0 ? imageStores.map(docker28) : [];
 export const dockers = [own, ...newDockers];
 
-/** Whether images keep all of their parts, attestations among them, in the docker that is asked when nobody says which. */
+/** Whether images keep all of their parts, attestations among them, in the default docker. */
 function hasContainerdStore(): boolean {
   const status = execFileSync('docker', ['info', '--format', '{{json .DriverStatus}}'], { encoding: 'utf8' });
   return status.includes('io.containerd.snapshotter');

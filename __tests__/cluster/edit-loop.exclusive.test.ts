@@ -107,7 +107,7 @@ async function listPods(namespace = 'floe-test'): Promise<Pod[]> {
 
 const edited = 'tests/integration/test_edited.py';
 
-test('a cluster that is brought up says how to get at it', () => {
+test('a cluster that is brought up is reported with the commands to access it', () => {
   expect(told).toContain('port-forward service/web 8000:8000');
   expect(told).toContain(`node ${path.resolve('dist/cli.js')} rerun`);
 });
@@ -152,7 +152,7 @@ describe('an edit in a kept cluster', () => {
     expect(end.output).toContain('helm upgrade floe-test: the chart or its values have changed');
   });
 
-  test('of a chart that failed has all of it made anew, also what it has in a namespace of its own', async () => {
+  test('of a chart that failed has all of it created again, also objects in other namespaces', async () => {
     const [former] = await listPods(beside);
     const args = ['--kubeconfig', kubeconfigPath, '--namespace', 'floe-test', 'label', 'secret'];
     execFileSync('kubectl', [...args, '--selector', 'owner=helm', '--overwrite', 'status=failed'], { stdio: 'ignore' });
@@ -164,7 +164,7 @@ describe('an edit in a kept cluster', () => {
     expect(uids).not.toContain(former?.metadata.uid);
   });
 
-  test('has its results come home although the results directory was removed', async () => {
+  test('fetches its results although the results directory was removed', async () => {
     rmSync(resultsDir, { recursive: true });
     const end = await call(['again', edited, '--set', 'colour=blue', '--collector-image', names.web]);
     expect(end.status, end.output).toBe(0);
@@ -181,7 +181,7 @@ describe('an edit in a kept cluster', () => {
 });
 
 describe('a kept cluster that is not what it was', () => {
-  test('is told in a line with what to do: stopped, gone, removed', async () => {
+  test('is reported in a line with what to do: stopped, gone, removed', async () => {
     execFileSync('docker', ['stop', '--time', '0', node], { stdio: 'ignore' });
     const stopped = await call(['again']);
     expect(stopped.status).toBe(2);

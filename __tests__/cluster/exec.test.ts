@@ -28,7 +28,7 @@ async function startPod(name: string): Promise<void> {
   const container = { name: 'main', image: sharedImage, imagePullPolicy: 'Never', command: ['sleep', '3600'] };
   const spec = { containers: [container], terminationGracePeriodSeconds: 0 };
   const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec };
-  // The ServiceAccount of a namespace comes a moment after it.
+  // The ServiceAccount of a namespace is created a moment after it.
   for (;;) {
     const made = await connection.call('POST', `/api/v1/namespaces/${namespace}/pods`, { body, signal }).then(
       () => true,
@@ -127,7 +127,7 @@ describe('exec', () => {
     let bytes = 0;
     const onStdout = async (chunk: Buffer) => {
       bytes += chunk.length;
-      // The runtime gives up on what is still on its way some ten seconds after the end of a command.
+      // The runtime drops output that has not been sent some ten seconds after the end of a command.
       if (bytes === chunk.length) await delay(11_000);
     };
     const script = 'head -c "$1" /dev/zero; echo problem >&2; exit 4';

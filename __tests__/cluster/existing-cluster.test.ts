@@ -13,14 +13,14 @@ import { pytestScript } from './run-on-shared-cluster.ts';
 import { deployment, service, shell, writeChart } from './write-chart.ts';
 import { writeUserKubeconfig } from './write-user-kubeconfig.ts';
 
-/** The cluster of other tests, as somebody sees it who may do what deploy/ grants and nothing else. */
+/** The cluster of other tests, as a user sees it who only has the permissions that deploy/ grants. */
 const admin = inject('cluster').kubeconfigPath;
 const accounts = 'k8s-test-action';
 const given = 'staging-tests';
 const token = (account: string, namespace = accounts) =>
   kubectl(admin, ['create', 'token', account, '--namespace', namespace, '--duration=2h']).trim();
 const listNamespaces = () => kubectl(admin, ['get', 'namespaces', '--output=name']).trim().split('\n').sort();
-/** Namespaces that stay, with what is in them; those of other tests come and go beside us. */
+/** Namespaces that stay, with what is in them; those of other tests are created and deleted meanwhile. */
 const describeStanding = () =>
   ['default', 'kube-system', accounts, given]
     .map((name) => {
@@ -36,7 +36,7 @@ const passing = pytestScript('def test_one(): pass\ndef test_two(): pass\n');
 let kubeconfig = '';
 beforeAll(async () => {
   for (const namespace of [accounts, given]) kubectl(admin, ['create', 'namespace', namespace]);
-  // What Kubernetes puts into each itself comes a moment later.
+  // The objects that Kubernetes itself creates in each appear a moment later.
   for (const namespace of [accounts, given]) {
     const list = ['get', 'configmaps,serviceaccounts', '--namespace', namespace, '--output=name'];
     const isThere = () => /kube-root-ca\.crt[\s\S]*serviceaccount\/default/.test(kubectl(admin, list));
@@ -88,7 +88,7 @@ describe('a user with the shipped ClusterRole', () => {
     expect(readFileSync(kubeconfig)).toEqual(bytes);
   });
 
-  test('has leftovers of dead runs removed, and nobody else’s', async () => {
+  test('removes leftovers of dead runs, and nothing of others', async () => {
     const mark = (name: string, labels: object, annotations: object) => ({
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -173,7 +173,7 @@ describe('a namespace that was there', () => {
     execFileSync('helm', ['uninstall', 'floe-test', '--wait', '--namespace', given, '--kubeconfig', admin]);
   });
 
-  test('where a Job was kept for a look says so before anything is made, of the built-in Job and of one of the user’s own', async () => {
+  test('where a Job was kept for inspection reports that before anything is created, of the built-in Job and of one of the user’s own', async () => {
     const own = writeUserKubeconfig(admin, { token: token('runner', given) });
     const kept = await runOnExisting({ kubeconfig: own, script: passing, given: { namespace: given }, keepAll: true });
     expect(kept.onDisk, kept.printed.join('\n')).toMatchObject({ outcome: 'passed' });

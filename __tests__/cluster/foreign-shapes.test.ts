@@ -110,7 +110,7 @@ test.concurrent('a chart that holds the namespace of its own release is installe
   expect(run.verdict.outcome).toBe('passed');
 });
 
-test.concurrent('a chart that says a label twice, which Helm installs, is installed', async () => {
+test.concurrent('a chart that has a label twice, which Helm installs, is installed', async () => {
   const run = await runChart({
     script: passing,
     chart: writeChart({
@@ -180,7 +180,7 @@ test.concurrent('what a chart makes in other namespaces of an existing cluster i
   const standing = `standing-${process.pid}`;
   namespaces.push(standing);
   kubectl(['create', 'namespace', standing]);
-  // Somebody else's, which is ill, and no business of the run.
+  // A failing object of others, which does not concern the run.
   kubectl(['create', 'deployment', 'theirs', '--image=registry.invalid/no/such:1', '--namespace', standing]);
   // Kubernetes dates objects by the second: what is made in the second in which a run starts may be its own.
   const second = () => Math.floor(Date.now() / 1000);

@@ -23,7 +23,7 @@ afterEach(() => {
 const withoutChart = [...nodeImageFlags, '--profile', 'none', '--image', testImage];
 const testsOf = (script: string) => [...withoutChart, '--command', JSON.stringify(['sh', '-c', script])];
 
-test('fault 13: a results directory on a full disk is told at once, before anything is made', async () => {
+test('fault 13: a results directory on a full disk is reported at once, before anything is created', async () => {
   const before = takeInventory();
   writeFileSync(path.join(disk, 'fill'), Buffer.alloc(diskMebibytes * 1024 ** 2 - 8192));
   const end = await startCommand(['run', ...testsOf('true')], { resultsDir: path.join(disk, 'out') }).ended;
@@ -33,7 +33,7 @@ test('fault 13: a results directory on a full disk is told at once, before anyth
   expect(takeInventory()).toEqual(before);
 });
 
-test('fault 13: tests that fill the disk end with a verdict that says so, and with a teardown', async () => {
+test('fault 13: tests that fill the disk end with a verdict that names the cause, and with a teardown', async () => {
   const before = takeInventory();
   const fill = 'cat /dev/zero > /results/fill; echo the disk is full now;';
   const args = ['run', ...testsOf(`${fill} ${pytestScript('def test_one(): pass\n')}`)];

@@ -34,9 +34,9 @@ interface SharedCluster {
 const held = globalThis as { sharedCluster?: Promise<SharedCluster>; removal?: Promise<void> };
 
 /**
- * One real cluster for all tests that do not care which, whatever their project; each of them uses a namespace of its own in
- * it. While a test is being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays
- * (scripts/test-cluster.ts makes it).
+ * One real cluster for all tests of any project that need no special one; each of them uses a namespace of its own in it. While
+ * a test is being written, `FLOE_TEST_CLUSTER` may name a file that describes one which stays (scripts/test-cluster.ts makes
+ * it).
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const reusable = process.env.FLOE_TEST_CLUSTER || undefined;

@@ -29,7 +29,7 @@ const script = `mkdir -p /tmp/app/tests && cd /tmp/app && cat > tests/test_hosti
 printf '[pytest]\\ndisable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\\njunit_family = xunit1\\n' > pytest.ini
 exec pytest -q --tb=line -p no:cacheprovider --junitxml=/results/junit.xml tests`;
 
-test('of 20,000 hostile tests 5,000 of which fail, the worst are told within every limit, and all are in the report', async () => {
+test('of 20,000 hostile tests 5,000 of which fail, the worst are shown within every limit, and all are in the report', async () => {
   const run = await runOnSharedCluster({ script });
   expect(run.onDisk).toMatchObject({
     outcome: 'failed',
@@ -56,7 +56,7 @@ test('of 20,000 hostile tests 5,000 of which fail, the worst are told within eve
   for (const { title, message } of annotations) expect(title.length + message.length).toBeLessThan(4096);
   for (const line of renderTerminal(run.report)) expect(line).not.toMatch(/^\s*::|##\[|\p{Cc}/u);
 
-  // The tests' own report is kept byte for byte; what we say of it is text.
+  // The tests' own report is kept byte for byte; our description of it is text.
   expect(statSync(path.join(run.dir.junit, 'junit.xml')).size).toBeGreaterThan(3 * 1024 * 1024);
   expect(readFileSync(run.dir.junitXml, 'utf8').match(/<testcase/g)).toHaveLength(20_000);
   expect(run.report.usage).toEqual([expect.objectContaining({ container: 'test-runner' })]);

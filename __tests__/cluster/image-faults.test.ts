@@ -51,8 +51,8 @@ const pull = (image: string, given: Record<string, string> = {}) =>
 const maxSeconds = 16;
 
 /**
- * From the kubelet's first word on the image to the end of the phase, in seconds, but for those in which the machine was too
- * busy to answer; its events count whole seconds.
+ * From the kubelet's first message on the image to the end of the phase, in seconds, except for those in which the machine was
+ * too busy to answer; its events count whole seconds.
  */
 function secondsToVerdict(run: SharedRun): number {
   const first = run.report.events?.find((event) => event.reason === 'Failed' || event.reason === 'InspectFailed');
@@ -63,7 +63,7 @@ function secondsToVerdict(run: SharedRun): number {
   return (end - Date.parse(first.at)) / 1000 - run.lag.secondsBetween(Date.parse(first.at), end);
 }
 
-describe('fault 4: an image that nobody can pull ends the run in seconds, with its cause and what to do', () => {
+describe('fault 4: an image that cannot be pulled ends the run in seconds, with its cause and what to do', () => {
   test.each<[string, () => string, RegExp, RegExp]>([
     [
       'a tag that is not there',
@@ -145,7 +145,7 @@ describe('fault 4: an image that nobody can pull ends the run in seconds, with i
   });
 });
 
-describe('fault 4: a registry that is not well is waited for, and told', () => {
+describe('fault 4: a registry with temporary errors is waited for, and reported', () => {
   test.each([
     ['429', 'busy', /429 Too Many Requests/],
     ['503', 'ill', /503 Service Unavailable/],

@@ -84,7 +84,7 @@ describe.each(dockers)('$name', (docker) => {
     expect(await load(image)).toEqual({ ok: true, value: [] });
   });
 
-  test('an image gets into a node whose containerd is restarted while it comes, as kind does for containerdConfigPatches', async () => {
+  test('an image is loaded into a node whose containerd is restarted meanwhile, as kind does for containerdConfigPatches', async () => {
     const image = 'k8s-test-kinds-restart:1';
     writeFileSync(at('restart.Dockerfile'), `FROM ${base}\nRUN head -c 100000000 /dev/urandom >/large\n`);
     const built = await buildImage({ context: directory, dockerfile: at('restart.Dockerfile'), tag: image }, quiet);
@@ -97,7 +97,7 @@ describe.each(dockers)('$name', (docker) => {
     expect(inNode()).toContain(`docker.io/library/${image}\n`);
   });
 
-  test('an image of several platforms, of which a pull has brought one, is loaded once', async () => {
+  test('an image of several platforms, of which one was pulled, is loaded once', async () => {
     const image = registry.pushIndex('several', base, foreignTestImage);
     runWith(docker, ['docker', 'pull', '--quiet', image]);
     expect(await load(image)).toEqual({ ok: true, value: [image] });
@@ -158,7 +158,7 @@ describe.each(dockers)('$name', (docker) => {
     beforeAll(() => {
       if (existsSync(at('oci.tar'))) return;
       builder.start();
-      // Its own tests may come later, and nothing of theirs need be there.
+      // Its own tests may run later, and nothing of theirs need exist.
       giveImages(builder, [base]);
       const output = (file: string) => ['--output', `type=oci,dest=${at(file)}`];
       buildAttested(builder, ['--tag', 'k8s-test-kinds-oci:1', ...output('oci.tar')]);
@@ -184,7 +184,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return rest;
 }
 
-/** The SBOM comes from a program of ours, since the usual one is an image of a registry. */
+/** The SBOM is made by a program of ours, since the usual one is an image of a registry. */
 function buildAttested(docker: TestDocker, flags: string[]): void {
   writeFileSync(at('scanner.Dockerfile'), `FROM ${base}\nCOPY --chmod=755 scanner /scanner\nCMD ["/scanner"]\n`);
   const statement = {
@@ -219,7 +219,7 @@ function buildForeign(docker: TestDocker, flags: string[]): void {
   runWith(docker, ['docker', 'buildx', 'build', '--quiet', ...platform, ...flags, directory]);
 }
 
-/** A registry where this docker finds it on its loopback, spoken to by curl from there. */
+/** A registry on the loopback of this docker, reached by curl from there. */
 class TestRegistry {
   readonly #process: ChildProcess;
   readonly #docker: TestDocker;
@@ -256,7 +256,7 @@ class TestRegistry {
     }
   }
 
-  /** Puts an index of two images, one for this platform and one for the other, behind `name:1`; returns its whole name. */
+  /** Puts an index of two images, one for this platform and one for the other, under `name:1`; returns its full name. */
   pushIndex(name: string, mine: string, foreign: string): string {
     const mediaType = 'application/vnd.oci.image.index.v1+json';
     const manifests = [

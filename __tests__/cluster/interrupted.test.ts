@@ -5,14 +5,14 @@ import { connect } from '../../src/kube/connection.ts';
 import { createNamespace } from '../../src/kube/resources.ts';
 import { interruptedCounts, interruptedScript, runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
 
-/** Lines of the test container's log, as they lie on the runner. */
+/** Lines of the test container's log, on the runner. */
 function readTestLog(run: SharedRun): string[] {
   const [log] = run.report.logs.filter((one) => one.container === 'test-runner');
   return readFileSync(path.join(run.dir.root, log!.path), 'utf8').replace(/\n$/, '').split('\n');
 }
 
 describe('fault 9: a suite that hangs', () => {
-  test('has its tests told to end although they run below a shell, and keeps log, results and stacks', async () => {
+  test('signals its tests to end although they run below a shell, and keeps log, results and stacks', async () => {
     // The shell is the first process, and waits: it would not pass a SIGTERM on.
     const run = await runOnSharedCluster({
       script: `cat > /tmp/suite.py <<'PY'
@@ -67,7 +67,7 @@ async function deletePods(namespace: string): Promise<void> {
 }
 
 describe('fault 3: a test pod that is lost', () => {
-  test('because somebody deleted it is told so, with its log and its results to the last byte', async () => {
+  test('because it was deleted is reported as such, with its log and its results to the last byte', async () => {
     const namespace = `deleted-${Date.now()}`;
     let deleted: Promise<void> | undefined;
     const run = await runOnSharedCluster({

@@ -116,7 +116,7 @@ def test_sidecar():
     expect(run.printed.join('\n')).toMatch(/podFailurePolicy: left out/);
   });
 
-  test.concurrent('whose sidecar crashes again and again is told by its last line, and its logs are whole', async () => {
+  test.concurrent('whose sidecar crashes again and again is reported with its last line, and its logs are complete', async () => {
     const job = writeJob(
       {},
       {

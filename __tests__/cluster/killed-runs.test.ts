@@ -16,7 +16,7 @@ function suiteWith(deed: string): string {
   ].join('\n');
 }
 
-/** A shell that writes the suite and becomes pytest, or what `run` says. */
+/** A shell that writes the suite and becomes pytest, or runs `run`. */
 function script(source: string, run = 'exec pytest -v --junitxml=/results/junit.xml test_it.py'): string {
   return `cat > /tmp/test_it.py <<'PY'\n${source}\nPY\ncd /tmp && ${run}`;
 }
@@ -48,7 +48,7 @@ describe('fault 2: memory', () => {
     expect(readdirSync(run.dir.results)).toEqual([]);
   });
 
-  test('without the helper the verbose output tells the same', async () => {
+  test('without the helper the verbose output shows the same', async () => {
     const run = await runOnSharedCluster({
       script: script(suiteWith(takeMemory)),
       given: { memory: '64Mi', 'test-helper': 'off' },
@@ -62,7 +62,7 @@ describe('fault 2: memory', () => {
     expect(existsSync(path.join(run.dir.cluster, 'test-helper'))).toBe(false);
   });
 
-  test('a child killed while the tests go on is oom, probably the reason of what failed, and all tests are told', async () => {
+  test('a child killed while the tests continue is oom, probably the reason of the failures, and all tests are reported', async () => {
     const child = `subprocess.run([sys.executable, "-c", "${takeMemory}"], check=True)`;
     const run = await runOnSharedCluster({
       script: script(suiteWith(child)),
@@ -120,7 +120,7 @@ describe('time', () => {
 });
 
 describe('the helper in the test image', () => {
-  test('changes nothing of a run that passes, tells when each test ended, and leaves nothing among the results', async () => {
+  test('changes nothing of a run that passes, records when each test ended, and leaves nothing among the results', async () => {
     const run = await runOnSharedCluster({
       script: script(
         'import os\ndef test_one(): assert "K8S_TEST_PROGRESS_DIR" not in os.environ\ndef test_two(): pass',
@@ -151,8 +151,8 @@ describe('the helper in the test image', () => {
   });
 });
 
-describe('fault 15: what is no report is never green, and what can be known is told', () => {
-  test('a report whose writer was killed is red, with the tests that stand in it', async () => {
+describe('fault 15: an invalid report is never green, and its readable part is reported', () => {
+  test('a report whose writer was killed is red, with the tests in it', async () => {
     const whole = '<testcase classname="c" name="a"/><testcase classname="c" name="b"/>';
     const run = await runOnSharedCluster({
       script: `printf '%s' '<testsuite name="s" tests="3">${whole}<testcase classname="c" na' > /results/junit.xml`,

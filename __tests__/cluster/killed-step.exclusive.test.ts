@@ -11,7 +11,7 @@ const service = shareResultsService();
 
 const canary = 'canary-4f0c2a7e';
 
-/** Tests that tell of two that finished, write a report, and go on. */
+/** Tests that print two finished ones, write a report, and continue. */
 const script = [
   `const fs = require('fs'), out = process.env.RESULTS_PATH;`,
   `fs.writeFileSync(out + '/junit.xml', '<testsuite name="s"><testcase name="one"/><testcase name="two"/></testsuite>');`,
@@ -55,7 +55,7 @@ function readAll(directory: string): string {
   return files.map((file) => `${file}\n${readFileSync(file, 'latin1')}`).join('\n');
 }
 
-/** What people see of an output: the runner takes the commands by which it is told what to mask. */
+/** The visible part of an output: the runner consumes the commands that add masks. */
 function shown({ output }: ProgramEnd): string {
   return output.replaceAll(/^::add-mask::.*$/gm, '');
 }
@@ -79,7 +79,7 @@ describe('a step whose program is killed', () => {
     await step.untilPrinted(/ready to be killed/);
     step.process.kill('SIGKILL');
     await step.ended;
-    // On the disk and unmasked it lies until the post step comes; in what is kept for that step it is not.
+    // It is on the disk, unmasked, until the post step runs; it is not in the files kept for that step.
     expect(readAll(step.resultsDir)).toContain(canary);
     expect(readAll(step.temporary)).not.toContain(canary);
     const post = await step.runPost();
@@ -131,8 +131,8 @@ describe('a step whose program is killed', () => {
     expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
   });
 
-  // What the tests leave keeps the phase from ending before it is killed: a file of some gigabytes is looked through for
-  // secrets, and nobody reads from the pipe that the summary is written to.
+  // The tests' output prevents the phase from ending before it is killed: a file of some gigabytes is searched for secrets, and
+  // the pipe that the summary is written to has no reader.
   test.each([
     {
       phase: 'results',
@@ -163,7 +163,7 @@ describe('a step whose program is killed', () => {
     expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
   });
 
-  test('while it tells its end, which was known, has that told in its place', async () => {
+  test('while it reports its end, which was known, has that reported in its place', async () => {
     const before = service().listStored().length;
     const silent = await startSilentService();
     const given = service().admitJob();
@@ -180,7 +180,7 @@ describe('a step whose program is killed', () => {
     expect(readdirSync(step.temporary, { recursive: true })).toEqual(['k8s-test-action']);
   });
 
-  test('and whose secrets stand in the project file has them masked by the post step too', async () => {
+  test('and whose secrets are in the project file has them masked by the post step too', async () => {
     const before = service().listStored().length;
     const step = startStep(
       { tier: 'unit', command: JSON.stringify([process.execPath, '-e', `${script}\n${hang}`]), args: '[]' },
@@ -199,7 +199,7 @@ describe('a step whose program is killed', () => {
       expect(place).not.toContain(canary);
   });
 
-  test('whose secrets the post step is not given, or others, is told, and its verdict and reports alone are uploaded', async () => {
+  test('whose secrets the post step is not given, or others, is reported, and only its verdict and reports are uploaded', async () => {
     const before = service().listStored().length;
     const step = startUnit(hang);
     await step.untilPrinted(/ready to be killed/);

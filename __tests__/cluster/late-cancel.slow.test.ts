@@ -19,7 +19,7 @@ function cancelAt(line: string) {
 }
 
 describe('a cancel after the tests', () => {
-  // What cannot come home in the seconds that are left is told as cancelled; here all of it does.
+  // Results that cannot be fetched in the remaining seconds are reported as cancelled; here all are fetched.
   test.each(['results', 'report'])('in phase %s leaves a verdict that is whole, in time', async (phase) => {
     const run = await cancelAt(`phase ${phase}`);
     expect(run.onDisk).toMatchObject({ outcome: 'passed', failure: null, tests: { passed: 1 } });
@@ -29,7 +29,7 @@ describe('a cancel after the tests', () => {
 });
 
 describe('a cancel during the tests', () => {
-  // They write straight to the runner's disk: what came after the masking would be uploaded as it is.
+  // They write straight to the runner's disk: what is written after the masking would be uploaded as it is.
   test.each([
     {
       how: 'which heed SIGTERM',
@@ -54,7 +54,7 @@ describe('a cancel during the tests', () => {
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'cancelled', warnings: [] });
     const ended = '{.items[*].status.containerStatuses[*].state.terminated.exitCode}';
     const pods = ['get', 'pods', '--namespace', namespace, `--output=jsonpath=${ended}`];
-    // Of its end the cluster tells a moment later.
+    // The cluster reports its end a moment later.
     await expect
       .poll(() => kubectl(inject('cluster').kubeconfigPath, pods), { timeout: 60_000, interval: 500 })
       .toBe(exitCode);

@@ -35,10 +35,10 @@ describe('a test image that is built first', () => {
     expect(run.printed.join('\n')).toMatch(/ENV BUILT=here/);
   });
 
-  test('goes into a kept cluster when it has changed, and not else; one that was built anew leaves nothing of the former', async () => {
+  test('is loaded into a kept cluster only when it has changed; one that was built again leaves nothing of the former', async () => {
     const kept = RunRecord.begin(path.join(directory, 'records'), newRunId());
     const image = `k8s-test-build:${kept.content.runId}`;
-    // Of this test alone: a classic builder gives the image of another one of the same files the same ID.
+    // Only for this test: a classic builder gives the image of another one of the same files the same ID.
     const own = kept.content.runId;
     const dockerfile = path.join(directory, 'kept.Dockerfile');
     const run = (value: string) => {

@@ -50,7 +50,7 @@ afterAll(() => {
 
 test('a kind-config with containerdConfigPatches, for which kind restarts containerd under the images, ends no run; nor does an image of a local registry', async () => {
   const kindConfig = path.join(directory, 'kind.yaml');
-  // As https://kind.sigs.k8s.io/docs/user/local-registry/ has it.
+  // As https://kind.sigs.k8s.io/docs/user/local-registry/ describes it.
   writeFileSync(
     kindConfig,
     `kind: Cluster

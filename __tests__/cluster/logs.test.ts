@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
 
-/** The log of the test container, as it lies on the runner. */
+/** The log of the test container, on the runner. */
 function readTestLog(run: SharedRun): Buffer {
   const [log] = run.report.logs.filter((one) => one.container === 'test-runner');
   return readFileSync(path.join(run.dir.root, log!.path));
@@ -32,7 +32,7 @@ python3 /tmp/write.py`;
 
 function expectWhole(run: SharedRun): void {
   const truth = readFileSync(path.join(run.dir.results, 'truth'));
-  // containerd 1 drops the carriage return of a line that ends with CRLF: what the node never had nobody can bring home.
+  // containerd 1 drops the carriage return of a line that ends with CRLF: what the node never had cannot be collected.
   const asKept = Buffer.from(truth.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
   const log = readTestLog(run);
   expect([truth.length, asKept.length]).toContain(log.length);
@@ -55,7 +55,7 @@ out(b"no newline at the end")`),
   expect(run.printed.filter((line) => line === 'same')).toHaveLength(3000);
   expect(run.printed).toContain('carriage return');
   expect(run.printed).toContain('\ufffd\ufffd\ufffd is no UTF-8, \u{1f600} is');
-  // More than a console takes came with the long line: the last one is in the file alone.
+  // More than a console takes came with the long line: the last one is only in the file.
   expect(run.printed.find((line) => line.startsWith('xxx'))).toHaveLength(4001);
   expect(run.printed).not.toContain('no newline at the end');
   expect(run.printed).toContainEqual(

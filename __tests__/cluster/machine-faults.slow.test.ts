@@ -42,7 +42,7 @@ exec ${real} "$@"
 }
 
 describe('fault 13: creating the cluster', () => {
-  test('that fails once is done again with a clean slate, and told', async () => {
+  test('that fails once is created again from nothing, with a warning', async () => {
     const before = takeInventory();
     const kind = placeBreakingKind(1);
     const env = { PATH: `${kind.directory}:${process.env.PATH}` };
@@ -64,7 +64,7 @@ describe('fault 13: creating the cluster', () => {
     expect(takeInventory()).toEqual(before);
   });
 
-  test('with a node image that nobody has says so', async () => {
+  test('with a node image that does not exist reports that', async () => {
     const before = takeInventory();
     const end = await startCommand(['run', '--node-image', '127.0.0.1:9/no/node:1', ...quickTests]).ended;
     expect(end.status, end.output).toBe(2);
@@ -82,7 +82,7 @@ describe('fault 13: the machine', () => {
     return end.verdict?.failure;
   };
 
-  test('that is smaller than what the tests ask for is told before a cluster is made, with the numbers', async () => {
+  test('that is smaller than what the tests request is reported before a cluster is created, with the numbers', async () => {
     const failure = await told(['--memory', '900Gi']);
     expect(failure?.kind).toBe('schedule');
     expect(failure?.reason).toMatch(
@@ -90,7 +90,7 @@ describe('fault 13: the machine', () => {
     );
   });
 
-  test('whose port is taken is told who has it, before a cluster is made', async () => {
+  test('whose port is taken is reported with the process that has it, before a cluster is created', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -106,7 +106,7 @@ describe('fault 13: the machine', () => {
     expect(failure?.reason).toContain(`(process ${process.pid})`);
   });
 
-  test('without docker is told in preflight, before anything is made', async () => {
+  test('without docker is reported in preflight, before anything is created', async () => {
     const end = await startCommand(['run', ...quickTests], { env: { DOCKER_HOST: 'unix:///no/such/docker.sock' } })
       .ended;
     expect(end.status).toBe(2);

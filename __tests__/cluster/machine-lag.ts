@@ -4,8 +4,8 @@ import { connect, type KubeConnection } from '../../src/kube/connection.ts';
 const pauseMs = 250;
 
 /**
- * How long the machine kept whoever runs on it waiting. A pause and a small question to the API server take as long as the
- * pause on a machine that has time; what they take longer, a run lost too, and no patience of ours is the cause.
+ * By how much the machine delayed programs. On an idle machine a pause and a small request to the API server take as long as
+ * the pause; a run lost the difference, too, and our timeouts are not the cause.
  */
 export class MachineLag {
   readonly #connection: KubeConnection;

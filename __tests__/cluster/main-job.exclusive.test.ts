@@ -19,7 +19,7 @@ describe('the main job', () => {
       cluster: { kind: 'kind', nodes: 1, namespace: 'floe-test' },
     });
     expect(end.verdict?.tests.passed).toBeGreaterThan(5);
-    // The verdict is told before the cluster is removed.
+    // The verdict is printed before the cluster is removed.
     expect(end.output.indexOf('report.html')).toBeGreaterThan(-1);
     expect(end.output.lastIndexOf('teardown')).toBeGreaterThan(end.output.lastIndexOf('report.html'));
     expect(end.verdict?.phases.map((phase) => [phase.name, phase.outcome]).sort()).toEqual(
@@ -76,14 +76,14 @@ describe('wrong input', () => {
 });
 
 describe('doctor', () => {
-  test('tells what the machine has', async () => {
+  test('prints what the machine has', async () => {
     const end = await startCommand(['doctor']).ended;
     expect(end.output).toMatch(/✓ docker .*docker \d+/);
     expect(end.output).toMatch(/free memory .*GiB/);
     expect(end.status).toBe(0);
   });
 
-  test('says what is missing and how to fix it when docker is down', async () => {
+  test('reports what is missing and how to fix it when docker is down', async () => {
     const end = await startCommand(['doctor'], { env: { DOCKER_HOST: 'unix:///no/such/docker.sock' } }).ended;
     expect(end.status).toBe(2);
     expect(end.output).toMatch(/✗ docker/);

@@ -47,7 +47,7 @@ function runPod(namespace: string, source: string): { exitCode: number; log: str
   return { exitCode, log: kubectl('--namespace', namespace, 'logs', 'visitor') };
 }
 
-test("the platform's own NetworkPolicies let the platform and tests do their work, and nobody else in", async () => {
+test("the platform's own NetworkPolicies let the platform and tests do their work, and no other pods in", async () => {
   const suite = `
 import pytest, socket
 

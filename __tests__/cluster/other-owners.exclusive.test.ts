@@ -56,7 +56,7 @@ beforeAll(() => {
   runner = makeRunner();
   program = runner.bundle('__tests__/cluster/run-as-runner.ts');
   const shared = inject('cluster');
-  // The directory of the shared cluster is root's alone.
+  // The directory of the shared cluster belongs only to root.
   chmodSync(path.dirname(shared.mountedHostPath), 0o711);
   home = path.join(shared.mountedHostPath, `runner-${process.pid}`);
   mkdirSync(home);

@@ -19,7 +19,7 @@ function writeManifest(text: string): string {
 const shell = (script: string) => JSON.stringify(['sh', '-c', script]);
 
 describe('a Job of the user’s own', () => {
-  test('runs with its supporting resources, keeps what it has, and tells what was changed', async () => {
+  test('runs with its supporting resources, keeps its own settings, and reports what was changed', async () => {
     const job = writeManifest(`
 apiVersion: batch/v1
 kind: Job
@@ -184,7 +184,7 @@ spec:
     );
   });
 
-  test('may be turned on for the tests alone', async () => {
+  test('can be turned on only for the tests', async () => {
     const chart = writeChart();
     const templates = { chart, 'job-templates': `${account}\ntemplates/tests/plain.yaml` };
     const run = await runOnSharedCluster({ given: { ...templates, 'job-set': 'tests.enabled=true' } });
@@ -195,7 +195,7 @@ spec:
     expect(off.onDisk.failure?.hint).toContain('job-set');
   });
 
-  test('that do not say which container is the test, or where it writes, are refused before anything is made', async () => {
+  test('that do not name the test container, or where it writes, are refused before anything is created', async () => {
     const given = { chart: writeChart(), 'job-templates': 'templates/tests/hook.yaml' };
     const run = await runOnSharedCluster({ given });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
@@ -203,7 +203,7 @@ spec:
     expect(run.onDisk.phases.map((phase) => phase.name)).not.toContain('platform');
   });
 
-  test('of a Job that helm install has started are run again, which is told', async () => {
+  test('of a Job that helm install has started are run again, with a warning', async () => {
     const given = {
       chart: writeChart(),
 

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 
-/** A registry that nobody has: its names stand for the platform's images in the nodes of the shared cluster alone. */
+/** A registry that does not exist: its names refer to the platform's images only in the nodes of the shared cluster. */
 export const sharedRegistry = 'shared.invalid';
-/** The local docker's names, and what stands for them. No run loads them again, since the local docker has no such names. */
+/** The local docker's names, and their replacements. No run loads them again, since the local docker has no such names. */
 const images = new Map([
   ['floe-example:dev', 'shared-example:dev'],
   ['postgres:15-bookworm', 'library/postgres:15-bookworm'],

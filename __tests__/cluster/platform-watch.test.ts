@@ -6,7 +6,7 @@ import { deployment, service, shell, writeChart } from './write-chart.ts';
 
 const python = (source: string) => ['python3', '-u', '-c', source];
 
-/** A web server that ends as it is told: `/eat` takes memory until it is killed, `/sick` makes it unready for good. */
+/** A web server that ends on request: `/eat` takes memory until it is killed, `/sick` makes it unready for good. */
 const server = `
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def test_after(): assert False, "still away"
 `);
 
 describe('a platform that falls over while the tests run', () => {
-  test('is told beside the failed tests: what, when, and why', async () => {
+  test('is reported beside the failed tests: what, when, and why', async () => {
     const chart = writeChart({ 'a.yaml': polaris, 'b.yaml': service('polaris', 8080) });
     const [killed, sick, well] = await Promise.all([
       runChart({ chart, script: tests('/eat') }),
@@ -120,7 +120,7 @@ def test_traces():
     expect(under.onDisk.failure!.reason).toMatch(
       /^1 of 2 tests failed: test_traces; meanwhile jaeger-\S+ is being deleted at \S+ UTC and was not back when the tests ended, 1 test failed within \d+ s$/,
     );
-    // What nobody misses is meant to be so.
+    // An object that is not missed is optional.
     expect(unneeded.onDisk).toMatchObject({ outcome: 'passed', warnings: [] });
     expect(unneeded.report.incidents).toEqual([]);
   });
@@ -159,7 +159,7 @@ describe('the network, before the tests begin', () => {
     expect(deaf.onDisk.failure!.reason).toMatch(
       /^Service web refuses connections \(\d+\.\d+\.\d+\.\d+:80\): its pods are ready, but nothing listens there$/,
     );
-    // It may be that nobody is meant to be there yet: the tests run, and the warning stands beside them.
+    // Possibly the object is meant to be created later: the tests run, and the warning is shown with them.
     expect(noPods.onDisk.outcome).toBe('passed');
     expect(noPods.onDisk.warnings).toContainEqual('Service web selects no pod: none has the labels app=wbe');
   });

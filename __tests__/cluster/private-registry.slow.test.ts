@@ -38,7 +38,7 @@ afterEach(() => {
   else process.env.DOCKER_CONFIG = configBefore;
 });
 
-/** What `docker login` leaves behind. */
+/** The file that `docker login` writes. */
 function writeDockerConfig(auths: Record<string, { auth: string }>): string {
   const config = mkdtempSync(path.join(directory, 'docker-'));
   writeFileSync(path.join(config, 'config.json'), JSON.stringify({ auths }));
@@ -52,13 +52,13 @@ function findPassword(where: string): string {
   try {
     return execFileSync('grep', ['-rlaF', ...patterns, where], { encoding: 'utf8' });
   } catch {
-    // grep found nothing, and says so by its exit status.
+    // grep found nothing, and shows that by its exit status.
     return '';
   }
 }
 
 describe('a private registry', () => {
-  test('is read with what docker login left, which nobody gets to see', async () => {
+  test('is read with the credentials of docker login, which are never shown', async () => {
     process.env.DOCKER_CONFIG = writeDockerConfig({ [proxy.address]: { auth }, 'other.example': { auth: 'eDp5' } });
     const run = await runOnSharedCluster({ script: greenScript, given: { image: `${proxy.address}/floe/private:1` } });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', failure: null, warnings: [] });
@@ -77,7 +77,7 @@ describe('a private registry', () => {
   });
 });
 
-test('an air-gapped run: the test image is built here, the chart comes from an archive and a mirror that wants a password', async () => {
+test('an air-gapped run: the test image is built here, the chart comes from an archive and a mirror that requires a password', async () => {
   const images = () =>
     execFileSync('docker', ['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}'], { encoding: 'utf8' });
   const chart = path.join(directory, 'chart');

@@ -28,7 +28,7 @@ const given = (file: string) => ({ quarantine: file, 'test-helper': 'on' });
 const ship = 'test_shop.py::test_ship';
 
 describe('a run with a quarantine', () => {
-  test('passes when every failed test is in it, and tells of them everywhere', async () => {
+  test('passes when every failed test is in it, and reports them everywhere', async () => {
     const run = await runOnSharedCluster({ script: suite(), given: given(quarantineOf(ship)) });
     expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 2, passed: 1, skipped: 1, quarantined: 1 } });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadPlatformImages, sharedPlatform } from './platform-images.ts';
 import { runOnSharedCluster } from './run-on-shared-cluster.ts';
 
-/** The example as its own .k8s-test.yaml has it, with the images that the shared cluster holds. */
+/** The example with its own .k8s-test.yaml, and the images in the shared cluster. */
 const example = {
   profile: 'minimal',
   values: path.resolve('examples/floe/deploy/values.yaml'),
@@ -29,7 +29,7 @@ describe('the example on the real platform', () => {
     const run = await runOnSharedCluster({ given: { ...example, env, set } });
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'chart' } });
     expect(run.onDisk.failure?.reason).toContain('no-such-tag');
-    // 40 s of patience, and the rest; helm alone would wait for its 600 s.
+    // 40 s of patience, and the rest; helm by itself would wait for its 600 s.
     expect(run.onDisk.phases.find((phase) => phase.name === 'platform')?.seconds).toBeLessThan(120);
   });
 });

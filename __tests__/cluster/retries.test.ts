@@ -18,7 +18,7 @@ const polluted = [
 const given = { retries: '1', 'test-helper': 'on' };
 
 describe('a failed test with retries', () => {
-  test('that passes alone in a fresh pod is flaky, and the run passes and tells of both', async () => {
+  test('that passes alone in a fresh pod is flaky, and the run passes and reports both', async () => {
     const run = await runOnSharedCluster({ script: suite(...polluted), given });
     expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({

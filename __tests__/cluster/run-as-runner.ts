@@ -1,6 +1,6 @@
 /**
- * What a test starts as a user who is not root: a run on a cluster that stands already, or what the post step does for a run
- * that was killed.
+ * What a test starts as a user who is not root: a run on an existing cluster, or what the post step does for a run that was
+ * killed.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -21,7 +21,7 @@ export interface RunnerCall {
   what: 'run' | 'recover';
   cluster: ReadyCluster;
   given: RawInputs;
-  /** A directory of the run alone. */
+  /** A directory that only the run uses. */
   workDir: string;
 }
 
@@ -47,7 +47,7 @@ async function run(inputs: Inputs): Promise<number> {
   return exitStatusOf(end.verdict);
 }
 
-/** The cluster stays: of what a teardown removes there is the namespace alone. */
+/** The cluster stays: a teardown removes only the namespace. */
 async function recover({ secrets, namespace }: Inputs): Promise<number> {
   const [record] = RunRecord.list(records);
   const checkpoint = readCheckpoint(workDir);

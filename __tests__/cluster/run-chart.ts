@@ -20,7 +20,7 @@ let count = 0;
 
 /**
  * Runs the pipeline with this chart on the shared cluster, in a namespace of its own that is gone afterwards: a pod that
- * crashes for ever must not take the machine from others. `before` prepares the namespace.
+ * crashes forever must not use the machine's resources. `before` prepares the namespace.
  */
 export async function runChart(options: {
   chart?: string;
@@ -28,7 +28,7 @@ export async function runChart(options: {
   given?: RawInputs;
   before?: (namespace: string) => Promise<void>;
   labels?: Record<string, string>;
-  /** Told of each line that is printed, and in which namespace the run is. */
+  /** Called with each printed line, and with the namespace of the run. */
   onPrinted?: (line: string, namespace: string) => void;
 }): Promise<ChartRun> {
   count += 1;
@@ -93,8 +93,8 @@ export function firstSeen(run: ChartRun, reason: string, words = /./): string | 
 }
 
 /**
- * When the kubelet first said that a container cannot start. Its event is sent apart from the status of the pod, which the
- * verdict is read from, and may come after the run: then the earliest that it can have been, when the pod was placed.
+ * When the kubelet first reported that a container cannot start. Its event is sent separately from the status of the pod, from
+ * which the verdict is made, and may arrive after the run: then the earliest that it can have been, when the pod was placed.
  */
 export function failedToStart(run: ChartRun): string | undefined {
   const placed = run.pods

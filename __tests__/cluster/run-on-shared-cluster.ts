@@ -19,9 +19,9 @@ import { MachineLag } from './machine-lag.ts';
 export interface SharedRun extends RunEnd {
   /** All that was printed, a line each. */
   printed: string[];
-  /** What must never be printed, as the reporter was told. */
+  /** Texts that must never be printed, as passed to the reporter. */
   masked: string[];
-  /** result.json, as it lies on the disk. */
+  /** result.json, on the disk. */
   onDisk: Verdict;
   /** How busy the machine was while it ran. */
   lag: MachineLag;
@@ -34,10 +34,10 @@ export interface SharedRun extends RunEnd {
 export async function runOnSharedCluster(options: {
   script?: string;
   given?: RawInputs;
-  /** A repository whose project file says all that is to run; in place of a script. */
+  /** A repository whose project file defines all that is to run; in place of a script. */
   directory?: string;
   signal?: AbortSignal;
-  /** Results come home by a collector, as from a cluster whose nodes are elsewhere. */
+  /** Results are fetched by a collector, as from a cluster whose nodes are elsewhere. */
   forceCollector?: boolean;
   /** For a test that looks at the cluster when the run is over: until the test is. */
   keepNamespace?: boolean;
@@ -45,7 +45,7 @@ export async function runOnSharedCluster(options: {
   cluster?: ReadyCluster;
   /** The record of a run that has kept the cluster, for one that enters it again. */
   kept?: RunRecord;
-  /** Told of each line that is printed. */
+  /** Called with each printed line. */
   onPrinted?: (line: string) => void;
 }): Promise<SharedRun> {
   const cluster = options.cluster ?? inject('cluster');
@@ -100,7 +100,7 @@ export async function runOnSharedCluster(options: {
   return { ...end, printed, masked, onDisk, lag };
 }
 
-/** What a run without a project file needs to be told: no chart, the image in the nodes, the script. */
+/** The inputs that a run without a project file needs: no chart, the image in the nodes, the script. */
 function withoutProjectFile({ given = {}, script }: { given?: RawInputs; script?: string }): RawInputs {
   const hasOwnJob = given.job !== undefined || given['job-templates'] !== undefined;
   return {
@@ -111,7 +111,7 @@ function withoutProjectFile({ given = {}, script }: { given?: RawInputs; script?
   };
 }
 
-/** Without waiting for it. A pod that waits or crashes for ever would take from the next test what it asks for. */
+/** Without waiting for it. A pod that waits or crashes forever would use resources that the next test requests. */
 async function removeNamespace(cluster: ReadyCluster, namespace: string): Promise<void> {
   const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
   try {
@@ -127,7 +127,7 @@ async function removeNamespace(cluster: ReadyCluster, namespace: string): Promis
 /** What is left of `interruptedScript` when its deed never ends. */
 export const interruptedCounts = { total: 4, passed: 3, errors: 1, rebuilt: 4, notRun: 1 };
 
-/** A script whose suite passes three tests, then does a deed that does not end; a fifth test waits behind it. */
+/** A script whose suite passes three tests, then runs an endless action; a fifth test waits after it. */
 export function interruptedScript(deed = 'pass'): string {
   const passing = ['one', 'two', 'three'].map((name) => `def test_${name}(): pass\n`).join('');
   const suite = `import time\n${passing}def test_deed():\n  ${deed}\n  time.sleep(600)\ndef test_five(): pass\n`;

@@ -24,18 +24,18 @@ export interface WorkflowEnd {
   status: number | null;
   /** All that was printed, for people. */
   output: string;
-  /** Outputs of the action's step, as the next step of the job saw them; empty when the job tells none. */
+  /** Outputs of the action's step, as the next step of the job saw them; empty when the job reports none. */
   outputs: Record<string, string>;
   /** Errors that the runner shows as annotations. */
   errors: string[];
   /** What the steps wrote to their summaries. */
   summary: string;
-  /** Path of something that the job told, or of a place for what belongs to it. */
+  /** Path of a file that the job wrote, or of a place for files that belong to it. */
   told: (...names: string[]) => string;
 }
 
 interface WorkflowOptions {
-  /** Name for what is told, where a workflow runs more than once. */
+  /** Name for the output, where a workflow runs more than once. */
   as?: string;
   /** Path of a workflow that is not among those of the tests, and the repository that it is part of. */
   file?: string;
@@ -45,7 +45,7 @@ interface WorkflowOptions {
 }
 
 export const service = shareResultsService();
-/** Where the jobs of the file tell what they see. */
+/** Directory for the output of the jobs of the file. */
 export let directory: string;
 /** What the machine had when the test began. */
 export let before: ReturnType<typeof takeInventory>;
@@ -104,7 +104,7 @@ export function readTree(root: string): Map<string, string> {
   return new Map(files.sort().map((file) => [path.relative(root, file), readFileSync(file, 'latin1')]));
 }
 
-/** Downloads the artifact that the outputs name into `artifact` beside what was told, and returns its files. */
+/** Downloads the artifact that the outputs name into `artifact` beside the output, and returns its files. */
 export async function readArtifact(end: WorkflowEnd): Promise<{ name: string; files: Map<string, string> }> {
   const stored = service()
     .listStored()
@@ -114,7 +114,7 @@ export async function readArtifact(end: WorkflowEnd): Promise<{ name: string; fi
   return { name: stored.name, files: readTree(end.told('artifact')) };
 }
 
-/** The verdicts of all legs that are stored under such a name, by name; what they left lies in `legs` beside what was told. */
+/** The verdicts of all legs that are stored under such a name, by name; their files are in `legs` beside the output. */
 export async function readLegs(pattern: RegExp): Promise<{ name: string; verdict: Verdict }[]> {
   const names = service()
     .listStored()

@@ -26,7 +26,7 @@ const faults: [
     { given: { memory: '900Gi' } },
     {
       kind: 'schedule',
-      // Others of the shared cluster may have taken its cpu meanwhile, which then is told as well.
+      // Others of the shared cluster may have taken its cpu meanwhile, which then is reported as well.
       reason:
         /^pod integration-tests-\S+ cannot be placed on any node: .*Insufficient memory.*it asks for 900Gi of memory, the node has [\d.]+Gi left of [\d.]+Gi\)$/,
       hint: /Ask for less/,
@@ -107,7 +107,7 @@ function runOf(what: string): Promise<ChartRun> {
   runs ??= new Map(
     faults.map(([name, options]) => {
       const run = runChart(options);
-      // Whoever asks for it is told of its failure.
+      // A request for it returns its failure.
       run.catch(() => undefined);
       return [name, run];
     }),
@@ -115,7 +115,7 @@ function runOf(what: string): Promise<ChartRun> {
   return runs.get(what)!;
 }
 
-describe('fault 5: the pod of the tests cannot be placed, or may not be made', () => {
+describe('fault 5: the pod of the tests cannot be placed, or is not allowed to be created', () => {
   test.each(faults)('for %s: the reason has the numbers, and comes in seconds', async (what, _, expected) => {
     const run = await runOf(what);
     expect(run.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: expected.kind } });
@@ -124,7 +124,7 @@ describe('fault 5: the pod of the tests cannot be placed, or may not be made', (
     expect(run.onDisk.failure!.evidence.length).toBeGreaterThan(0);
     const seconds = secondsUntilVerdict(run, expected.visibleAt(run), 'tests');
     process.stdout.write(`measured: ${what}: ${seconds.toFixed(1)} s: ${run.onDisk.failure!.reason}\n`);
-    // Six of them are patience with what somebody may still bring.
+    // Six of them are patience for objects that may still be created.
     expect(seconds).toBeLessThan(16);
   });
 });

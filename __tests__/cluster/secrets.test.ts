@@ -6,7 +6,7 @@ import { pytestScript, runOnSharedCluster } from './run-on-shared-cluster.ts';
 const token = 'canary&<token>"of"/floe';
 const key = '-----BEGIN KEY-----\ncanaryLineOfTheKey=\n-----END KEY-----';
 
-/** What a careless suite does with secrets, in every way that it can tell. */
+/** What a careless suite does with secrets, in every way that it can print them. */
 const leaking = `
 echo "token is $TOKEN"; echo "key is $KEY"
 printf %s "user:$TOKEN" | base64 -w0; echo
@@ -27,7 +27,7 @@ def test_values():
   'status=$?; echo "$TOKEN" > /dev/termination-log; exit $status',
 )}`;
 
-test('a secret reaches the tests, and nobody else by any way', async () => {
+test('a secret reaches only the tests', async () => {
   const run = await runOnSharedCluster({
     script: leaking,
     given: { secrets: `TOKEN=${token}\nKEY<<END\n${key}\nEND\nEMPTY=`, env: 'PLAIN=1' },
@@ -43,7 +43,7 @@ test('a secret reaches the tests, and nobody else by any way', async () => {
   const everything: [string, string][] = files
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
-    // Also what was decided, and what teardown is told.
+    // Also the decisions, and the input of teardown.
     .concat(readdirSync(path.join(root, '../records')).map((name) => path.join(root, '../records', name)))
     .map((file) => [file, readFileSync(file, 'latin1')]);
   everything.push(['console', run.printed.join('\n')], ['verdict', JSON.stringify(run.verdict)]);

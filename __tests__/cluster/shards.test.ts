@@ -24,7 +24,7 @@ const oneLineCovered = [
 ].join('; ');
 
 describe('a suite in three shards', () => {
-  test('is divided by the helper, and comes back as one: results, coverage, logs and live lines of each, one verdict', async () => {
+  test('is divided by the helper, and reported as one: results, coverage, logs and live lines of each, one verdict', async () => {
     const run = await runOnSharedCluster({
       script: `echo "index $JOB_COMPLETION_INDEX of $TEST_TOTAL_SHARDS"; touch /results/own-$TEST_SHARD_INDEX; ${oneLineCovered}; ${suite()}`,
       given: { shards: '3', 'test-helper': 'on' },
@@ -50,7 +50,7 @@ describe('a suite in three shards', () => {
     expect(readFileSync(run.dir.summary, 'utf8')).toContain('Shards: 3');
   });
 
-  test('fails when whatever runs it does not divide it, and says so', async () => {
+  test('fails when its test tool does not divide it, and reports that', async () => {
     const run = await runOnSharedCluster({ script: suite(), given: { shards: '3', 'test-helper': 'off' } });
     expect(run.onDisk.failure).toMatchObject({
       kind: 'report',
@@ -59,7 +59,7 @@ describe('a suite in three shards', () => {
     expect(run.onDisk.outcome).toBe('failed');
   });
 
-  test('names the shard whose pod is deleted, counts what finished, and tells what was not run', async () => {
+  test('names the shard whose pod is deleted, counts finished tests, and lists those that did not run', async () => {
     const cluster = inject('cluster');
     const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
     const signal = AbortSignal.timeout(120_000);

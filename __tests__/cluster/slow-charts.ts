@@ -1,6 +1,6 @@
 import { claim, container, deployment, job, service, shell, writeChart } from './write-chart.ts';
 
-/** Ready after so many seconds, as a database that replays its log. */
+/** Ready after this many seconds, as a database that replays its log. */
 const slowSeconds = 60;
 
 const database = {
@@ -34,7 +34,7 @@ urllib.request.urlopen(request, context=ssl.create_default_context(cafile=base +
 const object = (kind: string, apiVersion: string, name: string, rest: object): string =>
   JSON.stringify({ apiVersion, kind, metadata: { name }, ...rest });
 
-/** Charts that start slowly, each in another way, and come up well in the end. */
+/** Charts that start slowly, each in another way, and become ready in the end. */
 export const slowCharts: Record<string, () => string> = {
   'needs a minute, with an init container that waits for it': () =>
     writeChart({

@@ -35,7 +35,7 @@ function type(command: string): { status: number | null; stdout: string; stderr:
   return spawnSync('bash', ['-c', command], { cwd: repository, env, encoding: 'utf8' });
 }
 
-/** The first line of the last screen: behind the phases, an empty line and the verdict. */
+/** The first line of the last screen: after the phases, an empty line and the verdict. */
 function firstLineOf(output: string): string {
   return output.split('\n').find((line) => /^[✓✗■] \w+\b.* — /.test(line)) ?? '';
 }
@@ -56,7 +56,7 @@ test('a stranger with a chart and a Dockerfile is green after three commands', (
   expect(commands).toBe(3);
 });
 
-test('a service that does not start is named by the first line of the run, and what it printed stands below', () => {
+test('a service that does not start is named by the first line of the run, and its output is below', () => {
   const file = path.join(repository, 'shop.py');
   writeFileSync(
     file,

@@ -62,7 +62,7 @@ while True:
         i += 1
 `;
 
-/** Files of the runner, which nobody may read or change. */
+/** Files of the runner, which must be neither read nor changed. */
 let outside: string;
 beforeAll(() => {
   outside = mkdtempSync(path.join(tmpdir(), 'precious-'));
@@ -133,7 +133,7 @@ describe('a sidecar that swaps files for links all the time', () => {
     expectUntouched();
   });
 
-  test(`breaks none of ${sweeps} sweeps of results that nobody could fence, and leaves no secret in one`, async () => {
+  test(`breaks none of ${sweeps} sweeps of results that could not be fenced, and leaves no secret in one`, async () => {
     const { kubeconfigPath, mountedHostPath } = inject('cluster');
     const base = mkdtempSync(path.join(mountedHostPath, 'sweeps-'));
     chmodSync(base, 0o755);
@@ -163,7 +163,7 @@ describe('a sidecar that swaps files for links all the time', () => {
   });
 });
 
-/** Takes what the sidecar writes into a new results directory, while it goes on. @returns how many files came of it. */
+/** Takes what the sidecar writes into a new results directory, while it continues. @returns how many files were taken. */
 async function sweep(root: string): Promise<number> {
   const results = path.join(root, 'results');
   mkdirSync(results, { recursive: true });

@@ -135,7 +135,7 @@ describe('a test container that is not root', () => {
 
   test('cannot lead the runner out of the results by a link', async () => {
     const run = await runOnSharedCluster({ script: `ln -s /etc/passwd /results/leak.xml; ${pytestScript(passing)}` });
-    // It stands where a report is looked for, and what it would have said nobody knows.
+    // It is at the path of a report, and its content is unknown.
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
     expect(run.onDisk.failure?.reason).toContain('leak.xml');
     expect(existsSync(path.join(run.dir.results, 'leak.xml'))).toBe(false);

@@ -3,7 +3,7 @@ import { SecretMask } from '../../src/core/secret-mask.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
 import { encodeSecrets, secrets } from './encoders/encoded-secrets.ts';
 
-/** Bits of a secret that base64 shares with what stands around it, and quotes that stand for nothing. */
+/** Bits of a secret that base64 shares with the text around it, and quotes without a meaning. */
 const allowedRest = 6;
 
 const encoded = encodeSecrets();

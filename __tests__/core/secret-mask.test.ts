@@ -88,7 +88,7 @@ describe('a secret of several lines', () => {
     expect(new SecretMask([lines]).maskText(text)).toBe(masked);
   });
 
-  test('that ends with a line break is masked where it stands without it', () => {
+  test('that ends with a line break is also masked without it', () => {
     expect(new SecretMask(['hunter2\n']).maskText('pw=hunter2;')).toBe('pw=***;');
   });
 
@@ -104,7 +104,7 @@ describe('a text that was cut before it was masked', () => {
   const masker = new SecretMask([cutSecret]);
   const secretBase64 = Buffer.from(cutSecret).toString('base64');
 
-  test('keeps nothing of the secret that tells what it is, wherever it was cut', () => {
+  test('reveals nothing of the secret, wherever it was cut', () => {
     for (let length = 20; length < 90; length++) {
       const masked = masker.maskText(
         toOneLine(`the server said: ${cutSecret}, and ${JSON.stringify(secretBase64)}`, length),
@@ -114,7 +114,7 @@ describe('a text that was cut before it was masked', () => {
     }
   });
 
-  test('is cut at another place: what begins as the secret and goes on otherwise stays', () => {
+  test('is cut at another place: text that begins like the secret and continues differently stays', () => {
     expect(masker.maskText('correct-horses run…')).toBe('correct-horses run…');
     expect(masker.maskText('correct-horse')).toBe('correct-horse');
   });

@@ -12,7 +12,7 @@ const migrations: HeldHook = {
 const held = (fault: string, ...heldHooks: HeldHook[]): NamespaceFacts => ({ ...recorded(fault), heldHooks });
 
 describe('pods that wait for a hook, which helm makes only when they are ready', () => {
-  test('are told of within seconds of a standstill, whether their init containers run on or fail for it', () => {
+  test('are reported within seconds of a standstill, whether their init containers keep running or fail', () => {
     const facts = held('held-hook', migrations);
     const told = findDiagnoses(facts).filter(({ failure }) => /wait for each other/.test(failure.reason));
     expect(told.map(({ container }) => container)).toEqual([
@@ -27,7 +27,7 @@ describe('pods that wait for a hook, which helm makes only when they are ready',
     expect(diagnosis.failure.hint).toMatch(/helm-wait: false.*migrateDatabaseJob\.useHelmHooks=false/);
   });
 
-  test('are not told of while helm does not wait, or has no such hook', () => {
+  test('are not reported while helm does not wait, or has no such hook', () => {
     for (const facts of [
       recorded('held-hook'),
       held('held-hook'),
@@ -62,7 +62,7 @@ describe('pods that wait for a hook, which helm makes only when they are ready',
 describe('a claim that gets its volume with its first pod', () => {
   const claim = (...heldHooks: HeldHook[]) => held('claim-first-consumer', ...heldHooks);
 
-  test('and is mounted by none is told of after a minute, since helm waits for it', () => {
+  test('and is mounted by none is reported after a minute, since helm waits for it', () => {
     const reason = expect.stringMatching(/^PersistentVolumeClaim warehouse-data is mounted by no pod, .*helm waits/);
     expect(judgeStanding(claim())).toMatchObject({ afterSeconds: 60, diagnosis: { failure: { reason } } });
   });
@@ -75,7 +75,7 @@ describe('a claim that gets its volume with its first pod', () => {
     expect(judgeStanding(claim(hook))).toMatchObject({ afterSeconds: 6, diagnosis: { failure: { reason } } });
   });
 
-  test('is well while a pod mounts it, or nobody waits for it', () => {
+  test('is well while a pod mounts it, or nothing waits for it', () => {
     expect(findDiagnoses(recorded('claim-first-consumer'))).toEqual([]);
     const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'warehouse-data' } }];
     const pods = claim().pods.map((pod) => ({ ...pod, spec: { ...pod.spec, volumes } }));

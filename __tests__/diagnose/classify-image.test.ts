@@ -9,7 +9,9 @@ import {
 } from '../../src/diagnose/classify-image.ts';
 import type { ClusterEvent, Pod } from '../../src/kube/objects.ts';
 
-/** What the kubelet of Kubernetes 1.34.4 with containerd 1.6.20 said, attempt and pause, in front of registries with faults. */
+/**
+ * Messages of the kubelet of Kubernetes 1.34.4 with containerd 1.6.20, attempt and pause, in front of registries with faults.
+ */
 const recorded = JSON.parse(readFileSync(new URL('pull-words.json', import.meta.url), 'utf8')) as Record<
   string,
   { image: string; waiting: { reason: string; message: string }[] }
@@ -28,7 +30,7 @@ function classify(image: string, reason: string, message: string) {
 const certain = { confidence: 'certain', patienceSeconds: 0 };
 const likely = (patienceSeconds: number) => ({ confidence: 'likely', patienceSeconds });
 
-describe('each thing that a real cluster said of an image has one cause', () => {
+describe('each message of a real cluster about an image has one cause', () => {
   test.each<[string, object, RegExp, RegExp]>([
     ['bad-tag', certain, /is not there: the registry has no such name or tag/, /Check the name and the tag/],
     ['bad-name', certain, /is not there: the registry has no such name or tag/, /load-images/],
@@ -121,7 +123,7 @@ describe('pulls that healed', () => {
     'Successfully pulled image "r/x:1" in 1.2s (1.2s including waiting). Image size: 1 bytes.',
   );
 
-  test('are told once, with the attempt and what was said before', () => {
+  test('are reported once, with the attempt and the errors before', () => {
     expect(describeHealedPulls([failed, event('BackOff', 'Back-off pulling image "r/x:1"', 3), pulled])).toEqual([
       'image r/x:1 was pulled only at attempt 3; the error before: 429 Too Many',
     ]);
@@ -139,7 +141,7 @@ describe('pulls that healed', () => {
     expect(describeHealedPulls(events)).toEqual([]);
   });
 
-  test('a pull that nobody answers is told by its last event', () => {
+  test('a pull without an answer is reported by its last event', () => {
     const pod: Pod = { metadata: { name: 'web-1', uid: 'u' }, spec: { containers: [] } };
     const pulling = event('Pulling', 'Pulling image "r.example/x:1"');
     expect(describeStuckPull([pod], [pulling], 30)).toMatchObject({

@@ -30,7 +30,7 @@ const oom = {
 };
 
 describe('what happens to a pod of the platform', () => {
-  test('a container killed for memory is told once, whether it is seen dead or restarted', () => {
+  test('a container killed for memory is reported once, whether it is seen dead or restarted', () => {
     const dead = withReady(
       containers(() => ({ ready: false, state: { terminated: oom } })),
       'False',
@@ -44,7 +44,7 @@ describe('what happens to a pod of the platform', () => {
     expect(findIncidents(dead, restarted, [], now)).toEqual([]);
   });
 
-  test("readiness that is lost is told with the probe's answer", () => {
+  test("readiness that is lost is reported with the probe's answer", () => {
     const facts = recorded('never-ready-http');
     const events = facts.events.map((event) => ({
       ...event,
@@ -76,7 +76,7 @@ describe('what happens to a pod of the platform', () => {
     );
   });
 
-  test('an eviction is told in its own words, a deletion as such, and once', () => {
+  test('an eviction is reported with its own message, a deletion as such, and once', () => {
     const evicted = recorded('evicted').pods.find((pod) => pod.status?.reason === 'Evicted')!;
     expect(findIncidents(well, { ...evicted, metadata: well.metadata }, [], now)).toEqual([
       {
@@ -101,7 +101,7 @@ describe('what happens to a pod of the platform', () => {
   });
 });
 
-test('a loss of readiness that began an end is not told beside it', () => {
+test('a loss of readiness that began an end is not reported beside it', () => {
   const incident = (seconds: number, what: string, pod = name) => ({
     at: new Date(Date.parse(now) + seconds * 1000).toISOString(),
     pod,

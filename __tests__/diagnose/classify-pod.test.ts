@@ -139,7 +139,7 @@ describe('a container without a readiness probe is believed', () => {
     expect(hasStayedUp(always, now * 1000, () => 0)).toBe(isBelieved);
   });
 
-  test('whatever the clocks of cluster and runner say, once it was watched for long enough', () => {
+  test('independent of the clocks of cluster and runner, once it was watched for long enough', () => {
     expect(hasStayedUp(running(5000), 100_000, () => 3)).toBe(false);
     expect(hasStayedUp(running(5000), 100_000, () => 20)).toBe(true);
   });

@@ -24,7 +24,7 @@ function released(fault: string, edit: (one: Workload) => Workload = (one) => on
 const unfinished = (facts: NamespaceFacts) => findUnfinishedRollouts(facts, 'shop');
 
 describe('what a release has made, where helm does not wait for it', () => {
-  test('is ready when all pods are, of whatever makes them', () => {
+  test('is ready when all pods are, with any controller', () => {
     expect(unfinished(released('rolling-update'))).toEqual([]);
     expect(unfinished(released('held-hook'))).toEqual([
       'Deployment webserver has 0 of 1 pods ready',
@@ -37,7 +37,7 @@ describe('what a release has made, where helm does not wait for it', () => {
     ]);
   });
 
-  test('is not ready when its controller has not looked at it, or pods of a former revision are left', () => {
+  test('is not ready when its controller has not observed it, or pods of a former revision are left', () => {
     const asked = (one: Workload) => ({ ...one, metadata: { ...one.metadata, generation: 2 } });
     expect(unfinished(released('rolling-update', asked))).toEqual(['Deployment web has not been looked at yet']);
     const former = (one: Workload) => ({

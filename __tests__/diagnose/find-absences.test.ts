@@ -29,7 +29,7 @@ describe('a part of the platform', () => {
     ]);
   });
 
-  test('that has the name of a part in another namespace is not stood in for by that', () => {
+  test('that has the name of a part in another namespace is not replaced by that', () => {
     const elsewhere = well.deployments.map((one) => ({
       ...one,
       metadata: { ...one.metadata, uid: 'other', namespace: 'other' },
@@ -59,7 +59,7 @@ describe('a part of the platform', () => {
     ]);
   });
 
-  test('has nobody in its place when its only pod is on its way out', () => {
+  test('has no ready pod when its only pod is being deleted', () => {
     const going = well.pods.map((pod) => ({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: at } }));
     expect(isStandingIn(web, well)).toBe(true);
     expect(isStandingIn(web, { ...well, pods: going })).toBe(false);

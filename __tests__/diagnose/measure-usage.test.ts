@@ -7,7 +7,7 @@ import { connect } from '../../src/kube/connection.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import { listen, writePlainKubeconfig } from '../kube/loopback-kubeconfig.ts';
 
-/** What a real kubelet said. */
+/** The answer of a real kubelet. */
 const { summary } = JSON.parse(readFileSync(new URL('recorded-lives.json', import.meta.url), 'utf8')) as {
   summary: NodeSummary;
 };
@@ -83,7 +83,7 @@ describe('measuring', () => {
     return { meter: new UsageMeter({ ...options, everySeconds: 0.01 }), stop };
   }
 
-  test('goes on over a look that failed, and ends with its signal', async () => {
+  test('continues after a failed read, and ends with its signal', async () => {
     let looks = 0;
     const { meter, stop } = await meterOf((_, response) => {
       looks++;
@@ -105,7 +105,7 @@ describe('measuring', () => {
     ]);
   });
 
-  test('ends at once where the cluster forbids it, and says what it needs', async () => {
+  test('ends at once where the cluster forbids it, and names the permission it needs', async () => {
     let looks = 0;
     const { meter } = await meterOf((_, response) => {
       looks++;

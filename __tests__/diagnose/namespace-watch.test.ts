@@ -76,7 +76,7 @@ test.each([90, 86_400, -3600])(
   },
 );
 
-test('a laptop that slept asks the API server before it is called lost, and goes on', async () => {
+test('a laptop that slept asks the API server before it is called lost, and continues', async () => {
   stepMonotonicClock(3600);
   const wait = watch.until(() => (server.questions > 0 ? 'went on' : undefined), { signal, deadlineSeconds: 7200 });
   expect(await wait).toEqual({ kind: 'decided', value: 'went on' });
@@ -85,7 +85,7 @@ test('a laptop that slept asks the API server before it is called lost, and goes
   expect(server.questions).toBe(1);
 });
 
-test('an API server that is gone is told as lost in time, whatever the wall clock says', async () => {
+test('an API server that is gone is reported as lost in time, independent of the wall clock', async () => {
   await server.stop();
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3600_000 });
   const early = await watch.until(() => undefined, { signal, deadlineSeconds: 1 });
@@ -115,11 +115,11 @@ test('a busy namespace does not fill the memory with one look after the other', 
     if (!sent) await new Promise((resolve) => stream!.once('drain', resolve));
   }
   expect(await wait).toEqual({ kind: 'decided', value: true });
-  // A promise that outlives the looks would keep 300 bytes of each: 18 MB.
+  // A promise that outlives the checks would keep 300 bytes of each: 18 MB.
   expect(liveBytes() - before).toBeLessThan(6 * 1024 * 1024);
 });
 
-/** One object of a recorded fault, as a watch tells of it. */
+/** One object of a recorded fault, as a watch reports it. */
 function tell(stream: ServerResponse | undefined, type: string, object: object): void {
   stream?.write(`${JSON.stringify({ type, object })}\n`);
 }
@@ -127,7 +127,7 @@ function tell(stream: ServerResponse | undefined, type: string, object: object):
 const seesExitCode =
   /^the pre-install hook Job integration-tests failed: container test-runner of pod \S+ ended with exit code 7$/;
 
-test('a hook that Helm deletes as soon as it fails is named with its exit code, although its Job is told first', async () => {
+test('a hook that Helm deletes as soon as it fails is named with its exit code, although its Job is reported first', async () => {
   const { jobs, pods } = recorded('hook-failed');
   const [jobStream] = server.jobStreams;
   const [podStream] = server.podStreams;

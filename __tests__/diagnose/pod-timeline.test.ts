@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { derivePodTimeline } from '../../src/diagnose/pod-timeline.ts';
 import type { ClusterEvent, Pod } from '../../src/kube/objects.ts';
 
-/** What a real cluster said of six pods: one restarted, one ended well, one not, one deleted, two that never started. */
+/** Data of a real cluster on six pods: one restarted, one ended well, one not, one deleted, two that never started. */
 const facts = JSON.parse(readFileSync(new URL('recorded-lives.json', import.meta.url), 'utf8')) as {
   pods: Pod[];
   events: ClusterEvent[];
@@ -27,7 +27,7 @@ test.each([
   ['unpullable', 'starting 1, pulling …'],
 ])('the life of the pod that was %s: %s', (name, life) => expect(lifeOf(name)).toBe(life));
 
-test('a pod tells how it ended, as far as anybody knows', () => {
+test('a pod has its end, as far as known', () => {
   const ends = Object.fromEntries(pods.map(({ name, end }) => [name, end]));
   expect(ends).toEqual({
     broken: 'failed',
@@ -39,7 +39,7 @@ test('a pod tells how it ended, as far as anybody knows', () => {
   });
 });
 
-test('a restart is told with its time and its reason', () => {
+test('a restart is shown with its time and its reason', () => {
   expect(pods.find(({ name }) => name === 'restarted')!.restarts).toEqual([
     { at: '2026-11-24T13:49:04Z', what: 'restarted/server was restarted once after Error with exit code 3' },
   ]);

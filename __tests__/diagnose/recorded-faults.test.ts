@@ -362,7 +362,7 @@ describe('a fault that a real cluster showed', () => {
     expect(judged?.diagnosis.container).toBe(verdict.container);
   });
 
-  test.each(healthy)('%s is no fault, however long it stands', (fault) => {
+  test.each(healthy)('%s is no fault, for any duration', (fault) => {
     expect(judgeStanding(recorded(fault))).toBeUndefined();
   });
 
@@ -372,7 +372,7 @@ describe('a fault that a real cluster showed', () => {
   });
 });
 
-describe('a pod that is merely not ready is told, once time is over, by its own probe', () => {
+describe('a pod that is merely not ready is reported at the timeout, with the message of its probe', () => {
   test.each([
     ['never-ready-exec', /runs but is not ready: readiness probe: database: connection refused$/],
     ['never-ready-http', /runs but is not ready: readiness probe: HTTP probe failed with statuscode: 404$/],
@@ -428,7 +428,7 @@ describe('no false alarm', () => {
     expect(judgeStanding(ready(recorded('crash-loop'), '2999-01-01T00:00:00Z'))).toBeUndefined();
   });
 
-  test('a Secret that comes in time ends the wait for it, and the clock begins anew for the next trouble', () => {
+  test('a Secret that comes in time ends the wait for it, and the clock starts again for the next problem', () => {
     const patience = new Patience();
     const lacking = recorded('start-secret-missing');
     expect(patience.judge(lacking, 0, () => true)).toBeUndefined();
@@ -439,7 +439,7 @@ describe('no false alarm', () => {
     expect(patience.judge(lacking, 14, () => true)).toBeDefined();
   });
 
-  test('what has just become ready may be about to bring it: the clock begins anew', () => {
+  test('a pod that has just become ready may be about to create it: the clock starts again', () => {
     const patience = new Patience();
     const lacking = recorded('start-secret-missing');
     patience.judge(lacking, 0, () => true);
@@ -483,7 +483,7 @@ describe('no false alarm', () => {
       involvedObject: { uid: facts.pods[0]!.metadata.uid },
     };
     expect(judgeStanding({ ...facts, nodes: cloud, events: [...facts.events, scaling] })).toBeUndefined();
-    // Nodes may be hidden from us; the autoscaler's last word counts, and ends the wait when it is no.
+    // Nodes may be hidden from us; the autoscaler's last message counts, and ends the wait when it adds no node.
     const refusing = {
       ...scaling,
       metadata: { name: 'n', uid: 'n' },
@@ -500,7 +500,7 @@ describe('no false alarm', () => {
     expect(judgeStanding({ ...facts, nodes: [], events: [refusing, later] })).toBeUndefined();
   });
 
-  test('a Job that has failed waits a moment for the end of its pod, which is watched apart, and then is told by its own words', () => {
+  test('a Job that has failed waits a moment for the end of its pod, which is watched separately, and then is reported with its own message', () => {
     const facts = recorded('hook-failed');
     const pods = facts.pods.map((pod) => ({ ...pod, status: { phase: 'Running' } }));
     const patience = new Patience();
@@ -511,7 +511,7 @@ describe('no false alarm', () => {
     expect(unseen?.afterSeconds).toBe(6);
   });
 
-  test('a Job that was active for too long is told so at once, and not by the signal that ended its pod', () => {
+  test('a Job that was active for too long is reported as such at once, and not by the signal that ended its pod', () => {
     const facts = recorded('hook-failed');
     const [job] = facts.jobs;
     const message = 'Job was active longer than specified deadline';
@@ -567,7 +567,7 @@ test('room that others leave by now, or will leave, only has to be noticed', () 
 });
 
 describe('numbers side by side', () => {
-  test('a pod for which there is room in principle is told what is left', () => {
+  test('a pod for which there is room in principle is reported with the free resources', () => {
     const facts = recorded('schedule-cpu-taken');
     const node = facts.nodes[0]!.metadata.name;
     const other = (cpu: string, phase = 'Running') => ({

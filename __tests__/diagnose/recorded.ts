@@ -4,7 +4,7 @@ import type { Diagnosis } from '../../src/diagnose/diagnosis.ts';
 import type { NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { Patience } from '../../src/diagnose/patience.ts';
 
-/** What a real cluster said of a fault (scripts/record-faults.ts), as the watch would know it. */
+/** Recorded data of a fault in a real cluster (scripts/record-faults.ts), as the watch would have it. */
 export function recorded(fault: string): NamespaceFacts {
   return JSON.parse(
     readFileSync(path.join(import.meta.dirname, 'fixtures', `${fault}.json`), 'utf8'),

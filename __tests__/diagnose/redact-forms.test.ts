@@ -1,4 +1,4 @@
-/** Where secrets stand in Kubernetes objects: each form with a canary that must not be left. */
+/** Places of secrets in Kubernetes objects: each form with a canary that must not be left. */
 import { describe, expect, test } from 'vitest';
 import { redactObject, redactText } from '../../src/diagnose/redact-secrets.ts';
 import { redactSecrets } from '../../src/platform/save-release.ts';

@@ -46,7 +46,7 @@ test('secrets in pods are taken out, and what explains a fault stays', () => {
   });
 });
 
-test('a Secret keeps its keys alone, also in a list', () => {
+test('a Secret keeps only its keys, also in a list', () => {
   const secret = { kind: 'Secret', data: { password: 'aHVudGVyMg==' }, stringData: { token: 'hunter2' } };
   expect(redactObject({ kind: 'List', items: [secret] })).toEqual({
     kind: 'List',

@@ -8,7 +8,7 @@ import { tierNames } from '../../src/inputs/tiers.ts';
 export interface Snippet {
   /** `docs/recipes.md:12`: where its text begins. */
   where: string;
-  /** What stands behind the opening fence. */
+  /** The text after the opening fence. */
   info: string;
   text: string;
 }
@@ -51,7 +51,9 @@ function dedent(lines: string[]): string[] {
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Says what a YAML snippet is, and gives workflows and parts of them as whole workflows; undefined when it is nothing known. */
+/**
+ * Returns the kind of a YAML snippet, and gives workflows and parts of them as whole workflows; undefined for an unknown kind.
+ */
 export function classifyYaml({ info, text }: Snippet): { kind: YamlKind; text: string } | undefined {
   const named = info.split(/\s+/)[1];
   if (named === 'template' || named === 'values') return { kind: named, text };

@@ -8,7 +8,7 @@ const docs = path.join(root, 'docs');
 const pages = readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
 const read = (name: string) => readFileSync(path.join(docs, name), 'utf8');
 
-/** Pages of a navigation, however deep they lie in it. */
+/** Pages of a navigation, at any depth. */
 function listPages(nav: unknown): string[] {
   if (typeof nav === 'string') return [nav];
   return typeof nav === 'object' && nav !== null ? Object.values(nav).flatMap(listPages) : [];
@@ -24,7 +24,7 @@ test.each(pages.filter((name) => !name.includes('/')))('%s begins with what its 
 });
 
 test.each(pages)('the links of %s lead to files and headings that are there', (name) => {
-  // What stands in code is an example.
+  // Text in code is an example.
   const text = read(name)
     .replace(/^```[\s\S]*?^```/gm, '')
     .replace(/`[^`\n]*`/g, '');

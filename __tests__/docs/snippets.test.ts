@@ -42,13 +42,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test('our own workflows give actionlint and zizmor nothing to say', async () => {
+test('our own workflows pass actionlint and zizmor', async () => {
   const list = (folder: string) =>
     readdirSync(path.join(root, folder))
       .filter((name) => name.endsWith('.yml'))
       .map((name) => path.join(folder, name));
   const own = list('.github/workflows');
-  // These are run by tests alone; one of them gives an input that there is not, to see it refused.
+  // These are only run by tests; one of them gives an input that does not exist, which must be refused.
   const ofTests = list('__tests__/workflows');
   const lint = [...actionlintArgs, '-ignore', 'input "imgae" is not defined', ...own, ...ofTests];
   expect(await complaintsOf('actionlint', lint, root)).toBe('');
@@ -63,7 +63,7 @@ test('our own workflows give actionlint and zizmor nothing to say', async () => 
   expect(await complaintsOf('zizmor', [...zizmorArgs, ...ofTests], root)).toBe('');
 });
 
-test('every snippet is of a kind that is looked over here', () => {
+test('every snippet is of a kind that is checked here', () => {
   expect(unknown).toEqual([]);
   const checked = /^(ya?ml\b.*|console|json|text)$/;
   expect(snippets.filter(({ info }) => !checked.test(info)).map(({ where, info }) => `${where}: "${info}"`)).toEqual(
@@ -95,7 +95,7 @@ test('workflows and parts of them are right for actionlint, also in what they gi
   expect(await complaintsOf('actionlint', actionlintArgs, project)).toBe('');
 });
 
-test('workflows and parts of them give zizmor nothing to say', async () => {
+test('workflows and parts of them pass zizmor', async () => {
   const project = path.join(directory, 'zizmor');
   mkdirSync(project);
   const files = ofKind('workflow').map(({ where, text }) => {
@@ -235,7 +235,7 @@ function readTogether(given: RawInputs): ReturnType<typeof readInputs> {
   });
 }
 
-/** What is wrong with inputs, but for files of a reader's repository, which nobody has here. */
+/** What is wrong with inputs, except for files of a reader's repository, which do not exist here. */
 function problemsOf(where: string, read: ReturnType<typeof readInputs>): string[] {
   const errors = (read.errors ?? []).filter(({ problem }) => !problem.startsWith('does not exist'));
   return renderInputErrors(errors).map((error) => `${where}: ${error}`);

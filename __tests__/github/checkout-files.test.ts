@@ -53,7 +53,7 @@ describe('the files of a checkout', () => {
   afterAll(() => rmSync(root, { recursive: true }));
   const list = async () => (await listCheckoutFiles(root, AbortSignal.timeout(10_000))).sort();
 
-  test('are walked where there is no git, without what nobody annotates', async () => {
+  test('are walked where there is no git, without directories that are never annotated', async () => {
     expect(await list()).toEqual(['not-added.py', 'tests/two words.py', 'tests/test_é.py'].sort());
   });
 

@@ -12,7 +12,7 @@ import { failedRun, makeInput, makeTest } from '../report/sample-runs.ts';
 let directory: string;
 let lines: string[];
 
-/** A checkout in which the tests lie deeper than in the container, and the files of the runner. */
+/** A checkout in which the tests are deeper than in the container, and the files of the runner. */
 beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'publish-'));
   const tests = path.join(directory, 'checkout/services/api/tests/integration');
@@ -58,13 +58,13 @@ async function annotationsAfter(report: ReportInput): Promise<string[]> {
   return lines.filter((line) => line.startsWith('::error '));
 }
 
-describe('what GitHub is told', () => {
+describe('the outcome published on GitHub', () => {
   test('begins with the cause, and puts failed tests on the files of the checkout', async () => {
     expect(await annotationsAfter(failedRun)).toEqual([
       '::error title=k8s-test%3A test::3 of 200 tests failed',
       '::error title=test_totals,file=services/api/tests/integration/test_orders.py,line=31::AssertionError: assert 4 == 5%0A +  where 4 = len([...])',
       "::error title=test_schema_of_silver,file=services/api/tests/integration/test_assets.py,line=58::KeyError: 'customer_id'",
-      // Its file is not in the checkout: the place is told in words.
+      // Its file is not in the checkout: the location is part of the text.
       '::error title=test_run_is_launched[nightly]::failed on setup with "TimeoutError: no run within 10 s"%0A(tests/integration/test_schedules.py:12)',
     ]);
     expect(readFileSync(path.join(directory, 'outputs'), 'utf8')).toContain('failure-kind');
@@ -87,7 +87,7 @@ describe('what GitHub is told', () => {
     expect(errors[9]).toMatch(/^::error title=and 4%2C992 more failed tests::/);
     // https://github.com/actions/runner: messages above 4,096 characters are cut.
     for (const error of errors) expect(error.length).toBeLessThan(4096);
-    // What is quoted stands between stop-commands; nothing else looks like a command that is not ours.
+    // Quoted text is between stop-commands; nothing else looks like a command that is not ours.
     let token = '';
     const outside = lines.filter((line) => {
       const begins = /^::stop-commands::(\w+)$/.exec(line)?.[1];

@@ -25,7 +25,7 @@ const { inputs } = on.workflow_call;
 const tiers = ['unit', 'integration', 'e2e', 'staging'];
 /** Inputs of the workflow that are handed on to the action under their own names. */
 const handedOn = Object.keys(inputs).filter((name) => inputs[name]!.description === `Input ${name} of the action`);
-/** What has a meaning for Kubernetes alone, and of that for Kind alone. */
+/** Settings with a meaning only for Kubernetes, and of these only for Kind. */
 const ofKubernetes = new Set(handedOn.filter((name) => !['command', 'args', 'env', 'project-file'].includes(name)));
 const ofKind = new Set(['build', 'dockerfile', 'load-images', 'node-image', 'registry-mirrors']);
 
@@ -88,7 +88,7 @@ describe('the reusable workflow', () => {
     expect(read.inputs).toMatchObject({ tier, cluster: tier === 'staging' ? 'existing' : 'kind' });
   });
 
-  test.each(tiers)('leaves no password of a registry on a machine that stays, whatever becomes of tier %s', (tier) => {
+  test.each(tiers)('leaves no password of a registry on a permanent machine, for any outcome of tier %s', (tier) => {
     const last = jobs[tier]!.steps.at(-1)!;
     expect(last.run).toBe('docker logout "$REGISTRY"');
     expect(last.if).toMatch(

@@ -44,7 +44,7 @@ describe('a step of tier unit', () => {
     );
     expect(names).toEqual([]);
     expect(JSON.stringify(own)).not.toContain('canary');
-    // The step itself has told its outputs and its state, which need these files.
+    // The step itself has written its outputs and its state, which need these files.
     expect(readFileSync(path.join(step.directory, 'main-output'), 'utf8')).toContain('outcome');
     const post = await step.runPost(runner);
     expect(post).toMatchObject({ status: 0 });

@@ -40,7 +40,7 @@ describe('a split of tests over shards', () => {
       const plan = splitGroups(groups, shards);
       const mean = 300 / shards;
       const longest = Math.max(...groups.map(({ seconds }) => seconds));
-      // A module that alone takes longer than a shard's share cannot be split.
+      // A module that by itself takes longer than a shard's share cannot be split.
       const possible = longest < mean * 0.5 ? 1.05 : Math.max(longest / mean, 1.15);
       expect(imbalanceOf(plan.seconds), `seed ${seed}`).toBeLessThanOrEqual(possible + 1e-9);
     }
@@ -81,7 +81,7 @@ describe('a split of tests over shards', () => {
     }
   });
 
-  test('is the same whatever the order in which the groups are told', () => {
+  test('is the same for any order of the groups', () => {
     for (let seed = 0; seed < 50; seed++) {
       const random = new SeededRandom(seed);
       const groups = anyGroups(random);

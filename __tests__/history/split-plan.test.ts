@@ -12,7 +12,7 @@ const ran = (classname: string, name: string, seconds: number) => ({
 const room = 10_000;
 
 describe('the plan of a suite in shards', () => {
-  test('has the shard and the seconds of each group, and what an unknown test is taken for', () => {
+  test('has the shard and the seconds of each group, and the assumed duration of an unknown test', () => {
     const history = recordRun(emptyHistory(), [ran('m.a', 'x', 6), ran('m.b', 'x', 4), ran('m.c', 'x', 2)]);
     const { text, imbalance } = planSplit(history, 2, room);
     expect(JSON.parse(text)).toEqual({ typical: 4, groups: { 'm.a': [0, 6], 'm.b': [1, 4], 'm.c': [1, 2] } });

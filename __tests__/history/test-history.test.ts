@@ -63,7 +63,7 @@ describe('the history of durations', () => {
     expect(history.groups.get('c')?.get('gone')).toEqual([7]);
   });
 
-  test('comes back from its file as it was written, whatever the names of tests are', () => {
+  test('is read from its file as it was written, with any names of tests', () => {
     const history = historyOf([
       ran('__proto__', 'constructor', 1),
       ran('a "b"', 'toString', 0.125),

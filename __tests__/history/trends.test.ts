@@ -92,7 +92,7 @@ describe('containers over many runs', () => {
     ],
   });
 
-  test('are told what is enough once five runs are known, and nothing when they came close to their limit', () => {
+  test('get a recommendation after five runs, and none when their usage was close to the limit', () => {
     const runs = [200, 212, 190, 180, 205].map((peak) => runOf([], used(peak)));
     expect(describeContainers(runs)).toEqual([
       expect.objectContaining({ peakBytes: 212 * mebibyte, runs: 5, adviceBytes: 320 * mebibyte }),
@@ -102,7 +102,7 @@ describe('containers over many runs', () => {
   });
 });
 
-test('the last run says what changed: slower tests and phases, fewer tests, newly flaky ones, memory', () => {
+test('the last run shows what changed: slower tests and phases, fewer tests, newly flaky ones, memory', () => {
   const usual = (more: Partial<RecordedRun> = {}) =>
     runOf(
       [
@@ -151,7 +151,7 @@ describe('the files of a run', () => {
     },
   });
 
-  test('tell of each test whether it failed beside an incident, and of containers by their workload', () => {
+  test('show for each test whether it failed during an incident, and list containers by their workload', () => {
     const run = readRecordedRun('one', { result, ctrf, at: 0 });
     expect(run).toMatchObject({ at, outcome: 'failed', total: 3, seconds: 10 });
     expect([...(run?.tests ?? [])].map(([id, one]) => [id, one.status, one.isBesideIncident])).toEqual([
@@ -162,7 +162,7 @@ describe('the files of a run', () => {
     expect(run?.usage).toEqual([{ container: 'shop/web', peakBytes: 7 }]);
   });
 
-  test('of somebody else are none', () => {
+  test('of other users are ignored', () => {
     for (const text of ['', '[]', '{}', '{"schema":2}']) {
       expect(readRecordedRun('x', { result: text, ctrf, at: 0 })).toBeUndefined();
       expect(readRecordedRun('x', { result, ctrf: text, at: 0 })).toBeUndefined();

@@ -13,7 +13,7 @@ const at = (name: string) => path.join(directory, name);
 
 beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'archives-'));
-  // Larger than the buffers of a stream, so that it comes in several pieces.
+  // Larger than the buffers of a stream, so that it arrives in several pieces.
   writeFileSync(at('layer'), Buffer.alloc(300_000, 'layer'));
   execFileSync('tar', ['-cf', at('image.tar'), '-C', directory, 'layer']);
   execFileSync('gzip', ['--keep', at('image.tar')]);
@@ -52,7 +52,7 @@ describe('an archive of images', () => {
     });
   });
 
-  test('that is gone by now is refused by its name', async () => {
+  test('that no longer exists is refused by its name', async () => {
     expect(await openArchive(at('gone.tar'))).toMatchObject({
       ok: false,
       failure: { kind: 'image', reason: expect.stringMatching(/gone\.tar cannot be read: ENOENT/) },

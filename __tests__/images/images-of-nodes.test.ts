@@ -40,8 +40,8 @@ describe('an image that a node has', () => {
   test('is known by name and ID', () => expect(isInNode('runner:dev', 'sha256:7378', there)).toBe(true));
   test('under another build is another', () => expect(isInNode('runner:dev', 'sha256:9999', there)).toBe(false));
   test('under another tag is another', () => expect(isInNode('runner:1', 'sha256:7378', there)).toBe(false));
-  test('by its digest is the same whoever made it', () => expect(isInNode(`r:5000/x@${digest}`, '', there)).toBe(true));
-  test('whose ID nobody knows is loaded', () => expect(isInNode('runner:dev', '', there)).toBe(false));
+  test('by its digest is the same on any node', () => expect(isInNode(`r:5000/x@${digest}`, '', there)).toBe(true));
+  test('with an unknown ID is loaded', () => expect(isInNode('runner:dev', '', there)).toBe(false));
 });
 
 describe('the snapshotter that an import unpacks with', () => {
@@ -91,7 +91,7 @@ test.each([
   ['linux/arm64/v8', 'linux/arm64', true],
   ['linux/arm64', 'linux/amd64', false],
   ['windows/amd64', 'linux/amd64', false],
-  // `docker import` and archives made by hand may say nothing.
+  // `docker import` and archives made by hand may have no metadata.
   ['linux/', 'linux/amd64', true],
 ])('an image for %s on nodes of %s: may be loaded: %s', (image, node, may) => {
   expect(isForPlatform(image, node)).toBe(may);

@@ -59,7 +59,7 @@ describe('credentials', () => {
     });
   });
 
-  test('of registries that nobody needs are not read', async () => {
+  test('of registries that are not needed are not read', async () => {
     writeConfig({ auths: { 'other.example': { auth } } });
     expect(await read(['ghcr.io'])).toEqual({ credentials: [], problems: [] });
   });
@@ -68,7 +68,7 @@ describe('credentials', () => {
     expect(await read(['ghcr.io'])).toEqual({ credentials: [], problems: [] });
   });
 
-  test('come from the helper of a registry, which wins over the file', async () => {
+  test('are read from the helper of a registry, which overrides the file', async () => {
     writeConfig({ auths: { 'ghcr.io': { auth } }, credHelpers: { 'ghcr.io': 'mine' } });
     placeHelper(
       'mine',
@@ -80,7 +80,7 @@ describe('credentials', () => {
     });
   });
 
-  test('come from the store of all, which knows Docker Hub by its old name', async () => {
+  test('are read from the common store, which has Docker Hub under its old name', async () => {
     writeConfig({ auths: { 'https://index.docker.io/v1/': {} }, credsStore: 'all' });
     placeHelper('all', `printf '{"Username":"h","Secret":"%s"}' "$server"`);
     const { credentials } = await read(['docker.io']);

@@ -32,7 +32,7 @@ describe('mirrors', () => {
     for (const node of nodes) expect(node.extraMounts).toEqual([expect.anything(), ...mounts]);
   });
 
-  test('that nobody asked for add nothing to the nodes', async () => {
+  test('that are not configured add nothing to the nodes', async () => {
     expect(await mountMirrors(directory, [])).toEqual([]);
   });
 
@@ -43,7 +43,7 @@ describe('mirrors', () => {
   });
 });
 
-describe('who is asked, and so whose credentials go along', () => {
+describe('the registry or mirror that is asked, and so the credentials that are needed', () => {
   test('is the registry of each image', () => {
     expect([...listAskedRegistries(['x:1', 'ghcr.io/a:1', 'ghcr.io/b:1'], [])]).toEqual([
       ['docker.io', ['docker.io']],

@@ -66,12 +66,12 @@ test('the Job runs once, is never restarted, and mounts claims', () => {
   });
 });
 
-test("the API's own deadline lies behind ours, since it deletes the pod and its log", () => {
+test("the API's own deadline is after ours, since it deletes the pod and its log", () => {
   const { spec } = buildJob(options) as { spec: { activeDeadlineSeconds: number } };
   expect(spec.activeDeadlineSeconds).toBeGreaterThan(60 + 60 + 30);
 });
 
-test('a ServiceAccount brings its token, none does not', () => {
+test('a pod has a token only with a ServiceAccount of the user', () => {
   expect(buildJob({ ...options, serviceAccount: 'tests' })).toMatchObject({
     spec: { template: { spec: { serviceAccountName: 'tests', automountServiceAccountToken: true } } },
   });
@@ -81,7 +81,7 @@ describe('a part of the tests that is asked for', () => {
   const report = ['-v', '--junitxml=/results/junit.xml'];
   const tests = ['tests/integration/test_x.py', '-k', 'not slow'];
 
-  test('stands in place of all of the tier, and the report is written all the same', () => {
+  test('replaces the directory of the tier, and the report is written all the same', () => {
     expect(chooseCommand({ ...options, tests })).toEqual({ command: ['pytest'], args: [...tests, ...report] });
     expect(chooseCommand({ ...options, tests, args: ['-x', 'tests/integration/test_y.py', ...report] })).toEqual({
       command: undefined,
@@ -89,7 +89,7 @@ describe('a part of the tests that is asked for', () => {
     });
   });
 
-  test('stands in place of the file or directory of a layout of its own in which it lies', () => {
+  test('replaces the file or directory of another layout that contains it', () => {
     const one = 'e2e/test_orders.py::test_health';
     const argsOf = (...args: string[]) => chooseCommand({ ...options, tests: [one], args }).args;
     expect(argsOf('e2e', '-v')).toEqual([one, '-v']);
@@ -111,7 +111,7 @@ describe('a part of the tests that is asked for', () => {
     ]);
   });
 
-  test('stands behind arguments that name none', () => {
+  test('follows arguments that name no tests', () => {
     expect(chooseCommand({ ...options, tests, command: ['pytest'], args: report })).toEqual({
       command: ['pytest'],
       args: [...report, ...tests],
@@ -119,6 +119,6 @@ describe('a part of the tests that is asked for', () => {
   });
 });
 
-test('a pod that is kept for a look is not deleted after an hour', () => {
+test('a pod that is kept for inspection is not deleted after an hour', () => {
   expect(buildJob({ ...options, isKept: true }).spec).not.toHaveProperty('ttlSecondsAfterFinished');
 });

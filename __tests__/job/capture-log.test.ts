@@ -75,7 +75,7 @@ describe('the console', () => {
   });
 });
 
-test('a log says in its file where lines may be missing, and why', async () => {
+test('a log notes in its file where lines may be missing, and why', async () => {
   const log = logOf('one\n', 'half a line that was cut');
   log.hasEnded = false;
   log.faults.push({ kind: 'cut', afterBytes: 2 * 31 + 4 + 6 });

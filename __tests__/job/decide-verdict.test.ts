@@ -89,7 +89,7 @@ describe('green', () => {
     const verdict = decideVerdict(facts(0, { ...report({ passed: 3 }), sessions: [session(), session(some)] }));
     expect(verdict).toMatchObject({ failure: null, warnings });
   });
-  test('stands with failed runs of flaky tests that the report counts as failures', () => {
+  test('is kept with failed runs of flaky tests that the report counts as failures', () => {
     const flaky = { ...reportFacts({ passed: 2, flaky: 1 }), claimedFailures: 1, failedRuns: 1 };
     expect(decideVerdict(facts(0, { reports: [flaky] })).failure).toBeNull();
   });
@@ -418,7 +418,7 @@ describe('red', () => {
     ]);
   });
 
-  test('says that SIGKILL was probably for memory only where the limit was near', () => {
+  test('attributes SIGKILL to memory only where the usage was close to the limit', () => {
     const near = facts(137, { memoryLimit: '64Mi', memory: { kills: [], peakBytes: 63 * 2 ** 20 } });
     const far = facts(137, { memoryLimit: '64Mi', memory: { kills: [], peakBytes: 20 * 2 ** 20 } });
     expect(decideVerdict(near).failure).toMatchObject({
@@ -426,12 +426,12 @@ describe('red', () => {
       hint: expect.stringContaining('probably the kernel, for memory'),
     });
     expect(decideVerdict(far).failure?.hint).toContain('nothing says that it was for memory');
-    // There the runtime says OOMKilled of every kill for memory.
+    // There the runtime reports OOMKilled for every kill for memory.
     const ofCgroup2 = { ...near, memory: { ...near.memory, cgroupVersion: 2 } };
     expect(decideVerdict(ofCgroup2).failure?.hint).toContain('nothing says that it was for memory');
   });
 
-  test('warns that a log with gaps may not tell of all finished tests', () => {
+  test('warns that a log with gaps may miss finished tests', () => {
     const fromLog = reconstructed({ source: 'the verbose output of pytest', isFromLog: true });
     const { warnings } = decideVerdict(facts(137, { ...fromLog, logGaps: ['3 MiB are missing'] }));
     expect(warnings).toEqual(['the log is incomplete: more tests may have finished than it shows']);
@@ -496,7 +496,7 @@ describe('every combination of facts', () => {
     [session({ exit: undefined })],
     [session({ notRun: 2 })],
   ];
-  /** What speaks against a session, in the words of the documentation. */
+  /** The problems of a session, in the words of the documentation. */
   const isWell = ({ isFinished, exit, hadFailures, unresolved, notRun, isRepeated }: SessionFacts): boolean =>
     unresolved === 0 &&
     notRun === 0 &&
@@ -639,14 +639,14 @@ describe('a hint fits', () => {
     expect(hint).toContain('look at what the tool says');
   });
 
-  test('a suite that could not be imported: it does not speak of coverage', () => {
+  test('a suite that could not be imported: coverage is not mentioned', () => {
     const said = ["Test suite failed to run: t/k.test.js: Cannot find module './missing'"];
     const hint = hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ tool: 'jest', said }) }));
     expect(hint).toContain('could not be loaded');
     expect(hint).not.toContain('coverage');
   });
 
-  test('coverage below its threshold: it speaks of coverage', () => {
+  test('coverage below its threshold: coverage is named as the cause', () => {
     const said = ['Coverage for functions (50%) does not meet "global" threshold (90%)'];
     expect(hintOf(facts(1, { ...report({ passed: 1 }), ...toldBy({ said }) }))).toContain('threshold');
   });

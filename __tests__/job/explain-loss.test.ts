@@ -86,7 +86,7 @@ describe('a test pod that was taken away', () => {
     expect(explainLoss(pod, false, exitCode)).toEqual({ why, words });
   });
 
-  test('and was gone before anybody saw its end', () => {
+  test('and was gone before its end was seen', () => {
     expect(explainLoss(podWith({ phase: 'Running' }), true, undefined)?.why).toBe('deleted');
   });
 
@@ -121,7 +121,7 @@ describe('a node', () => {
     expect(isNodeLost(problem, 10)).toBe(true);
   });
 
-  test('that says it cannot work is given longer', () => {
+  test('that reports itself as not ready is given longer', () => {
     const problem = judgeNode(nodeWith('False', 'KubeletNotReady'), true)!;
     expect(isNodeLost(problem, 59)).toBe(false);
     expect(isNodeLost(problem, 60)).toBe(true);

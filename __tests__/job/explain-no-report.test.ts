@@ -19,7 +19,7 @@ test.each([
   expect(explained.reason).toContain('could not write their report to /results');
 });
 
-test('a refusal elsewhere, or another failure, is not taken for it', () => {
+test('a refusal elsewhere, or another failure, is not given as the cause', () => {
   expect(explainNoReport(failure, ["Permission denied: '/etc/shadow'"], '/results')).toBe(failure);
   const other = fail('test', '1 of 2 tests failed').failure;
   expect(explainNoReport(other, ["Permission denied: '/results/a'"], '/results')).toBe(other);

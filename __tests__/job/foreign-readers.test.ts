@@ -11,7 +11,7 @@ import { writeJUnit } from '../../src/junit/write-junit.ts';
 import { closeReconstructed, ReconstructedTests } from '../../src/reconstruct/reconstructed-tests.ts';
 import { type Python, providePython } from '../python/python-packages.ts';
 
-/** What a reader makes of a report; `red` are failures and errors, which not all of them tell apart. */
+/** A reader's counts for a report; `red` are failures and errors, which not all readers distinguish. */
 interface ReaderCounts {
   total: number;
   red: number;

@@ -82,7 +82,7 @@ describe('a report as pytest writes it', () => {
     for (const size of [1, 2, 3, 7, 64]) expect(await read(pytestReport, {}, size)).toEqual(whole);
   });
 
-  test('keeps what a test says of itself, a name with two values and no more than twenty', async () => {
+  test('keeps the properties of a test, a name with two values and at most twenty', async () => {
     const property = (name: string, value: string) => `<property name="${name}" value="${value}"/>`;
     const said = `${property('needs', 'cube')}${property('needs', 'postgres &amp; co')}${property('empty', '')}`;
     const many = Array.from({ length: 25 }, (_, index) => property(`p${index}`, 'v')).join('');
@@ -132,7 +132,7 @@ describe('what writers do wrong without harm is read', () => {
     expect(report.warnings).toEqual([]);
   });
 
-  test('characters that XML forbids, raw and as references, are left out and told', async () => {
+  test('characters that XML forbids, raw and as references, are left out with a warning', async () => {
     const xml = suite(
       '<testcase name="a\u0000b"><failure message="\u001b[31mred&#27;[0m &#0;&#x1F;&#xD800;">x\u0008y\uffff&#128512;</failure></testcase>',
     );
@@ -162,13 +162,13 @@ describe('what writers do wrong without harm is read', () => {
     for (const size of [1, 3, 64 * 1024]) expect((await read(bytes, {}, size)).cases[0]!.name).toBe('é');
   });
 
-  test('bytes that are none of the encoding are told', async () => {
+  test('bytes that are invalid in the encoding are a warning', async () => {
     const report = await read(Buffer.from(suite('<testcase name="é"/>'), 'latin1'));
     expect(report.cases[0]!.name).toBe('\ufffd');
     expect(report.warnings.join()).toContain('held 1 characters that could not be decoded');
   });
 
-  test('counts that lie are told, and those of the cases hold', async () => {
+  test('wrong counts are a warning, and those of the cases are used', async () => {
     const report = await read(
       suite(
         '<testcase name="a"/><testcase name="b"><failure/></testcase>',
@@ -188,11 +188,11 @@ describe('what writers do wrong without harm is read', () => {
     expect(report.claimedFailures).toBe(1);
   });
 
-  test('missing counts are told', async () => {
+  test('missing counts are a warning', async () => {
     expect((await read(suite('<testcase name="a"/>'))).warnings).toEqual(['junit.xml gave no counts for 1 suites']);
   });
 
-  test('several failures, and an error beside a failure, are one failed case with all that they say', async () => {
+  test('several failures, and an error beside a failure, are one failed case with all their messages', async () => {
     const xml = suite(
       '<testcase name="a"><error message="teardown">E</error><failure message="one">F1</failure><failure type="T">F2 first\nmore</failure></testcase>',
     );
@@ -281,7 +281,7 @@ describe('what writers do wrong without harm is read', () => {
     expect(report.counts).toMatchObject({ errors: 1, skipped: 0 });
   });
 
-  test('times of container-structure-test are nanoseconds, and what it says in Pass counts', async () => {
+  test('times of container-structure-test are nanoseconds, and its Pass element counts', async () => {
     const report = await read(
       '<testsuites failures="1" tests="3" time="1515000000"><testsuite>' +
         '<testcase name="a" time="515000000"><Pass>true</Pass><Stdout>x</Stdout></testcase>' +
@@ -335,7 +335,7 @@ describe('times', () => {
     ['soon', undefined],
   ])('%s', (text, seconds) => expect(parseSeconds(text)).toBe(seconds));
 
-  test('that are none count as 0 and are told', async () => {
+  test('that are invalid count as 0 with a warning', async () => {
     const report = await read(
       suite('<testcase name="a" time="NaN"/><testcase name="b" time="-3"/>', 'name="s" tests="2"'),
     );
@@ -381,7 +381,7 @@ describe('flaky tests', () => {
     expect(report.cases.map(({ status }) => status)).toEqual(['failed', 'failed', 'passed']);
   });
 
-  test('equal names on other hosts are other tests, told apart by the host, though the run ended well', async () => {
+  test('equal names on other hosts are other tests, distinguished by the host, although the run passed', async () => {
     const on = (host: string, cases: string) => suite(cases, `name="shop.spec.ts" hostname="${host}" tests="1"`);
     const xml = `<testsuites>${on('chromium', failsWith('no cart'))}${on('firefox', '<testcase classname="c" name="a"/>')}</testsuites>`;
     for (const exitCode of [0, 1]) {
@@ -405,7 +405,7 @@ describe('flaky tests', () => {
     expect(report.counts).toMatchObject({ total: 2, passed: 2, flaky: 0 });
   });
 
-  test('pytest’s reruns are seen whatever junit_suite_name is', async () => {
+  test('pytest’s reruns are recognised with any junit_suite_name', async () => {
     const again = suite('<testcase classname="c" name="a"/>'.repeat(2), 'name="checkout" tests="1"');
     const report = await read(`<testsuites name="pytest tests">${again}</testsuites>`, {}, undefined, 1);
     expect(report.counts).toMatchObject({ total: 1, passed: 1, flaky: 1 });
@@ -478,7 +478,7 @@ describe('flaky tests', () => {
   });
 });
 
-describe('what would lie is refused, with file and line', () => {
+describe('a report with false results is refused, with file and line', () => {
   test.each([
     ['an empty file', '', /junit.xml is empty/],
     ['nothing but blanks', ' \n ', /junit.xml is empty/],
@@ -532,12 +532,12 @@ describe('what would lie is refused, with file and line', () => {
     expect((await refusal('<testsuite>')).foreignRoot).toBeUndefined();
   });
 
-  test('the line is that of the file, also behind what was left out of it', async () => {
+  test('the line is that of the file, also after parts that were left out', async () => {
     const xml = `<?xml version="1.0"?>\n<!-- a\nb\n-->\n<testsuite>\n<testcase name="a"><failure>${'line\n'.repeat(100_000)}</failure></testcase>\n<oops></testsuite>`;
     expect((await refusal(xml)).failure.reason).toContain('(line 100007)');
   });
 
-  test('a hint says that the process ended early where the report does', async () => {
+  test('a hint names the early end of the process where the report ends early', async () => {
     expect((await refusal('<testsuites><testsuite>')).failure.hint).toContain('ended before it had written its report');
   });
 
@@ -547,7 +547,7 @@ describe('what would lie is refused, with file and line', () => {
 });
 
 describe('bounds', () => {
-  test('long details keep begin and end and say how much is missing', async () => {
+  test('long details keep beginning and end and show how much is missing', async () => {
     const body = `BEGIN${'x'.repeat(1_000_000)}tests/test_a.py:7: AssertionError`;
     for (const text of [body, `<![CDATA[${body}]]>`]) {
       const report = await read(suite(`<testcase name="a"><failure message="m">${text}</failure></testcase>`));
@@ -570,7 +570,7 @@ describe('bounds', () => {
     }
   });
 
-  test('entities are looked at in the end of a text that was cut, too', async () => {
+  test('entities are read in the end of a text that was cut, too', async () => {
     const long = (end: string) =>
       suite(`<testcase name="a"><failure>${'&lt;'.repeat(50_000)}${end}</failure></testcase>`);
     const report = await read(long('&#27;&amp;end'));
@@ -578,7 +578,7 @@ describe('bounds', () => {
     expect((await refusal(long(' & '))).failure.reason).toContain('"&" that begins no entity');
   });
 
-  test('a name of 10 kB is cut for display and told', async () => {
+  test('a name of 10 kB is cut for display with a warning', async () => {
     const report = await read(suite(`<testcase classname="${'c'.repeat(10_240)}" name="${'😀'.repeat(5_120)}"/>`));
     expect(report.cases[0]!.name.length).toBeLessThanOrEqual(1000);
     expect(report.cases[0]!.name.isWellFormed()).toBe(true);

@@ -92,7 +92,7 @@ describe('the normalised report', () => {
     expect(second.cases).toEqual(first.cases);
   });
 
-  test('keeps what tests say of themselves, and takes its own marks for none of it', async () => {
+  test('keeps the properties of tests, and does not mix its own marks with them', async () => {
     const properties = [
       { name: 'needs', value: 'cube' },
       { name: 'needs', value: '"<postgres>' },
@@ -120,7 +120,7 @@ describe('the normalised report', () => {
     });
   });
 
-  test('tells the phases without a case of theirs', () => {
+  test('reports the phases without a test case for each', () => {
     const xml = [...renderJUnit(content([testCase()]))].join('');
     expect(xml).toContain(
       `<testsuite name="${phasesSuiteName}" tests="0" failures="0" errors="0" skipped="0" time="24.500">`,
@@ -141,12 +141,12 @@ describe('the normalised report', () => {
     });
   });
 
-  test('adds nothing to the count when a test says the failure', async () => {
+  test('adds nothing to the count when a test has the failure', async () => {
     const failure = { kind: 'test' as const, reason: '1 of 1 failed', hint: '', evidence: [] };
     expect((await readBack(content([testCase({ status: 'failed' })], { failure }))).counts.total).toBe(1);
   });
 
-  test('says how many cases were only counted', () => {
+  test('reports how many cases were only counted', () => {
     const reports = [{ file: 'junit.xml', cases: [testCase()], casesLeftOut: 7 }];
     expect([...renderJUnit(content([], { reports }))].join('')).toContain(
       '<property name="k8s-test-action.cases-left-out" value="7"/>',

@@ -101,7 +101,7 @@ describe('a Pod', () => {
     expect(supportingResources.map(({ kind }) => kind)).toEqual(['Pod']);
   });
 
-  test('is refused when there are two of them, since nobody says which is the test', () => {
+  test('is refused when there are two of them, since it is not known which is the test', () => {
     const read = readJobManifest(testConnection + testConnection.replaceAll('shop-', 'other-'), options);
     expect(read.problems?.map(({ problem }) => problem)).toEqual([
       'holds 2 Jobs (shop-test-connection, other-test-connection); exactly one is the test',
@@ -118,7 +118,7 @@ describe('a Pod', () => {
 });
 
 describe('a Job', () => {
-  test('as kubectl get -o yaml gives it runs again, without what only its cluster knew, and says what was left out', () => {
+  test('as kubectl get -o yaml gives it runs again, without fields that only its cluster can set, and reports what was left out', () => {
     const { job, changes } = adapt(exported);
     const text = JSON.stringify(job);
     for (const word of ['controller-uid', 'job-name', 'resourceVersion', '8b1c', 'status', 'last-applied', 'selector'])
@@ -134,7 +134,7 @@ describe('a Job', () => {
     expect(job.spec.selector).toEqual({ matchLabels: { 'batch.kubernetes.io/controller-uid': '8b1c' } });
   });
 
-  test('that only has generateName gets a name from it, and says so', () => {
+  test('that only has generateName gets a name from it, which is reported', () => {
     const { job, changes } = adapt(
       'apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: e2e-}\nspec: {template: {spec: {containers: [{name: t}]}}}',
     );
@@ -198,7 +198,7 @@ subjects: [{kind: ServiceAccount, name: e2e, namespace: default}, {kind: Service
   });
 });
 
-test('an exported Service and claim are created anew, without the address and the volume of their cluster', () => {
+test('an exported Service and claim are created again, without the address and the volume of their cluster', () => {
   const { supportingResources } = adapt(`${exported}---
 apiVersion: v1
 kind: Service

@@ -75,7 +75,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-test('many reports with many warnings become one line more than is kept', async () => {
+test('of many reports with many warnings the limit and one more line are kept', async () => {
   for (let i = 0; i < 300; i++) await writeFile(path.join(directory, 'written', `r${i}.xml`), report(`suite ${i}`));
   const old = path.join(directory, 'written', 'a-stale.xml');
   await writeFile(old, report('stale'));

@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** A shell on this machine, as the one in a container would be; `onRun` is told of each script before it is run. */
+/** A shell on this machine, as the one in a container would be; `onRun` is called with each script before it is run. */
 function localSource(onRun: (script: string) => void = () => {}): ResultsSource {
   return {
     directory: there,
@@ -55,8 +55,8 @@ function pullerOf(source: ResultsSource, totalBytes = 1e9, files = 1000): Result
   return new ResultsPuller({ openSource: () => source, directory: here, limits: { totalBytes, files } });
 }
 
-describe('results come home', () => {
-  test('byte for byte with their times, whatever their names', async () => {
+describe('results are fetched', () => {
+  test('byte for byte with their times, with any names', async () => {
     const names = [
       'a.xml',
       'with blank',
@@ -132,7 +132,7 @@ describe('results come home', () => {
     const file = path.join(there, 'log');
     writeFileSync(file, 'first');
     utimesSync(file, 1e9, 1e9);
-    // Of the same length and time: only its checksum tells.
+    // Of the same length and time: only its checksum differs.
     const source = localSource((script) => {
       if (!script.includes('sha256sum')) return;
       writeFileSync(file, 'other');

@@ -55,8 +55,8 @@ async function runOnly(only: string, args: string[] = []) {
   };
 }
 
-describe('pytest, told which tests run again', () => {
-  test('runs these alone, with xdist too', async () => {
+describe('pytest, given the tests to run again', () => {
+  test('runs only these, with xdist too', async () => {
     for (const args of [[], ['-n', '2']]) {
       const { status, ran, fault } = await runOnly(JSON.stringify(ids), args);
       expect({ status, ran, fault }).toEqual({ status: 0, ran: ids, fault: '' });

@@ -19,7 +19,7 @@ import { helperRunId, usePytest } from '../python/use-pytest.ts';
 const signal = new AbortController().signal;
 const pytest = usePytest('pytest-runs');
 
-/** Everything that can become of a test, under names that are hard to tell from results. */
+/** All outcomes of a test, under names that are hard to distinguish from results. */
 const allKinds = `
 import pytest, sys
 def test_one(): print("tests/test_all.py::test_no PASSED [ 10%]")
@@ -122,7 +122,7 @@ const finished = [
   'test_before[3] passed',
 ].map((name) => `tests.test_all ${name}`);
 
-describe('pytest itself says in its report what we rebuild', () => {
+describe('pytest itself reports what we reconstruct', () => {
   test('from the notes of the helper, which changes neither result nor exit code', async () => {
     const [plain, helped] = [runPytest(allKinds, ['-v'], { helper: false }), runPytest(allKinds, ['-v'])];
     expect(helped.status).toBe(plain.status);
@@ -207,7 +207,7 @@ describe('a run that is killed', () => {
     expect(reconstructed.notRunNames.length).toBe(helper ? 3 : 0);
   });
 
-  test('by os._exit(0) beside a green report is a session that no report tells of', async () => {
+  test('by os._exit(0) beside a green report is a session without a report', async () => {
     const green = await reportOf(runPytest('def test_ok(): pass', ['-q']));
     const run = runPytest(killed('os._exit(0)'), ['-q']);
     expect(run.status).toBe(0);
@@ -216,7 +216,7 @@ describe('a run that is killed', () => {
     expect(reconstructed!.inFlight).toMatchObject([{ name: 'test_deed' }]);
   });
 
-  test('under xdist, whose controller lives on, is told by pytest itself', async () => {
+  test('under xdist, whose controller survives, is reported by pytest itself', async () => {
     const run = runPytest(kill, ['-v', '-n', '1']);
     const notes = (await reconstruct(run))!;
     expect(told(notes.cases)).toEqual(told((await reportOf(run)).cases));
@@ -259,7 +259,7 @@ describe('the helper', () => {
     expect(run.log).not.toContain('rror');
   });
 
-  test('tells of a fault of its own', async () => {
+  test('reports an error of its own', async () => {
     const run = runPytest('def test_ok(): pass', ['-q']);
     writeFileSync(path.join(run.resultsDir, '.k8s-test/helper-error.txt'), 'OSError: no space left on device\nmore\n');
     await readNotes(run);

@@ -194,7 +194,7 @@ describe('a script whose last command succeeds is red', () => {
     expect(failure?.reason).toContain('session 1 in b.jsonl');
   });
 
-  test('when that report log lies behind hundreds of other logs', async () => {
+  test('when that report log is after hundreds of other logs', async () => {
     const logs = 'for i in $(seq 300); do echo a line > results/a-$i.log; done';
     const script = `${green}; ${logs}; pytest red --report-log=results/z.jsonl; true`;
     const { failure } = await judgeScript(script, { helper: false });

@@ -30,7 +30,7 @@ interface ShardRun {
   ran: string[];
 }
 
-/** Runs a command in a directory as each of some shards in turn, and tells what the helper noted of each. */
+/** Runs a command in a directory as each of some shards in turn, and returns what the helper noted in each. */
 async function runShards(
   dir: string,
   options: { shards?: number; args?: string[]; script?: string; plan?: object | string; ids: readonly string[] },
@@ -84,7 +84,7 @@ describe('pytest in shards, without a plugin in the image', () => {
     expect(runs.map(({ ran }) => ran.length)).toEqual([11, 11, 11]);
   });
 
-  test('follows the plan, and gives what the plan does not know to whoever has least to do', async () => {
+  test('follows the plan, and gives tests that are not in it to the shard with the least work', async () => {
     const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const groups = { 'tests.test_m0': [0, 500], 'tests.test_m5': [1, 1], 'tests.test_gone': [2, 9] };
@@ -138,7 +138,7 @@ describe('pytest in shards, without a plugin in the image', () => {
     expect(runs.map(({ undivided }) => undivided)).toEqual([undefined, undefined, undefined]);
   });
 
-  test('runs everything in every shard and says why where its plan cannot be read', async () => {
+  test('runs everything in every shard and reports why where its plan cannot be read', async () => {
     const dir = pytest.makeDirectory('suite-');
     const ids = writeSuite(dir);
     const runs = await runShards(dir, { ids, shards: 2, plan: 'no plan' });

@@ -123,7 +123,7 @@ describe('a Job of the user’s own', () => {
   const adapt = (job: JobManifest, some: Partial<Parameters<typeof adaptJob>[1]> = {}) =>
     adaptJob({ job, supportingResources: [], container: 'test' }, { ...options, ...some });
 
-  test('that promises what we promise is not changed in anything that matters', () => {
+  test('with our guarantees is not changed in anything that matters', () => {
     const job = jobOf({ restartPolicy: 'Never', containers: [{ name: 'test', image: 'tests:1' }] });
     job.spec.backoffLimit = 0;
     expect(adapt(job).changes).toEqual([]);
@@ -133,7 +133,7 @@ describe('a Job of the user’s own', () => {
     });
   });
 
-  test('is told of everything that is changed', () => {
+  test('is reported with everything that is changed', () => {
     const job = jobOf({
       restartPolicy: 'OnFailure',
       containers: [{ name: 'test', image: 'tests:1', imagePullPolicy: 'Always', env: [{ name: 'A', value: '1' }] }],

@@ -16,7 +16,7 @@ test.each([
   expect(selectByTool({ command }, tests(...names))).toEqual({ command: selected, args: [] });
 });
 
-test('a script and a tool that nobody knows cannot be told', () => {
+test('no tests can be selected for a script or an unknown tool', () => {
   expect(selectByTool({ command: ['sh', '-c', 'go test ./...'] }, tests('TestA'))).toBeUndefined();
   expect(selectByTool({ command: ['./run-tests'] }, tests('TestA'))).toBeUndefined();
 });

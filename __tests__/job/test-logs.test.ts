@@ -44,7 +44,7 @@ const goTests = [
 ];
 
 describe('go test', () => {
-  test('-v tells each test and subtest with its package, and what a failed one printed', () => {
+  test('-v lists each test and subtest with its package, and the output of failed ones', () => {
     const run = readGo(recorded('go-verbose.txt'));
     expect(
       told(run)
@@ -57,7 +57,7 @@ describe('go test', () => {
     });
   });
 
-  test('-v tells a test that ran when its package ended as failed, with the tests around it', () => {
+  test('-v makes a test that ran when its package ended a failed one, with the tests around it', () => {
     const run = readGo(recorded('go-verbose.txt'));
     const hang = `${orders}/hang`;
     expect(told(run).filter(([classname]) => classname === hang)).toEqual([
@@ -74,7 +74,7 @@ describe('go test', () => {
     expect(flying(run)).toEqual(['TestHang/sleeps']);
   });
 
-  test('-json tells the same, with times', () => {
+  test('-json gives the same, with times', () => {
     const run = readGo(recorded('go-json.txt'));
     expect(told(run).sort()).toEqual(goTests);
     expect(run.cases.find(({ name }) => name === 'TestBad')).toMatchObject({
@@ -87,7 +87,7 @@ describe('go test', () => {
 });
 
 describe('jest and vitest', () => {
-  test('jest --verbose tells each test with the groups around it', () => {
+  test('jest --verbose lists each test with the groups around it', () => {
     const run = readJavaScript(recorded('jest-verbose.txt'));
     expect(told(run)).toEqual([
       ['', 'top level', 'passed'],
@@ -105,7 +105,7 @@ describe('jest and vitest', () => {
     });
   });
 
-  test('vitest --reporter=verbose tells each test, and which was flaky', () => {
+  test('vitest --reporter=verbose lists each test, and which was flaky', () => {
     const run = readJavaScript(recorded('vitest-verbose.txt'));
     expect(told(run)).toEqual([
       ['orders > sum', 'adds', 'passed'],
@@ -173,7 +173,7 @@ describe('a run that is gathered', () => {
     expect(run.counts).toMatchObject({ total: 2, passed: 1, errors: 1, flaky: 1 });
   });
 
-  test('of more tests than are kept tells the number all the same', () => {
+  test('of more tests than are kept still has the total number', () => {
     const tests = new ReconstructedTests();
     for (let i = 0; i < 60_000; i++) tests.end(String(i), place(`t${i}`), { status: 'passed' });
     for (let i = 0; i < 10; i++) tests.end(`f${i}`, place(`f${i}`), { status: 'failed' });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AttachmentNames } from '../../src/junit/attachment-names.ts';
 
-/** What is found in a text that comes in pieces of this size. */
+/** What is found in a text that arrives in pieces of this size. */
 function namesOf(text: string, pieceChars = text.length): string[] {
   const names = new AttachmentNames();
   for (let at = 0; at < text.length; at += pieceChars) names.addText(text.slice(at, at + pieceChars));

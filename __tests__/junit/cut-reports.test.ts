@@ -1,4 +1,4 @@
-/** A report that was cut off, beside a log that goes on: the log knows which test was running. */
+/** A report that was cut off, beside a log that continues: the log knows which test was running. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -49,7 +49,7 @@ tests/test_a.py::test_two FAILED                                         [ 40%]
 tests/test_a.py::test_three PASSED                                       [ 60%]
 tests/test_a.py::test_four `;
 
-test('the test in flight and those after the cut come from the log of pytest, and words of failures from the report', async () => {
+test('the test in flight and those after the cut are read from the log of pytest, and messages of failures from the report', async () => {
   const run = await reconstruct(pytestCut, pytestLog);
   expect(run?.inFlight.map(({ name }) => name)).toEqual(['test_four']);
   expect(run?.cases.map(({ name, status, message }) => [name, status, message])).toEqual([
@@ -70,7 +70,7 @@ test('the same of go test', async () => {
   expect(run?.inFlight.map(({ name }) => name)).toEqual(['TestHangs']);
 });
 
-test('a cut report beside a whole one of other tests: what the whole one holds is told once', async () => {
+test('a cut report beside a whole one of other tests: tests in the complete one are reported once', async () => {
   const whole = '<testsuite name="pytest" tests="1"><testcase classname="tests.test_a" name="test_one"/></testsuite>';
   const run = await reconstruct(pytestCut, pytestLog, [whole]);
   expect(run?.cases.map(({ name }) => name)).toEqual(['test_two', 'test_three']);

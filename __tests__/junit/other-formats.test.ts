@@ -37,7 +37,7 @@ describe('NUnit', () => {
  </test-suite>
 </test-run>`;
 
-  test('3: each test with what became of it, and what a fixture says of its children is no test', async () => {
+  test('3: each test has its outcome, and what a fixture reports of its children is no test', async () => {
     const report = await read(
       'TestResult.xml',
       fixture(`<test-case name="Adds" classname="Shop.CartTests" result="Passed" duration="0.05"/>
@@ -155,7 +155,7 @@ describe('TRX', () => {
     expect((await read('b.trx', aborted)).counts).toMatchObject({ total: 2, passed: 1, errors: 1 });
   });
 
-  test('counts that come before the tests, as other writers have them, are held against all tests', async () => {
+  test('counts that come before the tests, as other writers have them, are compared with all tests', async () => {
     const counts = '<ResultSummary outcome="Failed"><Counters total="2" failed="1"/></ResultSummary>';
     const report = await read(
       'early.trx',
@@ -169,7 +169,7 @@ describe('TRX', () => {
     expect(early.counts).toMatchObject({ total: 2, passed: 1, errors: 1 });
   });
 
-  test('failures that only its counters tell are red', async () => {
+  test('failures that are only in its counters are red', async () => {
     const report = await read('c.trx', run(one('Adds', 'Passed'), '<Counters total="2" failed="1"/>'));
     expect(report.cases.at(-1)).toMatchObject({
       status: 'error',
@@ -214,7 +214,7 @@ describe('TAP', () => {
     expect(statusesOf(report)).toEqual(['adds: passed', 'cart: failed']);
   });
 
-  test('without a plan its writer was killed: what stands in it is only partial', async () => {
+  test('without a plan its writer was killed: its content is only partial', async () => {
     const cut = await reading('c.tap', 'TAP version 13\nok 1 - adds\n');
     expect(cut).toMatchObject({ ok: false, partial: { counts: { total: 1, passed: 1 } } });
     expect((await reading('d.tap', '')).ok).toBe(false);
@@ -247,7 +247,7 @@ describe('CTRF', () => {
     expect(report.cases[3]).toMatchObject({ flakyRuns: 2 });
   });
 
-  test('failures that only its summary tells are there for the verdict to see', async () => {
+  test('failures that are only in its summary reach the verdict', async () => {
     const report = await read('ctrf.json', ctrf([{ name: 'adds', status: 'passed' }], { tests: 2, failed: 1 }));
     expect(report.claimedFailures).toBe(1);
     expect(report.failedRuns).toBe(0);
@@ -279,7 +279,7 @@ test('Cypress, by the documented shape of mocha-junit-reporter: no browser of Cy
   expect(report.warnings).toEqual([]);
 });
 
-describe('a run that its own report calls failed is not green, whatever became of the tests that it names', () => {
+describe('a run that its own report calls failed is not green, for any outcome of the tests in it', () => {
   const green = {
     nunit: '<test-case name="Adds" result="Passed"/>',
     trx: '<UnitTestResult testName="Adds" outcome="Passed"/>',
@@ -330,7 +330,7 @@ describe('a run that its own report calls failed is not green, whatever became o
   });
 });
 
-test('a case that says success="false" or passed="no" has not passed', async () => {
+test('a case with success="false" or passed="no" has not passed', async () => {
   const cases =
     '<testcase name="a" success="false"/><testcase name="b" passed="No"/><testcase name="c" success="true"/>';
   expect(statusesOf(await read('junit.xml', `<testsuite name="s">${cases}</testsuite>`))).toEqual([

@@ -25,7 +25,7 @@ test('the table of docs/reports.md is what we make of the recorded runs', () => 
   );
 });
 
-describe('a run of a real tool fails exactly when the tool says so', () => {
+describe('a run of a real tool fails exactly when the tool reports a failure', () => {
   test.each(listRecordings())('%s', (id) => {
     const { exitCode, verdict } = recording(id);
     // A report that was written elsewhere is no report of ours.
@@ -48,7 +48,7 @@ describe('tests of the same name that are no reruns stay apart', () => {
     expect(verdict).toMatchObject({ counts: { total: 2, failed: 1, flaky: 0 }, failure: { kind: 'test' } });
   });
 
-  test('a test that fails in two projects is told with its projects', () => {
+  test('a test that fails in two projects is reported with its projects', () => {
     expect(firstLineOf('playwright')).toBe(
       '3 of 8 tests failed: adds, pays ([chromium] shop.spec.js), pays ([firefox] shop.spec.js)',
     );
@@ -111,7 +111,7 @@ describe('a test that may fail does not fail the run', () => {
   });
 });
 
-describe('the first line says what the tool says', () => {
+describe('the first line has the message of the tool', () => {
   test.each([
     ['pytest-unknown-option', '(pytest: a usage error): unrecognized arguments: --no-such-option'],
     [
@@ -207,7 +207,7 @@ test('pending and undefined scenarios of cucumber-js fail the run, as they do fo
   ]);
 });
 
-test('the teardown of a suite of Robot Framework that failed is told with its words, although its tests stay passed', () => {
+test('the teardown of a suite of Robot Framework that failed is reported with its message, although its tests stay passed', () => {
   const { cases, verdict } = recording('robot-suite-teardown');
   expect(cases.filter(({ status }) => status !== 'passed').map(({ name, message }) => [name, message])).toEqual([
     ['(suite) Shop', 'Suite teardown failed:\norders are left'],

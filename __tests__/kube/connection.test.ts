@@ -97,7 +97,7 @@ describe('connect', () => {
     expect({ connections, last: clients.at(-1) }).toEqual({ connections: before + 1, last: 'second' });
   });
 
-  it('refuses a server whose certificate nobody vouches for, at once', async () => {
+  it('refuses a server with an untrusted certificate at once', async () => {
     const directory = await makeCertificates();
     const [cert, key] = await Promise.all(
       ['server.crt', 'server.key'].map((name) => readFile(path.join(directory, name))),
@@ -135,7 +135,7 @@ describe('connect', () => {
     expect(seen).toEqual(['Bearer abc']);
   });
 
-  it('asks the plugin once for all who wait, tells it what it may want to know, and asks again when its token is refused', async () => {
+  it('runs the plugin once for all waiting requests, passes it the cluster, and runs it again when its token is refused', async () => {
     let isWithdrawn = false;
     const server = keep(
       createServer((request, response) => {
@@ -162,7 +162,7 @@ console.log(JSON.stringify({ status: { token } }));`;
     expect(JSON.parse(told[0]!)).toMatchObject({ kind: 'ExecCredential', spec: { interactive: false } });
   });
 
-  it('reads a token file anew, as that of a pod is renewed', async () => {
+  it('reads a token file again, as that of a pod is renewed', async () => {
     const server = keep(
       createServer((request, response) => response.end(JSON.stringify({ as: request.headers.authorization }))),
     );
@@ -193,7 +193,7 @@ console.log(JSON.stringify({ status: { token } }));`;
 });
 
 describe('KubeConnection', () => {
-  it('tells a refusal in one line', async () => {
+  it('reports a refusal in one line', async () => {
     const message = 'pods "x" is forbidden:\n exceeded quota';
     const connection = await openPlain((_request, response) => {
       response.writeHead(403).end(JSON.stringify({ kind: 'Status', reason: 'Forbidden', message }));
@@ -231,7 +231,7 @@ describe('KubeConnection', () => {
     expect(calls).toBe(1);
   });
 
-  it('gives up at its deadline, with what was seen last', async () => {
+  it('ends at its deadline, with the last error', async () => {
     const silent = await openPlain(() => undefined, 0.1);
     await expect(silent.call('GET', '/x', { signal })).rejects.toMatchObject({ code: 'DEADLINE', retryable: true });
     const refused = open(await writePlainKubeconfig(1), 0.5);
@@ -249,7 +249,7 @@ describe('KubeConnection', () => {
     await expect(connection.open('/x', { signal: controller.signal })).rejects.toBe(reason);
   });
 
-  it('survives a stream that breaks when nobody reads it any more', async () => {
+  it('survives a stream that breaks when it is no longer read', async () => {
     let broken: (() => void) | undefined;
     const connection = await openPlain((request, response) => {
       response.write('some');
@@ -262,7 +262,7 @@ describe('KubeConnection', () => {
     expect(body.destroyed).toBe(true);
   });
 
-  it('takes a pod that is gone for deleted, and hands over the grace period', async () => {
+  it('treats a missing pod as deleted, and passes on the grace period', async () => {
     const urls: string[] = [];
     const connection = await openPlain((request, response) => {
       urls.push(`${request.method} ${request.url}`);

@@ -16,7 +16,7 @@ const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'smoke' } }
 const kinds = { kind: 'APIResourceList', resources: [{ name: 'jobs', kind: 'Job', namespaced: true }] };
 const gone = { kind: 'Status', status: 'Failure', reason: 'NotFound', message: 'jobs "smoke" not found', code: 404 };
 
-/** An API server that has the Job for so many looks after its deletion. */
+/** An API server that has the Job for this many requests after its deletion. */
 async function startServer(looks: number): Promise<void> {
   let seen = 0;
   const there = { ...job, metadata: { ...job.metadata, finalizers: ['example.com/archive'] } };
@@ -31,12 +31,12 @@ async function startServer(looks: number): Promise<void> {
 
 const options = { namespace: 'shop', signal: new AbortController().signal };
 
-test('a former Job that goes a moment after its deletion is waited for', async () => {
+test('a former Job that is gone a moment after its deletion is awaited', async () => {
   await startServer(2);
   await expect(deleteObject(connection, job, options)).resolves.toBeUndefined();
 });
 
-test('a former Job that never goes ends the run with what holds it, and not with the limit of the whole job', async () => {
+test('a former Job that is never gone ends the run with what blocks it, and not with the limit of the whole job', async () => {
   await startServer(Number.POSITIVE_INFINITY);
   await expect(deleteObject(connection, job, { ...options, deadlineSeconds: 0.5 })).rejects.toThrow(
     'Job/smoke is being deleted, and still there after 0.5 s, held by its finalizers example.com/archive',

@@ -54,8 +54,8 @@ export function formatTimestamp(piece: Piece): string {
 
 /**
  * The log endpoint, as an API server with a kubelet behind it has it (`pkg/kubelet/kuberuntime/logs/logs.go`): pieces older
- * than `sinceTime`, which counts in whole seconds, are left out; a timestamp comes where a line begins, or where the first
- * piece that is not left out is the middle of one; the head of the answer comes with the first bytes.
+ * than `sinceTime`, which counts in whole seconds, are left out; a timestamp is sent where a line begins, or where the first
+ * piece that is not left out is the middle of one; the head of the answer is sent with the first bytes.
  */
 export function createLogServer(logs: Map<string, NodeLog>, random: SeededRandom): Server {
   return createServer((request, response) => {

@@ -187,7 +187,7 @@ class Schedule {
     this.#tick();
     const end = isUnfinished ? '' : random.pick(['\n', '\n', '\r\n']);
     if (random.chance(0.05)) {
-      // A long line comes in pieces, a while apart.
+      // A long line arrives in pieces, a while apart.
       const pieces = 2 + random.below(3);
       for (let i = 0; i < pieces; i += 1) {
         if (i > 0) this.#seconds += random.below(3);
@@ -217,7 +217,7 @@ class Schedule {
     return rubbish.subarray(from, from + length);
   }
 
-  /** The file begins anew; not within an instant, since nobody could tell how many of its lines are gone. */
+  /** The file begins again; not within an instant, since the number of lost lines would be unknown. */
   #rotate(): void {
     this.#log.fileStart = this.#log.pieces.length;
     this.#seconds += 1;
@@ -240,7 +240,7 @@ function judge(log: NodeLog, received: Buffer, result: FollowedLog, hasRotated: 
     if (!starts.has(timestamp)) starts.set(timestamp, offset);
     offset += piece.bytes.length;
   }
-  /** Whether what was received from `at` on is what was written from `from` on, less what lies within the gaps from the i-th. */
+  /** Whether what was received from `at` on is what was written from `from` on, less what is within the gaps from the i-th. */
   const isExplained = (at: number, from: number, i: number): boolean => {
     const gap = result.gaps[i];
     if (gap === undefined) return received.subarray(at).equals(full.subarray(from));
@@ -319,7 +319,7 @@ describe('followLog', () => {
     expect(largest).toBeLessThan(512 * 1024);
   });
 
-  it('takes words of the kubelet for trouble, not for the log, and gives up on them with a gap', async () => {
+  it('treats messages of the kubelet as errors, not as the log, and ends with a gap', async () => {
     const log = new NodeLog();
     const connection = await openServer(new Map([['p', log]]), new SeededRandom(1));
     log.append(pieceAt(epoch, 1, 'one\n'));

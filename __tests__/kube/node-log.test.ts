@@ -7,7 +7,7 @@ const kept = '/var/log/k8s-test-1/test-1_integration-tests-x7k_0f6b';
 const at = (seconds: number) => `2026-11-24T13:35:${String(seconds).padStart(2, '0')}.041294077Z`;
 
 describe('groupNodeLogs', () => {
-  test('puts the files of a log in the order in which they were written, whatever they are called', () => {
+  test('puts the files of a log in the order in which they were written, independent of their names', () => {
     const [log, ...others] = groupNodeLogs([
       { path: `${kept}/tests/0.77`, first: at(20) },
       { path: `${kept}/tests/0.12`, first: at(3) },
@@ -28,7 +28,7 @@ describe('groupNodeLogs', () => {
     expect(log?.paths).toEqual([`${pod}/tests/0.log.20261124-133509.gz`, `${kept}/tests/0.12`, `${pod}/tests/0.log`]);
   });
 
-  test('tells runs and containers apart, and knows of one that wrote nothing', () => {
+  test('separates runs and containers, and lists one that wrote nothing', () => {
     const logs = groupNodeLogs([
       { path: `${pod}/tests/0.log`, first: at(1) },
       { path: `${pod}/proxy/10.log`, first: at(2) },
@@ -51,7 +51,7 @@ describe('groupNodeLogs', () => {
   });
 });
 
-/** What a decoder makes of a file that comes in chunks of any size. */
+/** The output of a decoder for a file that arrives in chunks of any size. */
 function decode(file: Buffer, chunkSize: () => number): { content: string; damagedBytes: number } {
   const decoder = new NodeLogDecoder();
   const parts: Buffer[] = [];
@@ -88,7 +88,7 @@ describe('NodeLogDecoder', () => {
     for (let i = 0; i < 50; i += 1) expect(decode(file, () => 1 + random.below(90)).content).toBe(expected);
   });
 
-  test('counts what is no record, and goes on with the next', () => {
+  test('counts invalid records, and continues with the next', () => {
     const file = Buffer.from(`${'\0'.repeat(200)}\n${at(1)} stdout F good\nno record\n${at(2)} stdout F too\n`);
     for (const size of [1, 50, 1000])
       expect(decode(file, () => size)).toEqual({ content: 'good\ntoo\n', damagedBytes: 209 });

@@ -19,7 +19,7 @@ const node = {
 /** What an API server answers while its roles are not there yet. */
 const forbidden = { kind: 'Status', status: 'Failure', reason: 'Forbidden', message: 'nodes is forbidden', code: 403 };
 
-/** An API server that refuses so many requests, and then lists a node that is ready. */
+/** An API server that refuses this many requests, and then lists a node that is ready. */
 async function startServer(refusals: number): Promise<void> {
   let asked = 0;
   server = createServer((_, response) => {

@@ -30,7 +30,7 @@ type StreamFault =
   | 'half-line';
 
 /**
- * List and watch as https://kubernetes.io/docs/reference/using-api/api-concepts/ promises them: versions count up, a watch
+ * List and watch as https://kubernetes.io/docs/reference/using-api/api-concepts/ specifies them: versions count up, a watch
  * begins after the version it names, and one that is older than the oldest event kept is Gone.
  */
 class ThingServer {
@@ -168,7 +168,7 @@ function watch(
   return { handle, changes };
 }
 
-/** Waits for what must come; a watch that breaks, or a time that is out of all proportion, ends the wait. */
+/** Waits for an expected event; a watch that breaks, or a time that is out of all proportion, ends the wait. */
 async function until(handle: ResourceWatch<Thing>, isSo: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!isSo()) {
@@ -182,7 +182,7 @@ function texts(things: Iterable<Thing>): string[] {
 }
 
 describe('watchResources', () => {
-  it('lists, follows, and goes on from the last version after a cut', async () => {
+  it('lists, follows, and continues from the last version after a cut', async () => {
     const things = new ThingServer();
     things.put('a', '1');
     things.faults.push({ kind: 'cut', afterEvents: 1 });
@@ -226,7 +226,7 @@ describe('watchResources', () => {
     },
   );
 
-  it('says since when the API server is away, is back when it is, and says so once', async () => {
+  it('reports since when the API server is unreachable, recovers with it, and reports that once', async () => {
     const things = new ThingServer();
     const port = await listen(things.server);
     const connection = connect({ kubeconfigPath: await writePlainKubeconfig(port) });
@@ -269,7 +269,7 @@ describe('watchResources', () => {
     await expect(handle.synced).rejects.toThrow('a fault of ours');
   });
 
-  it('ends when it may not list, but not when that passes later', async () => {
+  it('ends when it is not allowed to list, but not when that permission is lost later', async () => {
     const things = new ThingServer();
     things.listStatus = 403;
     const connection = await openServer(things);
@@ -297,7 +297,7 @@ describe('watchResources', () => {
     await expect(handle.done).rejects.toBe(reason);
   });
 
-  it('comes to the same store as the server, and tells each change once, in 150 schedules of faults', async () => {
+  it('has the same store as the server, and reports each change once, in 150 schedules of faults', async () => {
     const kinds = [
       'cut',
       'clean-end',
@@ -324,7 +324,7 @@ describe('watchResources', () => {
       }
       things.put('last', String(seed));
       await until(handle, () => texts(handle.store.values()).join() === texts(things.things.values()).join());
-      // Replaying what was told gives what is there: nothing was told twice, out of order, or not at all.
+      // Replaying the events gives the current state: nothing was reported twice, out of order, or not at all.
       const replayed = new Map<string, Thing>();
       for (const { type, object } of changes) {
         const { uid, resourceVersion } = object.metadata;

@@ -5,7 +5,7 @@ import path from 'node:path';
 const root = path.resolve(import.meta.dirname, '../..');
 
 /**
- * Builds and packs the sources of this checkout in `directory`, whatever the state of dist/ is.
+ * Builds and packs the sources of this checkout in `directory`, in any state of dist/.
  * @returns the tarball, as `npm pack` names it.
  */
 export function packSources(directory: string): string {

@@ -45,7 +45,7 @@ describe('the namespaces in which a chart makes pods', () => {
     expect(holdsNamespace(manifests, 'data')).toBe(false);
   });
 
-  test('are judged one by one, so that a claim of one is not taken for a claim of the other', () => {
+  test('are judged one by one, so that a claim of one is not mistaken for a claim of the other', () => {
     const pod = (namespace: string): Pod => ({
       metadata: { name: 'db-0', uid: namespace, namespace },
       spec: { containers: [] },
@@ -138,7 +138,7 @@ describe('a Service of type LoadBalancer, for which Helm 3 waits', () => {
   });
 });
 
-describe('what kind 0.32 says', () => {
+describe('an error message of kind 0.32', () => {
   test.each([
     [
       'of fields that it does not know is told field by field',

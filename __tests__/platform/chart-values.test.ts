@@ -17,7 +17,7 @@ import { type Chart, renderChart } from '../../src/platform/chart.ts';
 import { planValues, withValues } from '../../src/platform/chart-values.ts';
 import { renderJobTemplates } from '../../src/platform/render-job.ts';
 
-/** Prints all values with the types that Go gives them, which JSON does not tell. */
+/** Prints all values with the types that Go gives them, which JSON does not show. */
 const dump = `{{- define "dump" -}}
 {{- if kindIs "map" . }}map({{ range $k, $v := . }}{{ $k | quote }}:{{ include "dump" $v }};{{ end }})
 {{- else if kindIs "slice" . }}list({{ range . }}{{ include "dump" . }};{{ end }})
@@ -122,12 +122,12 @@ describe('what is set of a chart', () => {
     expect(await ours(set)).toBe('refused');
   });
 
-  test('is refused before helm runs where it is no assignment, without a word of it', () => {
+  test('is refused before helm runs where it is no assignment, and its text is not printed', () => {
     expect(() => planValues(['password=abc,def'])).toThrow(/not key=value/);
     expect(() => planValues(['password=abc,def'])).not.toThrow(/def/);
   });
 
-  test('wins over files of values, and what is set for the Job alone over both', async () => {
+  test('overrides files of values, and settings only for the Job override both', async () => {
     const both = { ...chart, set: ['old.password=from-set', 'kept=text'] };
     const rendered = await renderJobTemplates(both, {
       templates: ['templates/all.yaml'],
@@ -141,7 +141,7 @@ describe('what is set of a chart', () => {
     expect(text).toContain('int64 \\"2\\"');
   });
 
-  test('stands on no command line while helm runs, only in files that nobody else can read, which go with it', async () => {
+  test('is on no command line while helm runs, only in files that other users cannot read, which are removed afterwards', async () => {
     const slow = path.join(directory, 'slow');
     mkdirSync(path.join(slow, 'templates'), { recursive: true });
     writeFileSync(path.join(slow, 'Chart.yaml'), 'apiVersion: v2\nname: slow\nversion: 1.0.0\n');

@@ -45,7 +45,7 @@ test.each([
   expect(failure.hint).toMatch(hint);
 });
 
-test('a long error of helm is cut between words, and ends in a sign that it goes on', () => {
+test('a long error of helm is cut between words, and ends with an ellipsis', () => {
   const words = Array.from({ length: 200 }, (_, i) => `word-${i}`).join(' ');
   const { reason, evidence } = explainHelm('helm install failed', `Error: ${words}\n`, 'exit status 1');
   expect(reason.length).toBeLessThan(510);

@@ -9,7 +9,7 @@ const hook = (name: string, events: string, rest: object = {}) => ({
 });
 
 describe('hooks that helm --wait holds back', () => {
-  test('are those after the installation that run something, by the words that tell what they do', () => {
+  test('are those after the installation that run something, by the words that describe their task', () => {
     const volumes = [
       { name: 'd', persistentVolumeClaim: { claimName: 'seed' } },
       { name: 't', emptyDir: {} },
@@ -33,7 +33,7 @@ describe('hooks that helm --wait holds back', () => {
     expect(findHeldHooks(manifests, 'prod', 'upgrade')[0]?.title).toMatch(/^post-upgrade hook/);
   });
 
-  test('go by no word of the release, and by none of what init containers wait for by the network', () => {
+  test('are not recognised by words of the release, nor by hosts that init containers wait for', () => {
     const manifests = [
       hook('warehouse-scheduler-postgresql-users', 'post-install'),
       { kind: 'Service', metadata: { name: 'warehouse-postgresql' } },

@@ -47,7 +47,7 @@ describe('a Service of the platform', () => {
     expect(state).toMatchObject({ kind: 'unready', words: expect.stringContaining('is not ready') });
   });
 
-  test('that selects no pod is told, unless what it selects is scaled to nothing', () => {
+  test('that selects no pod is reported, unless its workload is scaled to zero', () => {
     const state = judgeService(service({ selector: { app: 'wbe' } }), { ...there, slices: [] });
     expect(state).toEqual({ kind: 'no-pods', words: 'Service web selects no pod: none has the labels app=wbe' });
     expect(judgeService(service(), { ...there, pods: [], slices: [] })).toEqual({ kind: 'ready', targets: [] });
@@ -75,6 +75,6 @@ test('what the node printed, in any order', () => {
   expect(readProbe('dns 0 1\n', 0, '').dns).toBe('silent');
 });
 
-test('a DNS question is as RFC 1035 wants it', () => {
+test('a DNS question has the format of RFC 1035', () => {
   expect(dnsQuestion('a.bc').toString('hex')).toBe('5a5a0100000100000000000001610262630000010001');
 });

@@ -27,12 +27,12 @@ const settled: PlatformFacts = {
 };
 const webChanged = (image: string) => image === 'web:dev';
 
-describe('a platform that stands', () => {
+describe('a deployed platform', () => {
   test('is left alone when neither chart nor images have changed', () => {
     expect(planUpdate(settled)).toMatchObject({ act: 'none', restart: [] });
   });
 
-  test('is upgraded when the rendered chart has changed, or somebody else upgraded it', () => {
+  test('is upgraded when the rendered chart has changed, or another client upgraded it', () => {
     expect(planUpdate({ ...settled, digest: 'b' })).toMatchObject({ act: 'upgrade', restart: [] });
     const theirs = { status: 'deployed', revision: '4' };
     expect(planUpdate({ ...settled, release: theirs })).toMatchObject({
@@ -41,7 +41,7 @@ describe('a platform that stands', () => {
     });
   });
 
-  test('is installed when there is none, and anew when it was not ready', () => {
+  test('is installed when there is none, and again when it was not ready', () => {
     expect(planUpdate({ ...settled, release: undefined }).act).toBe('install');
     expect(planUpdate({ ...settled, noted: undefined }).act).toBe('renew');
     const failed = { status: 'failed', revision: '3' };
@@ -58,7 +58,7 @@ describe('a platform that stands', () => {
     });
   });
 
-  test('is installed anew when a Job of the chart has run with an image that has changed', () => {
+  test('is installed again when a Job of the chart has run with an image that has changed', () => {
     const job = (annotations: Record<string, string>): Job => ({ metadata: { name: 'm', uid: 'm', annotations } });
     const ran = pod('m-x', 'web:dev', { kind: 'Job', uid: 'm' }, { status: { phase: 'Succeeded' } });
     const facts = { ...settled, isChanged: webChanged, pods: [...settled.pods, ran] };
@@ -78,7 +78,7 @@ describe('a platform that stands', () => {
 describe('restarted pods', () => {
   const former = [pod('web-1-x', 'web:dev', web, { status: readyStatus })];
 
-  test('are back when those are gone and as many of the same maker are ready', () => {
+  test('are back when the old ones are gone and as many of the same controller are ready', () => {
     const next = pod('web-1-y', 'web:dev', web, { status: readyStatus });
     expect(areBack(former, [next])).toBe(true);
     expect(areBack(former, [...former, next])).toBe(false);

@@ -36,12 +36,12 @@ test('an init container counts where it asks for more than what runs after it; a
   expect(sum.memoryBytes).toBe(110 * mebibyte);
 });
 
-test('a limit stands in for a request that is not set; what is not told asks for nothing', () => {
+test('a limit replaces a missing request; without both, nothing is requested', () => {
   const spec = { containers: [{ resources: { limits: { cpu: 1, memory: '64Mi' } } }, {}] };
   expect(sumDemand([deployment('web', spec)], 1).sum).toEqual({ cpuCores: 1, memoryBytes: 64 * mebibyte });
 });
 
-test('hooks and CronJobs come and go; a DaemonSet runs on every worker', () => {
+test('hooks and CronJobs are temporary; a DaemonSet runs on every worker', () => {
   const spec = { containers: [asks('1', '1Mi')] };
   const hook = deployment('migrate', spec, { annotations: { 'helm.sh/hook': 'pre-install' } });
   const cron = { kind: 'CronJob', spec: { jobTemplate: { spec: { template: { spec } } } } };

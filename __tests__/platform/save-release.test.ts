@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { redactSecrets } from '../../src/platform/save-release.ts';
 
-test('the values of Secrets do not come home with a manifest, all else does', () => {
+test('a saved manifest contains everything but the values of Secrets', () => {
   const manifest = `---
 apiVersion: v1
 kind: Secret

@@ -27,7 +27,7 @@ export interface Python {
 
 /**
  * A Python with the packages that tests need, installed once per machine in a directory of the user's cache. Debian's Python
- * has no ensurepip, so this makes no venv: `pip install --target` needs pip alone.
+ * has no ensurepip, so this makes no venv: `pip install --target` only needs pip.
  */
 export function providePython(): Python {
   const program = findPythonWithPip();

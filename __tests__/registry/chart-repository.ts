@@ -29,7 +29,7 @@ export class ChartRepository {
     this.directory = directory;
   }
 
-  /** Starts one without charts; a private one answers nobody but `reader`. */
+  /** Starts one without charts; a private one only answers `reader`. */
   static async start(options: { isPrivate?: boolean } = {}): Promise<ChartRepository> {
     const server = createServer();
     const repository = new ChartRepository(server, mkdtempSync(path.join(tmpdir(), 'chart-repository-')));
@@ -48,7 +48,7 @@ export class ChartRepository {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Packages a chart's directory, under another version if one is given, and makes the index anew. */
+  /** Packages a chart's directory, under another version if one is given, and regenerates the index. */
   add(chart: string, version?: string): void {
     packageChart(chart, this.directory, version);
     execFileSync('helm', ['repo', 'index', this.directory], { stdio: 'pipe' });

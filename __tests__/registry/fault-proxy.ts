@@ -27,8 +27,8 @@ export interface FaultPlan {
 const newAttemptMilliseconds = 4000;
 
 /**
- * A registry with faults in front of it, each for one repository. It listens on one address alone: that by which the nodes
- * of Kind reach this machine, or the one that is given.
+ * A registry with faults in front of it, each for one repository. It listens on one address only: that by which the nodes of
+ * Kind reach this machine, or the one that is given.
  */
 export class FaultProxy {
   readonly #server: Server;

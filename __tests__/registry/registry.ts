@@ -7,7 +7,7 @@ import path from 'node:path';
 
 /** A user of a registry that asks for a password. */
 export const reader = { username: 'reader', password: 'canary-5f2b9d' };
-/** The same as its htpasswd file holds it: bcrypt, which distribution alone takes. */
+/** The same as its htpasswd file holds it: bcrypt, the only format that distribution accepts. */
 const readerEntry = 'reader:$2b$05$V7chRgpIh7zQhTXOu6EGh.uZcxD1oo0SXdmN4yk0t/Z6dzACaiVNO';
 
 /** distribution's registry, on a loopback port of its own, with its images in a temporary directory. */
@@ -24,7 +24,7 @@ export class Registry {
     this.#isPrivate = isPrivate;
   }
 
-  /** Starts one; a private one answers nobody but `reader`. */
+  /** Starts one; a private one only answers `reader`. */
   static async start(options: { isPrivate?: boolean } = {}): Promise<Registry> {
     const directory = mkdtempSync(path.join(tmpdir(), 'registry-'));
     const address = `127.0.0.1:${await findFreePort()}`;
@@ -86,7 +86,7 @@ export class Registry {
     execFileSync('helm', args, { stdio: 'pipe' });
   }
 
-  /** The manifest behind a tag, with its digest. */
+  /** The manifest of a tag, with its digest. */
   async manifest(repository: string, tag: string): Promise<{ body: string; mediaType: string; digest: string }> {
     const accept = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
     const response = await this.#call('GET', `/v2/${repository}/manifests/${tag}`, { accept });
@@ -94,7 +94,7 @@ export class Registry {
     return { body, mediaType: response.headers.get('content-type')!, digest: digestOf(body) };
   }
 
-  /** Puts a manifest list behind `tag` whose one entry, an image that is there, claims to be for another platform. */
+  /** Puts a manifest list under `tag` whose one entry, an image that is there, claims to be for another platform. */
   async pushListWithout(repository: string, from: string, tag: string, architecture: string): Promise<void> {
     const { body, mediaType, digest } = await this.manifest(repository, from);
     const list = {

@@ -54,7 +54,7 @@ test('a release is the commit of main with the reusable workflow calling that ve
   expect(prepare('--check', 'v1.0.0')).toEqual({ status: 0, told: 'v1.0.0 is what it should be\n' });
 });
 
-test('all that speaks against a release is named at once, and nothing is made', () => {
+test('all problems of a release are named at once, and nothing is created', () => {
   writeFileSync(path.join(directory, 'stray.txt'), '');
   const { status, told } = prepare('2.0.0');
   expect(status).toBe(1);

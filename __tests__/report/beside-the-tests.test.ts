@@ -13,7 +13,7 @@ const incidentAt = (at: string, what = 'restarted'): ReportedIncident => ({ at, 
 const failedAt = (endedAt: string, seconds = 0.1) => makeTest({ name: endedAt, status: 'failed', seconds, endedAt });
 
 describe('an incident of the platform', () => {
-  test('stands beside the tests that failed within half a minute, in the order of time', () => {
+  test('is shown with the tests that failed within half a minute, in order of time', () => {
     const told = describeIncidents(
       [incidentAt('2026-03-01T12:05:00Z', 'lost readiness'), incidentAt('2026-03-01T12:04:31Z')],
       [
@@ -32,7 +32,7 @@ describe('an incident of the platform', () => {
     expect(told.map(nameVictims)).toEqual(['2 tests failed within 5 s', '']);
   });
 
-  test('stands beside a test that it caught, however long that took to give up', () => {
+  test('is shown with a test that ran during it, even if the test failed much later', () => {
     const [told] = describeIncidents([incidentAt('2026-03-01T12:04:31Z')], [failedAt('2026-03-01T12:06:30Z', 120)]);
     expect(told!.failed).toHaveLength(1);
   });
@@ -54,7 +54,7 @@ describe('an incident of the platform', () => {
     expect(nameIncidentShortly({ at: '', pod, container, what: 'restarted' })).toBe(name),
   );
 
-  test('is told of a green run too', () => {
+  test('is reported for a green run too', () => {
     expect(headlineOf(greenRun.verdict, greenRun.tests, [incidentAt('x'), incidentAt('y')]).sentence).toBe(
       '195 tests passed in 2 min 24 s (5 skipped, 1 flaky); meanwhile db-0/db restarted, and 1 more incident',
     );

@@ -23,7 +23,7 @@ const killed = {
 const failure: Failure = { kind: 'test', reason: '3 of 9 tests failed: a, b, c', hint: 'Read.', evidence: ['x'] };
 
 describe('a failure of the tests while the platform was not well', () => {
-  test('says so in its reason, its hint and first in its evidence', () => {
+  test('is in the reason, in the hint and first in the evidence', () => {
     const tests = [red('a', '12:04:32'), red('b', '12:04:33'), red('c', '12:04:34.200')];
     const blamed = blameIncidents(failure, describeIncidents([killed], tests));
     expect(blamed.reason).toBe(
@@ -36,7 +36,7 @@ describe('a failure of the tests while the platform was not well', () => {
     ]);
   });
 
-  test('names the incident that stands nearest to most failures, and counts the others', () => {
+  test('names the incident closest in time to most failures, and counts the others', () => {
     const before = { ...killed, at: '2026-11-24T12:00:00Z', pod: 'cube-0', what: 'was evicted' };
     const blamed = blameIncidents(failure, describeIncidents([before, killed], [red('a', '12:04:32')]));
     expect(blamed.reason).toMatch(
@@ -45,7 +45,7 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.evidence[0]).toBe('2026-11-24T12:00:00Z cube-0/main was evicted');
   });
 
-  test('stands beside what fails long after it, if nothing was there in its place', () => {
+  test('is shown with failures long after it, if its pod was not replaced', () => {
     const late = [red('a', '12:06:30')];
     expect(describeIncidents([killed], late)[0]!.failed).toEqual([]);
     const gone: ReportedIncident = { ...killed, what: 'is being deleted', lasts: true };
@@ -76,7 +76,7 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.evidence[0]).toBe(
       '2026-11-24T12:04:00Z jaeger had no pod: its Deployment is scaled to 0; then failed: a',
     );
-    // Also where more failed after something else, which may have come of it; but not for what failed before that.
+    // Also where more failed after something else, which may be its consequence; but not for what failed before that.
     const later = { ...killed, at: '2026-11-24T12:04:30.900Z' };
     const tests = [red('a', '12:04:30.100'), red('b', '12:04:31'), red('c', '12:04:32')];
     expect(describeIncidents([absent, later], tests).map(({ failed }) => failed.map(({ name }) => name))).toEqual([

@@ -39,7 +39,7 @@ test('ctrf.json and junit.xml name the screenshots of a test where other program
   );
 });
 
-test('ctrf.json tells of a failed test what its report says, and counts errors as failed', () => {
+test('ctrf.json has the details of a failed test from its report, and counts errors as failed', () => {
   const broken = makeTest({
     status: 'error',
     message: 'no database',
@@ -73,7 +73,7 @@ test('ctrf.json of a run without tests names the failure', () => {
   expect(results.environment).toMatchObject({ healthy: false });
 });
 
-test('what ctrf.json says of tests is what our own reader of CTRF reads', async () => {
+test('our own reader of CTRF reads from ctrf.json what was written', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'ctrf-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const file = path.join(directory, 'ctrf.json');

@@ -30,8 +30,8 @@ async function open(input: ReportInput, options: BrowserContextOptions = {}): Pr
 }
 
 /**
- * The contrast of every visible text with what lies behind it, as https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio counts
- * it. Runs in the page; as text, since the tests know no DOM.
+ * The contrast of every visible text with its background, as https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio counts it. Runs
+ * in the page; as text, since the tests know no DOM.
  */
 const measureContrasts = String.raw`(() => {
   const channels = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
@@ -63,7 +63,7 @@ describe('report.html in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('is read and searched by keyboard alone', async () => {
+  test('can be read and searched only with the keyboard', async () => {
     const { page } = await open(failedRun);
     await page.keyboard.press('/');
     await page.keyboard.type('silver customer_id');
@@ -84,7 +84,7 @@ describe('report.html in a browser', () => {
     await page.locator('#more').focus();
     await page.keyboard.press('Enter');
     expect(await page.locator('#tests > li').count()).toBe(200);
-    // Whoever showed more by keyboard goes on at the first test that is new.
+    // A keyboard user who loaded more continues at the first new test.
     const index = '[...document.querySelectorAll("#tests .test")].indexOf(document.activeElement)';
     expect(await page.evaluate<number>(index)).toBe(10);
   });
@@ -116,14 +116,14 @@ describe('report.html in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('of a run that never came to its tests works as well', async () => {
+  test('of a run that never reached its tests works as well', async () => {
     const { page, problems } = await open(badImageRun);
     await page.locator('nav a', { hasText: 'events' }).click();
     expect(await page.locator('#events table').first().isVisible()).toBe(true);
     expect(problems).toEqual([]);
   });
 
-  test('tells what happened to the platform beside the tests that failed', async () => {
+  test('shows incidents of the platform beside the tests that failed', async () => {
     const { page } = await open(restlessRun);
     expect(await page.locator('h1').textContent()).toContain(
       '; all within 4 s after floe-postgresql-0/postgres restarted',
@@ -172,7 +172,7 @@ describe('report.html in a browser', () => {
     expect(problems).toEqual([]);
   });
 
-  test('takes no orders from what tests and pods say', async () => {
+  test('runs no code from the texts of tests and pods', async () => {
     const failing = hostileTexts.map((text, i) =>
       makeTest({
         name: text,

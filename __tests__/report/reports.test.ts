@@ -105,7 +105,7 @@ describe('the first line says what happened', () => {
     );
   });
 
-  test('of a reason too long for a line the begin and the end are told, and all of it is evidence', () => {
+  test('of a reason too long for a line the beginning and the end are shown, and all of it is evidence', () => {
     const reason = `image x cannot be pulled: ${'failed to do something '.repeat(30)}: no such host`;
     const failure = { kind: 'image' as const, reason, hint: '', evidence: ['event'] };
     const input = makeInput({ outcome: 'broken', failure }, []);
@@ -117,7 +117,7 @@ describe('the first line says what happened', () => {
     expect(renderSummary(input)).toContain(`${reason}\nevent`);
   });
 
-  test('a contradiction is told by its reason', () => {
+  test('a contradiction is described by its reason', () => {
     const failure = {
       kind: 'test' as const,
       reason: 'the report is green but the tests exited 1',
@@ -141,7 +141,7 @@ describe('the first line says what happened', () => {
     });
   });
 
-  test.each(failureKinds.filter((kind) => kind !== 'test'))('kind %s is told with its reason', (kind) => {
+  test.each(failureKinds.filter((kind) => kind !== 'test'))('kind %s is reported with its reason', (kind) => {
     const failure = { kind, reason: 'what broke', hint: 'do this', evidence: ['proof'] };
     const input = makeInput({ outcome: kind === 'cancelled' ? 'cancelled' : 'broken', failure }, []);
     for (const text of [renderSummary(input), htmlOf(input), renderTerminal(input).join('\n')]) {
@@ -170,7 +170,7 @@ test('durations are read at a glance', () => {
   ]);
 });
 
-test('what was running when the run died comes first', () => {
+test('the test that was running when the run died is first', () => {
   const inFlight = makeTest({ name: 'b', status: 'error', reconstructed: true });
   expect(
     failedTests([makeTest({ name: 'a', status: 'failed' }), makeTest(), inFlight]).map(({ name }) => name),
@@ -246,7 +246,7 @@ describe('untrusted text', () => {
 });
 
 describe('the summary', () => {
-  test('stays within its bound with 5,000 failures, and says what it leaves out', () => {
+  test('stays within its bound with 5,000 failures, and reports what it leaves out', () => {
     const summary = renderSummary(manyFailures);
     expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(900 * 1024);
     expect(summary).toMatch(/… and [\d,]+ more in `report.html`/);
@@ -261,7 +261,7 @@ describe('the summary', () => {
     expect(told).toBeGreaterThan(5);
   });
 
-  test('tells message, place, slowest tests, phases and where the files lie', () => {
+  test('has message, location, slowest tests, phases and the paths of the files', () => {
     const summary = renderSummary(failedRun);
     for (const part of [
       '### ❌ failed — 3 of 200 tests failed: test\\_totals',
@@ -287,7 +287,7 @@ describe('the summary', () => {
     expect(renderSummary(failing('line\n'.repeat(60)))).toContain('<details><summary><code>');
   });
 
-  test('tells of a failed test what it says of itself', () => {
+  test('shows the properties of a failed test', () => {
     const properties = ['cube', 'postgres'].map((value) => ({ name: 'needs', value }));
     const input = makeInput({ outcome: 'failed', failure: { kind: 'test', reason: 'one', hint: '', evidence: [] } }, [
       makeTest({ status: 'failed', message: 'no', properties: [...properties, { name: 'owner', value: 'data' }] }),
@@ -296,7 +296,7 @@ describe('the summary', () => {
       expect(text).toContain('needs: cube, postgres · owner: data');
   });
 
-  test('of a broken run says what to do, and why', () => {
+  test('of a broken run has the reason, and what to do', () => {
     const summary = renderSummary(badImageRun);
     expect(summary.split('\n')[0]).toBe(
       '### ❌ broken: image — image floe-test-runner:dve of pod floe-test-x7k2p does not exist: manifest unknown',
@@ -314,7 +314,7 @@ describe('the summary', () => {
 });
 
 describe('annotations', () => {
-  test('say title, message and place of each failure', () => {
+  test('have title, message and location of each failure', () => {
     expect(annotationsOf(failedRun.tests, (file) => `services/api/${file}`)).toEqual([
       {
         level: 'error',
@@ -340,7 +340,7 @@ describe('annotations', () => {
     ]);
   });
 
-  test('are ten of 5,000, the last of which says how many there are', () => {
+  test('are ten of 5,000, the last of which gives the number of failures', () => {
     const annotations = annotationsOf(manyFailures.tests, () => undefined);
     expect(annotations).toHaveLength(10);
     expect(annotations[9]!.title).toBe('and 4,991 more failed tests');
@@ -350,7 +350,7 @@ describe('annotations', () => {
 
   test('are none of a green run', () => expect(annotationsOf(greenRun.tests, () => undefined)).toEqual([]));
 
-  test('a failure without words still says something', () => {
+  test('a failure without a message still has a text', () => {
     expect(annotationsOf([makeTest({ status: 'failed' })], () => undefined)[0]!.message).toBe(
       'The test failed without a message',
     );
@@ -393,7 +393,7 @@ describe('report.html', () => {
     expect(page).toContain('<title>1:51 Pod/floe-test-x7k2p OOMKilling: Memory cgroup out of memory');
   });
 
-  test('says how many tests are counted but not listed', () => {
+  test('reports how many tests are counted but not listed', () => {
     const page = htmlOf(makeInput({ tests: { ...greenRun.verdict.tests, total: 205 } }, [...greenRun.tests]));
     expect(page).toContain('5 more tests are counted but not listed');
   });
@@ -421,7 +421,7 @@ describe('the last screen', () => {
     ]);
   });
 
-  test('tells paths from the directory that the reader is in', () => {
+  test('shows paths relative to the working directory of the reader', () => {
     const input = { ...greenRun, resultsDir: '/work/project/k8s-test-results/integration' };
     const told = (cwd: string) => renderTerminal(input, { cwd }).at(-1);
     expect(told('/work/project')).toBe('  report:  k8s-test-results/integration/report.html');
@@ -434,7 +434,7 @@ describe('the last screen', () => {
     expect(lines.filter((line) => line.startsWith('  ✗'))).toHaveLength(5);
   });
 
-  test('colours only what is ours, and the same words stand without', () => {
+  test('colours only our own text, which is the same without colours', () => {
     const coloured = renderTerminal(failedRun, { colour: true });
     expect(coloured[0]).toContain('\u001b[31m');
     expect(coloured.map((line) => line.replaceAll(colourCode, ''))).toEqual(renderTerminal(failedRun));
@@ -442,7 +442,7 @@ describe('the last screen', () => {
 });
 
 describe('result.json', () => {
-  test('has the keys of schema 1 in their order, whatever the order of the object', () => {
+  test('has the keys of schema 1 in their order, independent of the order in the object', () => {
     const verdict = failedRun.verdict;
     const reversed = Object.fromEntries(Object.entries(verdict).reverse()) as unknown as typeof verdict;
     const text = renderResultJson(reversed);

@@ -19,12 +19,12 @@ tests/integration/test_shop.py:1: in <module>
 E   ModuleNotFoundError: No module named 'requests'`,
 } as const;
 
-test('a test file that cannot be imported says why, and not only that it could not be collected', () => {
+test('a test file that cannot be imported is reported with the reason, and not only that it could not be collected', () => {
   expect(causeOf(notImported)).toBe("ModuleNotFoundError: No module named 'requests'");
   expect(causeOf({ ...notImported, details: 'cut off' })).toBe('collection failure');
 });
 
-test('failed tests of the same name are told apart by their suites, which a run of Playwright in two browsers needs', () => {
+test('failed tests of the same name are distinguished by their suites, which a run of Playwright in two browsers needs', () => {
   const failed = (suite: string, name: string) => ({
     suite,
     name,

@@ -24,7 +24,7 @@ async function upload(job: ResultsEnv, name: string): Promise<void> {
   await withEnv(job, () => new DefaultArtifactClient().uploadArtifact(name, [file], root));
 }
 
-test('the legs come with the job run that uploaded each, as GitHub knows it and not as they say', async () => {
+test('the legs come with the job run that uploaded each, according to GitHub and not to themselves', async () => {
   const [one, other, reader] = [service.admitJob(), service.admitJob(), service.admitJob()];
   const before = Date.now();
   await upload(one, 'k8s-test-a');
@@ -52,7 +52,7 @@ test('the legs come with the job run that uploaded each, as GitHub knows it and 
   }
 }, 60_000);
 
-test('a service that has one id for all jobs, as act has, says of no artifact which job uploaded it', async () => {
+test('a service that has one id for all jobs, as act has, gives for no artifact the job that uploaded it', async () => {
   const job = service.admitJob();
   await upload(job, 'k8s-test-act');
   const legs = await withEnv(job, () =>
@@ -61,7 +61,7 @@ test('a service that has one id for all jobs, as act has, says of no artifact wh
   expect(legs).toMatchObject({ ok: true, value: { artifacts: [{ name: 'k8s-test-act', jobRun: undefined }] } });
 }, 60_000);
 
-test('without a token, and with one that the service refuses, it says why', async () => {
+test('without a token, and with one that the service refuses, the reason is reported', async () => {
   expect(await listArtifacts({})).toMatchObject({ ok: false });
   const env = service.admitJob();
   const [head, body] = env.ACTIONS_RUNTIME_TOKEN.split('.');

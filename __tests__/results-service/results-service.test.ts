@@ -13,7 +13,7 @@ let service: ResultsService;
 let directory: string;
 
 beforeAll(async () => {
-  // @actions/artifact tells every request to the log of the step; here that would bury the other tests.
+  // @actions/artifact logs every request to the step's log; here that would hide the other tests.
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   service = await startResultsService();
   directory = mkdtempSync(path.join(tmpdir(), 'results-service-'));
@@ -31,7 +31,7 @@ const upload = (name: string, freeName = name) =>
   uploadArtifact({ name, freeName, directory: path.join(directory, 'in'), isMasked: true, retentionDays: 90 });
 
 describe('an upload', () => {
-  test('comes back byte for byte, with its id and for how long it is kept', async () => {
+  test('is downloaded byte for byte, with its id and its retention', async () => {
     const uploaded = await withEnv(service.admitJob(), () => upload('one'));
     expect(uploaded).toMatchObject({ ok: true, value: { leftOut: [] } });
     const stored = service.listStored().find((artifact) => artifact.name === 'one');
@@ -68,7 +68,7 @@ describe('an upload', () => {
     }
   });
 
-  test('that a step makes of results that could not be masked holds no file of the tests, and the log says so', async () => {
+  test('that a step makes of results that could not be masked holds no file of the tests, and the log has a warning', async () => {
     const root = path.join(directory, 'step');
     mkdirSync(path.join(root, 'results'), { recursive: true });
     const summary = path.join(root, 'summary.md');
@@ -110,7 +110,7 @@ describe('an upload', () => {
     expect(service.listStored().map(({ name }) => name)).toEqual(expect.arrayContaining(['taken', 'taken-no-more']));
   });
 
-  test('to a GitHub Enterprise Server, which has no such service, is a failure that says where the files lie', async () => {
+  test('to a GitHub Enterprise Server, which has no such service, is a failure with the path of the files', async () => {
     const enterprise = { ...service.admitJob(), GITHUB_SERVER_URL: 'https://github.example.com' };
     expect(await withEnv(enterprise, () => upload('enterprise'))).toMatchObject({
       ok: false,
@@ -121,7 +121,7 @@ describe('an upload', () => {
     });
   });
 
-  test('without a token, with a wrong one, or where nobody listens is a failure that says so, and no exception', async () => {
+  test('without a token, with a wrong one, or where nothing listens is a failure with the reason, and no exception', async () => {
     const env = service.admitJob();
     const without = await withEnv({ ...env, ACTIONS_RUNTIME_TOKEN: '' }, () => upload('denied'));
     expect(without).toMatchObject({ ok: false, failure: { reason: expect.stringContaining('ACTIONS_RUNTIME_TOKEN') } });

@@ -91,8 +91,8 @@ const route = '/twirp/github.actions.results.api.v1.ArtifactService/';
 const signedForMinutes = 60;
 
 /**
- * Starts a results service on loopback: the artifact service of GitHub as @actions/artifact 6 speaks to it, with a real
- * blob store behind it. Names are unique in a workflow run, and a token opens its own run alone.
+ * Starts a results service on loopback: the artifact service of GitHub as @actions/artifact 6 uses it, with a real blob store
+ * behind it. Names are unique in a workflow run, and a token only gives access to its own run.
  */
 export async function startResultsService(): Promise<ResultsService> {
   const store = await startBlobStore();

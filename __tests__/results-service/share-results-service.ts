@@ -5,7 +5,7 @@ import { type ResultsService, startResultsService } from './results-service.ts';
 export function shareResultsService(): () => ResultsService {
   let service: ResultsService;
   beforeAll(async () => {
-    // @actions/artifact tells every request of a download to the log of the step; here that would bury the other tests.
+    // @actions/artifact logs every request of a download to the step's log; here that would hide the other tests.
     vi.spyOn(process.stdout, 'write').mockReturnValue(true);
     service = await startResultsService();
   });

@@ -64,7 +64,7 @@ describe.runIf(process.getuid?.() === 0)('for a user who is not root', () => {
       expect(taken.warnings).toEqual([
         expect.stringMatching(/^2 files .* not uploaded: .*\(EACCES: permission denied/),
       ]);
-      // Nothing of theirs lies where it would be uploaded.
+      // None of their files is where it would be uploaded.
       expect(readdirSync(path.join(root, 'results'))).toEqual(['readable']);
     }
   });

@@ -83,7 +83,7 @@ test('the screenshot of a test in a shard is found in the results of that shard'
   expect((await collect('shard-1/')).attachments).toEqual(['results/shard-1/a.png']);
 });
 
-test('an attachment that the tests wrote elsewhere is a warning that says where to write it', async () => {
+test('an attachment that the tests wrote elsewhere is a warning with the directory to write it to', async () => {
   write('junit.xml', reportOf('<system-out>[[ATTACHMENT|../app/test-results/a.png]]</system-out>'));
   const { attachments, warnings } = await collect();
   expect(attachments).toBeUndefined();
@@ -110,7 +110,7 @@ test('no name in a report leads to a file outside of the results', async () => {
   expect(warnings.join()).toContain(`${names.length} attachments`);
 });
 
-/** The least that tells the size of a picture. */
+/** The minimum that contains the size of a picture. */
 function pngOf(width: number, height: number, bytes = 64): Buffer {
   const png = Buffer.alloc(bytes);
   Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').copy(png);

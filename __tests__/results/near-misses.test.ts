@@ -20,7 +20,7 @@ test.each([
   expect(nameFormat(begin, extension)).toEqual(expected);
 });
 
-test('what lies in place of a report is named, first what could be read', async () => {
+test('files in place of a report are named, readable formats first', async () => {
   const root = mkdtempSync(path.join(tmpdir(), 'near-misses-'));
   try {
     mkdirSync(path.join(root, 'a'));

@@ -111,7 +111,7 @@ test('100 % means all lines', () => {
   expect(formatCoverage({ format: 'Go', covered: 1, total: 3 })).toBe('33.3 % of 3 statements');
 });
 
-test('the recorded reports say themselves what is read of them', () => {
+test('the recorded reports contain what is expected to be read from them', () => {
   const text = readFileSync(path.join(recorded, 'coverage-pay.xml'), 'utf8');
   expect(text).toContain('lines-valid="6" lines-covered="4"');
   expect(readFileSync(path.join(recorded, 'lcov.info'), 'utf8')).toContain('LH:5\nLF:7');

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const [, , directory = '', file = '', outside = '', secret = ''] = process.argv;
-// A container has the directory itself mounted, whatever becomes of its path.
+// A container has the directory itself mounted, independent of changes to its path.
 process.chdir(directory);
 const at = (name: string) => path.join('.', name);
 const attempt = (work: () => void) => {

@@ -1,4 +1,4 @@
-/** What a test starts as another user: takes what lies in a results directory, or takes the directory for a run. */
+/** What a test starts as another user: takes the files in a results directory, or takes the directory for a run. */
 import { SecretMask } from '../../src/core/secret-mask.ts';
 import { layoutResults, releaseResultsDir, takeResultsDir } from '../../src/results/results-dir.ts';
 import { takeFiles } from '../../src/results/take-files.ts';

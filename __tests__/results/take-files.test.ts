@@ -66,7 +66,7 @@ describe.each([
   test('arrive byte for byte with their times and without their secrets', async () => {
     const binary = Buffer.from([0, 255, 1, 254, 10]);
     write('deep/untouched', binary);
-    // Longer than what is read at once, so that the secret lies across a border.
+    // Longer than what is read at once, so that the secret crosses a chunk boundary.
     const filler = 'x'.repeat(64 * 1024 - 5);
     write('report.xml', `${filler}${secret}${filler}${secret}`);
     write('empty', '');
@@ -206,7 +206,7 @@ test('a file without a secret stays the same file, and so does the directory tha
   expect(statSync(results).ino).toBe(directory);
 });
 
-test('whoever has a file of an unfenced directory open writes to another one than we read', async () => {
+test('a process with an open file of an unfenced directory writes to another file than we read', async () => {
   write('open.txt', 'clean');
   const before = statSync(path.join(results, 'open.txt')).ino;
   await take({ isFenced: false });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { ResultsSizeWatch } from '../../src/results/watch-results-size.ts';
 
-test('a results directory that somebody removes while the tests run ends them, and not our process', async () => {
+test('a results directory that is removed while the tests run ends them, and not our process', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'watch-size-'));
   const over = new AbortController();
   const limits = { totalBytes: 1e6, files: 100 };

@@ -53,11 +53,11 @@ describe('a red leg that ran again', () => {
   const red = leg('integration', 'failed');
   const green = leg('integration', 'passed', { attempt: 2 });
 
-  test('counts as its newest attempt when GitHub says that the job is a success', () => {
+  test('counts as its newest attempt when the job is a success on GitHub', () => {
     expect(told([red, green])).toEqual(['integration: passed']);
   });
 
-  test('stays red without a word of GitHub, and says what to give', () => {
+  test('stays red without data of GitHub, and names the missing input', () => {
     const { legs } = choose([red, green], { jobResults: {} });
     expect(legs.map(({ name, verdict }) => [name, verdict.outcome])).toEqual([
       ['integration', 'passed'],
@@ -66,7 +66,7 @@ describe('a red leg that ran again', () => {
     expect(legs[1]?.verdict.failure?.hint).toContain('toJSON(needs)');
   });
 
-  test('stays red when GitHub says that the job failed', () => {
+  test('stays red when the job failed on GitHub', () => {
     expect(told([red, green], { jobResults: { integration: { result: 'failure' } } })).toContain(
       'integration · attempt 1: failed',
     );
@@ -120,7 +120,7 @@ test('a red leg of one call of a reusable workflow stays when the other call run
   expect(told(legs)).toEqual(['a / integration: passed', 'b / integration: failed']);
 });
 
-test('two calls of a reusable workflow without names are red, and the reason says to name them', () => {
+test('two calls of a reusable workflow without names are red, and the reason advises to name them', () => {
   const { legs } = choose([leg('integration', 'passed'), leg('integration', 'passed')]);
   expect(legs.map(({ verdict }) => verdict.outcome)).toEqual(['failed', 'failed']);
   expect(legs[0]?.verdict.failure?.reason).toContain('leg-name');
@@ -142,7 +142,7 @@ describe('the roll-up of an earlier attempt', () => {
   const { verdict } = leg('all tiers', 'failed');
   const rollUp = leg('report', 'failed', { job: 'summary', verdict });
 
-  test('is no leg when GitHub has a name for its artifact that says so', () => {
+  test('is no leg when its artifact on GitHub has the name of a roll-up', () => {
     const named = {
       ...rollUp,
       artifact: { name: 'k8s-test-tests-report-attempt1', jobRun: 'r', createdAt: 1, directory: 'd' },
@@ -150,7 +150,7 @@ describe('the roll-up of an earlier attempt', () => {
     expect(told([named, leg('integration', 'passed')])).toEqual(['integration: passed']);
   });
 
-  test('is red when only the result itself says so', () => {
+  test('is red when only the result itself claims to be one', () => {
     const named = { ...rollUp, artifact: { name: 'k8s-test-x', jobRun: 'r', createdAt: 1, directory: 'd' } };
     expect(told([named])).toEqual(['report: broken']);
     const { artifact: _, ...unnamed } = rollUp;
@@ -159,11 +159,11 @@ describe('the roll-up of an earlier attempt', () => {
 });
 
 describe('what cannot be seen', () => {
-  test('without needs is said in a warning', () => {
+  test('without needs is a warning', () => {
     const { warnings } = choose([leg('integration', 'passed')], { runAttempt: 1, jobResults: {} });
     expect(warnings).toEqual([expect.stringContaining('died before it left results')]);
   });
-  test('of a green result of an earlier attempt is said in a warning', () => {
+  test('of a green result of an earlier attempt is a warning', () => {
     const { warnings } = choose([leg('integration', 'passed')], { jobResults: {} });
     expect(warnings[1]).toContain('1 of 1 results are of an attempt before 2');
   });

@@ -48,7 +48,7 @@ function leg(
 }
 const none = { expected: [], jobResults: {} };
 
-describe('what all legs come to', () => {
+describe('the outcome of all legs', () => {
   test('is passed only when there are legs and all are green; their tests are added up', () => {
     const { verdict } = judgeLegs([leg('unit'), leg('e2e')], none);
     expect(verdict).toMatchObject({
@@ -79,7 +79,7 @@ describe('what all legs come to', () => {
     );
   });
 
-  test('is red for a job that died without a word, and says so', () => {
+  test('is red for a job that left no result, and names it', () => {
     const { verdict, legs } = judgeLegs([leg('unit')], {
       expected: [],
       jobResults: { unit: { result: 'success' }, e2e: { result: 'failure' }, lint: { result: 'success' } },
@@ -93,7 +93,7 @@ describe('what all legs come to', () => {
     expect(verdict.outcome).toBe('broken');
   });
 
-  test('does not tell the same job twice when its leg says itself why it is red', () => {
+  test('does not report a job twice when its leg has the reason itself', () => {
     const { legs } = judgeLegs([leg('e2e', oom)], { expected: [], jobResults: { e2e: { result: 'failure' } } });
     expect(legs).toHaveLength(1);
   });
@@ -120,7 +120,7 @@ describe('what all legs come to', () => {
     expect(verdict.failure?.reason).toContain('e2e is expected and was skipped');
   });
 
-  test('takes a skipped job that nobody expects for what it is', () => {
+  test('accepts a skipped job that is not expected to run', () => {
     const judged = judgeLegs([leg('unit')], { expected: [], jobResults: { e2e: { result: 'skipped' } } });
     expect(judged.verdict.outcome).toBe('passed');
     expect(judged.skippedJobs).toEqual(['e2e']);

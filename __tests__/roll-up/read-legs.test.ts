@@ -45,7 +45,7 @@ async function leaveLeg(
 }
 
 describe('the legs of a directory', () => {
-  test('are found wherever their results lie, with their tests by suite', async () => {
+  test('are found in any directory, with their tests by suite', async () => {
     await leaveLeg('k8s-test-integration-a1');
     await leaveLeg('deeper/still/e2e', { tier: 'e2e' });
     const legs = await readLegs(root, signal);
@@ -111,7 +111,7 @@ describe('the legs of a directory', () => {
     expect(await readLegs(path.join(root, 'absent'), signal)).toEqual([]);
   });
 
-  test('of one job are told apart by their matrix', async () => {
+  test('of one job are distinguished by their matrix', async () => {
     const leg = (python: string) => ({ leg: { job: 'test', attempt: 1, matrix: JSON.stringify({ python }), legs: 2 } });
     await leaveLeg('a', leg('3.11'));
     await leaveLeg('b', leg('3.12'));
@@ -136,7 +136,7 @@ describe('the legs of a directory', () => {
     expect(leg?.verdict.failure?.reason).toContain(problem);
   });
 
-  test('that say passed are red when their junit.xml is missing, cut off, or holds a failure', async () => {
+  test('that report passed are red when their junit.xml is missing, cut off, or holds a failure', async () => {
     await leaveLeg('missing');
     rmSync(path.join(root, 'missing', 'junit.xml'));
     await leaveLeg('cut', { tier: 'e2e' });
@@ -158,7 +158,7 @@ describe('the legs of a directory', () => {
     expect(leg?.verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
   });
 
-  test('of very many tests pass although their junit.xml holds not all of them, if the verdict says how many', async () => {
+  test('of very many tests pass although their junit.xml holds not all of them, if the verdict has the number', async () => {
     const cases = Array.from({ length: 1200 }, (__, i) => makeTest({ suite: 'pytest', name: `test_${i}`, seconds: 0 }));
     await leaveLeg('leg', { tests: { ...noTests, total: 5000, passed: 5000 }, casesLeftOut: 3800 }, cases);
     expect((await readLegs(root, signal))[0]?.verdict).toMatchObject({ outcome: 'passed' });
@@ -171,7 +171,7 @@ describe('the legs of a directory', () => {
     expect((await readLegs(root, signal))[0]?.verdict).toMatchObject({ outcome: 'broken' });
   });
 
-  test('that say passed without a test are red', async () => {
+  test('that report passed without a test are red', async () => {
     await leaveLeg('empty', { tests: noTests }, []);
     expect((await readLegs(root, signal))[0]?.verdict.outcome).toBe('failed');
   });

@@ -54,7 +54,7 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
   expect(junit).toMatchObject({ ok: true, value: { counts: { total: 3, passed: 1, errors: 2 }, cases } });
 });
 
-test('artifacts that cannot be had are red, whatever else is known', async () => {
+test('artifacts that cannot be downloaded are red in every case', async () => {
   const end = await rollUp({
     inputs: { resultsDir: path.join(root, 'out'), expected: [], jobResults: { unit: { result: 'success' } } },
     legs: fail('results', 'the artifacts of this run cannot be listed: no token'),

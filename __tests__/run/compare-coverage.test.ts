@@ -41,7 +41,7 @@ async function runCovered(root: string, given: RawInputs) {
 
 const makeRoot = () => mkdtempSync(path.join(tmpdir(), 'coverage-'));
 
-test('a run tells by how many points its coverage changed since an earlier run', async () => {
+test('a run reports by how many points its coverage changed since an earlier run', async () => {
   const root = makeRoot();
   const coverage = { format: 'lcov', covered: 1, total: 4 };
   writeFileSync(path.join(root, 'main.json'), JSON.stringify({ schema: 1, coverage }));
@@ -81,7 +81,7 @@ test('an earlier run that is not there yet is no problem, and one in results-dir
   expect(own).toEqual({ problems: ['lies in results-dir, which each run empties; name another place'] });
 });
 
-test('a change of coverage is told in points, with its sign', () => {
+test('a change of coverage is shown in points, with its sign', () => {
   const of = (covered: number, before: number) =>
     changeOf({ format: 'lcov', covered, total: 1000, before: { covered: before, total: 1000 } });
   expect(of(812, 800)).toBe('+1.2');

@@ -30,7 +30,7 @@ describe('the failure of an image that the nodes were given', () => {
     },
   );
 
-  test('keeps its own hint when it is about another image, whatever its reason says', async () => {
+  test('keeps its own hint when it is about another image, with any reason', async () => {
     const { failure } = fail('image', 'image shop:latest cannot be pulled', { code: 'image-denied', image: 'b' });
     expect(await failureOf(failure)).toEqual(failure);
   });

@@ -169,7 +169,7 @@ test('tests keep a TRACEPARENT that they are given, and get none where nothing i
   expect(withTraceparent([], trace, false)).toEqual([]);
 });
 
-test('the endpoint is the input, else what the environment says as OpenTelemetry specifies it', () => {
+test('the endpoint is the input, else the value of the environment as OpenTelemetry specifies it', () => {
   expect(traceEndpoint(undefined, {})).toBeUndefined();
   expect(traceEndpoint(undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' })).toBe('http://c:4318/v1/traces');
   expect(traceEndpoint(undefined, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c/t' })).toBe('http://c/t');

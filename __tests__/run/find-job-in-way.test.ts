@@ -16,19 +16,19 @@ function job(name: string, how: { run?: string; end?: 'Complete' | 'Failed' } = 
   };
 }
 
-test('Jobs of others, and of runs that are over, are in nobody’s way', () => {
+test('Jobs of others, and of runs that are over, block no run', () => {
   const others = [job('backup'), job('smoke', { run: '0a1b2c3d', end: 'Failed' })];
   expect(findJobInWay(others, wanted)).toBeUndefined();
 });
 
-test('a run that still goes on has the namespace to itself', () => {
+test('a run that still continues has the namespace to itself', () => {
   expect(findJobInWay([job('smoke', { run: '0a1b2c3d' })], wanted)).toMatchObject({
     kind: 'input',
     reason: 'another run (0a1b2c3d) uses namespace staging: its Job smoke has not ended',
   });
 });
 
-test('a Job that a run has kept is told with its time, and by what it goes', () => {
+test('a Job that a run has kept is reported with its time, and how it is removed', () => {
   const kept = [job('integration-tests', { run: '0a1b2c3d', end: 'Failed' })];
   expect(findJobInWay(kept, wanted)).toMatchObject({
     kind: 'input',
@@ -40,7 +40,7 @@ test('a Job that a run has kept is told with its time, and by what it goes', () 
   expect(here?.hint).toMatch(/^Remove it and all other leftovers: k8s-test down; or leave namespace out/);
 });
 
-test('so is one that nobody of ours made, and a Job of the user’s own may have another name', () => {
+test('so is one that none of our runs created, and a Job of the user’s own may have another name', () => {
   expect(findJobInWay([job('smoke')], { ...wanted, name: 'smoke', isOwn: true })).toMatchObject({
     reason:
       'Job smoke already exists in namespace staging (created 2026-08-01T09:00:00Z): not created by a run of this action',

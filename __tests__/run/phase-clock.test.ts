@@ -26,7 +26,7 @@ test('an exception is of the phase that threw it, though another one that overla
   expect(clock.phaseOfError(fault)).toBe('cluster');
 });
 
-test('a cancel is told with all phases that were going on', async () => {
+test('a cancel is reported with all phases that were running', async () => {
   const clock = makeClock();
   const ends: (() => void)[] = [];
   const open = () =>

@@ -58,7 +58,7 @@ describe('a step of the results phase', () => {
     run.close();
   });
 
-  test('has less time after a cancel, and what lies on the disk is sorted all the same', async () => {
+  test('has less time after a cancel, and files on the disk are sorted all the same', async () => {
     const cancel = new AbortController();
     const run = new ResultSteps(cancel.signal, false, limits);
     const evidence = run.run('evidence', untilAborted);

@@ -84,7 +84,7 @@ describe('tier unit runs the command on the runner', () => {
     expect(off.verdict).toMatchObject({ outcome: 'passed', tests: { total: 1 } });
   }, 120_000);
 
-  test('a program that is not there is said to be missing', async () => {
+  test('a program that does not exist is reported as missing', async () => {
     const { verdict } = await runUnit('', { command: 'no-such-program' });
     expect(verdict.failure).toMatchObject({ kind: 'start', reason: expect.stringContaining('no-such-program') });
   });
@@ -112,7 +112,7 @@ describe('tier unit runs the command on the runner', () => {
     expect(quoted).toEqual([`hi ${dir.results}`]);
   });
 
-  test('a secret across the cut of a long line stands neither on the console nor on the disk', async () => {
+  test('a secret across the cut of a long line is neither on the console nor on the disk', async () => {
     const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'); process.stdout.write('x'.repeat(65529) + env.TOKEN + 'y'.repeat(200000))`;
     const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
     const log = readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8');
@@ -129,7 +129,7 @@ describe('tier unit runs the command on the runner', () => {
     expect(log).toEqual(Buffer.concat([Buffer.from(printed), Buffer.from([0xff])]));
   });
 
-  test('secrets that only the XML parser spells out stand in no report', async () => {
+  test('secrets that only the XML parser decodes are in no report', async () => {
     const report =
       '<testsuite name="s" tests="1" failures="1"><properties><property name="p" value="it&#x27;s&#x20;a-secret"/></properties>' +
       '<testcase name="a it&#39;s a-secret" classname="c"><properties><property name="q" value="it&#x27;s a-s&#101;cret"/></properties>' +
@@ -138,14 +138,14 @@ describe('tier unit runs the command on the runner', () => {
     const { dir, report: told } = await runUnit(script, { secrets: "TOKEN=it's a-secret" });
     expect(told.tests[0]).toMatchObject({ name: 'a ***', message: '***' });
     expect(JSON.stringify(told)).not.toContain('a-secret');
-    // Where summary.md cannot be read, the step summary is rendered anew from what is in memory.
+    // Where summary.md cannot be read, the step summary is rendered again from memory.
     expect(renderSummary(told)).toContain('***');
     expect(renderSummary(told)).not.toMatch(/a-s(?:ecret|&#101;cret)/);
     for (const file of [dir.junitXml, dir.resultJson, dir.reportHtml, dir.summary])
       expect(readFileSync(file, 'utf8').replaceAll(/&#0?39;|&apos;/g, "'")).not.toMatch(/a-secret|a-sec\]/);
   });
 
-  test('a cancel leaves the tests three seconds, whatever grace they have when their time is over', async () => {
+  test('a cancel leaves the tests three seconds, independent of their grace at a time limit', async () => {
     const cancel = new AbortController();
     const script = `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)`;
     const begin = performance.now();
@@ -165,7 +165,7 @@ describe('tier unit runs the command on the runner', () => {
   });
 });
 
-test('the results path of containers is the results directory on the runner, wherever a word names it', () => {
+test('the results path of containers is the results directory on the runner in every argument that names it', () => {
   const words = [
     'pytest',
     '--junitxml=/results/junit.xml',
@@ -199,7 +199,7 @@ test('a line of a shell writes to the results directory wherever one of its word
   expect(placeResults(['ls > /results/a'], '/results', '/home/my out')).toEqual(['ls > /results/a']);
 });
 
-test('variables that name the results path name the results directory, whoever gave them', () => {
+test('variables that name the results path name the results directory, from any source', () => {
   const given: [string, string][] = [
     ['JEST_JUNIT_OUTPUT_DIR', '/results'],
     ['GREETING', 'hi /results'],
@@ -228,7 +228,7 @@ describe('a reporter that takes its path by a variable', () => {
   });
 });
 
-describe('a run whose report is missing says what its tool says', () => {
+describe('a run whose report is missing has the message of its tool', () => {
   test('with the end of the log as its proof', async () => {
     const said = "process.stderr.write('pytest: error: unrecognized arguments: --no-such-option\\n'); process.exit(4)";
     const { verdict } = await runUnit(said, { args: '["pytest"]' });

@@ -3,7 +3,7 @@ import { fail, type Result, succeed } from '../../src/core/outcome.ts';
 import { runTogether } from '../../src/pipeline/run-together.ts';
 
 const never = new AbortController().signal;
-/** Work that goes on until it is aborted, and then fails in words of its own. */
+/** Work that continues until it is aborted, and then fails with its own message. */
 const endless = (signal: AbortSignal): Promise<Result<undefined>> =>
   new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(fail('image', 'was interrupted')));
@@ -19,7 +19,7 @@ test('two works that succeed return what both resulted in', async () => {
   ).toEqual(succeed([1, 'two']));
 });
 
-test('the failure of one aborts the other, and is the one that is told', async () => {
+test('the failure of one aborts the other, and is the one reported', async () => {
   const broken = async () => fail('cluster', 'no node');
   expect(await runTogether(never, endless, broken)).toMatchObject({ ok: false, failure: { reason: 'no node' } });
 });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { adoptBeforeRemoval, fenceResults } from '../../src/results/fence-results.ts';
 
-/** Debian's; https://docs.docker.com/engine/security/rootless/ has it. */
+/** Debian's; https://docs.docker.com/engine/security/rootless/ describes it. */
 const program = '/usr/share/docker.io/contrib/dockerd-rootless.sh';
 const image = 'debian:bookworm-slim';
 const nodePath = '/k8s-test/results';
@@ -14,7 +14,7 @@ const signal = AbortSignal.timeout(170_000);
 
 let root: string;
 let daemon: ChildProcess;
-/** The docker of this machine, from which the image comes. */
+/** The docker of this machine, which provides the image. */
 const given = process.env.DOCKER_HOST;
 
 const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
@@ -45,7 +45,7 @@ afterAll(async () => {
   process.kill(-daemon.pid!, 'SIGTERM');
   await ended;
   process.env.DOCKER_HOST = given;
-  // What its containers wrote belongs to users that are ours in a user namespace alone.
+  // What its containers wrote belongs to users that are ours only in a user namespace.
   execFileSync('rootlesskit', ['rm', '--recursive', path.join(root, 'data')], { stdio: 'pipe' });
   rmSync(root, { recursive: true });
 }, 60_000);
@@ -79,7 +79,7 @@ describe('on rootless docker', () => {
     rmSync(hostPath, { recursive: true });
   });
 
-  test('with cgroup v1, on which Kind makes no cluster, a run says so before anything is made', () => {
+  test('with cgroup v1, on which Kind makes no cluster, a run reports that before anything is created', () => {
     expect(docker('info', '--format', '{{.CgroupVersion}}')).toBe('1');
     const args = ['dist/cli.js', 'run', '--profile', 'none', '--image', image, '--results-dir', path.join(root, 'out')];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });

@@ -15,7 +15,7 @@ import { checkProjectFile, checkResult } from './validators.ts';
 const root = path.resolve(import.meta.dirname, '../..');
 const trackedFiles = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
 
-/** What our own reader finds wrong with the file, whatever else is missing in the directory. */
+/** The errors of our own reader in the file, except for files missing in the directory. */
 function refusedByReader(yaml: string): boolean {
   const directory = mkdtempSync(path.join(tmpdir(), 'project-file-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

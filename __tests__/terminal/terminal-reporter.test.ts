@@ -47,7 +47,7 @@ test('the live line stays within the width when its characters take two columns 
   reporter.phaseEnded({ name: 'platform', outcome: 'passed', seconds: 1 });
 });
 
-test('what was waited for is not told of a phase that goes on', () => {
+test('a phase that continues does not show what another phase waited for', () => {
   const { reporter, text } = open(true);
   reporter.phaseStarted('cluster');
   reporter.phaseStarted('images');

@@ -69,7 +69,7 @@ test('no program is started in src/ but with the environment that one function m
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   const starts = files.flatMap((name) => {
     const text = readFileSync(path.join('src', name), 'utf8');
-    // Whatever the import calls it, nothing is started without this module.
+    // Under any import name, nothing is started without this module.
     if (!/\b(from|import|require)\b\s*\(?\s*['"](node:)?(child_process|cluster|worker_threads)['"]/.test(text))
       return [];
     const calls = [...text.matchAll(/\b(spawn|spawnSync|exec|execSync|execFile|execFileSync|fork|Worker)\(/g)].length;

@@ -1,4 +1,4 @@
-/** One process of many that install kind at the same moment: prints where it came from, or why it did not. */
+/** One process of many that install kind at the same moment: prints its source, or why it failed. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -35,7 +35,7 @@ const platform = findPlatform(process.platform, process.arch)!;
 const never = new AbortController().signal;
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** A program that reports a version as kind and helm do, and is large enough to be cut and to come in pieces. */
+/** A program that reports a version as kind and helm do, and is large enough to be cut and to arrive in pieces. */
 const script = (output: string) => Buffer.from(`#!/bin/sh\necho '${output}'\nexit 0\n${'#'.repeat(300_000)}\n`);
 const kindBytes = script('kind v0.32.0 go1.26.1 linux/amd64');
 const helmBytes = script('v4.1.4');
@@ -90,12 +90,12 @@ const status =
   (code: number, headers = {}): Answer =>
   (_, response) =>
     response.writeHead(code, headers).end('<html>not a program</html>');
-/** Says how long it is, sends half of it and hangs up. */
+/** Announces its length, sends half of it and hangs up. */
 const truncated: Answer = (_, response) => {
   response.writeHead(200, { 'content-length': kindBytes.length });
   response.write(kindBytes.subarray(0, 150_000), () => response.socket!.destroy());
 };
-/** Does not say how long it is, so that half of it looks like all of it. */
+/** Does not announce its length, so that half of it looks like all of it. */
 const truncatedWithoutLength: Answer = (incoming, response) => {
   response.removeHeader('transfer-encoding');
   incoming.socket.end(
@@ -193,7 +193,7 @@ describe('a tool on the PATH', () => {
 });
 
 describe('a tool that is downloaded', () => {
-  test('runs, and comes from the cache the next time', async () => {
+  test('runs, and is taken from the cache the next time', async () => {
     const { url, requests } = await serve(well(kindBytes));
     const first = await ask(url);
     expect(first).toMatchObject({ ok: true, value: { version: 'v0.32.0', source: 'download' } });
@@ -204,7 +204,7 @@ describe('a tool that is downloaded', () => {
     const second = expectValue(await ask(url));
     expect(second).toMatchObject({ version: 'v0.32.0', source: 'cache' });
     expect(readFileSync(second.path)).toEqual(kindBytes);
-    // What is executed lies in the directory of the run, and nothing of the cache is.
+    // Executed files are in the directory of the run, and never in the cache.
     for (const one of [path, second.path]) expect(one).toMatch(new RegExp(`^${folder}/run/kind-[^/]+/kind$`));
     expect(requests).toHaveLength(1);
     expect(listFiles('temp')).toEqual([]);
@@ -212,7 +212,7 @@ describe('a tool that is downloaded', () => {
     expect(statSync(join(folder, 'cache', listEntries()[0]!)).mode & 0o111).toBe(0);
   });
 
-  test('from a mirror with builds of its own never stands in for the released one', async () => {
+  test('from a mirror with builds of its own never replaces the released one', async () => {
     const { url, requests } = await serve(well(kindBytes));
     expect(await ask(url)).toMatchObject({ ok: true });
     const released = await ask(url, { checksumsPath: undefined });
@@ -258,14 +258,14 @@ describe('a tool that is downloaded', () => {
     expect(listFiles('cache')).toEqual([]);
   });
 
-  test('is used where no cache can be made, and that is said', async () => {
+  test('is used where no cache can be created, with a warning', async () => {
     vi.stubEnv('RUNNER_TOOL_CACHE', '/dev/null');
     const { url } = await serve(well(kindBytes));
     expect(await ask(url)).toMatchObject({ ok: true, value: { source: 'download' } });
     expect(said.join('\n')).toContain('kind v0.32.0 is not kept in /dev/null for later runs');
   });
 
-  test('has no place to lie where the run has no directory, and that is a failure in one line', async () => {
+  test('fails with one line where the run has no directory for it', async () => {
     const tool = await ask(undefined, { directory: join(folder, 'nothere') });
     expect(tool).toMatchObject({ ok: false, failure: { kind: 'tools', reason: expect.stringContaining('nothere') } });
   });
@@ -408,7 +408,7 @@ describe('a download that goes wrong', () => {
     expect(said.filter((line) => line.includes('again in'))).toHaveLength(2);
   });
 
-  test('because nobody is there says so', async () => {
+  test('because nothing listens reports that', async () => {
     const server = createServer();
     const port = await listen(server);
     server.close();
@@ -452,7 +452,7 @@ describe('the way to a download', () => {
     expect(storage.requests[0]!.headers.authorization).toBeUndefined();
   });
 
-  test('tells no credentials when it fails', async () => {
+  test('prints no credentials when it fails', async () => {
     const { url } = await serve(status(503));
     const tool = await ask(`${url.replace('http://', 'http://ada:s3cret@')}/?token=hush`);
     expect(tool.ok).toBe(false);
@@ -490,7 +490,7 @@ describe('the way to a download', () => {
     expect(tool).toMatchObject({ failure: { reason: expect.stringMatching(/: no data for 0\.1 s$/) } });
   });
 
-  test('does not begin with a proxy that is no address, whose text is not told', async () => {
+  test('does not start with an invalid proxy address, whose text is not printed', async () => {
     vi.stubEnv('HTTPS_PROXY', 'ada:s3cret at proxy');
     const tool = await ask('https://mirror.test');
     expect(tool).toMatchObject({

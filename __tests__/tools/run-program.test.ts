@@ -45,7 +45,7 @@ describe('a program whose stdout is taken byte for byte', () => {
     expect(stdout.writableFinished).toBe(true);
   });
 
-  test('is ended when its taker fails, and says why', async () => {
+  test('is ended when the receiver of its output fails, with the reason', async () => {
     const stdout = new Writable({
       write: (_chunk, _encoding, done) => done(new Error('the disk is full')),
     });
@@ -72,7 +72,7 @@ describe('a program that ends by itself', () => {
     expect(run.stdout).toBe('$(id)|a b|; rm -rf /||');
   });
 
-  test('by a signal is told by its name', async () => {
+  test('by a signal is reported by its name', async () => {
     const run = await runProgram(...sh('kill -SEGV $$'), { signal: never });
     expect(run).toMatchObject({ exitCode: null, signal: 'SIGSEGV', aborted: false, timedOut: false });
     expect(describeProgramEnd(run)).toBe('killed by SIGSEGV');
@@ -87,8 +87,8 @@ describe('a program that ends by itself', () => {
     process.kill(pid);
   });
 
-  test('is read on for as long as a grandchild has something to say', async () => {
-    // In one process, which says something as often as it is let.
+  test('is read for as long as a grandchild writes to it', async () => {
+    // In one process, which writes as often as it can.
     const talk = '$| = 1; for (1 .. 5) { select undef, undef, undef, 0.04; print "$_\\n" } exec "sleep", "30"';
     const run = await runProgram(...sh('perl -e "$1" & echo $!', talk), { signal: never });
     const [pid, ...rest] = run.stdout.trim().split('\n');
@@ -113,7 +113,7 @@ describe('a program that ends by itself', () => {
     expect(run.stdout).toBe(`${folder}\n1-\ninput`);
   });
 
-  test('without having read its stdin is judged by its status alone', async () => {
+  test('without having read its stdin is judged only by its status', async () => {
     const run = await runProgram(...sh('exit 0'), { signal: never, stdin: Readable.from(['x'.repeat(10_000_000)]) });
     expect(run).toMatchObject({ exitCode: 0, error: null });
   });
@@ -205,7 +205,7 @@ describe('a program that does not start', () => {
 });
 
 describe('a program that is ended', () => {
-  test('by its deadline says so', async () => {
+  test('by its deadline is reported as such', async () => {
     const run = await runProgram('sleep', ['30'], { signal: never, timeoutSeconds: 0.2 });
     expect(run).toMatchObject({ exitCode: null, signal: 'SIGTERM', timedOut: true, aborted: false });
     expect(run.seconds).toBeLessThan(15);
@@ -340,7 +340,7 @@ describe('a pipe of programs', () => {
     expect(aborted).toMatchObject({ ok: false, culprit: { run: { aborted: true } } });
   });
 
-  test('keeps the pace of its slowest, in the memory of nobody', async () => {
+  test('runs at the speed of its slowest program, without buffering', async () => {
     const before = liveBytes();
     let peakBytes = 0;
     const clock = setInterval(() => {

@@ -41,14 +41,14 @@ test('of processes that find the same stale lock at once one has it', async () =
   expect(readdirSync(directory)).toHaveLength(locks.length);
 });
 
-test('whoever was killed while taking over holds nobody up', () => {
+test('a process that was killed while taking over a lock blocks no other', () => {
   const lock = path.join(directory, 'lock');
   for (const file of [lock, `${lock}.dead`]) writeFileSync(file, stale);
   expect(takeLock(lock)).toBeUndefined();
   expect(existsSync(`${lock}.dead`)).toBe(false);
 });
 
-test('a lock whose writer is about to say who it is, is one', () => {
+test('a lock whose writer has not yet identified itself is held', () => {
   const lock = path.join(directory, 'lock');
   writeFileSync(lock, '');
   expect(takeLock(lock)).toMatchObject({ pid: 0 });

@@ -23,7 +23,7 @@ const platform = findPlatform(process.platform, process.arch)!;
 const architecture = platform.split('-')[1]!;
 const signal = new AbortController().signal;
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-/** Tells its version as kind does, and whether it is whole by its last line. */
+/** Prints its version as kind does; its last line shows whether it is complete. */
 const kind = Buffer.from(
   `#!/bin/sh\n[ "$1" = whole ] || { echo 'kind v0.32.0 go1.26.1 linux/amd64'; exit; }\n${'#'.repeat(400_000)}\necho whole\n`,
 );
@@ -71,7 +71,7 @@ const ask = (changes: Partial<Parameters<typeof provideTool>[0]> = {}) =>
     ...changes,
   });
 
-/** A program of somebody else, which leaves a trace wherever it is executed. */
+/** A foreign program, which leaves a trace wherever it is executed. */
 function plant(file: string, version: string): void {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, `#!/bin/sh\n: > ${at('executed')}\necho ${version}\n`);
@@ -138,11 +138,11 @@ describe('what another action has in the tool cache', () => {
     expect(tool).toMatchObject({ ok: true, value: { source: 'cache' } });
     expect(said.at(-1)).toBe(`kind v0.32.0 from the cache of helm/kind-action (${file})`);
     expect(requests).toBe(0);
-    // It is a copy: what becomes of that file later is nobody's concern.
+    // It is a copy: later changes of that file do not matter.
     expect(tool.ok && tool.value.path.startsWith(at('run'))).toBe(true);
   });
 
-  test('is trusted as the PATH is where nobody but root can change it', async () => {
+  test('is trusted as the PATH is where only root can change it', async () => {
     // The rule for root itself is the other one: it can change every file.
     const expected = process.getuid?.() !== 0;
     expect(await isOfSystem('/bin/sh')).toBe(expected);

@@ -69,7 +69,7 @@ describe('a checksum file', () => {
     ]);
   });
 
-  test('may say the same twice, but nothing else', () => {
+  test('may contain the same line twice, but no different ones', () => {
     expect(parseChecksums(`${a}  kind\n${a}  x/kind\n`).get('kind')).toBe(a);
     expect(() => parseChecksums(`${a}  kind\n${b}  kind\n`)).toThrow('line 2 gives kind a second checksum');
   });

@@ -27,7 +27,7 @@ interface Shard {
   hosts?: ReadonlyMap<string, string>;
 }
 
-/** A shard as the pipeline tells it, judged by the real verdict. */
+/** A shard as the pipeline reports it, judged by the real verdict. */
 function shardOf(shard: number, one: Shard): ShardFacts {
   const { cases = [], interruption = null, collected, hosts = new Map() } = one;
   const counts = countsOf(cases);
@@ -94,7 +94,7 @@ test('docs/shards.md has the rules in the order in which they are applied', () =
 });
 
 describe('a suite in shards', () => {
-  test('passes when each test ran once, whatever shard it was in', () => {
+  test('passes when each test ran once, in any shard', () => {
     const all = ['a', 'b', 'c'];
     const merged = merge([
       { cases: [caseOf('a'), caseOf('b')], collected: all },
@@ -130,7 +130,7 @@ describe('a suite in shards', () => {
     expect(merged.failure?.reason).toBe('1 test ran in more than one shard: b in shards 0 and 1');
   });
 
-  test('fails when every shard ran everything, and says that nobody divided it', () => {
+  test('fails when every shard ran everything, and reports that the suite was not divided', () => {
     const cases = () => [caseOf('a'), caseOf('b')];
     const { failure } = merge([{ cases: cases() }, { cases: cases() }, { cases: cases() }]);
     expect(failure?.kind).toBe('report');
@@ -138,7 +138,7 @@ describe('a suite in shards', () => {
     expect(failure?.hint).toContain('docs/shards.md');
   });
 
-  test('fails for that although each report names its suite after its machine, unless somebody spoke of shards', () => {
+  test('fails for that although each report names its suite after its machine, unless the test runner supports shards', () => {
     const onHost = (host: string) => [{ ...caseOf('a'), suite: `${host}.suite` }];
     const shards = [{ cases: onHost('one') }, { cases: onHost('two') }];
     expect(merge(shards).failure?.reason).toContain('each of the 2 shards ran the same 1 test');
@@ -157,7 +157,7 @@ describe('a suite in shards', () => {
     expect(merged).toMatchObject({ failure: null, counts: { total: 2 } });
   });
 
-  test('counts a test that every shard skips once, and one that others skip as the shard that ran it tells', () => {
+  test('counts a test that every shard skips once, and takes the result of a test from the shard that ran it', () => {
     const [skipped, ran, left] = [caseOf('module', 'skipped'), caseOf('a'), caseOf('a', 'skipped')];
     const merged = merge([
       { cases: [skipped, left, caseOf('b')] },
@@ -169,7 +169,7 @@ describe('a suite in shards', () => {
     expect(merged.repeated.size).toBe(2);
   });
 
-  test('names the shard that was lost, counts what it finished, and tells how many tests were not run', () => {
+  test('names the shard that was lost, counts its finished tests, and reports how many tests did not run', () => {
     const all = ['a', 'b', 'c', 'd'];
     const { failure, counts } = merge([
       { cases: [caseOf('a'), caseOf('b', 'failed')], collected: all },
@@ -183,14 +183,14 @@ describe('a suite in shards', () => {
     expect(failure?.evidence[0]).toBe('shard 0 (pod suite-0-abcde): 2 tests: 1 of 2 tests failed: b');
   });
 
-  test('says once what kept all shards from running', () => {
+  test('reports once what prevented all shards from running', () => {
     const lost = (shard: number) => ({ interruption: evicted(`suite-${shard}-abcde`) });
     expect(merge([lost(0), lost(1), lost(2)]).failure?.reason).toBe(
       'shards 0, 1, 2: the test pod suite-0-abcde was evicted',
     );
   });
 
-  test('tells failed tests of several shards as one suite would', () => {
+  test('reports failed tests of several shards like those of one suite', () => {
     const { failure } = merge([
       { cases: [caseOf('a', 'failed'), caseOf('b')] },
       { cases: [caseOf('c')] },
@@ -258,7 +258,7 @@ describe('1,000 schedules of shards that are killed, evicted, late and lying', (
         const kind = fate === 'late' ? 'timeout' : 'evicted';
         interruption = { kind, reason: `${fate} in the middle`, hint: '', evidence: [] };
         ran = share.slice(0, random.below(share.length + 1));
-        // One that never came so far has told nobody what there is.
+        // A shard that never got this far has not reported its tests.
         if (ran.length === 0) collected = undefined;
         isHarmed = true;
       } else if (fate === 'repeats') ran = [...new Set([...share, random.pick(all)])];
@@ -284,7 +284,7 @@ describe('1,000 schedules of shards that are killed, evicted, late and lying', (
     return { shards, isHarmed, missing, twice, executions: [...runs.values()].reduce((sum, one) => sum + one, 0) };
   }
 
-  test('never pass with a test missing, twice or failed, count every test that ran, and say what is not run', () => {
+  test('never pass with a test missing, twice or failed, count every test that ran, and report those that did not', () => {
     const seen = { passed: 0, failed: 0, missing: 0, twice: 0 };
     for (let seed = 0; seed < 1000; seed++) {
       const { shards, isHarmed, missing, twice, executions } = play(new SeededRandom(seed));

@@ -51,7 +51,7 @@ describe('a quarantine file', () => {
     expect(readQuarantine('# nothing yet\n')).toEqual({ entries: [], problems: [] });
   });
 
-  test('tells everything that is wrong with it at once', () => {
+  test('reports all errors in it at once', () => {
     const { problems } = readQuarantine(`
 - id: a
   reason: r
@@ -82,7 +82,7 @@ describe('a failed test in quarantine', () => {
   const apply = (cases: TestCase[], ...ids: string[]) =>
     quarantineTests([reportOf(cases)], { quarantine: quarantine(...ids), nameOf: placeOfNodeId, at });
 
-  test('counts as skipped, whichever way its entry names it, and keeps what it said', () => {
+  test('counts as skipped, for each way to name it, and keeps its failure message', () => {
     for (const id of ['tests/test_a.py::test_x', 'tests.test_a::test_x']) {
       const { reports, excused } = apply([caseOf('test_x', 'failed'), caseOf('test_y')], id);
       expect(reports[0]?.counts).toMatchObject({ total: 2, passed: 1, failed: 0, skipped: 1, quarantined: 1 });
@@ -120,7 +120,7 @@ describe('an exit code', () => {
   const by = (tool: string | undefined, exitCode: number, ...said: string[]) =>
     saysOnlyFailed(exitCode, failed, { tool, said });
 
-  test('is explained by failed tests where its tool says no more than that', () => {
+  test('is explained by failed tests where its tool reports nothing else', () => {
     expect([by('pytest', 1), by('jest', 1), by(undefined, 1), by('cargo-nextest', 100), by('mocha', 2)]).toEqual(
       Array(5).fill(true),
     );
@@ -128,7 +128,7 @@ describe('an exit code', () => {
     expect(by('Maven', 1, 'Failed to execute goal x: There are test failures.')).toBe(true);
   });
 
-  test('is not explained where it says something else, or its tool does', () => {
+  test('is not explained where the code or the tool indicates another error', () => {
     expect([by('pytest', 2), by('pytest', 137), by('cargo-nextest', 1), by('mocha', 3), by('mocha', 1)]).toEqual(
       Array(5).fill(false),
     );
@@ -199,7 +199,7 @@ describe('the verdict of a run with a quarantine', () => {
                 }
     expect(combinations).toBe(480);
     const only = { others: 0, isQuarantined: true, claimed: 1, isOom: false, notRun: 0 };
-    // With exit code 0 nobody says that anything else went wrong.
+    // With exit code 0 nothing indicates another error.
     expect(green).toEqual([
       { ...only, exitCode: 0, said: [] },
       { ...only, exitCode: 0, said: ['Required test coverage of 90% not reached'] },

@@ -36,7 +36,7 @@ describe('a failed test that runs again in a fresh pod', () => {
     expect(settle([caseOf('a', 'passed'), caseOf('b', 'passed'), caseOf('c')])).toEqual(['not run', 'not run']);
   });
 
-  test('is the same test where only its failure told its file', () => {
+  test('is the same test where only its failure names its file', () => {
     const failed = caseOf('a', 'failed', { file: '/tmp/suite/test_a.py', line: 3 });
     expect([...settleRetry([failed], { cases: [caseOf('a', 'passed')], isSound: true }).values()]).toEqual(['passed']);
   });
@@ -51,7 +51,7 @@ describe('a failed test that runs again in a fresh pod', () => {
     expect(settleTwice([elsewhere, elsewhere])).toEqual(['not run', 'not run']);
   });
 
-  test('counts as passed and flaky, keeps what it said, and is told beside the incident it failed in', () => {
+  test('counts as passed and flaky, keeps its failure message, and is reported with the incident during which it failed', () => {
     const failed = caseOf('a', 'failed', { endedAt: '2026-01-01T12:00:10Z' });
     const { reports, excused } = applyRetries(
       [reportOf([failed, b])],

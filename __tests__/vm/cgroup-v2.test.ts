@@ -91,7 +91,7 @@ async function runGuest(oomGroup: 0 | 1): Promise<Guest> {
 }
 
 describe('on cgroup v2, out of memory in a child of the tests', () => {
-  test('kills the whole container, as the kubelet wants it, and what is known of the tests is what their notes hold', async () => {
+  test('kills the whole container, as the kubelet configures it, and only the notes show which tests ran', async () => {
     const { read, notes } = await runGuest(1);
     expect(read('exit'), read('log')).toBe('137\n');
     expect(read('left')).toBe('0\n');
@@ -111,7 +111,7 @@ describe('on cgroup v2, out of memory in a child of the tests', () => {
     expect(notes.peakBytes).toBeLessThan(60 * mebibyte);
   });
 
-  test('kills the child alone where nobody wants more, as on cgroup v1, and the tests go on', async () => {
+  test('kills only the child without that setting, as on cgroup v1, and the tests continue', async () => {
     const { read, notes } = await runGuest(0);
     expect(read('exit'), read('log')).toBe('0\n');
     expect(read('events')).toMatch(/^oom_group_kill 0$/m);

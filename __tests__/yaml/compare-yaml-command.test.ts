@@ -51,7 +51,7 @@ describe('scripts/compare-yaml.ts', () => {
     expect(compare(little, big)).toEqual({ status: 0, stdout: summary, stderr: '' });
   });
 
-  test('says in one line of each path why it cannot be read, and compares the others', () => {
+  test('prints one line for each path that cannot be read, and compares the others', () => {
     const { status, stdout, stderr } = compare(directory, path.join(directory, 'none.yaml'), write('a.yaml', 'a: 1\n'));
     const none = path.join(directory, 'none.yaml');
     expect(stderr).toBe(`${directory} is not a file\n${none} does not exist (looked for ${none})\n`);

@@ -432,7 +432,7 @@ export class DocumentGenerator {
             : "''",
         );
       else if (kind < 0.85) pieces.push(this.#pick([' ', '  ', ': ', ' #', '{', ', ', '- ', '\t']));
-      // Also less indented than what it lies in, which YAML 1.2 refuses and Go reads.
+      // Also less indented than its parent, which YAML 1.2 refuses and Go reads.
       else if (kind < 0.95) pieces.push(`\n${this.#pad(this.#below(place.indent + 4))}x`);
       else pieces.push(`\n\n${this.#pad(place.indent + 1)}y`);
     }
@@ -454,7 +454,7 @@ export class DocumentGenerator {
     return `${this.#pick(['|', '|', '>'])}${head}${this.#comment()}\n${lines.map((line) => `${line}\n`).join('')}`;
   }
 
-  /** A collection in brackets, whose lines may lie anywhere. */
+  /** A collection in brackets, whose lines may have any indentation. */
   #flow(place: Place): string {
     const isMapping = this.#chance(0.5);
     const items: string[] = [];

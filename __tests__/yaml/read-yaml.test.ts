@@ -44,7 +44,7 @@ containers:
     expect(spec.containers).toEqual([{ name: 'tests', image: 'tests:1', env: [{ name: 'DB_HOST', value: 'db' }] }]);
   });
 
-  test('may say yes and off where Kubernetes wants a boolean', () => {
+  test('may use yes and off where Kubernetes expects a boolean', () => {
     const spec = readJob('hostNetwork: yes\nautomountServiceAccountToken: off\ncontainers: [{name: tests}]');
     expect(spec).toMatchObject({ hostNetwork: true, automountServiceAccountToken: false });
   });
@@ -111,7 +111,7 @@ describe('a kind-config', () => {
     return renderKindConfig({ userConfig, nodes: 1, resultsHostPath: '/results' });
   };
 
-  test('may share what its nodes have in common by a merge key, and what a node says itself wins', () => {
+  test('may share what its nodes have in common by a merge key, and the own values of a node override it', () => {
     const rendered = render(`nodes:
 - &base {role: control-plane, labels: {tier: a}}
 - role: worker
@@ -166,7 +166,7 @@ describe('documents', () => {
     expect(readYaml('a: &a\n  b: *a\n').problem).toBe('line 2: anchor &a contains itself');
   });
 
-  test('with aliases that stand for a billion values are refused before they fill the memory', () => {
+  test('with aliases that expand to a billion values are refused before they fill the memory', () => {
     const levels = Array.from(
       { length: 9 },
       (_, i) =>

@@ -7,7 +7,7 @@ export interface EncodedSecret {
   secret: string;
   encoder: string;
   text: string;
-  /** What the encoder makes of no text at all: what stands around every secret. */
+  /** The encoder's output for an empty text: the text around every secret. */
   frame: string;
 }
 
