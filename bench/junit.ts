@@ -1,7 +1,7 @@
 /**
- * Peak memory of the whole process that reads a JUnit report of 500 MB, decides and writes all that a run leaves, against
- * one of 1 MB, and of one that reads 60 reports of 18 MB against one of 18 MB: for each shape that reports take, both in
- * processes of their own, side by side. Prints tables in Markdown; the exit status says whether each ratio is at most 1.5.
+ * Peak memory of the whole process that reads a JUnit report of 500 MB, decides and writes all that a run leaves, against one
+ * of 1 MB, and of one that reads 60 reports of 18 MB against one of 18 MB: for each shape of reports, both in processes of
+ * their own, side by side. Prints tables in Markdown; the exit status says whether each ratio is at most 1.5.
  *
  *     node bench/junit.ts [megabytes [reports [megabytes of each]]]
  */
@@ -113,7 +113,7 @@ async function compare(program: string, few: Amount, much: Amount): Promise<bool
   return isGood;
 }
 
-/** A results directory in which so many reports lie as the tests would have written them. */
+/** A results directory with this many reports as the tests would have written them. */
 async function makeRun(piece: (i: number) => string, [reports, megabytes]: Amount): Promise<string> {
   const bytes = megabytes * megabyte;
   const root = await mkdtemp(path.join(tmpdir(), 'bench-junit-'));

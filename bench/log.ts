@@ -69,7 +69,9 @@ function runOnce(bundle: string, name: string, script: string): Numbers {
   return JSON.parse(readFileSync(numbers, 'utf8')) as Numbers;
 }
 
-/** Numbered lines of 100 bytes, so many megabytes of them in so many seconds, and a report, so that the run is green. */
+/**
+ * Numbered lines of 100 bytes, a number of megabytes of them in a number of seconds, and a report, so that the run is green.
+ */
 function writeLog(megabytes: number, seconds: number): string {
   return `cat > /tmp/w.py <<'PY'
 import sys, time

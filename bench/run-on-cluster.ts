@@ -1,6 +1,6 @@
 /**
- * One run of the pipeline in a process of its own, as the action has it, on the cluster that FLOE_TEST_CLUSTER describes:
- * what bench/log.ts measures. Prints nothing but the console of the run; its own numbers go to the file named first.
+ * One run of the pipeline in a process of its own, as in the action, on the cluster that FLOE_TEST_CLUSTER describes: what
+ * bench/log.ts measures. Prints nothing but the console of the run; its own numbers go to the file named first.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
