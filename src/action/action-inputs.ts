@@ -30,7 +30,7 @@ export function describeLeg(
     matrix: leg?.matrix ?? '',
     legs: leg?.legs ?? 1,
     ...(name === '' ? {} : { name }),
-    // Of several steps of one kind in a job it is the only name.
+    // The only thing that distinguishes several steps of one kind in a job.
     ...(env.GITHUB_ACTION === undefined ? {} : { step: env.GITHUB_ACTION }),
   };
 }

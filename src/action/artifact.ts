@@ -10,7 +10,7 @@ export interface ArtifactOptions {
   /** A unique name. */
   freeName: string;
   directory: string;
-  /** Otherwise only what is in the directory itself, verdict and reports, is uploaded. */
+  /** If false, only the files directly in the directory, verdict and reports, are uploaded. */
   isMasked: boolean;
   retentionDays: number;
 }

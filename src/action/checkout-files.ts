@@ -60,8 +60,8 @@ export class CheckoutFiles {
   }
 
   /**
-   * `tests/test_x.py` for `/app/tests/test_x.py`: the file whose path has the longest end in common with it. Undefined
-   * when none is meant, or more than one could be. What is found is always a file of the checkout.
+   * `tests/test_x.py` for `/app/tests/test_x.py`: the file whose path has the longest end in common with it. Undefined when no
+   * file matches, or several do. The result is always a file of the checkout.
    */
   find(containerPath: string): string | undefined {
     const asked = containerPath.split('/').filter((name) => name !== '' && name !== '.');

@@ -28,7 +28,7 @@ export interface Published {
 /** Beside the line with the reason why the step is red. */
 const failedTestAnnotations = 9;
 const checkoutMilliseconds = 15_000;
-/** Of wrong inputs, in the step summary. */
+/** For wrong inputs, in the step summary. */
 const maxErrorCharacters = 20_000;
 
 /** Publishes the end of a run on GitHub: step summary, artifact, the one-line reason, annotations, outputs. */

@@ -10,7 +10,7 @@ const stays: ReadonlySet<string> = new Set(['GITHUB_OUTPUT', 'GITHUB_STATE', 'GI
 const withheld: Record<string, string> = {};
 
 /**
- * Removes them from `process.env`. Call it first. What is removed still is in `/proc/<pid>/environ`, which shows how a
+ * Removes them from `process.env`. Call it first. Removed variables are still in `/proc/<pid>/environ`, which shows how a
  * process was started, for every process of the same user.
  * @returns the environment as it was, for the one who reads the inputs.
  */

@@ -97,7 +97,7 @@ async function run(args: string[], screen: Screen): Promise<number> {
 }
 
 /**
- * Brings up the platform, in the kept cluster where there is one. It stays also after a failure, so that the user can fix it.
+ * Brings up the platform, in the kept cluster if there is one. It stays also after a failure, so that the user can fix it.
  */
 async function up(args: string[], screen: Screen): Promise<number> {
   const inputs = readArguments(screen, args);

@@ -14,7 +14,7 @@ export function isShell(word: string): word is Shell {
 /** The possible values of a flag. */
 type Offer = 'files' | 'directories' | readonly string[];
 
-/** Beside the inputs whose schema lists their values: those that name files, and the usual profiles. */
+/** In addition to inputs with listed values in the schema: inputs that name files, and the usual profiles. */
 const offers: Partial<Record<InputName, Offer>> = {
   profile: ['minimal', 'full', 'production', 'none'],
   chart: 'directories',

@@ -26,7 +26,7 @@ export interface Repository {
   charts: FoundChart[];
   /** Those of the product, the ones nearest to the root first. */
   dockerfiles: string[];
-  /** That of the tests, where there is one. */
+  /** The one for the tests, if it exists. */
   testDockerfile?: string;
   /** The tool whose tests are nearest to the root; absent without tests. */
   tool?: TestTool;

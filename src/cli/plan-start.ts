@@ -1,4 +1,4 @@
-/** From what a repository holds to the files that `init` writes, and what was assumed. Pure. */
+/** From the content of a repository to the files that `init` writes, and the assumptions made. Pure. */
 import type { FoundChart, Repository, TestTool } from './inspect-repository.ts';
 
 /** What the chart of a repository makes when it is rendered; undefined where it cannot be. */

@@ -42,7 +42,7 @@ export class Screen {
     return this.finish(end);
   }
 
-  /** The end of a run for people: as soon as it is known, also before the teardown. */
+  /** The end of a run as text: printed as soon as it is known, before the teardown. */
   showWords({ report }: Pick<RunEnd, 'report'>): void {
     const colour = wantsColour(this.words, process.env);
     this.say(`\n${renderTerminal(report, { colour, cwd: process.cwd() }).join('\n')}`);

@@ -62,7 +62,7 @@ async function findResults(directory: string, depth: number): Promise<string[]> 
   return found;
 }
 
-/** A file that is none, or too large to be ours, is not read. */
+/** An invalid file, or one that is too large to be ours, is skipped. */
 async function readOwn(file: string): Promise<{ text: string; at: number } | undefined> {
   const stat = await lstat(file).catch(() => undefined);
   if (stat === undefined || !stat.isFile() || stat.size > maxFileBytes) return undefined;
@@ -132,7 +132,7 @@ function renderContainer({ container, peakBytes, requestBytes, limitBytes, close
   return `  ${amount(peakBytes)} ${amount(requestBytes)} ${amount(limitBytes)}  ${toPlainLine(container, 200)}${close}`;
 }
 
-/** As much of a values file as a chart usually has for a container. */
+/** The part of a values file that a chart usually has for a container. */
 function renderPatch(containers: readonly ContainerTrend[]): string[] {
   return containers.flatMap(({ container, runs, peakBytes, requestBytes = 0, adviceBytes }) =>
     adviceBytes === undefined

@@ -13,7 +13,7 @@ export interface Terminal {
 const clockMilliseconds = 200;
 /** On a plain console: minimum interval between progress lines. */
 const waitingSeconds = 15;
-/** What is before a phase that has ended, and its ANSI colour. */
+/** The mark before a phase that has ended, and its ANSI colour. */
 const signs = {
   passed: { sign: '✓', colour: 32 },
   failed: { sign: '✗', colour: 31 },

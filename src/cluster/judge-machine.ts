@@ -117,7 +117,7 @@ export function judgeDemand(facts: MachineFacts, demand: RunDemand, nodes: numbe
   ];
 }
 
-/** The failure that checks amount to, naming each problem with how to fix it; success when there is none. */
+/** The failure for a list of checks, with each problem and its fix; success when there is none. */
 export function preflightResult(
   checks: Check[],
   kind: FailureKind = 'cluster',

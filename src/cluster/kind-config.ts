@@ -21,8 +21,8 @@ export interface KindConfigOptions {
 }
 
 /**
- * The config that Kind is given, as YAML: the user's own where there is one, with our mount added to each of its nodes, else
- * one control plane and workers. Its `name` is dropped, since the cluster's name must be unique to the run.
+ * The config that Kind is given, as YAML: the user's own if there is one, with our mount added to each of its nodes, else one
+ * control plane and workers. Its `name` is dropped, since the cluster's name must be unique to the run.
  */
 export function renderKindConfig(options: KindConfigOptions): string {
   const { rest: given, nodes: listed } = options.userConfig ?? { rest: {}, nodes: [] };

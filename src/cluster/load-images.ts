@@ -104,8 +104,9 @@ export interface LoadOptions {
 }
 
 /**
- * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node
- * has already, for example from an earlier run, is not loaded again. One stream for all that have a tag, since they share layers.
+ * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node has
+ * already, for example from an earlier run, is not loaded again. All images with a tag go in one stream, since they share
+ * layers.
  * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and the message of docker or
  * containerd.
  */
@@ -252,9 +253,9 @@ async function loadArchive(archive: string, nodes: string[], signal: AbortSignal
 }
 
 /**
- * What every import is reported. As `kind load` does it (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter
- * that the kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need
- * not hold all that its index names, and docker's never does.
+ * Options of every import. As in `kind load` (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter that the
+ * kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need not hold
+ * all that its index names, and docker's never does.
  */
 async function readImportOptions(node: string, signal: AbortSignal): Promise<string[]> {
   const dump = await execInContainer(node, ['containerd', 'config', 'dump'], { signal, timeoutSeconds: askSeconds });
@@ -294,7 +295,7 @@ async function untilContainerdStays(
     const failed = await load();
     if (failed === undefined || restarts === mostRestarts) return failed;
     let now = await readContainerdStart(node, signal);
-    // Between its end and its new start there is none.
+    // Between its end and its new start no containerd runs.
     const patience = Math.min(deadline, performance.now() + restartSeconds * 1000);
     while (now === '' && performance.now() < patience) {
       await delay(pollMilliseconds, undefined, { signal });

@@ -16,7 +16,7 @@ export interface DockerFacts {
   /** `1` or `2`. */
   cgroupVersion: string;
   cpus: number;
-  /** Of the machine that docker runs on, which on a laptop is a smaller one inside. */
+  /** Of the machine that docker runs on, which on a laptop is a smaller virtual machine. */
   memoryBytes: number;
   /** In the notation of images: `amd64`, `arm64`. */
   architecture: string;

@@ -13,13 +13,13 @@ import { listResources } from '../kube/resources.ts';
 export interface Reached {
   /** Version of its Kubernetes. */
   kubernetes: string;
-  /** As whom it knows us. */
+  /** Our user name in the cluster. */
   user: string;
   /** 0 where we may not see them. */
   nodeCount: number;
 }
 
-/** A server that was never there is not waited for as long as one that was. */
+/** A server that never answered is waited for less long than one that did. */
 const reachSeconds = 20;
 
 /**
@@ -93,7 +93,7 @@ function refusal(kubeconfig: UserKubeconfig, error: ApiError): Result<never> {
   );
 }
 
-/** When the client certificate of a kubeconfig ends; undefined when there is none, or it cannot be read. */
+/** When the client certificate of a kubeconfig expires; undefined when there is none, or it cannot be read. */
 function certificateEnd({ yaml }: UserKubeconfig): { what: string; at: string } | undefined {
   const { users } = readYaml(yaml).value as { users: { user: Record<string, unknown> }[] };
   const { 'client-certificate-data': data, 'client-certificate': file } = users[0]?.user ?? {};

@@ -45,7 +45,7 @@ const configSchema = v.object({
 
 type DockerConfig = v.InferOutput<typeof configSchema>;
 
-/** Where a docker config keeps what it has for a registry. */
+/** The key of a registry's entry in a docker config. */
 type Place =
   | { kind: 'helper'; program: string; server: string }
   | { kind: 'inline'; path: string; username: string; password: string }
@@ -103,8 +103,8 @@ export async function readCredentials(
 }
 
 /**
- * As docker itself decides: a helper for this registry, the store for all, the file. In the file there may be several, by path:
- * docker takes none of those, but the kubelet and podman do. Pure.
+ * In docker's own order: a helper for this registry, the store for all, the file. In the file there may be several, by path:
+ * docker uses none of those, but the kubelet and podman do. Pure.
  */
 function findPlaces(config: DockerConfig, registry: string): Place[] {
   const server = registry === 'docker.io' ? dockerHubKey : registry;

@@ -3,8 +3,8 @@ import leven from 'leven';
 const mostNames = 3;
 
 /**
- * Of names that are there, those that may have been meant by one that is not: other tags of the same image, then the same
- * last part elsewhere, then names that differ by a slip of the finger. Pure; the likeliest first, three at most.
+ * Existing names that may have been meant by a missing one: other tags of the same image, then the same last part elsewhere,
+ * then names that differ by a typing error. Pure; the likeliest first, three at most.
  */
 export function findSimilarImages(name: string, there: string[]): string[] {
   const wanted = splitName(name);

@@ -83,7 +83,7 @@ export interface Failure {
   evidence: string[];
 }
 
-/** What code may know of a failure beside its kind. */
+/** Facts about a failure for code, in addition to its kind. */
 export type FailureSubject = Pick<Failure, 'code' | 'image'>;
 
 /** Code and image of a failure, for another failure about the same thing. */
@@ -126,7 +126,7 @@ export interface TestCounts {
   reconstructed: number;
   /** Of the skipped ones, those that failed in quarantine. Absent where there are none. */
   quarantined?: number;
-  /** Beside the total: tests that were to run and never began. Absent where nothing of the kind is known. */
+  /** In addition to the total: tests that were to run and never began. Absent where that is not known. */
   notRun?: number;
 }
 

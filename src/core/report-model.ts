@@ -39,7 +39,7 @@ export interface ReportedIncident {
   wasBefore?: true;
 }
 
-/** What a container used, against what it asked for. Absent is what was not asked for, or not measured. */
+/** Usage of a container, compared with its requests. Values that were not requested or not measured are absent. */
 export interface ReportedUsage {
   pod: string;
   container: string;

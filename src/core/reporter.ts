@@ -16,6 +16,6 @@ export interface Reporter {
   waitingFor(what: string): void;
   /** A line that we did not write (a pod's log, a tool's output): printed so that it can command nothing. */
   quote(line: string): void;
-  /** Have a secret masked in all that is printed from now on. */
+  /** Masks a secret in everything that is printed from now on. */
   mask(secret: string): void;
 }

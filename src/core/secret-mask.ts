@@ -317,7 +317,7 @@ export class MaskedStream {
     return first;
   }
 
-  /** What is before a place, masked; it is forgotten. A secret across that place stays. */
+  /** Returns the masked text before a place and drops it. A secret across that place is kept. */
   #release(until: number): Buffer {
     const told: Buffer[] = [];
     let from = 0;

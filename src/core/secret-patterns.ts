@@ -142,7 +142,7 @@ export function partsOf(value: string): string[] {
   if (trimmed.length >= shortestSecret) parts.add(trimmed);
   const lines = trimmed.split(/\r?\n/).map((line) => line.trim());
   if (lines.length > 1) {
-    // As the systems write it that end lines in another way.
+    // With the line endings of other systems.
     for (const one of [value, trimmed]) parts.add(one.replaceAll('\r\n', '\n')).add(one.replace(/\r?\n/g, '\r\n'));
     for (const line of lines) if (line.length >= shortestLine && !keyFrame.test(line)) parts.add(line);
   }
@@ -155,7 +155,7 @@ export function base64Of(bytes: Buffer): string[] {
   const forms = [whole, whole.replace(/={1,2}$/, '')];
   for (const before of [0, 1, 2]) {
     const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
-    // Characters that also hold bits of what is before or after are not the value's own.
+    // Characters that also encode bits of the text before or after are not part of the value.
     const own = shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
     if (own.length >= shortestBase64) forms.push(own);
   }

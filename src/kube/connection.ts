@@ -93,7 +93,10 @@ function takeSource(config: KubeConfig, kubeconfigPath: string): CredentialSourc
   return fileSource(resolve(dirname(kubeconfigPath), tokenFile));
 }
 
-/** What was allowed a moment before an outage is refused right after it, until the API server has read its rules and accounts. */
+/**
+ * Requests that were allowed before an outage may be refused right after it, until the API server has read its rules and
+ * accounts.
+ */
 const recoveryMilliseconds = 30_000;
 
 /**
@@ -223,7 +226,7 @@ export class KubeConnection {
     }
   }
 
-  /** Ends all that is still open on this connection. */
+  /** Closes everything that is still open on this connection. */
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;

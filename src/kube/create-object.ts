@@ -96,7 +96,7 @@ function stillThere({ kind }: NewObject, { name, finalizers = [] }: ObjectMeta, 
 }
 
 /**
- * Has an object deleted, with all that it owns, if it carries a label with this value; does not wait for it.
+ * Deletes an object, with all that it owns, if it carries a label with this value; does not wait for it.
  * @returns whether it was there and did.
  * @throws ApiError, or the signal's reason.
  */

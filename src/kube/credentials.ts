@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { toOneLine } from '../core/outcome.ts';
 import { makeChildEnvironment } from '../tools/child-environment.ts';
 
-/** What a request shows of who sends it, beside what the kubeconfig itself holds. */
+/** Credentials of a request in addition to those in the kubeconfig itself. */
 export interface Credentials {
   token?: string;
   /** PEM. */

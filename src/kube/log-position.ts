@@ -214,7 +214,7 @@ class Instants {
     return this.#values.subarray(0, this.length).indexOf(instant, from);
   }
 
-  /** Forgets all that are earlier. */
+  /** Drops all earlier ones. */
   dropBefore(instant: number): void {
     let kept = 0;
     for (let i = 0; i < this.length; i += 1) {

@@ -54,7 +54,7 @@ export interface FollowedLog {
   lines: number;
   /** Timestamp of the first line; undefined when there was none. */
   first: LogTimestamp | undefined;
-  /** What is, or may be, missing or doubled; empty when what was delivered is all that the API server has. */
+  /** What is, or may be, missing or doubled; empty when the delivered log is complete as far as the API server has it. */
   gaps: LogGap[];
 }
 
@@ -206,7 +206,7 @@ async function readStream(
     return { kind: error.failure.status === 404 ? 'gone' : 'broken', why: error.failure.message };
   } finally {
     parser.end();
-    // What is left of the stream is given up; that a read of it fails is our own doing.
+    // The rest of the stream is dropped; we caused the failure of its read ourselves.
     pending?.catch(() => undefined);
     leave.abort();
   }
@@ -221,7 +221,7 @@ class StreamError extends Error {
   }
 }
 
-/** Waits for the next part of a stream as long as there is reason to. */
+/** Waits for the next part of a stream as long as that makes sense. */
 class Watchdog {
   end: StreamEnd = { kind: 'over', why: '' };
   readonly #options: FollowLogOptions;

@@ -25,7 +25,7 @@ const reapAfterAnnotation = 'k8s-test-action/reap-after';
 const createdByAnnotation = 'k8s-test-action/created-by';
 const pollMilliseconds = 250;
 
-/** Where the namespace is there: as it is. Undefined when there is none. @throws ApiError, also when we may not see it. */
+/** The existing namespace. Undefined when there is none. @throws ApiError, also when we may not see it. */
 export async function findNamespace(
   connection: KubeConnection,
   name: string,
@@ -72,8 +72,8 @@ export async function createOwnNamespace(
 }
 
 /**
- * Deletes a namespace if it carries our mark, and returns when it is gone, with all that was in it. One that is not there,
- * or not ours, is left as it is.
+ * Deletes a namespace if it carries our mark, and returns when it is gone, with all that was in it. A missing one, or one that
+ * is not ours, is not touched.
  * @returns whether it was there and ours.
  * @throws Error that names what blocks it when it is not gone in time, ApiError, or the signal's reason.
  */

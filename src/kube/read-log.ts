@@ -28,7 +28,7 @@ export async function readLog(connection: KubeConnection, options: ReadLogOption
       headDeadlineMilliseconds,
       query: {
         container: options.container,
-        // One more than wanted, to know whether there is more.
+        // One more than needed, to know whether there is more.
         limitBytes: String(options.maxBytes + 1),
         ...(options.previous === true ? { previous: 'true' } : {}),
       },

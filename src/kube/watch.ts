@@ -101,7 +101,7 @@ export function watchResources<T extends WatchedObject>(options: WatchOptions<T>
   };
 }
 
-/** There is no going on with this stream from its last version: only a new list helps. */
+/** This stream cannot continue from its last version: only a new list helps. */
 class VersionLost extends Error {}
 
 function* parseEvents(lines: JsonLines, chunk: Buffer): Generator<unknown> {

@@ -214,7 +214,7 @@ export class JobLogs<L extends NodeLog> {
         };
       });
       if (end.kind === 'equal' || end.kind === 'replaced') ours.gaps = [];
-      // A stream that never broke has all that the API server had, and needs no second witness.
+      // A stream that never broke has all that the API server had, and needs no second check.
       else if (end.kind === 'failed' && (ours.gaps.length > 0 || ours.first === undefined)) ours.gaps.push(end.why);
     }
     for (const ours of kept.filter((one) => one.gaps.length > 0))

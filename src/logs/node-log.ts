@@ -71,7 +71,7 @@ const letterS = 0x73;
  * of an incomplete record.
  */
 export class NodeLogDecoder {
-  /** Bytes of records that are none: left by a node that ran out of disk, or died. */
+  /** Bytes of invalid records: left by a node that ran out of disk, or died. */
   damagedBytes = 0;
   #state: 'head' | 'full' | 'partial' | 'damaged' = 'head';
   #carried = '';

@@ -12,7 +12,7 @@ import { groupNodeLogs, type NodeLog, NodeLogDecoder, nodeLogsPath } from './nod
 /** Maximum size of the logs kept in a node that the kubelet has rotated away or removed; beyond it the oldest are deleted. */
 const maxKeptKibibytes = 2 * 1024 * 1024;
 const listDeadlineSeconds = 20;
-/** Of a log of gigabytes on a slow disk; a docker that hangs must not hold the run for longer. */
+/** Enough for a log of gigabytes on a slow disk; a docker that hangs must not delay the run for longer. */
 const digestDeadlineSeconds = 60;
 const readDeadlineSeconds = 300;
 const closeMilliseconds = 3000;
@@ -140,7 +140,7 @@ export class NodeLogs {
         throw error;
       }
     });
-    // What is not compressed passes through as it is.
+    // Uncompressed data passes through unchanged.
     const command = ['gzip', '--decompress', '--stdout', '--force', '--', ...log.paths];
     const run = await execInContainer(log.node, command, { signal, stdout, timeoutSeconds: readDeadlineSeconds });
     signal.throwIfAborted();

@@ -134,12 +134,12 @@ export class RunRecord {
     return record;
   }
 
-  /** Opens a record that another process wrote. Throws when the file is none. */
+  /** Opens a record that another process wrote. Throws when the file is no record. */
   static open(file: string): RunRecord {
     return new RunRecord(file, v.parse(recordSchema, JSON.parse(readFileSync(file, 'utf8'))));
   }
 
-  /** All records in a directory, the oldest first; a file that is none is passed over. */
+  /** All records in a directory, the oldest first; other files are skipped. */
   static list(directory: string): RunRecord[] {
     let names: string[];
     try {

@@ -25,7 +25,8 @@ export function takeLock(lock: string): ProcessIdentity | undefined {
     const owner = ownerOf(lock);
     if (owner === 'nobody') continue;
     if (owner !== 'dead') return owner;
-    // Of those who find the same lock of a dead process the second would remove that of the first: one at a time looks again.
+    // If two processes find the same lock of a dead process, the second would remove the new lock of the first: so one at a
+    // time checks again.
     const guard = `${lock}.dead`;
     const other = takeLock(guard);
     if (other !== undefined) return other;

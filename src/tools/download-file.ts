@@ -101,8 +101,8 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
   let agent: EnvHttpProxyAgent | undefined;
   let isComplete = false;
   try {
-    // An agent of this attempt alone: what it opened is closed with it, and the proxy is that of now. Only our own
-    // deadlines count, so undici's are off.
+    // An agent only for this attempt: its connections are closed with it, and it uses the current proxy. Only our own deadlines
+    // count, so undici's are off.
     const opened = openAgent();
     agent = opened;
     // undici checks the signal of a request only once it is connected, which a proxy or a router may delay forever.
@@ -173,7 +173,7 @@ function classify(error: unknown): DownloadError {
   const { code, syscall } = error as NodeJS.ErrnoException;
   const diskCodes = ['ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EIO', 'ENOENT', 'EMFILE'];
   const isOfDisk = syscall !== 'connect' && diskCodes.includes(code ?? '');
-  // Of an attempt at several addresses (IPv4, IPv6) Node gives one error without a message of its own.
+  // For an attempt at several addresses (IPv4, IPv6) Node gives one error without a message of its own.
   const message = error.message || (error instanceof AggregateError ? String(error.errors[0]?.message) : '') || code;
   return new DownloadError(isOfDisk ? 'disk' : 'network', message ?? error.name);
 }

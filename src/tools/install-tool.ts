@@ -48,7 +48,7 @@ export interface ToolRequest {
   /** Called with the origin of the tool, and for each failed attempt. */
   say: (line: string) => void;
   limits?: Partial<DownloadLimits>;
-  /** False: what is not on this machine is a failure. */
+  /** False: a tool that is not on this machine is a failure. */
   mayDownload?: boolean;
 }
 
@@ -118,7 +118,7 @@ export async function provideTool(wanted: ToolRequest): Promise<Result<ProvidedT
   return provided;
 }
 
-/** What this machine has of a tool beside the PATH: our entry, or that of another action; undefined when it has none. */
+/** A tool's entry in the caches of this machine: ours, or that of another action; undefined when there is none. */
 async function takeKept(
   tool: KnownTool,
   scratch: string,
@@ -130,7 +130,7 @@ async function takeKept(
   for (const { action, file } of await listOthers(tool)) {
     if (!(await isExecutable(file))) continue;
     const copy = join(scratch, 'other');
-    // Of helm the archive has a checksum, and the program in it none.
+    // For helm there is a checksum of the archive, but none of the program in it.
     const wrong = tool.name === 'kind' ? await copyVerified(file, copy, tool.sha256) : 'there is no checksum for it';
     const program = wrong === undefined ? join(scratch, tool.name) : file;
     if (wrong === undefined) await placeProgram(tool, copy, program, signal);
@@ -285,8 +285,8 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 /**
- * Takes one file out of a `.tar.gz`. No other entry is written anywhere and no path of the archive is used, so there is
- * no way out of the folder.
+ * Takes one file out of a `.tar.gz`. No other entry is written anywhere and no path of the archive is used, so nothing is
+ * written outside of the folder.
  */
 async function unpackFile(archive: string, entryName: string, path: string, signal: AbortSignal): Promise<void> {
   const entries = extract();

@@ -65,7 +65,7 @@ export interface ProgramRun {
   aborted: boolean;
   /** Why the program could not be started or not be fed; null when it could. */
   error: string | null;
-  /** Whether there is no such program. */
+  /** Whether the program does not exist. */
   isMissing?: boolean;
 }
 
@@ -140,8 +140,8 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
   const runs = await Promise.all(endings);
   const failed = runs.filter((run) => run.exitCode !== 0);
   const endedByUs = (run: ProgramRun) => run.aborted && !options.signal.aborted;
-  // Of several the first in the pipe: its readers had to do with half of their input. A reader's sockets close before its
-  // end is reported, so it may be one that we had begun to end because of its writer, and still have an exit status of its own.
+  // With several, the first in the pipe: its readers only got part of their input. A reader's sockets close before its end is
+  // reported, so it may be one that we had begun to end because of its writer, and still have an exit status of its own.
   const guilty =
     failed.find((run) => !endedByUs(run) && !lostItsReader(run)) ??
     failed.find((run) => run.exitCode !== null && !lostItsReader(run)) ??

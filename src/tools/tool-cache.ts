@@ -71,7 +71,7 @@ export async function lockEntry(tool: KnownTool, signal: AbortSignal): Promise<(
       await sleep(lockPollMilliseconds);
     }
   } catch {
-    // A cache that is read-only, or not there: a run does without.
+    // A cache that is read-only or missing: a run works without it.
     return undefined;
   }
   return () => rmSync(lock, { force: true });
@@ -79,7 +79,7 @@ export async function lockEntry(tool: KnownTool, signal: AbortSignal): Promise<(
 
 /**
  * Copies a file that others may write to a place where they may not, and compares the copy with a checksum.
- * @returns undefined when it is the right one, else what is wrong with it; the copy is of no use then.
+ * @returns undefined when it is the right one, else its error; the copy cannot be used then.
  */
 export async function copyVerified(from: string, to: string, sha256: string): Promise<string | undefined> {
   try {
