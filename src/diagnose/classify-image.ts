@@ -24,7 +24,7 @@ const fourAttemptsSeconds = 120;
 
 type ImageFailureCode = FailureCode & `image-${string}`;
 
-/** Of causes that no registry was asked for. */
+/** For causes that involve no registry. */
 const codesWithoutPull: ReadonlySet<FailureCode> = new Set(['image-name-invalid', 'image-not-in-node']);
 
 interface Cause {
@@ -167,7 +167,7 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
   const image = imageOf(pod, status.name) || status.image;
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
   const words = withoutNames(message, image);
-  // The kubelet's own limit on pulls, of which every pod in a crowd gets its turn.
+  // The kubelet's own limit on pulls, which every one of many pods passes sooner or later.
   if (/pull QPS exceeded/i.test(words))
     return {
       failure: imageFailure('image-pull-queued', image, `image ${image} is queued to be pulled for ${where}`, '', [
@@ -193,8 +193,8 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
 }
 
 /**
- * Of a pod that has not started: the pull that its node still works on, if there is one. A registry that takes the question
- * and never answers gives no error at all, and holds up every other pull of the node.
+ * For a pod that has not started: the pull that its node is still running, if there is one. A registry that accepts the request
+ * and never answers gives no error at all, and blocks every other pull of the node.
  */
 export function describeStuckPull(pods: Pod[], events: ClusterEvent[], seconds: number): Failure | undefined {
   for (const pod of pods) {

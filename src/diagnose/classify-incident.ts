@@ -48,7 +48,7 @@ export function findIncidents(
   return [{ at: ready.lastTransitionTime ?? at, pod, container: lost?.name ?? '', what }];
 }
 
-/** Ends of a container's runs that were not there before: of the one that is now over, and of the one before the present. */
+/** New ends of a container's runs: of the one that is now over, and of the one before the present. */
 function newEnds(before: ContainerStatus | undefined, now: ContainerStatus): ContainerStateTerminated[] {
   const known = new Set([before?.state?.terminated, before?.lastState?.terminated].map((end) => end?.finishedAt));
   return [now.lastState?.terminated, now.state?.terminated]
@@ -82,7 +82,7 @@ function describeDeletion(pod: Pod): string {
     : 'is being deleted';
 }
 
-/** So soon after it lost its readiness the end of a container is the same incident. */
+/** If a container ends within this time after it lost its readiness, that is the same incident. */
 const sameIncidentSeconds = 10;
 
 /** Incidents in the order of time; a loss of readiness that was the beginning of an end is reported as that end. */

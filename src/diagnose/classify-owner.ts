@@ -7,7 +7,7 @@ import { type Cause, type Diagnosis, objectDiagnosis, othersPatienceSeconds } fr
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { conditionOf, controllerOf, describeEnd, describeEvent, eventsOf } from './pod-facts.ts';
 
-/** The diagnoses of all that makes pods in a namespace. */
+/** The diagnoses of all controllers of pods in a namespace. */
 export function classifyOwners(facts: NamespaceFacts): Diagnosis[] {
   const diagnoses: (Diagnosis | undefined)[] = [
     ...[...facts.jobs, ...(facts.deleted?.jobs ?? [])].map((job) => classifyJob(job, facts)),

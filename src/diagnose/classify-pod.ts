@@ -146,7 +146,7 @@ function judgeStart(message: string): Pick<Diagnosis, 'confidence' | 'patienceSe
     : { confidence: 'likely', patienceSeconds: machineryPatienceSeconds };
 }
 
-/** A Secret, a ConfigMap or a key that is not there, or a security context that contradicts the image. */
+/** A Secret, a ConfigMap or a key that does not exist, or a security context that contradicts the image. */
 function classifyConfig(pod: Pod, container: string, message: string): Diagnosis {
   const where = `container ${container} of pod ${pod.metadata.name}`;
   if (/non-?root|runAsUser/i.test(message)) {
@@ -315,7 +315,7 @@ function hintForMount(message: string): string {
   return 'The storage driver says why; its own log says more.';
 }
 
-/** What is being waited for: those of our pods that are not ready, in a line. */
+/** The current state of the wait: our pods that are not ready, in one line. */
 export function describePods(pods: readonly Pod[], isOurs: (pod: Pod) => boolean): string {
   const ours = pods.filter(isOurs);
   // Readiness of other pods of the namespace does not matter here.

@@ -76,7 +76,7 @@ function judge(
   const isFixed = isFixedCluster(facts.nodes);
   const autoscaler = askAutoscaler(pod, facts);
   if (autoscaler?.adds === true) return { confidence: 'transient', patienceSeconds: 0 };
-  // Kubernetes itself gives these taints to a node that is ill, and takes them away when it is well.
+  // Kubernetes itself adds these taints to an unhealthy node, and removes them when it is healthy.
   if (/node\.kubernetes\.io\/|node\(s\) were unschedulable|not.ready/i.test(words))
     return {
       confidence: 'likely',
@@ -117,7 +117,7 @@ function roomFor(pod: Pod, words: string): Cause | undefined {
   return { kind: 'room', requested: Object.fromEntries(resources.map((name) => [name, requestOf(pod, name)])) };
 }
 
-/** Whether there is room by now for what is asked for, or about to be, since others on the nodes will end. */
+/** Whether there is room for the requests now, or soon, since other pods on the nodes will end. */
 export function makesRoom(
   nodes: readonly Node[],
   pods: readonly Pod[],

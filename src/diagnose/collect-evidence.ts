@@ -27,7 +27,7 @@ export interface EvidenceOptions {
   mask: SecretMask;
   /** Logs that are on disk already, as `<pod>/<container>`. */
   alreadyLogged: string[];
-  /** What was there before is left out: in a namespace that the chart shares with others, it is theirs. */
+  /** Objects that existed before are left out: in a namespace that the chart shares with others, they belong to these. */
   since?: Date | undefined;
   signal: AbortSignal;
 }
@@ -165,7 +165,7 @@ function filesOf(namespace: string): Record<string, string[]> {
 }
 
 /**
- * The log of a container, with that of its former run before it, when it was restarted. What it takes is taken from `room`.
+ * The log of a container, with that of its former run before it, when it was restarted. Its size is subtracted from `room`.
  */
 async function saveLog(options: EvidenceOptions, pod: Pod, container: string, room: { bytes: number }): Promise<void> {
   const status = statusesOf(pod).find((one) => one.name === container);

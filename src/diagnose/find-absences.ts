@@ -48,7 +48,7 @@ function whyAbsent(maker: Maker, workload: Workload, facts: NamespaceFacts): str
 }
 
 /**
- * What has no pod that is ready at this moment: a Deployment or StatefulSet that is scaled to nothing, or whose pods are not
+ * Controllers without a ready pod at this moment: a Deployment or StatefulSet that is scaled to nothing, or whose pods are not
  * ready, and why. Tests that need it can only fail.
  */
 export function findAbsences(facts: NamespaceFacts, at: string): ReportedIncident[] {

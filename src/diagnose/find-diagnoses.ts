@@ -1,4 +1,4 @@
-/** All that is wrong in a namespace at one moment, and what is still starting. Pure. */
+/** All problems of a namespace at one moment, and the pods that are still starting. Pure. */
 
 import { statusesOf } from '../kube/job-pods.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -71,7 +71,7 @@ function hasBegun(pod: Pod): boolean {
   );
 }
 
-/** The uids of a Job and of all that can keep it from running. */
+/** The uids of a Job and of all objects that can prevent it from running. */
 export function uidsOfJob(facts: NamespaceFacts, jobUid: string): Set<string> {
   const jobs = facts.jobs.filter((job) => job.metadata.uid === jobUid);
   const uids = new Set(jobs.map((job) => job.metadata.uid));

@@ -1,6 +1,6 @@
 import type { Claim, ClusterEvent, Job, Node, ObjectMeta, Pod, Workload } from '../kube/objects.ts';
 
-/** All that is known of a namespace, and of the nodes below it, at one moment. Every decision is made on this. */
+/** All known facts of a namespace, and of its nodes, at one moment. Every decision is based on these. */
 export interface NamespaceFacts {
   pods: readonly Pod[];
   events: readonly ClusterEvent[];
@@ -17,7 +17,7 @@ export interface NamespaceFacts {
    * that.
    */
   deleted?: { jobs: readonly Job[]; pods: readonly Pod[] };
-  /** While helm waits for all that it made (`--wait`), and only then: the hooks that it makes afterwards. */
+  /** Only while helm waits for all its objects (`--wait`): the hooks that it creates afterwards. */
   heldHooks?: readonly HeldHook[];
 }
 

@@ -29,7 +29,9 @@ const laterSeconds = 30;
 /** How many of the pods and Jobs that failed and were deleted are kept for the duration of the watch. */
 const maxDeleted = 100;
 
-/** Without these nothing can be decided; the others only make it more precise, and may be forbidden to us. */
+/**
+ * Without these nothing can be decided; the others only make the result more precise, and we may lack the permission for them.
+ */
 const indispensable: ReadonlySet<string> = new Set(['pods', 'events']);
 
 /**
@@ -89,7 +91,7 @@ export class NamespaceWatch {
       if (change.type === 'deleted' && hasFailed(change.object)) keep(this.#deleted.jobs, change.object);
       onChange();
     };
-    /** Of any kind but the pods of our own namespace, whose watch is not like the others. */
+    /** Of any kind except the pods of our own namespace, which have a special watch. */
     const watchKind = (kind: ListedKind, path: string): ResourceWatch<WatchedObject> => {
       if (kind === 'pods') return watchResources<Pod>({ connection, path, signal, onChange: onPodChange });
       if (kind === 'jobs') return watchResources<Job>({ connection, path, signal, onChange: onJobChange });
@@ -138,7 +140,7 @@ export class NamespaceWatch {
     void this.#noteSync(syncs, onChange);
   }
 
-  /** Whether all that may be seen has been listed at least once. */
+  /** Whether everything that we may read has been listed at least once. */
   get isSynced(): boolean {
     return this.#isSynced;
   }
@@ -151,7 +153,7 @@ export class NamespaceWatch {
     return this.#list('events') as ClusterEvent[];
   }
 
-  /** All that is known at this moment. */
+  /** All facts at this moment. */
   get facts(): NamespaceFacts {
     const facts: Record<string, unknown> = { ...emptyFacts, deleted: this.#deleted };
     for (const kind of this.#stores.keys()) facts[kind] = this.#list(kind);
@@ -163,7 +165,9 @@ export class NamespaceWatch {
     return (this.#stores.get(kind) ?? []).flatMap((store) => [...store.values()]);
   }
 
-  /** From now on helm waits for all that it made, and holds these hooks back; without them it does not, or no longer. */
+  /**
+   * From now on helm waits for all its objects, and holds these hooks back; without an argument it does not wait, or no longer.
+   */
   holdHooks(hooks?: readonly HeldHook[]): void {
     this.#heldHooks = hooks;
   }

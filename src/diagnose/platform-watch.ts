@@ -11,8 +11,8 @@ import { controllerOf, hasEnded } from './pod-facts.ts';
 const maxIncidents = 200;
 
 /**
- * Notes what happens to the pods of a platform from now until it is ended: to those that are there now, and to those that
- * take their places. What the tests start themselves is none of its business.
+ * Records incidents of the pods of a platform from now until it is ended: of existing pods and of their replacements. Pods that
+ * the tests start are ignored.
  */
 export class PlatformWatch {
   readonly #watch: NamespaceWatch;

@@ -98,7 +98,7 @@ function beginOf({ stages }: Pick<ReportedPod, 'stages'>): string {
   return stages[0]?.from ?? '';
 }
 
-/** From the first start of a container that is known to its end, if it has ended for good. */
+/** From the first known start of a container to its end, if it has ended for good. */
 function spanOf({ state, lastState }: ContainerStatus): { from: number | undefined; until: number | undefined } {
   const starts = [lastState?.terminated?.startedAt, state?.running?.startedAt, state?.terminated?.startedAt];
   return { from: least(starts.map(time)), until: time(state?.terminated?.finishedAt) };
@@ -116,7 +116,7 @@ function restartsOf(pod: string, containers: readonly ContainerStatus[]): Report
 }
 
 function stagesOf(turns: Turn[], end: number | undefined): PodStage[] {
-  // Of turns in the same second the later one in life counts: the sort keeps their order.
+  // Of several changes in the same second the later state counts: the sort keeps their order.
   const sorted = turns.sort((a, b) => a.at - b.at).filter(({ at }) => end === undefined || at <= end);
   return sorted.flatMap(({ at, what }, index) => {
     const next = sorted[index + 1]?.at ?? end;

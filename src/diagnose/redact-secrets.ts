@@ -5,7 +5,7 @@
 
 const hidden = '***';
 
-/** What clients keep of an object beside it: all of its text once more. */
+/** Copies of the whole object that clients store in annotations. */
 const copies = ['kubectl.kubernetes.io/last-applied-configuration'];
 
 /** Parts of a name by which its value is a secret, wherever they are in it. */

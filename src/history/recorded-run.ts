@@ -12,7 +12,7 @@ export interface RecordedTest {
 
 /** What a container used at most in one run, in bytes; absent is what was not asked for. */
 export interface RecordedUsage {
-  /** Without what differs from run to run: `shop/web`. */
+  /** Without the parts that differ between runs: `shop/web`. */
   container: string;
   peakBytes: number;
   requestBytes?: number;
@@ -20,14 +20,14 @@ export interface RecordedUsage {
 }
 
 export interface RecordedRun {
-  /** Of its directory. */
+  /** Name of its directory. */
   name: string;
   /** Milliseconds of the epoch. */
   at: number;
   outcome: string;
   /** By the properties that distinguish tests. */
   tests: Map<string, RecordedTest>;
-  /** All that were counted. */
+  /** All counted tests. */
   total: number;
   seconds: number;
   phases: Map<string, number>;
@@ -76,7 +76,7 @@ export function readRecordedRun(
 
 type Incident = { began: number; lasts: boolean };
 
-/** Of equally named tests of one run a failure counts. */
+/** If tests of one run have the same name, a failure counts. */
 function addTest(
   tests: Map<string, RecordedTest>,
   test: Record<string, unknown>,

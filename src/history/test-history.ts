@@ -9,7 +9,7 @@ export interface TestHistory {
 
 /** Number of runs of each test that count; the median of more would follow a change of the test too slowly. */
 export const keptRuns = 20;
-/** Of more tests than a report keeps there is nothing to record. */
+/** Tests beyond those that a report keeps cannot be recorded. */
 const maxTests = 40_000;
 /** Names as long as reports keep them. */
 const maxNameChars = 1000;

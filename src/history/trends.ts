@@ -9,7 +9,7 @@ export interface TestTrend {
   runs: number;
   /** Runs in which it failed, those in which it passed later included. */
   failures: number;
-  /** Of the failures, those while something happened to the platform. */
+  /** The failures during an incident of the platform. */
   besideIncidents: number;
   /** How often a run differs from the one before it, without what is put down to the platform. */
   flips: number;
@@ -82,12 +82,12 @@ export interface ContainerTrend {
   limitBytes?: number;
   /** Runs in which its usage was close to its limit. */
   closeRuns: number;
-  /** A request that is enough; absent where what is asked for is about right, or too few runs are known. */
+  /** A request that is enough; absent where the present request is about right, or too few runs are known. */
   adviceBytes?: number;
 }
 
 const leastRunsForAdvice = 5;
-/** Of a limit, from which on a container is close to it. */
+/** The share of a limit from which a container counts as close to it. */
 const closeToLimit = 0.9;
 /** On top of the highest peak. */
 const headroom = 1.5;

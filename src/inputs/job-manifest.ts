@@ -188,7 +188,7 @@ export function readJobManifest(
   };
 }
 
-/** Without a Job, Pods are the tests; beside one, they are what it needs. */
+/** Without a Job, Pods are the tests; with one, they are its dependencies. */
 function takePodsForJobs(manifests: Manifest[], changes: string[]): Manifest[] {
   if (manifests.some((one) => one.kind === 'Job')) return manifests;
   return manifests.map((one) => {

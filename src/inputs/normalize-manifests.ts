@@ -6,7 +6,7 @@ import { trimEndOf } from '../core/trim-end.ts';
 
 type Fields = Record<string, unknown>;
 
-/** What a document becomes, and what was changed, a line each. Another document than an object is handed back as it is. */
+/** The result for a document, and the changes, a line each. A document that is no object is returned unchanged. */
 export interface NormalizedDocument {
   document: unknown;
   changes: string[];

@@ -62,7 +62,7 @@ function explainText(value: unknown, maxChars: number): string | undefined {
   return value.length > maxChars ? `has more than ${maxChars} characters` : undefined;
 }
 
-/** Whether a text is a day that there is: not `2026-02-30`. */
+/** Whether a text is an existing date: not `2026-02-30`. */
 function isDay(text: string): boolean {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
   const at = Date.parse(`${text}T00:00:00Z`);

@@ -34,7 +34,7 @@ export interface InputError {
   problem: string;
 }
 
-/** Raw text of inputs, by name; what is not given is absent. */
+/** Raw text of inputs, by name; inputs that are not given are absent. */
 export type RawInputs = Partial<Record<string, string>>;
 
 /** How far the project file is trusted. */

@@ -1,7 +1,7 @@
 import { readYaml } from './read-yaml.ts';
 import { resolvePlain } from './yaml-scalars.ts';
 
-/** A node as Kind's config describes it; what is not named here is passed on as it is. */
+/** A node as Kind's config describes it; other fields are passed on unchanged. */
 export interface KindNode {
   role?: string;
   extraMounts?: unknown[];
@@ -42,7 +42,7 @@ export function disablesNetwork(config: UserKindConfig | undefined): boolean {
 }
 
 /**
- * What of a Kind config is in the way of mirrors that we write; undefined when nothing does. Two lists of mirrors
+ * The part of a Kind config that conflicts with mirrors that we write; undefined when there is none. Two lists of mirrors
  * cannot be merged: containerd refuses the one beside the other.
  */
 export function findOwnMirrors({ rest, nodes }: UserKindConfig): string | undefined {

@@ -21,7 +21,7 @@ export const greater = code('>');
 export const isBlank = (char: number) => char === space || char === tab;
 export const isBreak = (char: number) =>
   char === lineFeed || char === carriageReturn || char === 0x85 || char === 0x2028 || char === 0x2029;
-/** At the end there is a 0, which is none of the characters that a document may hold. */
+/** At the end there is a 0, a character that no document may contain. */
 export const isBreakOrEnd = (char: number) => char === 0 || isBreak(char);
 export const isBlankOrEnd = (char: number) => isBlank(char) || isBreakOrEnd(char);
 export const isDigit = (char: number) => char >= 48 && char <= 57;
@@ -34,7 +34,7 @@ export const notFirstOfPlain = codesOf('-?:,[]{}#&*!|>\'"%@`');
 export const afterAnchor = codesOf('?:,]}%@`');
 export const uriSigns = codesOf(";/?:@&=+$,.!~*'()[]%");
 
-/** Control characters and what is none, except tabs and line breaks: a document may not hold them. */
+/** Control characters and invalid characters, except tabs and line breaks: a document must not contain them. */
 const forbidden = /[^\P{Cc}\t\n\r\u0085]|[\uFFFE\uFFFF]/u;
 
 /** Reads a text forward, and counts lines and columns as Go's reader does. */

@@ -54,7 +54,7 @@ export function resolvePlain(text: string): ResolvedScalar {
 
 /**
  * What a scalar with a tag means.
- * @throws YamlProblem when its text is none of the tag's.
+ * @throws YamlProblem when its text is invalid for the tag.
  */
 export function resolveTagged(tag: string, text: string, offset: number): ResolvedScalar {
   const name = tag.startsWith(coreTag) ? tag.slice(coreTag.length) : '';
@@ -92,7 +92,7 @@ function readInteger(text: string): bigint | undefined {
   if (digits === '') return undefined;
   const base = prefix === '0' ? '0o' : prefix.toLowerCase();
   const allowed = { '0x': /^[\da-f]+$/i, '0o': /^[0-7]+$/, '0b': /^[01]+$/ }[base] ?? /^\d+$/;
-  // More digits than 64 bits have in any base are none of an integer, and BigInt would take long for them.
+  // A number with more digits than 64 bits have in any base is no integer, and BigInt would be slow for it.
   if (!allowed.test(digits) || digits.replace(/^0+/, '').length > 64) return undefined;
   const value = BigInt(`${base}${digits}`);
   if (sign === '-') return -value < int64.smallest ? undefined : -value;

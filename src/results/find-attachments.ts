@@ -1,4 +1,4 @@
-/** From the names that tests give to their attachments to files that were taken of the results. */
+/** From the names that tests give to their attachments to files that were taken from the results. */
 import path from 'node:path';
 import { toOneLine } from '../core/outcome.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';

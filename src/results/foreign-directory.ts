@@ -68,13 +68,13 @@ export class ForeignDirectory {
     return Buffer.concat([this.#path, Buffer.from('/'), name]);
   }
 
-  /** What is in it now. What vanishes meanwhile is left out. */
+  /** Its present entries. Those that vanish meanwhile are left out. */
   list(): ForeignEntry[] {
     const names = readdirSync(this.#path.toString(), { encoding: 'buffer' });
     return names.flatMap((name) => this.look(name) ?? []);
   }
 
-  /** What has this name; undefined when nothing has. */
+  /** The entry with this name; undefined when there is none. */
   look(name: Buffer): ForeignEntry | undefined {
     const stat = this.#stat(name);
     return stat === undefined ? undefined : { name, kind: kindOf(stat), bytes: stat.size };
@@ -126,7 +126,7 @@ export class ForeignDirectory {
     if ((moved.mode & 0o7777) !== mode) chmodSync(to, mode);
   }
 
-  /** Removes what is no directory; that it is gone already is as good. */
+  /** Removes an entry that is no directory; a missing one is no error. */
   unlink(name: Buffer): void {
     try {
       unlinkSync(this.at(name));

@@ -67,10 +67,10 @@ interface Here extends Listed {
 
 /** While tests run, a file above this is fetched only when it has rested since the last look: it may be growing. */
 const restingBytes = 8 * 1024 * 1024;
-/** Of one call: what breaks off has to be fetched again. */
+/** Per call: a transfer that breaks off has to be repeated. */
 const batchBytes = 256 * 1024 * 1024;
 const batchFiles = 2000;
-/** A list of names that is longer is cut, and what is cut off is not fetched. */
+/** A longer list of names is cut, and the files after the cut are not fetched. */
 const maxListBytes = 16 * 1024 * 1024;
 /** A file may grow between the list and its turn; by more it is taken in another round. */
 const growthBytes = 64 * 1024 * 1024;
@@ -119,7 +119,7 @@ export class ResultsPuller {
     this.#options = options;
   }
 
-  /** What was there at the last look and is not here as it was then. */
+  /** Files of the last listing that are missing here or differ. */
   get missing(): string[] {
     return this.#wanted()
       .filter((file) => !this.#isHere(file))
@@ -363,7 +363,7 @@ export class ResultsPuller {
     await utimes(file, modified, modified);
   }
 
-  /** What was a file and is a directory now gives way, and the reverse, on the whole path; a file is replaced in one step. */
+  /** A file that is now a directory is removed, and the reverse, on the whole path; a file is replaced in one step. */
   async #makeWay(name: string): Promise<void> {
     const parts = name.split('/');
     for (let depth = 1; depth <= parts.length; depth++) {

@@ -11,7 +11,7 @@ const maxPictures = 60;
 const maxPixels = 25_000_000;
 
 /**
- * Reads pictures among files of ours. What is no picture, too large, or gone, is left out: it is linked.
+ * Reads pictures among files of ours. Files that are no pictures, too large, or missing are left out: they are linked.
  * @param files relative to the directory, the most wanted first.
  * @returns `data:` URLs of PNG and JPEG, by file. The type comes from the content, not from the name.
  */

@@ -73,7 +73,7 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
       hint: 'Choose a directory that no other program writes to.',
     });
   const lock = path.join(dir.root, lockName);
-  // A checkout may hold links by these names: what they lead to is not ours.
+  // A checkout may hold links by these names: their targets are not ours.
   for (const file of [lock, `${lock}.dead`]) await removeUnlessFile(file);
   const owner = takeLock(lock);
   if (owner !== undefined) return inUse(dir.root, owner);
@@ -94,7 +94,7 @@ async function takeOver(dir: ResultsDir, tier: string): Promise<Result<string[]>
   return succeed(problems);
 }
 
-/** Makes the directory of a shard below the results, which its container may write to as any user. It is not there yet. */
+/** Makes the directory of a shard below the results, which its container may write to as any user. It must not exist yet. */
 export async function makeShardDirectory({ results }: Pick<ResultsDir, 'results'>, name: string): Promise<void> {
   const directory = path.join(results, name);
   await mkdir(directory);

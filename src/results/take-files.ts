@@ -32,7 +32,7 @@ export interface TakeOptions {
   isFenced: boolean;
   /** Where the tests see `directory`: their links may name it. */
   seenAs?: string;
-  /** Ends the taking early. What has not been taken by then is left out by name. */
+  /** Ends the transfer early. Files that have not been taken by then are listed as left out. */
   signal: AbortSignal;
 }
 
@@ -148,7 +148,7 @@ const copiedName = 'copied';
 const asideName = 'left-out';
 
 /**
- * What a taking that was killed has left beside the results: directories whose files have to be taken again.
+ * Leftovers of a killed transfer beside the results: directories whose files have to be taken again.
  * @returns their paths, for `alsoFrom`.
  */
 export function findInterrupted(root: string, directory: string): string[] {
@@ -267,7 +267,7 @@ function groupByDirectory<F extends Placed, T>(placed: readonly F[], plan: (one:
   return [...groups.values()].flatMap((ofSource) => [...ofSource.values()]);
 }
 
-/** Visits what is in one directory, which is reached component by component. */
+/** Visits the entries of one directory, which is reached component by component. */
 async function visitGroup<T>(
   group: Group<T>,
   sweep: Sweep,
@@ -372,7 +372,7 @@ async function* readChunks(from: FileHandle, size: number, signal: AbortSignal):
 
 const chunkBytes = 64 * 1024;
 
-/** As much as there was when it was opened: a file that is still written to never ends. */
+/** Only the size at opening: a file that is still written to would never end. */
 async function copyMasked(
   from: FileHandle,
   size: number,
@@ -413,7 +413,7 @@ function putInPlace({ directory, isFenced }: TakeOptions, others: string[], hold
     rmSync(into, { recursive: true });
     return;
   }
-  // Beside the holder: to move it into another directory takes rights on it that we may not have.
+  // Next to its directory: moving it into another directory would require permissions that we may not have.
   if (lstatSync(directory, { throwIfNoEntry: false }) !== undefined) renameSync(directory, `${holder}-rest`);
   renameSync(into, directory);
   chmodSync(directory, 0o755);

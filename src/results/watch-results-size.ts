@@ -116,7 +116,7 @@ async function measure(
   const pending = [''];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     signal.throwIfAborted();
-    // What is gone again, or closed to us until its owner is changed, is not counted.
+    // Files that have vanished, or are not accessible until their owner is changed, are not counted.
     const entries = await readdir(path.join(root, next), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const name = path.join(next, entry.name);

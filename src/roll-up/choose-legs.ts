@@ -20,9 +20,9 @@ export interface ChosenLegs {
 }
 
 /**
- * Of a leg that ran again the newest attempt counts. Red, and replaced by nothing, are: two results with one identity, an
- * attempt above that of the workflow run, several identities from one job run, a newer attempt that GitHub got earlier. A red
- * attempt is replaced by a green one only if the job is a success by now according to GitHub.
+ * If a leg ran again, its newest attempt counts. Always red are: two results with one identity, an attempt above that of the
+ * workflow run, several identities from one job run, a newer attempt that GitHub got earlier. A red attempt is replaced by a
+ * green one only if the job is a success by now according to GitHub.
  */
 export function chooseLegs(found: readonly Leg[], facts: WorkflowFacts): ChosenLegs {
   const judged = found.filter((leg) => !isEarlierRollUp(leg)).map(refuseRollUp);
@@ -99,7 +99,7 @@ function isAfter(one: number | undefined, other: number | undefined): boolean {
   return one !== undefined && other !== undefined && one > other;
 }
 
-/** Of the attempts of one leg: the newest, and red ones that nothing shows to be made good. */
+/** Of the attempts of one leg: the newest, and red ones without proof of a later success. */
 function chooseAttempts(attempts: readonly Leg[], jobResults: JobResults): Leg[] {
   const [newest, ...older] = [...attempts].sort((a, b) => b.attempt - a.attempt);
   // Outside of a workflow reruns and legs of one name cannot be distinguished: all of them count.

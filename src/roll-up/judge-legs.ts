@@ -75,7 +75,7 @@ function sumUp(legs: readonly Leg[]): Verdict {
     tier: allTiers,
     tests,
     phases: [],
-    // Legs run beside each other: the longest is what people waited for.
+    // Legs run beside each other: the longest one is the waiting time.
     durationSeconds: Math.max(0, ...legs.map(({ verdict }) => verdict.durationSeconds)),
     cluster: null,
     image: null,

@@ -11,7 +11,7 @@ import { type Leg, type LegArtifact, type LegSuite, maxResultsDepth } from '../r
 import { verdictSchema } from '../report/result-schema.ts';
 import { missingLeg } from './missing-leg.ts';
 
-/** A verdict is some kilobytes; what is larger is none of ours. */
+/** A verdict is some kilobytes; a larger file is not ours. */
 const maxVerdictBytes = 4 * 1024 * 1024;
 const maxVerdictBytesOfAll = 32 * 1024 * 1024;
 
@@ -38,8 +38,8 @@ export async function readLegs(
 }
 
 /**
- * Directories that hold a `result.json`, at `start` or some directories below, relative to the root, sorted. What is below
- * one is its own.
+ * Directories that hold a `result.json`, at `start` or some directories below, relative to the root, sorted. Directories below
+ * one belong to it.
  */
 async function findVerdicts(root: string, start: string): Promise<string[]> {
   const found: string[] = [];

@@ -41,8 +41,8 @@ export function blameIncidents(failure: Failure, stories: readonly IncidentStory
 }
 
 /**
- * What is reported of the platform. That some part of it is scaled to nothing is meant to be so, as long as no test suffers
- * from it.
+ * The part of the platform's state that is reported. A component that is scaled to zero is intended, as long as no test fails
+ * because of it.
  */
 export function incidentsOf(
   incidents: readonly ReportedIncident[],

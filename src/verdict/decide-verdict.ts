@@ -90,7 +90,7 @@ interface VerdictRule {
   judge: (facts: JudgedFacts) => Red | undefined;
 }
 
-/** From what is certain to what contradicts itself: the first that applies is the verdict, and without any the run is green. */
+/** From certain facts to contradictions: the first that applies is the verdict, and without any the run is green. */
 export const verdictRules: readonly VerdictRule[] = [
   { name: 'interrupted', judge: interrupt },
   {

@@ -176,7 +176,7 @@ export function showLog(facts: ToolFacts | undefined): string[] {
   return [...facts.said.slice(1), ...end];
 }
 
-/** What to do about a report that is not there. */
+/** What to do about a missing report. */
 export function hintNoReport(exitCode: number, facts: ToolFacts | undefined, resultsPath: string): string {
   const [near] = facts?.nearMisses ?? [];
   const [elsewhere] = facts?.reportsElsewhere ?? [];
@@ -189,7 +189,10 @@ export function hintNoReport(exitCode: number, facts: ToolFacts | undefined, res
   return `Let the tests write one, as with ${howToReport(facts?.tool, resultsPath)}, or set junit and results-path.`;
 }
 
-/** What is there in place of a report, in words that follow a sentence: `; there is TestResult.trx, a TRX report of .NET`. */
+/**
+ * The file that exists in place of a report, in words that follow a sentence: `; there is TestResult.trx, a TRX report of
+ * .NET`.
+ */
 export function describeNearMisses(facts: ToolFacts | undefined): string {
   const [elsewhere] = facts?.reportsElsewhere ?? [];
   if (elsewhere !== undefined) return `; the tests wrote ${elsewhere}`;

@@ -24,7 +24,7 @@ export interface ShardFacts {
   verdict: TestVerdict;
   /** Whether something ended it before its tests had, or kept it from beginning. */
   isLost: boolean;
-  /** Whether it ended well, or as its tool does where there is no test, and had none. */
+  /** Whether it ended well, or as its tool ends without tests, and had none. */
   isEmpty: boolean;
   /** Cases that its reports hold, and those that were reconstructed, as far as they are kept. */
   cases: readonly TestCase[];
@@ -42,7 +42,7 @@ export interface ShardFacts {
 
 /** The tests of pytest in one shard, by node id. */
 export interface ShardOfPytest {
-  /** All that there are, before they were divided; undefined where the helper did not divide them. */
+  /** All tests, before they were divided; undefined where the helper did not divide them. */
   collected: ReadonlySet<string> | undefined;
   /** Whether a test has begun in this shard. */
   hasRun: (id: string) => boolean;
@@ -302,7 +302,7 @@ function sumCounts(
   sum.total -= repeated.size;
   sum.skipped -= repeated.size;
   for (const one of repeated) if (one.reconstructed === true) sum.reconstructed--;
-  // Of a shard that never began only the others know what it was to run.
+  // The tests of a shard that never began are only known from the other shards.
   if (notRun !== undefined && (notRun.length > 0 || sum.notRun !== undefined)) sum.notRun = notRun.length;
   return sum;
 }

@@ -2,7 +2,7 @@
 import { type Failure, type TestCase, type TestCounts, toOneLine } from '../core/outcome.ts';
 import type { Quarantine, QuarantineEntry } from '../core/quarantine.ts';
 
-/** As much of a report as a quarantine changes. */
+/** The part of a report that a quarantine changes. */
 interface ReportOfCases {
   cases: TestCase[];
   counts: TestCounts;

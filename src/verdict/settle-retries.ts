@@ -14,7 +14,7 @@ export interface RetryRun {
 
 export type RetryOutcome = NonNullable<TestCase['retries']>[number];
 
-/** As much of a report as a retry changes. */
+/** The part of a report that a retry changes. */
 interface ReportOfCases {
   cases: TestCase[];
   counts: TestCounts;

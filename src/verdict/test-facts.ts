@@ -1,4 +1,4 @@
-/** What `decideVerdict` judges: all that is known when a run has ended. */
+/** The input of `decideVerdict`: all facts that are known when a run has ended. */
 import { type Failure, noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
 import type { PytestSession } from '../core/pytest-session.ts';
 import type { ToolFacts } from './explain-exit.ts';
@@ -20,7 +20,7 @@ export interface TestFacts {
   end: ContainerEnd | undefined;
   /** Memory limit of the test container, as Kubernetes writes it. */
   memoryLimit: string;
-  /** What is known of its memory, beside the reason of its end. */
+  /** Known facts about its memory, beside the reason for its end. */
   memory: MemoryFacts;
   /** Reports of this run that could be read, and what was wrong with the others. */
   reports: ReportFacts[];
