@@ -25,7 +25,7 @@ function describeLast(exitCode: number | undefined): string {
  * Who or what removed a pod, https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions;
  * undefined when it was not removed.
  * @param pod as it was last seen.
- * @param hasVanished whether it is not there anymore.
+ * @param hasVanished whether it no longer exists.
  * @param exitCode of the test container, when its end was seen.
  */
 export function explainLoss(pod: Pod, hasVanished: boolean, exitCode: number | undefined): Interruption | undefined {
@@ -112,7 +112,7 @@ export interface NodeProblem {
   words: string;
 }
 
-/** What is wrong with a node; undefined when it is well, or nothing is known of it. */
+/** What is wrong with a node; undefined when it is healthy, or unknown. */
 export function judgeNode(node: Node | undefined, wasSeen: boolean): NodeProblem | undefined {
   if (node === undefined) return wasSeen ? { status: 'gone', words: 'it was deleted from the cluster' } : undefined;
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');

@@ -12,7 +12,7 @@ import type { ContainerStateTerminated, ContainerStatus, Node, Pod } from '../ku
 import { watchResources } from '../kube/watch.ts';
 import { explainLoss, failureOf, type Interruption, isNodeLost, judgeNode } from './explain-loss.ts';
 
-/** What it takes to follow a part of a Job that is there. */
+/** What is needed to follow a part of an existing Job. */
 export interface FollowOptions {
   connection: KubeConnection;
   watch: NamespaceWatch;
@@ -30,8 +30,8 @@ export interface FollowOptions {
   /** Called once, as soon as the test container has started (or has ended, when it was too quick to be seen). */
   onStarted: (pod: Pod) => void;
   /**
-   * Signals the test container so that its pod and its log stay; resolves with why it could not be done, if so. Then the pod
-   * is deleted. `signal` ends the attempt: after a cancel there is another one than that of the run.
+   * Signals the test container so that its pod and its log stay; resolves with why it could not be done, if so. Then the pod is
+   * deleted. `signal` ends the attempt: after a cancel it is another one than that of the run.
    */
   signalTests: (pod: Pod, containerId: string, name: 'SIGTERM' | 'SIGKILL', signal: AbortSignal) => Promise<string>;
   /**
@@ -133,7 +133,7 @@ export async function followPart(options: FollowOptions, part: JobPart): Promise
   }
 }
 
-/** What is known of the health of the node that the tests run on. */
+/** The known health of the node that the tests run on. */
 class NodeHealth {
   readonly #name: string;
   readonly #closing = new AbortController();
@@ -222,9 +222,9 @@ async function endTests<T>(options: FollowOptions, pod: Pod, look: () => T | und
 /** How long the kubelet may take to report the end of a container that was killed. */
 const killSeconds = 15;
 
-/** Of the ten seconds that GitHub leaves after a cancel; collecting afterwards has four. */
+/** Part of the ten seconds that GitHub leaves after a cancel; collecting afterwards has four. */
 const cancelMilliseconds = 3000;
-/** Of these, to the tests between SIGTERM and SIGKILL. */
+/** Part of these: for the tests between SIGTERM and SIGKILL. */
 const cancelGraceSeconds = 1;
 
 /**
@@ -281,7 +281,7 @@ function mayPass({ failure, cause }: Diagnosis, { othersRun }: JobPart): boolean
   return (failure.kind === 'schedule' || cause?.kind === 'quota') && othersRun?.() === true;
 }
 
-/** The uids of all that can keep a part from running. Of a Job with pods only their own diagnoses do. */
+/** The uids of all objects that can prevent a part from running. A Job that has pods is left out itself. */
 function uidsOfPart({ watch }: FollowOptions, part: JobPart): Set<string> {
   const { facts } = watch;
   if (part.completionIndex === undefined) return uidsOfJob(facts, part.jobUid);

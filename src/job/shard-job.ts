@@ -112,7 +112,7 @@ export function separateShards(job: JobManifest, mount: ManifestMount): void {
     }
 }
 
-/** The shard that a pod is, by what its manifest was given; undefined for the pod of a suite in one piece. */
+/** The shard of a pod, from its manifest; undefined for the pod of a suite in one piece. */
 export function shardOfPod({ metadata }: Pick<Pod, 'metadata'>): number | undefined {
   const index = metadata.annotations?.[indexAnnotation] ?? metadata.annotations?.[shardAnnotation];
   return index === undefined ? undefined : Number(index);

@@ -58,7 +58,7 @@ export function listHelperFiles(source: string): { key: string; path: string; te
   ];
 }
 
-/** The variables that lead pytest to the helper in a directory. @param own the PYTHONPATH that there is without us. */
+/** The variables that lead pytest to the helper in a directory. @param own the PYTHONPATH without our entry. */
 export function helperVariables(options: { directory: string; own: string; resultsPath: string; runId: string }) {
   const { directory, own, resultsPath, runId } = options;
   return {

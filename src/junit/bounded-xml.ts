@@ -1,6 +1,6 @@
 /**
- * The stage before the XML parser: bytes become characters, forbidden characters and what no report needs are taken out, and
- * all that could grow without bound is cut. A parser collects a text until it ends; only here, before it, can the size of a
+ * The stage before the XML parser: bytes become characters, forbidden characters and parts that no report needs are removed,
+ * and all that could grow without bound is cut. A parser collects a text until it ends; only here, before it, can the size of a
  * text be bounded.
  */
 
@@ -96,9 +96,9 @@ export async function* decodeXml(
 
 /** Bounds of what reaches the parser, in characters. */
 export interface SieveLimits {
-  /** Of the text of one element: what is kept of its begin. */
+  /** Characters that are kept of the beginning of an element's text. */
   headChars: number;
-  /** Of the same text: what is kept of its end when it is longer; more than 0. */
+  /** Characters that are kept of the end of a longer text; more than 0. */
   tailChars: number;
   /** Of one attribute's value. */
   valueChars: number;
@@ -339,7 +339,7 @@ export class XmlSieve {
   }
 
   #readText(text: string, at: number, last: boolean): number | undefined {
-    // Entities of what is left out need not be checked one by one; those of the tail are in `#endRun`.
+    // Entities in text that is left out need not be checked one by one; those of the tail are in `#endRun`.
     const stop = this.#headLeft === 0 ? text.indexOf('<', at) : searchFrom(textEnd, text, at);
     if (stop !== at) {
       const end = stop < 0 ? text.length : stop;

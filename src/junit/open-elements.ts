@@ -1,4 +1,4 @@
-/** What is known of the suites and the case that a reader is in. */
+/** The state of the suites and the case that a reader is in. */
 import type { TestCase, TestProperty } from '../core/outcome.ts';
 import type { AttachmentNames } from './attachment-names.ts';
 import type { Problem } from './case-problems.ts';

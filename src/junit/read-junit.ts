@@ -29,7 +29,9 @@ export interface ReadJUnitOptions {
   exitCode?: number | undefined;
   /** Whether XML of NUnit, xUnit.net, TRX and Robot Framework is read as well; without it that is foreign. */
   otherFormats?: boolean;
-  /** Of all reports that are read with it, so that many reports keep no more than one. Without it a report has its own. */
+  /**
+   * Shared by all reports that are read with it, so that many reports keep no more than one. Without it a report has its own.
+   */
   totals?: KeptTotals;
   /** Aborting it makes the reading throw the signal's reason. */
   signal?: AbortSignal;
@@ -117,7 +119,7 @@ async function parseXml(
   const lineNow = (): number => pieceLine + parser.line - parserLine;
 
   parser.on('error', (error) => {
-    // saxes begins its messages with line and column of what it was given, which is not what the file holds.
+    // saxes begins its messages with line and column of its input, which differs from the file.
     const problem = error.message.replace(/^\d+:\d+: /, '').replace(/\.$/, '');
     const unclosed = /^unclosed tag: (.{1,100})/.exec(problem)?.[1];
     throw new MalformedReport(

@@ -38,7 +38,7 @@ export function parseSeconds(text: string): number | undefined {
   return Number.isFinite(seconds) ? seconds : undefined;
 }
 
-/** Without white space at its end and empty lines at its begin; the indentation of its first line stays. */
+/** Without white space at its end and empty lines at its beginning; the indentation of its first line stays. */
 export function trimLines(text: string): string {
   const first = text.search(/\S/);
   return first < 0 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd();

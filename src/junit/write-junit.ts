@@ -18,7 +18,7 @@ export interface NormalisedJUnit {
 export const phasesSuiteName = 'k8s-test-action phases';
 
 /**
- * Writes the file at `path` (its directory must exist), replacing what was there only when all is written.
+ * Writes the file at `path` (its directory must exist), replacing an existing file only when everything is written.
  *
  * @throws on I/O errors, and the signal's reason when it is aborted; no partial file is left then.
  */

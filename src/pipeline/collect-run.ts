@@ -18,7 +18,7 @@ import { findKernelKills, logOfPart, type PartFindings, readNotes, reconstructPa
 import { ResultSteps } from './result-steps.ts';
 import type { Run } from './run.ts';
 
-/** What was collected; the rest was not there, or time ran out before it. */
+/** The collected data; the rest did not exist, or time ran out before it. */
 export interface CollectedRun {
   /** Of the parts of the suite, in their order. */
   parts: PartFindings[];
@@ -39,7 +39,7 @@ export function startFindings({ inputs }: Run, progress: Progress): CollectedRun
 /** What `progress` is collected for. */
 interface CollectOptions {
   progress: Progress;
-  /** Where what is found is put as soon as it is there. */
+  /** The object to which results are added as soon as they exist. */
   collected: CollectedRun;
   signal: AbortSignal;
 }
@@ -69,7 +69,7 @@ export async function collectRun(
       steps.run('fence', (signal) =>
         fence(run, progress, isLate() ? fenceSeconds.cancelled : fenceSeconds.usual, signal),
       ),
-      // Logs that are still followed (after a cancel) end with what there is.
+      // Logs that are still followed (after a cancel) end with what exists.
       steps.run('logs', async (signal) => logs?.finish(AbortSignal.timeout(logRescueMilliseconds), signal)),
     ]);
     await lookAtDisk(run, collected);
@@ -82,7 +82,7 @@ export async function collectRun(
     const isLost = parts.some(({ end }) => end?.interruption?.why === 'api-lost');
     await steps.run('evidence', async (signal) => {
       const patience = isLost ? AbortSignal.any([signal, AbortSignal.timeout(lostApiSeconds * 1000)]) : signal;
-      // Of a retry the platform is the same.
+      // A retry runs in the same platform.
       if (!isRetry) collected.evidence = await gatherEvidence(run, progress, patience);
     });
     await steps.run('disk', (signal) => maskOwnFiles(run, collected, signal));

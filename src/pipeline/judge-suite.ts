@@ -24,7 +24,7 @@ type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'coun
 
 /** A verdict with the tests that it is about. */
 export interface JudgedSuite extends TestVerdict {
-  /** Reports of the tests, and what was reconstructed beside them, of which no test is reported twice. */
+  /** Reports of the tests, and reconstructed tests, none of which is reported twice. */
   reports: VerdictReport[];
   /** Tests that have ended. */
   finished: TestCase[];
@@ -32,7 +32,7 @@ export interface JudgedSuite extends TestVerdict {
   shards?: ShardRecord[];
 }
 
-/** What is known of a suite when all of it has ended. */
+/** The known facts of a suite when all of it has ended. */
 interface EndedSuite {
   progress: Progress;
   /** What had ended the run before its tests had a result; it outweighs their results. */

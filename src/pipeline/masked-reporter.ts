@@ -2,9 +2,12 @@ import type { PhaseName, PhaseRecord } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
 
-/** A reporter that shows no secret in any of its forms. What others print is masked too, where the reporter can do that. */
+/**
+ * A reporter that shows no secret in any of its forms. Output of other programs is masked too, where the reporter supports
+ * that.
+ */
 export function maskReporter(reporter: Reporter, mask: SecretMask): Reporter {
-  // What others print beside us (the runner of GitHub, a step that quotes our outputs) is masked there.
+  // Output of other programs (the runner of GitHub, a step that quotes our outputs) is masked there.
   for (const form of mask.forms) if (!form.includes('\n')) reporter.mask(form);
   return mask.isEmpty ? reporter : new MaskedReporter(reporter, mask);
 }

@@ -77,7 +77,7 @@ export class PhaseClock {
     return this.#time(name, work, (result) => result.ok && hasGoneWell(result.value));
   }
 
-  /** Runs a phase that fails by an exception, or by what `hasPassed` denies of what it made. */
+  /** Runs a phase that fails by an exception, or when `hasPassed` is false for its result. */
   phaseOf<T>(name: PhaseName, work: () => Promise<T>, hasPassed: (value: T) => boolean = () => true): Promise<T> {
     return this.#time(name, work, hasPassed);
   }

@@ -35,7 +35,7 @@ const teardownSeconds = 240;
 
 /**
  * Runs the tests from preflight to report. Expected failures are in the verdict, also when the disk is full and no report can
- * be written; what it throws is a bug.
+ * be written; an exception is a bug.
  */
 export async function runTests(options: RunOptions): Promise<RunEnd> {
   const run = Run.begin(options);

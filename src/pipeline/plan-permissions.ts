@@ -22,8 +22,8 @@ export function apiVersionsOf(documents: unknown[]): string[] {
 }
 
 /**
- * All that a run on an existing cluster must be allowed. What only makes a diagnosis better and cannot be granted in a
- * namespace (the nodes, and what their kubelets measure) is not in it: a run does without. Pure.
+ * All permissions that a run on an existing cluster requires. Those that only improve a diagnosis and cannot be granted in a
+ * namespace (the nodes, and the metrics of their kubelets) are not included: a run works without them. Pure.
  */
 export function planPermissions(plan: PermissionPlan): Permission[] {
   const { namespace, isGiven, chart, ownJob, kinds, secrets } = plan;

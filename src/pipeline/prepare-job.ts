@@ -84,7 +84,7 @@ export async function prepareJob(
     collector,
   });
   const isSharded = inputs.shards > 1;
-  // A volume of a pod's own, read by a container beside the tests, needs no part for each.
+  // A volume that each pod has for itself, read by a sidecar of the tests, needs no directory for each part.
   if (isSharded && !(route.kind === 'collector' && route.claim === undefined))
     separateShards(job, resultsMountOf(job, container, inputs.resultsPath));
   for (const { directory } of parts) if (directory !== '') await makeShardDirectory(run.dir, directory);

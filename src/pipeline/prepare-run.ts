@@ -40,7 +40,7 @@ export async function prepareRun(run: Run, environment: Environment): Promise<Re
   }
   const { isCollected } = environment;
   const images = await chooseImages(run, listImages(manifests), { own: own.value, isCollected });
-  // Of a config of the user's own it is not known which nodes take pods.
+  // In a config of the user it is not known which nodes take pods.
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
   const prepared = {
     kind,

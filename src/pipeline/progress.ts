@@ -56,7 +56,7 @@ export interface OpenCluster {
   readonly isNamespaceGiven: boolean;
   /** Where the nodes see the directory that the tests write to; undefined where a collector fetches the results. */
   readonly resultsNodePath: string | undefined;
-  /** As they turned out when they were loaded. */
+  /** After loading. */
   readonly images: NodeImages;
   /** Names of images that a node of a kept cluster was given, because it lacked them or had others of these names. */
   readonly changedImages: ReadonlySet<string>;
@@ -93,7 +93,7 @@ export interface PreparedJob {
   labels: Record<string, string>;
 }
 
-/** As much of the Job as its end is described by; only the process that created it knows the rest. */
+/** The part of the Job that describes its end; only the process that created it has the rest. */
 type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> &
   Partial<Pick<PreparedJob, 'route' | 'way' | 'manifest'>>;
 
@@ -104,7 +104,7 @@ export type MissingFiles = { name: string; reason: string; isDirectory?: boolean
 export interface SuitePart {
   /** Counted from 0; undefined where the suite is one piece. */
   readonly shard: number | undefined;
-  /** Where what it writes is below the results: `shard-0`; empty where the suite is one piece. */
+  /** The directory of its output below the results: `shard-0`; empty where the suite is one piece. */
   readonly directory: string;
   /** How its test container ended; undefined as long as that is not known. */
   end: JobEnd | undefined;
@@ -161,7 +161,7 @@ interface Installing extends OpenRun {
   readonly usage: UsageMeter;
 }
 
-/** From the beginning of the tests on. A run on the machine has no cluster, and of a killed run less is known. */
+/** From the beginning of the tests on. A run on the machine has no cluster, and a killed run has fewer facts. */
 interface Testing extends Partial<OpenRun> {
   readonly stage: 'tests';
   readonly usage?: UsageMeter;

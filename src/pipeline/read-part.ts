@@ -67,7 +67,7 @@ function helperFilesDir(run: Run, part: SuitePart): string {
 
 /**
  * Separates the reports of a part from all else that it wrote, and reads them.
- * @param options.taken all that was taken of the results, of whichever part.
+ * @param options.taken all files that were taken from the results, of any part.
  * @param options.totals shared by all parts, so that many shards take no more memory than one suite.
  */
 export async function sortPart(

@@ -20,12 +20,12 @@ import { runSuite } from './run-suite.ts';
 
 /** The result of the retries of a run. */
 export interface Retried {
-  /** Of tests of the reports, an outcome for each retry. */
+  /** For tests of the reports, an outcome for each retry. */
   outcomes: ReadonlyMap<TestCase, RetryOutcome[]>;
   records: RetryRecord[];
 }
 
-/** Of a run without retries. */
+/** For a run without retries. */
 export const notRetried: Retried = { outcomes: new Map(), records: [] };
 
 /** This many failed tests are not flakiness. */

@@ -7,7 +7,7 @@ import { emptyHistory, parseHistory, recordRun, renderHistory, type TestHistory 
 import type { Run } from './run.ts';
 
 /**
- * What the input `history` names: nothing yet where there is no such file, as in the first run of all.
+ * What the input `history` names: nothing yet where there is no such file, as in the very first run.
  * @returns a failure of kind `input` for a file that is no history of ours, which would be overwritten.
  */
 export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>> {

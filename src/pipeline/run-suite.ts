@@ -23,8 +23,8 @@ const rescueSeconds = 60;
  * The phase `tests`: the Job, from its creation to the end of its test containers, with their logs on the console and on disk.
  * How each part ended and what is left of the logs is in the progress of the run, also when this throws.
  * @param history how long tests took in earlier runs.
- * @returns the tests, or the failure of a suite in one piece. Of shards each has its own, and the verdict weighs them; only
- * what kept all of them from running is one here.
+ * @returns the tests, or the failure of a suite in one piece. Each shard has its own failure, and the verdict combines them;
+ * only what prevented all of them from running is a failure here.
  */
 export async function runSuite(run: Run, platform: Platform, history: TestHistory): Promise<Result<StartedTests>> {
   const { signal } = run;

@@ -1,8 +1,8 @@
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 
 /**
- * Runs two works beside each other, each of which is useless without the other: what ends one without success aborts the
- * other, and both have ended when this returns.
+ * Runs two tasks concurrently, each of which is useless without the other: a failure of one aborts the other, and both have
+ * ended when this returns.
  * @returns what both resulted in, or the failure that occurred first.
  * @throws the signal's reason on abort, or what one of the works threw first.
  */

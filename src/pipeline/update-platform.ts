@@ -21,8 +21,8 @@ import type { Run } from './run.ts';
 const removalSeconds = 120;
 
 /**
- * Digest of all that a chart is rendered from: its files, those of the values, and what is set. Not of what it is rendered
- * to, which differs each time where a chart makes up passwords.
+ * Digest of all inputs that a chart is rendered from: its files, those of the values, and set values. Not of the rendered
+ * output, which differs each time where a chart generates passwords.
  */
 export async function digestChart(chart: Chart): Promise<string> {
   const { release, namespace, set } = chart;

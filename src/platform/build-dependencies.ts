@@ -61,7 +61,7 @@ export interface IncompleteChart {
   parts: IncompleteChart[];
 }
 
-/** Looks whether all that a chart directory depends on is there, down to the last subchart; nothing is changed or asked for. */
+/** Checks whether all dependencies of a chart directory exist, down to the last subchart; nothing is changed or downloaded. */
 export async function examineDependencies(
   helm: string,
   chart: string,
@@ -226,7 +226,7 @@ async function findWrongArchive(
   return undefined;
 }
 
-/** All dependencies that are not there, of the chart and of its parts. */
+/** All missing dependencies, of the chart and of its parts. */
 function listWanted(chart: IncompleteChart): ChartMetadata['dependencies'] {
   // helm gets all of a chart's dependencies when one is missing.
   const own = chart.lacks.length === 0 ? [] : chart.metadata.dependencies;

@@ -98,8 +98,8 @@ const podMakers: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The namespaces beside the release's in which a chart makes pods, or custom resources, which may be what makes pods; in
- * the order in which they are met.
+ * The namespaces beside the release's in which a chart creates pods, or custom resources, whose operators may create pods; in
+ * order of occurrence.
  */
 export function listOtherNamespaces(manifests: unknown[], namespace: string): string[] {
   const found = new Set<string>();

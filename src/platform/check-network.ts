@@ -62,7 +62,7 @@ interface Look {
   isSettled: boolean;
 }
 
-/** Undefined where we may not see what there is to see. */
+/** Undefined where we lack the permission to read it. */
 async function lookAround(options: NetworkOptions): Promise<Look | undefined> {
   const { connection, watch, namespace, release, node, signal } = options;
   const facts = await readServices(connection, namespace, signal);

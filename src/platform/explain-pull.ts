@@ -57,7 +57,7 @@ export function explainPull(what: string, output: string, host: string): Failure
   };
 }
 
-/** A failure of kind `chart` for a version that is not there; `who` is "there is", or a repository "has", no such version. */
+/** A failure of kind `chart` for a missing version; `who` is "there is", or a repository "has", no such version. */
 export function explainNoVersion(who: string, chart: string, wanted: string, versions: string[]): Failure {
   const near = findNearVersions(wanted, versions).join(', ');
   const reason = `${who} no version ${wanted || 'that is released'} of ${chart}; the nearest are: ${near}`;
@@ -85,7 +85,7 @@ function hintOf(problem: PullProblem, host: string): string {
   }
 }
 
-/** The names most like one that is not there, for a reader who mistyped it. */
+/** The names most similar to a missing one, for a user who mistyped it. */
 export function findSimilarVersions(wanted: string, names: string[], count = 5): string[] {
   return names
     .map((name) => ({ name, distance: name.includes(wanted) || wanted.includes(name) ? 1 : leven(wanted, name) }))
@@ -95,8 +95,8 @@ export function findSimilarVersions(wanted: string, names: string[], count = 5):
 }
 
 /**
- * The versions nearest to one that is not there: those that share most of its numbers, of these the nearest, and the newest
- * of all; newest first.
+ * The versions nearest to a missing one: those that share most of its numbers, of these the nearest, and the newest of all;
+ * newest first.
  */
 function findNearVersions(wanted: string, versions: string[], count = 5): string[] {
   const aim = numbersOf(wanted);

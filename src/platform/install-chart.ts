@@ -96,7 +96,7 @@ export async function awaitChart(
 class Installation {
   readonly #chart: Chart;
   readonly #options: InstallOptions;
-  /** What was in the namespace before us is not the chart's fault. */
+  /** Objects that existed in the namespace before are not the chart's fault. */
   readonly #before: ReadonlySet<string>;
   /** Logs of pods that failed, read at once: helm deletes the pods of its hooks. */
   readonly #saved = new Map<string, Promise<string[]>>();
@@ -109,7 +109,10 @@ class Installation {
     this.#before = new Set(there.map((object) => object.metadata.uid));
   }
 
-  /** Runs helm and watches beside it. Whichever ends first ends the other; both are awaited, so that nothing outlives this. */
+  /**
+   * Runs helm and watches at the same time. Whichever ends first ends the other; both are awaited, so that nothing outlives
+   * this.
+   */
   async race(deadline: number): Promise<{ run: ProgramRun } | { end: WaitEnd<Diagnosis> } | { error: unknown }> {
     const { kubeconfigPath, labels, timeoutSeconds, quote, verb = 'install', helmWaits, manifests } = this.#options;
     const over = new AbortController();
@@ -161,7 +164,7 @@ class Installation {
     return found?.metadata.namespace ?? this.#chart.namespace;
   }
 
-  /** After helm: all that it made is rolled out, where it did not wait for that itself, and stays up. */
+  /** After helm: all its objects are rolled out, where it did not wait for that itself, and stays up. */
   async awaitRelease(deadline: number): Promise<Result<undefined>> {
     const { helmWaits, watch, warn } = this.#options;
     watch.holdHooks();
@@ -350,7 +353,7 @@ class Installation {
         mounting.some(
           (pod) =>
             claimsOf(pod).includes(claim.metadata.name) &&
-            // Of a StatefulSet's template, or left by a release of this name; others were given on purpose.
+            // Of a StatefulSet's template, or left by a release of this name; others were set on purpose.
             (claim.metadata.name.endsWith(`-${pod.metadata.name}`) || releaseOf(claim) === this.#chart.release),
         ),
     );
@@ -398,7 +401,7 @@ class Installation {
   }
 }
 
-/** All that a namespace has, and had. */
+/** All present and former objects of a namespace. */
 function listObjects(facts: NamespaceFacts): { metadata: ObjectMeta }[] {
   const { pods, jobs, replicaSets, statefulSets, daemonSets, deployments, claims, deleted } = facts;
   const gone = [...(deleted?.pods ?? []), ...(deleted?.jobs ?? [])];

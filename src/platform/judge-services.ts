@@ -7,7 +7,7 @@ export interface ServiceFacts {
   services: readonly Service[];
   slices: readonly EndpointSlice[];
   pods: readonly Pod[];
-  /** All that has a pod template. */
+  /** All objects with a pod template. */
   workloads: readonly Workload[];
 }
 

@@ -86,7 +86,7 @@ function countPods(manifest: Manifest, workers: number): number {
 }
 
 /**
- * As the scheduler counts: its containers and sidecars together, or its largest init container beside the sidecars that
+ * As the scheduler counts: its containers and sidecars together, or its largest init container together with the sidecars that
  * started before it, whichever is more. A request that is not set is the limit.
  * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
  */

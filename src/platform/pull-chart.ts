@@ -215,8 +215,8 @@ export async function updateRepositories(
 }
 
 /**
- * What is wrong with an archive that helm has pulled under the name it has in one of the indexes; undefined when it is as
- * promised, or nothing is promised.
+ * What is wrong with an archive that helm has pulled under the name it has in one of the indexes; undefined when it matches the
+ * index, or the index has no checksum.
  */
 export function findWrongDigest(file: string, digest: string, indexes: RepositoryIndex[]): string | undefined {
   const promised = indexes

@@ -43,7 +43,7 @@ export async function findRelease(
 }
 
 /**
- * Uninstalls a release, with what it made outside of its namespace; one that is not there is no error.
+ * Uninstalls a release, with its objects outside of its namespace; a missing one is no error.
  * @param options.isOrderly - the release's hooks are run, and what it made is waited for until it is gone. Else neither: its
  *   namespace is deleted too.
  * @throws Error with helm's own message, or the signal's reason.

@@ -128,7 +128,7 @@ export class GoTestLog {
 
 /**
  * Whether a test without a result was running at the end. Results of subtests are reported when their parent ends, so of
- * brothers and sisters only the last is known to run, and beside it those that were paused to run in parallel.
+ * sibling tests only the last is known to run, together with those that were paused to run in parallel.
  */
 function isInFlight(test: GoTest, all: readonly GoTest[]): boolean {
   const hasOpenChild = all.some((one) => one.end === undefined && one.name.startsWith(`${test.name}/`));

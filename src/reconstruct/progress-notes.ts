@@ -18,7 +18,7 @@ export interface ProgressNotes {
   sessions: PytestSessions;
   /** All tests that pytest collected before the helper left out those of other shards; undefined where it divided nothing. */
   undivided: ReadonlySet<string> | undefined;
-  /** When each test ended, ISO 8601, by what `keyOfTest` makes of it; in the order of time. */
+  /** When each test ended, ISO 8601, by its `keyOfTest`; in order of time. */
   endings: Map<string, string[]>;
   /** The most memory, without the page cache, that the container used when a test had ended. Bytes. */
   peakBytes: number | undefined;
@@ -297,7 +297,7 @@ function fileOf(file: unknown, line: unknown): { file?: string; line?: number } 
   return typeof line === 'number' && Number.isInteger(line) && line > 0 ? { file, line } : { file };
 }
 
-/** ISO 8601 of seconds of the epoch; undefined for what is none. */
+/** ISO 8601 of seconds of the epoch; undefined for an invalid value. */
 function toTime(seconds: unknown): string | undefined {
   if (typeof seconds !== 'number' || !(seconds > 0) || seconds > 1e11) return undefined;
   return new Date(seconds * 1000).toISOString();

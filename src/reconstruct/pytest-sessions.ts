@@ -183,7 +183,7 @@ function describe(
   const unresolved = unresolvedIds.length + redLeftOut;
   const missing = [...waiting].filter((id) => (isFinished || !running.has(id)) && !isHeld(id));
   const left = missing.filter((id) => !later.hasEndedAfter(session, id));
-  // Of more ids than are kept only their number is known.
+  // Beyond the kept ids only the number is known.
   const uncounted = Math.max(0, collected - ended - waiting.size);
   const notRun = left.length + uncounted;
   return {

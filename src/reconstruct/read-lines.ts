@@ -13,7 +13,7 @@ const terminalSequence = new RegExp(
 );
 
 export interface ReadLinesOptions {
-  /** Of a longer line, the begin and the end are kept, with a NUL between them. */
+  /** The beginning and the end of a longer line are kept, with a NUL between them. */
   maxChars: number;
   /** Where in the file to begin, in bytes; its begin by default. */
   startByte?: number;

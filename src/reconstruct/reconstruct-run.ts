@@ -83,9 +83,9 @@ export interface ReconstructedKnowledge {
 }
 
 /**
- * What is known of the run beyond its reports, from the best source that there is: the notes of our helper, a report log
- * of pytest-reportlog, a report that was cut off, the log. Beside a report that could be read only tests that it does not
- * hold count; the log, in which tests may print what looks like pytest, only if the run was interrupted.
+ * What is known of the run beyond its reports, from the best available source: the notes of our helper, a report log of
+ * pytest-reportlog, a report that was cut off, the log. If a report could be read, only tests that it does not contain count;
+ * the log, in which tests may print what looks like pytest, only if the run was interrupted.
  * @throws on I/O errors, and the signal's reason when it is aborted.
  */
 export async function reconstructRun(options: ReconstructOptions): Promise<ReconstructedKnowledge> {
@@ -213,7 +213,7 @@ async function findReportLogs(options: ReconstructOptions): Promise<string[]> {
   const found: string[] = [];
   const entries = await readdir(options.resultsDir, { recursive: true, withFileTypes: true }).catch(() => []);
   const candidates = entries.filter((entry) => entry.isFile() && /\.(jsonl?|log)$/.test(entry.name));
-  // All of them, of which results-limit bounds the number: one that is passed over may hold a failed test.
+  // All of them, of which results-limit bounds the number: a skipped one may contain a failed test.
   for (const entry of candidates) {
     options.signal.throwIfAborted();
     const file = path.join(entry.parentPath, entry.name);

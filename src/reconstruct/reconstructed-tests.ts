@@ -181,7 +181,7 @@ export class ReconstructedTests {
     };
   }
 
-  /** Of tests that passed at last: their places, and how often each had failed before. */
+  /** For tests that finally passed: their positions, and how often each had failed before. */
   flaky(): TestCase[] {
     return [...this.#ended.values()].filter((one) => !isRed(one) && (one.flakyRuns ?? 0) > 0);
   }

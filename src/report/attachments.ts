@@ -1,4 +1,4 @@
-/** How renderings show what tests have left beside their outcome. */
+/** How renderings show what tests have written beside their outcome. */
 import type { TestCase } from '../core/outcome.ts';
 import { failedTests, isFlaky } from './describe-tests.ts';
 import { toPlainLine } from './inert-text.ts';

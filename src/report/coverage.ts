@@ -12,7 +12,7 @@ export function changeOf({ covered, total, before }: Coverage): string | undefin
   return `${tenths > 0 ? '+' : ''}${(tenths / 10).toFixed(1)}`.replace(/^-0\.0$/, '0.0');
 }
 
-/** As people read it: `82.4 % of 1,497 lines (+1.2 points)`. */
+/** For readers: `82.4 % of 1,497 lines (+1.2 points)`. */
 export function formatCoverage(coverage: Coverage): string {
   const unit = coverage.format === 'Go' ? 'statements' : 'lines';
   const change = changeOf(coverage);

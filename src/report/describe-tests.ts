@@ -23,7 +23,7 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
-/** `190 passed, 3 failed, 1 error, 6 skipped, 2 flaky`; what is zero is left out. */
+/** `190 passed, 3 failed, 1 error, 6 skipped, 2 flaky`; zero counts are left out. */
 export function formatCounts(counts: TestCounts): string {
   const { quarantined = 0 } = counts;
   const skipped = counts.skipped - quarantined;

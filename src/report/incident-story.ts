@@ -4,7 +4,7 @@ import type { ReportedIncident } from '../core/report-model.ts';
 import { failedAtFirst, formatCount } from './describe-tests.ts';
 import { toPlainLine } from './inert-text.ts';
 
-/** A test that fails later than this after an incident is not put beside it. */
+/** A test that fails later than this after an incident is not attributed to it. */
 const windowSeconds = 30;
 /** Kubernetes records times in whole seconds: a test may seem to fail a moment before the event that made it fail. */
 const slackSeconds = 1;
@@ -19,8 +19,8 @@ export interface IncidentStory {
 }
 
 /**
- * Incidents in the order of time. A failed test is reported once, beside the last incident before its end that was not long
- * over when it began.
+ * Incidents in the order of time. A failed test is reported once, with the last incident before its end that was not long over
+ * when the test began.
  */
 export function describeIncidents(incidents: readonly ReportedIncident[], tests: readonly TestCase[]): IncidentStory[] {
   const stories: IncidentStory[] = [...incidents]

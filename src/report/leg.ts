@@ -12,7 +12,9 @@ export interface LegSuite {
 }
 
 export interface Leg {
-  /** What people call it: the tier, the values of the matrix where there are any, and the step where a job has several of the name. */
+  /**
+   * Its display name: the tier, the values of the matrix where there are any, and the step where a job has several of the name.
+   */
   name: string;
   /** Job of the workflow; empty outside of one. */
   job: string;

@@ -90,7 +90,7 @@ function describeRun(verdict: Verdict, trace: TraceContext, from: number): Span 
   });
 }
 
-/** All that failed, and of the others the slowest. */
+/** All failed tests, and the slowest of the others. */
 function chooseTests(tests: readonly TestCase[]): TestCase[] {
   if (tests.length <= maxTests) return [...tests];
   const red = new Set(failedTests(tests));

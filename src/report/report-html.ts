@@ -1,4 +1,4 @@
-/** The report a person opens: one HTML file that needs no network. */
+/** The report for readers: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
 import type { ShardRecord, TestCase } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';

@@ -21,7 +21,7 @@ const stageWords: Record<PodStage['what'], string> = {
   ready: 'ready',
 };
 
-/** Phases with times where there are none: one after another, in the order in which they ended. */
+/** Computed times for phases without times: one after another, in the order in which they ended. */
 export function placePhases(phases: readonly PhaseRecord[], from = 0): TimedPhase[] {
   let startSeconds = from;
   return phases.map((phase) => {

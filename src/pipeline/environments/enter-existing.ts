@@ -30,7 +30,7 @@ interface ReachedCluster {
 }
 
 /**
- * Beginning of the phase `preflight`: whether the cluster answers and takes our credentials. From then on there is a
+ * Beginning of the phase `preflight`: whether the cluster answers and accepts our credentials. From then on there is a
  * kubeconfig of our own, with this one context, for helm and for teardown; the user's is never written.
  * @returns a failure of kind `api`.
  */

@@ -13,7 +13,7 @@ import type { Job } from '../../kube/objects.ts';
 import type { Run } from '../run.ts';
 import { findResultsInNodes, sayCollector } from '../sees-results.ts';
 
-/** An API server that has not answered by then is not there. */
+/** An API server that has not answered by then counts as unreachable. */
 const answerSeconds = 5;
 
 /**

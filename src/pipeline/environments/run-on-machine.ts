@@ -11,7 +11,7 @@ import { listParts, type StartedTests } from '../progress.ts';
 import { placeHelper } from '../provide-helper.ts';
 import type { Run } from '../run.ts';
 
-/** As lists of pods and containers name the log of a command that ran in none. */
+/** The name of the log of a command without a pod, in lists of pods and containers. */
 const logName = { pod: 'machine', container: 'tests' };
 const tailLines = 50;
 /** After a cancel, since GitHub leaves a step 10 s in all, and the results still have to be read. */
@@ -121,7 +121,7 @@ export async function runOnMachine(run: Run): Promise<Result<undefined>> {
     timeoutSeconds: inputs.timeoutSeconds,
     graceSeconds: inputs.graceSeconds,
     abortGraceSeconds: Math.min(cancelGraceSeconds, inputs.graceSeconds),
-    // What is printed is in the file; nothing needs it in memory.
+    // The output is in the file; nothing needs it in memory.
     maxCapturedBytes: 4096,
     env: {
       ...variables,
