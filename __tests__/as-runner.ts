@@ -32,8 +32,8 @@ export interface Runner {
 const tools = ['kind', 'helm', 'kubectl'];
 const checkout = ['dist', 'charts', 'examples', 'image-helper', 'action.yml', 'package.json'];
 
-/** Makes the user's directories, below the temporary directory of the machine. */
-export function makeRunner(): Runner {
+/** Makes the user's directories, below the temporary directory of the machine. Only root can make those of another user. */
+export function makeRunner(uid = runnerUid): Runner {
   const directory = mkdtempSync(path.join(tmpdir(), 'runner-'));
   const at = (name: string) => path.join(directory, name);
   for (const name of ['home', 'tmp', 'runner-temp', 'bin']) mkdirSync(at(name));
@@ -45,7 +45,7 @@ export function makeRunner(): Runner {
   }
   const isRoot = process.getuid?.() === 0;
   const own = (file: string) => {
-    if (isRoot) chownSync(file, runnerUid, runnerUid);
+    if (isRoot) chownSync(file, uid, uid);
   };
   for (const name of ['', 'home', 'tmp', 'runner-temp']) own(at(name));
   const env: NodeJS.ProcessEnv = {
@@ -58,7 +58,7 @@ export function makeRunner(): Runner {
   };
   const start: Runner['start'] = (program, args, options = {}) => {
     const command = isRoot
-      ? ['setpriv', `--reuid=${runnerUid}`, `--regid=${runnerUid}`, ...groups(), program, ...args]
+      ? ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, ...groups(), program, ...args]
       : [program, ...args];
     return spawn(command[0]!, command.slice(1), {
       cwd: options.cwd ?? directory,

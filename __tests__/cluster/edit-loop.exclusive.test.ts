@@ -15,6 +15,8 @@ import { deployment, service, shell, writeChart } from './write-chart.ts';
  * is about what one call leaves to the next; its tests build on each other.
  */
 const names = { tests: 'edit-loop-tests:dev', web: 'edit-loop-web:dev' };
+/** Finds those that have lost their name to a newer one. */
+const label = `edit-loop=${process.pid}`;
 /** A namespace that the chart makes beside that of its release. */
 const beside = 'edit-loop-beside';
 let project: string;
@@ -60,6 +62,7 @@ beforeAll(async () => {
 afterAll(() => {
   down();
   execFileSync('docker', ['image', 'rm', '--force', ...Object.values(names)], { stdio: 'ignore' });
+  execFileSync('docker', ['image', 'prune', '--force', '--filter', `label=${label}`], { stdio: 'ignore' });
   for (const one of [project, chart]) rmSync(one, { recursive: true, force: true });
 });
 
@@ -80,7 +83,7 @@ function build(tag: string, dockerfile: string, files: Record<string, string>): 
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(context, 'files', name), text);
   writeFileSync(path.join(context, 'Dockerfile'), dockerfile);
   const quiet = { stdio: ['ignore', 'ignore', 'pipe'] as ['ignore', 'ignore', 'pipe'] };
-  execFileSync('docker', ['build', '--quiet', '--tag', tag, context], {
+  execFileSync('docker', ['build', '--quiet', '--label', label, '--tag', tag, context], {
     ...quiet,
     env: { ...process.env, DOCKER_BUILDKIT: '0' },
   });

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +13,9 @@ let directory: string;
 let repository: string;
 let env: NodeJS.ProcessEnv;
 let commands = 0;
+const image = `stranger-${process.pid}:ci`;
+/** Images that had that name before. */
+const replaced: string[] = [];
 
 beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'stranger-'));
@@ -23,9 +26,13 @@ beforeAll(() => {
   mkdirSync(repository);
   for (const name of ['Dockerfile', 'shop.py', 'chart'])
     cpSync(path.join(shop, name), path.join(repository, name), { recursive: true });
+  // A name of its own: that of the example stays with an image that works.
+  const values = path.join(repository, 'chart', 'values.yaml');
+  writeFileSync(values, readFileSync(values, 'utf8').replace('shop:ci', image));
 });
 afterAll(() => {
   spawnSync('k8s-test', ['down'], { env });
+  execFileSync('docker', ['image', 'rm', '--force', image, ...replaced], { stdio: 'ignore' });
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -62,7 +69,10 @@ test('a service that does not start is named by the first line of the run, and i
     file,
     readFileSync(file, 'utf8').replace('if __name__', 'raise SystemExit("no price list")\nif __name__'),
   );
-  expect(type('docker build --quiet --tag shop:ci .').status).toBe(0);
+  replaced.push(
+    execFileSync('docker', ['image', 'inspect', '--format', '{{.Id}}', image], { encoding: 'utf8' }).trim(),
+  );
+  expect(type(`docker build --quiet --tag ${image} .`).status).toBe(0);
   const { status, stdout } = type('k8s-test rerun');
   expect(firstLineOf(stdout)).toMatch(/^✗ broken: chart — container shop of pod shop-\S+ crashes repeatedly/);
   expect(stdout).toContain('no price list');
