@@ -68,6 +68,12 @@ describe('a failed test with retries', () => {
     expect(run.onDisk.retries?.[0]?.problem).toBeDefined();
   });
 
+  test('is not run again where the tests left a file in the place of its results', async () => {
+    const run = await runOnSharedCluster({ script: `mkdir /results/retry-1\n${suite(...polluted)}`, given });
+    expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, retries: [{ passed: 0 }] });
+    expect(run.onDisk.warnings.join()).toContain('the tests left results/retry-1, where it would write');
+  });
+
   test('of a suite in shards runs again in one pod', async () => {
     const run = await runOnSharedCluster({
       script: suite(...polluted, 'class TestOther:\n  def test_a(self): pass\n  def test_b(self): pass'),

@@ -1,4 +1,5 @@
 /** The phase `retries`: failed tests once more, alone in a fresh pod. docs/retries.md describes it for users. */
+import { lstatSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Result, type RetryRecord, succeed, type TestCase, toOneLine } from '../core/outcome.ts';
@@ -109,7 +110,10 @@ interface AnotherRun {
 async function runAgain(again: Run, platform: Platform): Promise<AnotherRun> {
   const { dir } = again;
   const name = path.basename(dir.results);
-  await makeShardDirectory({ results: path.dirname(dir.results) }, name);
+  const results = path.dirname(dir.results);
+  if (lstatSync(path.join(results, name), { throwIfNoEntry: false }) !== undefined)
+    return notBelieved(`the tests left results/${name}, where it would write`);
+  await makeShardDirectory({ results }, name);
   for (const directory of [dir.junit, dir.cluster]) await mkdir(directory, { recursive: true });
   const { resultsNodePath } = platform;
   const place = resultsNodePath === undefined ? undefined : path.posix.join(resultsNodePath, name);
@@ -117,9 +121,9 @@ async function runAgain(again: Run, platform: Platform): Promise<AnotherRun> {
     const ended = await runSuite(again, { ...platform, resultsNodePath: place }, emptyHistory());
     const { progress } = again;
     const collected = startFindings(again, progress);
-    const results = await collectRun(again, { progress, collected, isRetry: true }, false);
+    const taken = await collectRun(again, { progress, collected, isRetry: true }, false);
     again.signal.throwIfAborted();
-    const failure = ended.ok ? (results.ok ? null : results.failure) : ended.failure;
+    const failure = ended.ok ? (taken.ok ? null : taken.failure) : ended.failure;
     const wrong =
       failure ??
       judgeSuite(again, { progress, before: null, collected, retries: assumePassed(again, collected) }).failure;
@@ -134,6 +138,10 @@ async function runAgain(again: Run, platform: Platform): Promise<AnotherRun> {
   } finally {
     again.closing.abort();
   }
+}
+
+function notBelieved(problem: string): AnotherRun {
+  return { cases: [], isSound: false, isMasked: true, warnings: [], pod: '', problem };
 }
 
 function assumePassed(run: Run, { parts }: CollectedRun): Map<TestCase, RetryOutcome[]> {
