@@ -9,7 +9,7 @@ WITH_LAB = eval "$$(lab/env)";
 NODE_IMAGE = $${FLOE_LAB_NODE_IMAGE:+--node-image "$$FLOE_LAB_NODE_IMAGE"}
 
 # Of the projects in vitest.config.ts; vm is there on the lab's machines alone.
-TEST_PROJECTS = --project quick --project attacks --project vm --project cluster --project exclusive
+TEST_PROJECTS = --project quick --project thorough --project attacks --project vm --project cluster --project exclusive
 
 # For kind-up and again: the tier, and what to run of its tests (all, unless it is given).
 TIER ?= integration
@@ -84,11 +84,11 @@ test-runner: images node_modules ## As GitHub's runner: images, results, teardow
 test-vm: lab node_modules ## What Linux does with cgroup v2, on a guest that boots in seconds (machines of the lab)
 	@$(WITH_LAB) lab/up docker28 uml && npx vitest run --project vm
 
-quick: lab node_modules ## What needs no cluster
+quick: lab node_modules ## What needs no cluster and ends within a minute
 	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick
 
 check: lab node_modules ## Types, lint, format, rooms, dead code, and the chart against the schemas of Kubernetes
-	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick __tests__/charts
+	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick --project thorough __tests__/charts
 
 build: lab node_modules ## dist/, from a clean state
 	@$(WITH_LAB) npm run --silent build

@@ -10,6 +10,7 @@ const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 const minute = 60_000;
 /** The folders of the projects that are not quick. */
 const folders = ['cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tests__/${folder}/**`);
+const thorough = '__tests__/**/*.thorough.test.ts';
 const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], testTimeout: 10 * minute };
 
 /**
@@ -18,7 +19,9 @@ const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], test
  */
 const projects = [
   // Needs nothing but Node, and finishes within a minute.
-  { name: 'quick', include: ['__tests__/**/*.test.ts'], exclude: folders, testTimeout: 2 * minute },
+  { name: 'quick', include: ['__tests__/**/*.test.ts'], exclude: [...folders, thorough], testTimeout: 2 * minute },
+  // Needs no cluster either, and takes seconds for each file: pytest, packages, a browser, charts, 1,000 schedules.
+  { name: 'thorough', include: [thorough], testTimeout: 2 * minute },
   // Calls functions of ours with hostile input and counts the attempts.
   { name: 'attacks', include: ['__tests__/attacks/**/*.test.ts'], testTimeout: 2 * minute },
   // Boots guests of the lab (lab/vm).
