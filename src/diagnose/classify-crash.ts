@@ -2,7 +2,15 @@
 import type { ContainerStateTerminated, ContainerStatus, Pod } from '../kube/objects.ts';
 import { type Diagnosis, othersPatienceSeconds, podDiagnosis } from './diagnosis.ts';
 import type { NamespaceFacts } from './namespace-facts.ts';
-import { conditionOf, containerOf, controllerOf, describeEnd, isInitContainer, probeAnswerOf } from './pod-facts.ts';
+import {
+  conditionOf,
+  containerKey,
+  containerOf,
+  controllerOf,
+  describeEnd,
+  isInitContainer,
+  probeAnswerOf,
+} from './pod-facts.ts';
 
 /**
  * Restarts after which a crash loop counts as certain, if nothing else is starting. Slow starters fail once or twice before
@@ -43,12 +51,12 @@ function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTe
   const what = isInitContainer(pod, status.name) ? 'init container' : 'container';
   const where = `${what} ${status.name} of pod ${pod.metadata.name}`;
   const restarts = `${status.restartCount} restart${status.restartCount === 1 ? '' : 's'}`;
-  if (last.reason === 'OOMKilled')
-    return {
-      kind: 'oom' as const,
-      reason: `${where} is killed for memory at its limit of ${memoryLimitOf(pod, status.name)} repeatedly: ${restarts}`,
-      hint: 'Raise its resources.limits.memory in the values, or let it use less.',
-    };
+  const memoryKill = {
+    kind: 'oom' as const,
+    reason: `${where} is killed for memory at its limit of ${memoryLimitOf(pod, status.name)} repeatedly: ${restarts}`,
+    hint: 'Raise its resources.limits.memory in the values, or let it use less.',
+  };
+  if (last.reason === 'OOMKilled') return memoryKill;
   // A probe that kills leaves the exit codes of SIGKILL or SIGTERM behind.
   const isKilled = last.exitCode === 137 || last.exitCode === 143;
   const probe = isKilled
@@ -61,6 +69,8 @@ function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTe
       reason: `${where} is restarted repeatedly by its ${probe.text} (${restarts})`,
       hint: 'Give the probe more time (initialDelaySeconds, failureThreshold, a startupProbe), or fix what it finds.',
     };
+  // A runtime can miss that a SIGKILL was for memory, and report one of several kills as an error.
+  if (last.exitCode === 137 && facts.memoryKills?.has(containerKey(pod, status.name)) === true) return memoryKill;
   if (last.exitCode === 0)
     return {
       kind: 'start' as const,

@@ -17,6 +17,8 @@ export interface NamespaceFacts {
    * that.
    */
   deleted?: { jobs: readonly Job[]; pods: readonly Pod[] };
+  /** Containers (`containerKey`) of which one end was reported as a kill for memory while the watch ran. */
+  memoryKills?: ReadonlySet<string>;
   /** Only while helm waits for all its objects (`--wait`): the hooks that it creates afterwards. */
   heldHooks?: readonly HeldHook[];
 }
@@ -45,7 +47,7 @@ export const emptyFacts: NamespaceFacts = {
 };
 
 /** What the API lists. */
-export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks' | 'deleted'>;
+export type ListedKind = Exclude<keyof NamespaceFacts, 'heldHooks' | 'deleted' | 'memoryKills'>;
 
 /**
  * The facts for an object of a namespace: claims are identified by their names, which may also exist in other namespaces. All

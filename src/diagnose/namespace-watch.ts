@@ -7,7 +7,7 @@ import { describePods } from './classify-pod.ts';
 import type { Cause, Diagnosis } from './diagnosis.ts';
 import { emptyFacts, factPaths, type HeldHook, type ListedKind, type NamespaceFacts } from './namespace-facts.ts';
 import { Patience } from './patience.ts';
-import { conditionOf } from './pod-facts.ts';
+import { conditionOf, killedForMemory } from './pod-facts.ts';
 
 /** How a wait on a namespace ended. */
 export type WaitEnd<R> =
@@ -42,6 +42,7 @@ export class NamespaceWatch {
   readonly #pods: ResourceWatch<Pod>;
   /** One for each namespace. */
   readonly #stores = new Map<ListedKind, ReadonlyMap<string, { metadata: ObjectMeta }>[]>();
+  readonly #memoryKills = new Set<string>();
   readonly #deleted: { jobs: Job[]; pods: Pod[] } = { jobs: [], pods: [] };
   readonly #onPod = new Set<(change: Change<Pod>) => void>();
   readonly #patience = new Patience();
@@ -84,6 +85,7 @@ export class NamespaceWatch {
     const onPodChange = (change: Change<Pod>) => {
       if (change.type === 'deleted' && change.object.status?.phase === 'Failed')
         keep(this.#deleted.pods, change.object);
+      for (const container of killedForMemory(change.object)) this.#memoryKills.add(container);
       for (const listener of this.#onPod) listener(change);
       onChange();
     };
@@ -155,7 +157,7 @@ export class NamespaceWatch {
 
   /** All facts at this moment. */
   get facts(): NamespaceFacts {
-    const facts: Record<string, unknown> = { ...emptyFacts, deleted: this.#deleted };
+    const facts: Record<string, unknown> = { ...emptyFacts, deleted: this.#deleted, memoryKills: this.#memoryKills };
     for (const kind of this.#stores.keys()) facts[kind] = this.#list(kind);
     if (this.#heldHooks !== undefined) facts.heldHooks = this.#heldHooks;
     return facts as unknown as NamespaceFacts;

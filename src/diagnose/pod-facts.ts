@@ -1,5 +1,6 @@
 /** Facts about pods, events and nodes. All functions are pure. */
-import type { ClusterEvent, Container, Node, ObjectMeta, Pod, PodCondition } from '../kube/objects.ts';
+import { statusesOf } from '../kube/job-pods.ts';
+import type { ClusterEvent, Container, ContainerStatus, Node, ObjectMeta, Pod, PodCondition } from '../kube/objects.ts';
 
 export function containerOf(pod: Pod, name: string): Container | undefined {
   return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((one) => one.name === name);
@@ -101,4 +102,18 @@ export function describeEnd(end: { exitCode: number; reason?: string; signal?: n
   const reason =
     end.reason === undefined || end.reason === 'Error' || end.reason === 'Completed' ? '' : `${end.reason}, `;
   return `${reason}exit code ${end.exitCode}`;
+}
+
+/** Identifies a container across its restarts. */
+export function containerKey(pod: Pod, container: string): string {
+  return `${pod.metadata.uid}/${container}`;
+}
+
+/** Containers of which the status reports a kill for memory, as their present end or the one before. */
+export function killedForMemory(pod: Pod): string[] {
+  const isKilled = ({ state, lastState }: ContainerStatus) =>
+    [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled');
+  return statusesOf(pod)
+    .filter(isKilled)
+    .map(({ name }) => containerKey(pod, name));
 }

@@ -15,7 +15,8 @@ export function checkEnvironment(
   { cluster: given, forceCollector = false }: { cluster?: ReadyCluster; forceCollector?: boolean },
 ): Promise<Result<Environment>> {
   if (run.inputs.cluster === 'existing') return checkExistingCluster(run);
-  const kept = run.kept?.content.reusable?.cluster;
-  if (kept !== undefined) return checkKeptCluster(run, kept, forceCollector);
-  return given === undefined ? checkNewCluster(run, forceCollector) : checkGivenCluster(run, given, forceCollector);
+  const cluster = run.kept?.content.reusable?.cluster ?? given;
+  if (cluster === undefined) return checkNewCluster(run, forceCollector);
+  const check = run.kept === undefined ? checkGivenCluster : checkKeptCluster;
+  return check(run, cluster, forceCollector);
 }
