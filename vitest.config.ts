@@ -26,13 +26,13 @@ const projects = [
   { name: 'attacks', include: ['__tests__/attacks/**/*.test.ts'], testTimeout: 2 * minute },
   // Boots guests of the lab (lab/vm).
   ...(isLab ? [{ name: 'vm', include: ['__tests__/vm/**/*.test.ts'], testTimeout: 5 * minute, maxWorkers: 1 }] : []),
-  // On one shared cluster. Its tests mostly wait, so two files run at once.
+  // On one shared cluster. Its tests mostly wait, so three files run at once.
   {
     name: 'cluster',
     ...sharedCluster,
     include: ['__tests__/cluster/**/*.test.ts'],
     exclude: ['__tests__/cluster/**/*.{exclusive,slow}.test.ts'],
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
   // These make clusters of their own, look at everything that the machine has, or load it, so one file runs at a time.
   { name: 'exclusive', ...sharedCluster, include: ['__tests__/cluster/**/*.exclusive.test.ts'], maxWorkers: 1 },
