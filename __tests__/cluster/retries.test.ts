@@ -69,7 +69,9 @@ describe('a failed test with retries', () => {
   });
 
   test('is not run again where the tests left a file in the place of its results', async () => {
-    const run = await runOnSharedCluster({ script: `mkdir /results/retry-1\n${suite(...polluted)}`, given });
+    // An empty directory would not be in the way: it is removed with what is no result.
+    const left = 'mkdir /results/retry-1; echo mine >/results/retry-1/notes.txt';
+    const run = await runOnSharedCluster({ script: `${left}\n${suite(...polluted)}`, given });
     expect(run.onDisk).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, retries: [{ passed: 0 }] });
     expect(run.onDisk.warnings.join()).toContain('the tests left results/retry-1, where it would write');
   });
