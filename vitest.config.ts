@@ -1,4 +1,4 @@
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { useOwnTemporaryDirectory } from './__tests__/own-temporary-directory.ts';
@@ -11,6 +11,8 @@ const minute = 60_000;
 /** The folders of the projects that are not quick. */
 const folders = ['cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tests__/${folder}/**`);
 const thorough = '__tests__/**/*.thorough.test.ts';
+// vitest leaves one core to itself, which is half of a small machine.
+const everyCore = { testTimeout: 2 * minute, maxWorkers: availableParallelism() };
 const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], testTimeout: 10 * minute };
 
 /**
@@ -19,9 +21,9 @@ const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], test
  */
 const projects = [
   // Needs nothing but Node, and finishes within a minute.
-  { name: 'quick', include: ['__tests__/**/*.test.ts'], exclude: [...folders, thorough], testTimeout: 2 * minute },
+  { name: 'quick', include: ['__tests__/**/*.test.ts'], exclude: [...folders, thorough], ...everyCore },
   // Needs no cluster either, and takes seconds for each file: pytest, packages, a browser, charts, 1,000 schedules.
-  { name: 'thorough', include: [thorough], testTimeout: 2 * minute },
+  { name: 'thorough', include: [thorough], ...everyCore },
   // Calls functions of ours with hostile input and counts the attempts.
   { name: 'attacks', include: ['__tests__/attacks/**/*.test.ts'], testTimeout: 2 * minute },
   // Boots guests of the lab (lab/vm).
