@@ -52,7 +52,7 @@ export function startCommand(
   return { process: child, resultsDir, untilPrinted, ended };
 }
 
-/** What a run must leave as it was: containers, images with a name of ours, volumes, networks, clusters, temporary files, and the user's kubeconfig. */
+/** What a run must leave as it was: containers, volumes, networks, clusters, temporary files, and the user's kubeconfig. */
 export function takeInventory(): Record<string, string> {
   const list = (args: string[]) =>
     execFileSync('docker', args, { encoding: 'utf8' }).split('\n').sort().join('\n').trim();
@@ -60,7 +60,6 @@ export function takeInventory(): Record<string, string> {
   const discovery = path.join(homedir(), '.kube', 'cache', 'discovery');
   return {
     containers: list(['ps', '--all', '--quiet', '--no-trunc']),
-    images: list(['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'reference=k8s-test-*']),
     volumes: list(['volume', 'ls', '--quiet']),
     // kind's shared docker network may stay.
     networks: list(['network', 'ls', '--format', '{{.Name}}'])

@@ -17,8 +17,6 @@ const base = 'debian:bookworm-slim';
 /** What has the containerd of a node: in the lab a quarter of its node image. */
 const nodeImage = isLab ? 'floe-lab/node-userland:bookworm' : 'kindest/node:v1.34.0';
 const [own, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
-/** Writes the SBOM of a build. */
-const scanner = 'k8s-test-kinds-scanner:1';
 const cluster = `k8s-test-kinds-${process.pid}`;
 const node = `${cluster}-control-plane`;
 const signal = AbortSignal.timeout(15 * 60_000);
@@ -48,12 +46,6 @@ describe.each(dockers)('$name', (docker) => {
   const inNode = () => runWith(docker, ['docker', 'exec', node, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q']);
   const former: Record<string, string | undefined> = {};
   let registry: TestRegistry;
-  /** Images that this docker has for these tests alone. */
-  const made = [foreignTestImage, scanner];
-  const pull = (image: string) => {
-    made.push(image);
-    runWith(docker, ['docker', 'pull', '--quiet', image]);
-  };
 
   beforeAll(async () => {
     docker.start();
@@ -76,7 +68,6 @@ describe.each(dockers)('$name', (docker) => {
   afterAll(() => {
     registry?.stop();
     runWith(docker, ['docker', 'rm', '--force', '--volumes', node]);
-    runWith(docker, ['docker', 'image', 'rm', '--force', ...made]);
     for (const [name, value] of Object.entries(former)) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
@@ -86,7 +77,6 @@ describe.each(dockers)('$name', (docker) => {
 
   test('an image of one platform is loaded once', async () => {
     const image = 'k8s-test-kinds-plain:1';
-    made.push(image);
     runWith(docker, ['docker', 'tag', base, image]);
     // Containerd may not answer yet.
     await fillNodes({ name: cluster, nodes: 1 }, { images: [image], archives: [], controlPlane: true }, quiet);
@@ -96,7 +86,6 @@ describe.each(dockers)('$name', (docker) => {
 
   test('an image is loaded into a node whose containerd is restarted meanwhile, as kind does for containerdConfigPatches', async () => {
     const image = 'k8s-test-kinds-restart:1';
-    made.push(image);
     writeFileSync(at('restart.Dockerfile'), `FROM ${base}\nRUN head -c 100000000 /dev/urandom >/large\n`);
     const built = await buildImage({ context: directory, dockerfile: at('restart.Dockerfile'), tag: image }, quiet);
     expect(built).toEqual({ ok: true, value: undefined });
@@ -110,7 +99,7 @@ describe.each(dockers)('$name', (docker) => {
 
   test('an image of several platforms, of which one was pulled, is loaded once', async () => {
     const image = registry.pushIndex('several', base, foreignTestImage);
-    pull(image);
+    runWith(docker, ['docker', 'pull', '--quiet', image]);
     expect(await load(image)).toEqual({ ok: true, value: [image] });
     expect(await load(image)).toEqual({ ok: true, value: [] });
     expect(inNode()).toContain(`${image}\n`);
@@ -119,7 +108,7 @@ describe.each(dockers)('$name', (docker) => {
   test('an image by its digest is loaded once, under that very name', async () => {
     const tagged = registry.pushIndex('by-digest', base, foreignTestImage);
     const image = tagged.replace(/:1$/, `@${registry.digestOf('by-digest')}`);
-    pull(image);
+    runWith(docker, ['docker', 'pull', '--quiet', image]);
     expect(await load(image)).toEqual({ ok: true, value: [image] });
     expect(await load(image)).toEqual({ ok: true, value: [] });
     expect(inNode()).toContain(`${image}\n`);
@@ -137,7 +126,6 @@ describe.each(dockers)('$name', (docker) => {
 
   test('an image that a run builds is in docker and in the nodes, with its attestations or without', async () => {
     const tag = 'k8s-test-kinds-built:1';
-    made.push(tag);
     const built = await buildImage({ context: directory, dockerfile: at('Dockerfile'), tag }, quiet);
     expect(built).toEqual({ ok: true, value: undefined });
     expect(await load(tag)).toEqual({ ok: true, value: [tag] });
@@ -156,7 +144,6 @@ describe.each(dockers)('$name', (docker) => {
 
   test.each(docker.hasAttestations ? ['provenance and SBOM'] : [])('an image with %s is loaded once', async () => {
     const image = 'k8s-test-kinds-attested:1';
-    made.push(image);
     buildAttested(docker, ['--tag', image, '--load']);
     const words = ['https://spdx.dev/Document', 'https://slsa.dev/provenance'];
     const find = `docker save ${image} | grep --text --only-matching ${words.map((word) => `-e ${word}`).join(' ')}`;
@@ -210,6 +197,7 @@ function buildAttested(docker: TestDocker, flags: string[]): void {
     at('scanner'),
     `#!/bin/sh\necho '${JSON.stringify(statement)}' >"$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"\n`,
   );
+  const scanner = 'k8s-test-kinds-scanner:1';
   const build = ['docker', 'buildx', 'build', '--quiet'];
   runWith(docker, [...build, '--load', '--tag', scanner, '--file', at('scanner.Dockerfile'), directory]);
   const attest = ['--provenance=mode=max', `--sbom=generator=${scanner}`];
