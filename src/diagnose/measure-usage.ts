@@ -9,6 +9,7 @@ import type { ReportedUsage } from '../core/report-model.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Pod } from '../kube/objects.ts';
+import { wasKilledForMemory } from './pod-facts.ts';
 
 /** The parts that we read of a kubelet's summary (https://kubernetes.io/docs/reference/instrumentation/node-metrics/). */
 export interface NodeSummary {
@@ -119,11 +120,11 @@ export class UsageMeter {
   #learn(pods: Pod[]): void {
     for (const asked of pods.flatMap(askedBy)) this.#remember(asked);
     for (const pod of pods)
-      for (const { name, state, lastState } of pod.status?.containerStatuses ?? []) {
-        const wasKilled = [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled');
-        const key = keyOf(pod.metadata.name, name);
+      for (const status of pod.status?.containerStatuses ?? []) {
+        const key = keyOf(pod.metadata.name, status.name);
         const limit = this.#asked.get(key)?.memoryLimitBytes;
-        if (wasKilled && limit !== undefined) raise(this.#peaks, key, { cpuPeakCores: 0, memoryPeakBytes: limit });
+        if (wasKilledForMemory(status) && limit !== undefined)
+          raise(this.#peaks, key, { cpuPeakCores: 0, memoryPeakBytes: limit });
       }
   }
 

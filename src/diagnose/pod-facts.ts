@@ -109,11 +109,14 @@ export function containerKey(pod: Pod, container: string): string {
   return `${pod.metadata.uid}/${container}`;
 }
 
-/** Containers of which the status reports a kill for memory, as their present end or the one before. */
+/** Whether a container was killed for memory at its present end, or at the one before. */
+export function wasKilledForMemory({ state, lastState }: ContainerStatus): boolean {
+  return [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled');
+}
+
+/** The containers of a pod that were killed for memory, init containers included. */
 export function killedForMemory(pod: Pod): string[] {
-  const isKilled = ({ state, lastState }: ContainerStatus) =>
-    [state, lastState].some((one) => one?.terminated?.reason === 'OOMKilled');
   return statusesOf(pod)
-    .filter(isKilled)
+    .filter(wasKilledForMemory)
     .map(({ name }) => containerKey(pod, name));
 }
