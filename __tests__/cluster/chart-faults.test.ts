@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, inject, test } from 'vitest';
-import { type ChartRun, failedToStart, firstSeen, lastCrash, runChart, secondsUntilVerdict } from './run-chart.ts';
+import {
+  type ChartRun,
+  failedToSchedule,
+  failedToStart,
+  firstSeen,
+  lastCrash,
+  runChart,
+  secondsUntilVerdict,
+} from './run-chart.ts';
 import { pytestScript } from './run-on-shared-cluster.ts';
 import { slowCharts } from './slow-charts.ts';
 import { claim, container, deployment, job, shell, writeChart } from './write-chart.ts';
@@ -257,7 +265,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
       reason: /^the pre-install hook Job migrate failed: container main of pod migrate-\S+ ended with exit code 7$/,
       hint: /last lines/,
       proof: /ERROR: relation orders exists/,
-      visibleAt: (run) => firstSeen(run, 'BackoffLimitExceeded'),
+      visibleAt: (run) => firstSeen(run, 'BackoffLimitExceeded') ?? lastCrash(run),
     },
   ],
   [
@@ -315,7 +323,7 @@ const expectations: [keyof typeof faults, Expectation][] = [
         /^pod web-\S+ cannot be placed on any node: .*Insufficient cpu\. \(it asks for 64 of cpu, the node has [\d.]+m? left of \d+\)$/,
       hint: /Ask for less/,
       proof: /allocatable cpu \d+ \(\d+m? asked for\)/,
-      visibleAt: (run) => firstSeen(run, 'FailedScheduling'),
+      visibleAt: failedToSchedule,
     },
   ],
   [

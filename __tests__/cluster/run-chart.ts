@@ -97,11 +97,20 @@ export function firstSeen(run: ChartRun, reason: string, words = /./): string | 
  * which the verdict is made, and may arrive after the run: then the earliest that it can have been, when the pod was placed.
  */
 export function failedToStart(run: ChartRun): string | undefined {
-  const placed = run.pods
+  return firstSeen(run, 'Failed') ?? firstScheduled(run, 'True');
+}
+
+/** When the scheduler first reported that a pod fits no node: its event may arrive after the run too, the condition does not. */
+export function failedToSchedule(run: ChartRun): string | undefined {
+  return firstSeen(run, 'FailedScheduling') ?? firstScheduled(run, 'False');
+}
+
+function firstScheduled(run: ChartRun, status: 'True' | 'False'): string | undefined {
+  const times = run.pods
     .flatMap((pod) => pod.status?.conditions ?? [])
-    .filter((condition) => condition.type === 'PodScheduled' && condition.status === 'True')
+    .filter((condition) => condition.type === 'PodScheduled' && condition.status === status)
     .map((condition) => condition.lastTransitionTime ?? '');
-  return firstSeen(run, 'Failed') ?? placed.sort()[0];
+  return times.sort()[0];
 }
 
 /** When the container that restarts most often ended last. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, inject, test } from 'vitest';
-import { type ChartRun, firstSeen, runChart, secondsUntilVerdict } from './run-chart.ts';
+import { type ChartRun, failedToSchedule, firstSeen, runChart, secondsUntilVerdict } from './run-chart.ts';
 import { claim } from './write-chart.ts';
 
 function apply(namespace: string, manifest: string): void {
@@ -30,7 +30,7 @@ const faults: [
       reason:
         /^pod integration-tests-\S+ cannot be placed on any node: .*Insufficient memory.*it asks for 900Gi of memory, the node has [\d.]+Gi left of [\d.]+Gi\)$/,
       hint: /Ask for less/,
-      visibleAt: (run) => firstSeen(run, 'FailedScheduling'),
+      visibleAt: failedToSchedule,
     },
   ],
   [
@@ -40,7 +40,7 @@ const faults: [
       kind: 'schedule',
       reason: /node affinity\/selector\. \(it wants disktype=ssd, which no node has\)$/,
       hint: /give a node the label/,
-      visibleAt: (run) => firstSeen(run, 'FailedScheduling'),
+      visibleAt: failedToSchedule,
     },
   ],
   [
@@ -51,7 +51,7 @@ const faults: [
       reason:
         /^pod integration-tests-\S+ cannot be placed: the PersistentVolumeClaim nothing that it mounts does not exist$/,
       hint: /Create it/,
-      visibleAt: (run) => firstSeen(run, 'FailedScheduling'),
+      visibleAt: failedToSchedule,
     },
   ],
   [
@@ -64,7 +64,7 @@ const faults: [
       kind: 'schedule',
       reason: /^PersistentVolumeClaim data is not bound: the cluster has no StorageClass fast-ssd$/,
       hint: /standard/,
-      visibleAt: (run) => firstSeen(run, 'FailedScheduling'),
+      visibleAt: failedToSchedule,
     },
   ],
   [

@@ -48,7 +48,8 @@ const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, close: 255 } as co
  * Runs a command in a running container and passes on its stdout as fast as it is consumed, in bounded memory. The `Exec` of
  * client-node is not sufficient: it hangs when the socket closes early, has no backpressure, no keepalive and no abort, and
  * throws where the error cannot be caught.
- * @returns how the command ended, once all of its output has been taken.
+ * @returns how the command ended, once all of its output that arrived has been taken. A runtime may drop the end of it, which
+ *   `runScriptInPod` prevents.
  * @throws ApiError when it cannot be started or the connection breaks, what `onStdout` throws, or the signal's reason.
  */
 export async function execInPod(connection: KubeConnection, options: ExecOptions): Promise<ExecEnd> {
