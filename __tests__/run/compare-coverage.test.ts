@@ -2,41 +2,17 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import type { Reporter } from '../../src/core/reporter.ts';
-import { readInputs } from '../../src/inputs/read-inputs.ts';
 import type { RawInputs } from '../../src/inputs/schema.ts';
-import { bundledChart } from '../../src/pipeline/begin-run.ts';
-import { runTests } from '../../src/pipeline/pipeline.ts';
 import { changeOf, formatCoverage } from '../../src/report/coverage.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
-import { RunRecord } from '../../src/state/run-record.ts';
+import { runUnitTier } from './unit-tier.ts';
 
 /** Tier unit, whose tests cover two of these three lines. */
-async function runCovered(root: string, given: RawInputs) {
+function runCovered(root: string, given: RawInputs) {
   const report = '<testsuite name="s" tests="1"><testcase name="adds"/></testsuite>';
   const lcov = 'SF:shop.js\\nDA:1,1\\nDA:2,1\\nDA:3,0\\nend_of_record\\n';
   const script = `const fs = require('fs'); const at = process.argv[1]; fs.writeFileSync(at + '/junit.xml', '${report}'); fs.writeFileSync(at + '/lcov.info', '${lcov}')`;
-  const raw = {
-    tier: 'unit',
-    command: JSON.stringify([process.execPath, '-e', script]),
-    args: '["/results"]',
-    'results-dir': path.join(root, 'out'),
-    ...given,
-  };
-  const read = readInputs({ given: raw, directory: root, bundledChart: bundledChart() });
-  if (read.inputs === undefined) return { problems: read.errors.map(({ problem }) => problem) };
-  const nothing = () => {};
-  const reporter: Reporter = {
-    phaseStarted: nothing,
-    phaseEnded: nothing,
-    say: nothing,
-    warn: nothing,
-    waitingFor: nothing,
-    quote: nothing,
-    mask: nothing,
-  };
-  const record = RunRecord.begin(path.join(root, 'records'), 'unit');
-  return runTests({ inputs: read.inputs, reporter, signal: new AbortController().signal, record, workDir: root });
+  return runUnitTier(script, { args: '["/results"]', ...given }, { root });
 }
 
 const makeRoot = () => mkdtempSync(path.join(tmpdir(), 'coverage-'));
@@ -46,7 +22,6 @@ test('a run reports by how many points its coverage changed since an earlier run
   const coverage = { format: 'lcov', covered: 1, total: 4 };
   writeFileSync(path.join(root, 'main.json'), JSON.stringify({ schema: 1, coverage }));
   const end = await runCovered(root, { 'coverage-baseline': 'main.json' });
-  if (!('verdict' in end)) throw new Error(String(end.problems));
   expect(end.verdict).toMatchObject({ outcome: 'passed', warnings: [] });
   expect(end.verdict.coverage).toEqual({ format: 'lcov', covered: 2, total: 3, before: { covered: 1, total: 4 } });
   const summary = renderSummary(end.report).replaceAll('\\', '');
@@ -68,7 +43,6 @@ test.each([
   const root = makeRoot();
   writeFileSync(path.join(root, 'main.json'), content);
   const end = await runCovered(root, { 'coverage-baseline': 'main.json' });
-  if (!('verdict' in end)) throw new Error(String(end.problems));
   expect(end.verdict.outcome).toBe('passed');
   expect(end.verdict.coverage).toEqual({ format: 'lcov', covered: 2, total: 3 });
   expect(end.verdict.warnings).toEqual([expect.stringContaining(why)]);
@@ -77,8 +51,8 @@ test.each([
 test('an earlier run that is not there yet is no problem, and one in results-dir is a wrong input', async () => {
   const first = await runCovered(makeRoot(), { 'coverage-baseline': 'main.json' });
   expect(first).toMatchObject({ verdict: { outcome: 'passed', warnings: [] } });
-  const own = await runCovered(makeRoot(), { 'coverage-baseline': 'out/result.json' });
-  expect(own).toEqual({ problems: ['lies in results-dir, which each run empties; name another place'] });
+  const own = runCovered(makeRoot(), { 'coverage-baseline': 'out/result.json' });
+  await expect(own).rejects.toThrow('lies in results-dir, which each run empties; name another place');
 });
 
 test('a change of coverage is shown in points, with its sign', () => {

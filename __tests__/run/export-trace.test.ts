@@ -1,19 +1,14 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { Reporter } from '../../src/core/reporter.ts';
 import { spanIdOf, traceOf, traceparentOfTests } from '../../src/core/trace-context.ts';
-import { readInputs } from '../../src/inputs/read-inputs.ts';
 import type { RawInputs } from '../../src/inputs/schema.ts';
-import { bundledChart } from '../../src/pipeline/begin-run.ts';
 import { exportTrace, traceEndpoint, withTraceparent } from '../../src/pipeline/export-trace.ts';
-import { runTests } from '../../src/pipeline/pipeline.ts';
 import { renderOtlp } from '../../src/report/otlp-trace.ts';
-import { RunRecord } from '../../src/state/run-record.ts';
 import { makeInput, makeTest, restlessRun } from '../report/sample-runs.ts';
+import { runUnitTier } from './unit-tier.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -49,41 +44,18 @@ async function startCollector(status = 200) {
 }
 
 /** Tier unit, whose command writes a report and the trace that it was given. */
-async function runUnit(given: RawInputs) {
-  const root = mkdtempSync(path.join(tmpdir(), 'trace-'));
+async function runTraced(given: RawInputs) {
   const report =
     '<testsuite name="s" tests="2"><testcase name="adds" classname="shop" time="0.5"/><testcase name="pays"><failure message="hunter2-token is wrong"/></testcase></testsuite>';
   const script = `const fs = require('fs'); fs.writeFileSync(process.argv[1], '${report}'); fs.writeFileSync(process.argv[1] + '.trace', String(process.env.TRACEPARENT)); process.exit(1)`;
-  const raw = {
-    tier: 'unit',
-    command: JSON.stringify([process.execPath, '-e', script]),
-    args: '["/results/junit.xml"]',
-    'results-dir': path.join(root, 'out'),
-    ...given,
-  };
-  const read = readInputs({ given: raw, directory: root, bundledChart: bundledChart() });
-  if (read.inputs === undefined) throw new Error(JSON.stringify(read.errors));
-  const warnings: string[] = [];
-  const nothing = () => {};
-  const reporter: Reporter = {
-    phaseStarted: nothing,
-    phaseEnded: nothing,
-    say: nothing,
-    warn: (line) => warnings.push(line),
-    waitingFor: nothing,
-    quote: nothing,
-    mask: nothing,
-  };
-  const record = RunRecord.begin(path.join(root, 'records'), 'unit');
-  const signal = new AbortController().signal;
-  const end = await runTests({ inputs: read.inputs, reporter, signal, record, workDir: root });
-  return { ...end, warnings, given: readFileSync(path.join(end.dir.results, 'junit.xml.trace'), 'utf8') };
+  const end = await runUnitTier(script, given);
+  return { ...end, given: readFileSync(path.join(end.dir.results, 'junit.xml.trace'), 'utf8') };
 }
 
 test('a run is one trace: its phases below it, its tests below their phase, secrets masked', async () => {
   const { got, address } = await startCollector();
   vi.stubEnv('OTEL_EXPORTER_OTLP_HEADERS', 'x-tenant=shop%20team,authorization=Bearer abc');
-  const { warnings, given, verdict } = await runUnit({ 'otlp-endpoint': address, secrets: 'TOKEN=hunter2-token' });
+  const { warnings, given, verdict } = await runTraced({ 'otlp-endpoint': address, secrets: 'TOKEN=hunter2-token' });
   expect(warnings).toEqual([]);
   expect(verdict.outcome).toBe('failed');
   expect(got).toHaveLength(1);
@@ -105,14 +77,14 @@ test('a run is one trace: its phases below it, its tests below their phase, secr
 
 test('a collector that is not there or refuses is a warning, and the verdict stays', async () => {
   const { address } = await startCollector(503);
-  const refused = await runUnit({ 'otlp-endpoint': `${address}/secret-path` });
+  const refused = await runTraced({ 'otlp-endpoint': `${address}/secret-path` });
   expect(refused.verdict.failure?.kind).toBe('test');
   expect(refused.warnings).toEqual([
     expect.stringMatching(/^the trace of this run was not exported to 127\.0\.0\.1:\d+: it answered 503/),
   ]);
   expect(refused.verdict.warnings).toEqual(refused.warnings);
   expect(refused.warnings.join()).not.toContain('secret-path');
-  const absent = await runUnit({ 'otlp-endpoint': 'http://127.0.0.1:9' });
+  const absent = await runTraced({ 'otlp-endpoint': 'http://127.0.0.1:9' });
   expect(absent.warnings).toEqual([expect.stringContaining('127.0.0.1:9')]);
 });
 

@@ -2,51 +2,18 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Reporter } from '../../src/core/reporter.ts';
-import { readInputs } from '../../src/inputs/read-inputs.ts';
-import { type RawInputs, renderInputErrors } from '../../src/inputs/schema.ts';
-import { bundledChart } from '../../src/pipeline/begin-run.ts';
 import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
-import { runTests } from '../../src/pipeline/pipeline.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
-import { RunRecord } from '../../src/state/run-record.ts';
 import { providePython } from '../python/python-packages.ts';
+import { runUnitTier } from './unit-tier.ts';
 
 const oneTest = '<testsuite name="s"><testcase name="adds" time="0.1"/></testsuite>';
 const oneFailure = '<testsuite name="s"><testcase name="adds"><failure message="3 is not 4"/></testcase></testsuite>';
 
-/** Runs tier unit, with a program of ours in the place of pytest. */
-async function runUnit(script: string, given: RawInputs = {}, signal = new AbortController().signal) {
-  const root = mkdtempSync(path.join(tmpdir(), 'unit-tier-'));
-  const raw = {
-    tier: 'unit',
-    command: JSON.stringify([process.execPath, '-e', script]),
-    args: '["/results/junit.xml"]',
-    'results-dir': path.join(root, 'out'),
-    ...given,
-  };
-  const read = readInputs({ given: raw, directory: root, bundledChart: bundledChart() });
-  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
-  const quoted: string[] = [];
-  const nothing = () => {};
-  const reporter: Reporter = {
-    phaseStarted: nothing,
-    phaseEnded: nothing,
-    say: nothing,
-    warn: nothing,
-    waitingFor: nothing,
-    quote: (line) => quoted.push(line),
-    mask: nothing,
-  };
-  const record = RunRecord.begin(path.join(root, 'records'), 'unit');
-  const end = await runTests({ inputs: read.inputs, reporter, signal, record, workDir: root });
-  return { ...end, quoted };
-}
-
 describe('tier unit runs the command on the runner', () => {
   test('and reports as any other tier does, without docker and without a cluster', async () => {
     const script = `console.log('hello'); require('fs').writeFileSync(process.argv[1], '${oneTest}')`;
-    const { verdict, dir, quoted } = await runUnit(script);
+    const { verdict, dir, quoted } = await runUnitTier(script);
     expect(verdict).toMatchObject({ outcome: 'passed', tier: 'unit', cluster: null, tests: { total: 1, passed: 1 } });
     expect(verdict.phases.map((phase) => phase.name)).toEqual(['tests', 'results', 'report']);
     expect(quoted).toEqual(['hello']);
@@ -56,13 +23,13 @@ describe('tier unit runs the command on the runner', () => {
 
   test('a failing test is red, named', async () => {
     const script = `require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`;
-    const { verdict } = await runUnit(script);
+    const { verdict } = await runUnitTier(script);
     expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' } });
     expect(verdict.failure?.reason).toContain('adds');
   });
 
   test('an exit of 0 without a report is no success', async () => {
-    const { verdict } = await runUnit('0');
+    const { verdict } = await runUnitTier('0');
     expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'report' } });
   });
 
@@ -77,20 +44,20 @@ describe('tier unit runs the command on the runner', () => {
     const pytest = `${program} -m pytest -q -p no:cacheprovider --rootdir=${tests} ${tests}`;
     const script = `${pytest}/test_a.py --junitxml=$RESULTS_PATH/junit.xml; ${pytest}/test_b.py; echo uploading`;
     const given = { command: JSON.stringify(['sh', '-c', script]), args: '[]', env: `PYTHONPATH=${packagesDir}` };
-    const { verdict } = await runUnit('', given);
+    const { verdict } = await runUnitTier('', given);
     expect(verdict).toMatchObject({ outcome: 'failed', failure: { kind: 'test' }, tests: { total: 2, failed: 1 } });
     expect(verdict.failure?.reason).toContain('test_b');
-    const off = await runUnit('', { ...given, 'test-helper': 'off' });
+    const off = await runUnitTier('', { ...given, 'test-helper': 'off' });
     expect(off.verdict).toMatchObject({ outcome: 'passed', tests: { total: 1 } });
   }, 120_000);
 
   test('a program that does not exist is reported as missing', async () => {
-    const { verdict } = await runUnit('', { command: 'no-such-program' });
+    const { verdict } = await runUnitTier('', { command: 'no-such-program' });
     expect(verdict.failure).toMatchObject({ kind: 'start', reason: expect.stringContaining('no-such-program') });
   });
 
   test('a suite that hangs ends with its time limit', async () => {
-    const { verdict } = await runUnit(`console.log('waits'); setInterval(() => {}, 1000)`, {
+    const { verdict } = await runUnitTier(`console.log('waits'); setInterval(() => {}, 1000)`, {
       timeout: '5s',
       grace: '1s',
     });
@@ -102,19 +69,19 @@ describe('tier unit runs the command on the runner', () => {
   test('a cancel ends it', async () => {
     const cancel = new AbortController();
     setTimeout(() => cancel.abort('SIGINT'), 300);
-    const { verdict } = await runUnit('setInterval(() => {}, 1000)', {}, cancel.signal);
+    const { verdict } = await runUnitTier('setInterval(() => {}, 1000)', {}, { signal: cancel.signal });
     expect(verdict).toMatchObject({ outcome: 'cancelled', failure: { kind: 'cancelled' } });
   });
 
   test('what the tests get: their env, and where results go', async () => {
     const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'); console.log(env.GREETING, env.RESULTS_PATH)`;
-    const { quoted, dir } = await runUnit(script, { env: 'GREETING=hi' });
+    const { quoted, dir } = await runUnitTier(script, { env: 'GREETING=hi' });
     expect(quoted).toEqual([`hi ${dir.results}`]);
   });
 
   test('a secret across the cut of a long line is neither on the console nor on the disk', async () => {
     const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'); process.stdout.write('x'.repeat(65529) + env.TOKEN + 'y'.repeat(200000))`;
-    const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
+    const { quoted, dir } = await runUnitTier(script, { secrets: 'TOKEN=a-hidden-value' });
     const log = readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8');
     expect(log).toBe(`${'x'.repeat(65_529)}***${'y'.repeat(200_000)}`);
     expect(quoted.join('')).toBe(log);
@@ -124,7 +91,7 @@ describe('tier unit runs the command on the runner', () => {
   test('the log holds what the tests printed, to the byte', async () => {
     const printed = `a\r\nb\rc\n\n\u00e4 without an end`;
     const script = `require('fs').writeFileSync(process.argv[1], '${oneTest}'); process.stdout.write(Buffer.from('${Buffer.from(printed).toString('hex')}ff', 'hex'))`;
-    const { dir } = await runUnit(script);
+    const { dir } = await runUnitTier(script);
     const log = readFileSync(path.join(dir.logs, 'machine/tests.log'));
     expect(log).toEqual(Buffer.concat([Buffer.from(printed), Buffer.from([0xff])]));
   });
@@ -135,7 +102,7 @@ describe('tier unit runs the command on the runner', () => {
       '<testcase name="a it&#39;s a-secret" classname="c"><properties><property name="q" value="it&#x27;s a-s&#101;cret"/></properties>' +
       '<failure message="it&#x27;s a-secret"><![CDATA[it\'s a-sec]]><![CDATA[ret]]> and it<![CDATA[\'s]]> a-secret</failure></testcase></testsuite>';
     const script = `require('fs').writeFileSync(process.argv[1], Buffer.from('${Buffer.from(report).toString('hex')}', 'hex')); process.exit(1)`;
-    const { dir, report: told } = await runUnit(script, { secrets: "TOKEN=it's a-secret" });
+    const { dir, report: told } = await runUnitTier(script, { secrets: "TOKEN=it's a-secret" });
     expect(told.tests[0]).toMatchObject({ name: 'a ***', message: '***' });
     expect(JSON.stringify(told)).not.toContain('a-secret');
     // Where summary.md cannot be read, the step summary is rendered again from memory.
@@ -150,14 +117,14 @@ describe('tier unit runs the command on the runner', () => {
     const script = `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)`;
     const begin = performance.now();
     setTimeout(() => cancel.abort('SIGINT'), 1500);
-    const { verdict } = await runUnit(script, { grace: '60s' }, cancel.signal);
+    const { verdict } = await runUnitTier(script, { grace: '60s' }, { signal: cancel.signal });
     expect(verdict.outcome).toBe('cancelled');
     expect(performance.now() - begin).toBeLessThan(30_000);
   });
 
   test('secrets reach the tests, and neither console nor disk', async () => {
     const script = `const {env, argv} = process; require('fs').writeFileSync(argv[1], '${oneTest}'.replace('adds', env.TOKEN)); console.log('token', env.TOKEN)`;
-    const { quoted, dir } = await runUnit(script, { secrets: 'TOKEN=a-hidden-value' });
+    const { quoted, dir } = await runUnitTier(script, { secrets: 'TOKEN=a-hidden-value' });
     expect(quoted).toEqual(['token ***']);
     expect(readFileSync(path.join(dir.logs, 'machine/tests.log'), 'utf8')).toBe('token ***\n');
     for (const file of [dir.junitXml, dir.resultJson, dir.reportHtml])
@@ -223,7 +190,7 @@ describe('a reporter that takes its path by a variable', () => {
   const script = `require('fs').writeFileSync(process.env.JEST_JUNIT_OUTPUT_DIR + '/junit.xml', '${oneTest}')`;
 
   test('writes to the results of the run where an input names the results path', async () => {
-    const { verdict } = await runUnit(script, { env: 'JEST_JUNIT_OUTPUT_DIR=/results', args: '[]' });
+    const { verdict } = await runUnitTier(script, { env: 'JEST_JUNIT_OUTPUT_DIR=/results', args: '[]' });
     expect(verdict).toMatchObject({ outcome: 'passed', tests: { total: 1 } });
   });
 });
@@ -231,14 +198,14 @@ describe('a reporter that takes its path by a variable', () => {
 describe('a run whose report is missing has the message of its tool', () => {
   test('with the end of the log as its proof', async () => {
     const said = "process.stderr.write('pytest: error: unrecognized arguments: --no-such-option\\n'); process.exit(4)";
-    const { verdict } = await runUnit(said, { args: '["pytest"]' });
+    const { verdict } = await runUnitTier(said, { args: '["pytest"]' });
     expect(verdict.failure?.reason).toContain('(pytest: a usage error): unrecognized arguments: --no-such-option');
     expect(verdict.failure?.evidence.at(-1)).toContain('the log ends with:\npytest: error: unrecognized');
   });
 
   test('and names a report of another format that the input junit does not take', async () => {
     const script = `require('fs').writeFileSync(process.env.RESULTS_PATH + '/a.trx', '<TestRun/>')`;
-    const { verdict } = await runUnit(script);
+    const { verdict } = await runUnitTier(script);
     expect(verdict.failure).toMatchObject({
       kind: 'report',
       reason: expect.stringContaining('there is a.trx, a TRX report of .NET'),
@@ -252,23 +219,23 @@ describe('the times of tests', () => {
 
   test('are kept in a file from run to run, also of tests that failed', async () => {
     const history = fresh();
-    await runUnit(passing, { history });
-    await runUnit(passing, { history });
+    await runUnitTier(passing, { history });
+    await runUnitTier(passing, { history });
     expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1] } } });
-    await runUnit(`require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`, { history });
+    await runUnitTier(`require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`, { history });
     expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1, 0] } } });
   });
 
   test('are not taken from a run that ended before its tests did', async () => {
     const history = fresh();
-    await runUnit(`${passing}; setTimeout(() => {}, 60_000)`, { history, timeout: '1s', grace: '1s' });
+    await runUnitTier(`${passing}; setTimeout(() => {}, 60_000)`, { history, timeout: '1s', grace: '1s' });
     expect(existsSync(history)).toBe(false);
   });
 
   test('never take the place of a file that is something else', async () => {
     const history = path.join(mkdtempSync(path.join(tmpdir(), 'history-')), 'package.json');
     writeFileSync(history, '{"name":"mine"}');
-    const { verdict } = await runUnit(passing, { history });
+    const { verdict } = await runUnitTier(passing, { history });
     expect(verdict.failure).toMatchObject({
       kind: 'input',
       reason: `history: ${history} is no history that a run of ours wrote`,
