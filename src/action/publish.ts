@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { type Failure, fail, noTests, type Verdict } from '../core/outcome.ts';
+import { type Failure, fail, type Verdict, verdictWithoutTests } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { type InputError, renderInputErrors } from '../inputs/schema.ts';
@@ -87,19 +87,8 @@ export async function publishNoRun(failure: Failure, tier: string, reporter: Act
 }
 
 function setOutputsOfNoRun(failure: Failure, tier: string): void {
-  const verdict: Verdict = {
-    schema: 1,
-    outcome: 'broken',
-    failure,
-    tier,
-    tests: { ...noTests },
-    phases: [],
-    durationSeconds: 0,
-    cluster: null,
-    image: null,
-    warnings: [],
-  };
-  setOutputs(verdict, { resultsDir: '', reportPath: '', kubeconfig: '', artifact: undefined });
+  const nowhere = { resultsDir: '', reportPath: '', kubeconfig: '', artifact: undefined };
+  setOutputs(verdictWithoutTests(tier, failure), nowhere);
 }
 
 async function upload(

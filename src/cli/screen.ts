@@ -1,6 +1,6 @@
 /** The destinations of a command's text and of its JSON. */
 import type { Check } from '../cluster/judge-machine.ts';
-import { exitStatusOf, type Failure, noTests, outcomeOf, type Verdict } from '../core/outcome.ts';
+import { exitStatusOf, type Failure, verdictWithoutTests } from '../core/outcome.ts';
 import { renderResultJson } from '../report/result-json.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
@@ -62,8 +62,7 @@ export class Screen {
   /** Prints why a command does nothing; as JSON it is a verdict without tests. Returns the exit status. */
   refuse(failure: Failure, words = failure.reason): number {
     process.stderr.write(`${words}\n`);
-    const nothing = { tests: { ...noTests }, phases: [], durationSeconds: 0, cluster: null, image: null, warnings: [] };
-    const verdict: Verdict = { schema: 1, outcome: outcomeOf(failure), failure, tier: '', ...nothing };
+    const verdict = verdictWithoutTests('', failure);
     if (this.isJson) process.stdout.write(renderResultJson(verdict));
     return exitStatusOf(verdict);
   }

@@ -140,6 +140,22 @@ export const noTests: Readonly<TestCounts> = {
   reconstructed: 0,
 };
 
+/** The verdict of a run, or of a matrix job, that ended before any of its tests was reported. */
+export function verdictWithoutTests(tier: string, failure: Failure): Verdict {
+  return {
+    schema: 1,
+    outcome: outcomeOf(failure),
+    failure,
+    tier,
+    tests: { ...noTests },
+    phases: [],
+    durationSeconds: 0,
+    cluster: null,
+    image: null,
+    warnings: [],
+  };
+}
+
 export type TestStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
 /** A name may occur several times, with a value each. */

@@ -4,7 +4,7 @@ import { constants, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describeDiskError } from '../core/disk-error.ts';
-import { fail, noTests, type Result, succeed, type Verdict } from '../core/outcome.ts';
+import { fail, type Result, succeed, type Verdict, verdictWithoutTests } from '../core/outcome.ts';
 import { resultsMarker } from '../inputs/check-results-dir.ts';
 import { writeResultJson } from '../report/write-report.ts';
 import type { ProcessIdentity } from '../state/is-alive.ts';
@@ -172,21 +172,10 @@ function inUse(root: string, owner: ProcessIdentity): Result<never> {
 }
 
 function unfinished(tier: string): Verdict {
-  return {
-    schema: 1,
-    outcome: 'broken',
-    failure: {
-      kind: 'internal',
-      reason: 'the run has not ended, or was killed before it reported its end',
-      hint: 'Look at the end of its log.',
-      evidence: [],
-    },
-    tier,
-    tests: { ...noTests },
-    phases: [],
-    durationSeconds: 0,
-    cluster: null,
-    image: null,
-    warnings: [],
-  };
+  return verdictWithoutTests(tier, {
+    kind: 'internal',
+    reason: 'the run has not ended, or was killed before it reported its end',
+    hint: 'Look at the end of its log.',
+    evidence: [],
+  });
 }

@@ -1,25 +1,14 @@
-import { noTests, type Verdict } from '../core/outcome.ts';
+import { verdictWithoutTests } from '../core/outcome.ts';
 import type { Leg } from '../report/leg.ts';
 
 /** A leg that left no results, as a red one. */
 export function missingLeg(name: string, job: string, reason: string): Leg {
-  const verdict: Verdict = {
-    schema: 1,
-    outcome: 'broken',
-    failure: {
-      kind: 'results',
-      reason,
-      hint: `Look at the end of the log of ${job === '' ? name : `job ${job}`}: its runner may have been lost or out of disk.`,
-      evidence: [],
-    },
-    tier: name,
-    tests: { ...noTests },
-    phases: [],
-    durationSeconds: 0,
-    cluster: null,
-    image: null,
-    warnings: [],
-  };
+  const verdict = verdictWithoutTests(name, {
+    kind: 'results',
+    reason,
+    hint: `Look at the end of the log of ${job === '' ? name : `job ${job}`}: its runner may have been lost or out of disk.`,
+    evidence: [],
+  });
   return {
     name,
     job,
