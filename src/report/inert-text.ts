@@ -53,11 +53,6 @@ export function escapeHtml(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** One line of text for HTML, of at most `maxChars` characters before its escaping. */
-export function escapeHtmlLine(text: string, maxChars = 500): string {
-  return escapeHtml(toPlainLine(text, maxChars));
-}
-
 /**
  * One line of Markdown that renders as the text it is: no markup, no HTML, no links, no mentions. GitHub searches for
  * addresses, mentions and issues after it has decoded the escapes, so that a word joiner (U+2060) has to separate them.

@@ -18,8 +18,9 @@ import {
   wasInFlight,
 } from './describe-tests.ts';
 import { headlineOf } from './headline.ts';
+import { type Html, html, rawText } from './html.ts';
 import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
-import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
+import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
 import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
@@ -40,18 +41,24 @@ const maxUsage = 200;
  * not escaped could do nothing.
  */
 export function* renderReportHtml(input: ReportInput): Generator<string> {
+  for (const part of renderPage(input)) if (part !== undefined) yield part.toString();
+}
+
+function* renderPage(input: ReportInput): Generator<Html | undefined> {
   const { verdict, tests } = input;
   const { mark, outcome, sentence } = headlineOf(verdict, tests, input.incidents);
   const policy = `default-src 'none'; style-src '${hashOf(pageStyle)}'; script-src '${hashOf(pageScript)}'; img-src data:; base-uri 'none'; form-action 'none'`;
-  yield `<!doctype html>
+  yield html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>${escapeHtmlLine(`${mark} ${verdict.tier}: ${sentence}`, 120)}</title>
-<style>${pageStyle}</style>
+<title>${toPlainLine(`${mark} ${verdict.tier}: ${sentence}`, 120)}</title>
+<style>`;
+  yield rawText(pageStyle);
+  yield html`</style>
 </head>
 <body>
 <main>
@@ -66,19 +73,16 @@ export function* renderReportHtml(input: ReportInput): Generator<string> {
   yield* renderLogs(sortLogs(input));
   yield renderEvents(input.events ?? []);
   yield renderFooter(input);
-  yield `</main>\n<script>${pageScript}</script>\n</body>\n</html>\n`;
+  yield html`</main>\n<script>`;
+  yield rawText(pageScript);
+  yield html`</script>\n</body>\n</html>\n`;
 }
 
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function renderVerdict(
-  { verdict, tests: cases }: ReportInput,
-  mark: string,
-  outcome: string,
-  sentence: string,
-): string {
+function renderVerdict({ verdict, tests: cases }: ReportInput, mark: string, outcome: string, sentence: string): Html {
   const { failure, cluster, image, tests, warnings } = verdict;
   const facts: [string, string][] = [
     ['took', formatDuration(verdict.durationSeconds)],
@@ -95,21 +99,18 @@ function renderVerdict(
     ...(image === null || image.name === '' ? [] : ([['image', image.name]] as [string, string][])),
   ];
   const evidence = failure === null ? '' : toPlainText(evidenceOf(failure, cases).join('\n')).trim();
-  return `<section class="verdict ${verdict.outcome}-run" aria-label="Verdict">
-<div class="outcome"><span class="mark" aria-hidden="true">${mark}</span>${escapeHtmlLine(outcome)}</div>
-<h1${sentence.length > longSentence ? ' class="long"' : ''}>${escapeHtmlLine(sentence)}</h1>
-${failure !== null && failure.hint !== '' ? `<p class="hint"><b>What to do:</b> ${escapeHtmlLine(failure.hint)}</p>\n` : ''}${
-  evidence === '' ? '' : `<pre tabindex="0">${escapeHtml(cutMiddle(evidence, 20_000))}</pre>\n`
-}<ul class="facts">${facts.map(([name, value]) => `<li>${name} <b>${escapeHtmlLine(value, 200)}</b></li>`).join('')}</ul>
-${warnings
-  .slice(0, 50)
-  .map((warning) => `<p class="warning">⚠ ${escapeHtmlLine(warning)}</p>\n`)
-  .join('')}</section>
+  return html`<section class="verdict ${verdict.outcome}-run" aria-label="Verdict">
+<div class="outcome"><span class="mark" aria-hidden="true">${mark}</span>${toPlainLine(outcome)}</div>
+<h1${sentence.length > longSentence ? html` class="long"` : ''}>${toPlainLine(sentence)}</h1>
+${failure !== null && failure.hint !== '' ? html`<p class="hint"><b>What to do:</b> ${toPlainLine(failure.hint)}</p>\n` : ''}${
+  evidence === '' ? '' : html`<pre tabindex="0">${cutMiddle(evidence, 20_000)}</pre>\n`
+}<ul class="facts">${facts.map(([name, value]) => html`<li>${name} <b>${toPlainLine(value, 200)}</b></li>`)}</ul>
+${warnings.slice(0, 50).map((warning) => html`<p class="warning">⚠ ${toPlainLine(warning)}</p>\n`)}</section>
 `;
 }
 
 /** Links to parts of the page, for readers with a specific question. */
-function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): string {
+function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): Html | undefined {
   const red = failedTests(tests).length;
   const links: [string, string, boolean][] = [
     ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
@@ -121,48 +122,49 @@ function renderContents({ verdict, tests, events, logs, usage, incidents }: Repo
     ['events', formatCount(events?.length ?? 0, 'event'), (events?.length ?? 0) > 0],
   ];
   const shown = links.filter(([, , isThere]) => isThere);
-  if (shown.length < 2) return '';
-  return `<nav aria-label="On this page">${shown.map(([id, label]) => `<a href="#${id}">${label}</a>`).join('')}</nav>\n`;
+  if (shown.length < 2) return undefined;
+  return html`<nav aria-label="On this page">${shown.map(([id, label]) => html`<a href="#${id}">${label}</a>`)}</nav>\n`;
 }
 
 /** Incidents of the platform, with the tests that failed beside each of them. */
-function renderIncidents({ incidents, tests }: ReportInput): string {
+function renderIncidents({ incidents, tests }: ReportInput): Html | undefined {
   const stories = describeIncidents(incidents ?? [], tests);
-  if (stories.length === 0) return '';
+  if (stories.length === 0) return undefined;
   const items = stories.slice(0, maxIncidents).map((one) => {
     const victims = one.failed
       .slice(0, 20)
       .map(
         (test) =>
-          `<li><span class="at">${escapeHtmlLine(timeOfDay(test.endedAt ?? ''), 40)}</span> <span class="mono">${escapeHtmlLine(test.name, 200)}</span> failed</li>`,
+          html`<li><span class="at">${toPlainLine(timeOfDay(test.endedAt ?? ''), 40)}</span> <span class="mono">${toPlainLine(test.name, 200)}</span> failed</li>`,
       );
-    if (one.failed.length > victims.length) victims.push(`<li>… and ${one.failed.length - victims.length} more</li>`);
-    const list = victims.length === 0 ? '' : `<ul>${victims.join('')}</ul>`;
+    if (one.failed.length > victims.length)
+      victims.push(html`<li>… and ${one.failed.length - victims.length} more</li>`);
+    const list = victims.length === 0 ? '' : html`<ul>${victims}</ul>`;
     const within = nameVictims(one);
-    return `<li><span class="at">${escapeHtmlLine(timeOfDay(one.incident.at), 40)}</span> <b>${escapeHtmlLine(nameIncident(one.incident))}</b>${aftermathOf(one.incident)}${within === '' ? '' : ` — ${within}`}${list}</li>`;
+    return html`<li><span class="at">${toPlainLine(timeOfDay(one.incident.at), 40)}</span> <b>${toPlainLine(nameIncident(one.incident))}</b>${aftermathOf(one.incident)}${within === '' ? '' : ` — ${within}`}${list}</li>`;
   });
   const left =
     stories.length > items.length
-      ? `<p class="empty">${formatCount(stories.length - items.length, 'more incident')}</p>\n`
+      ? html`<p class="empty">${formatCount(stories.length - items.length, 'more incident')}</p>\n`
       : '';
-  return `<section id="incidents" aria-labelledby="incidents-title">
+  return html`<section id="incidents" aria-labelledby="incidents-title">
 <h2 id="incidents-title">What happened to the platform while the tests ran</h2>
-<ol class="incidents">${items.join('\n')}</ol>
+<ol class="incidents">${items}</ol>
 ${left}</section>
 `;
 }
 
 /** Each shard with its time. */
-function renderShards(shards: readonly ShardRecord[]): string {
-  if (shards.length === 0) return '';
+function renderShards(shards: readonly ShardRecord[]): Html | undefined {
+  if (shards.length === 0) return undefined;
   const rows = shards.map(
     (one) =>
-      `<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${escapeHtmlLine(one.pod, 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
+      html`<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${toPlainLine(one.pod, 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
   );
-  return `<section id="shards" aria-labelledby="shards-title">
+  return html`<section id="shards" aria-labelledby="shards-title">
 <h2 id="shards-title">Shards</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Shards of the suite"><table class="usage"><thead><tr><th>shard</th><th>pod</th><th>tests</th><th>failed</th><th>time</th></tr></thead><tbody>
-${rows.join('\n')}
+${rows}
 </tbody></table></div>
 <p class="note">${describeBalance(shards)}</p>
 </section>
@@ -170,46 +172,46 @@ ${rows.join('\n')}
 }
 
 /** What containers used at most, as a bar against their limit, with a mark at their request. */
-function renderUsage(usage: readonly ReportedUsage[]): string {
-  if (usage.length === 0) return '';
+function renderUsage(usage: readonly ReportedUsage[]): Html | undefined {
+  if (usage.length === 0) return undefined;
   const rows = sortUsage(usage).slice(0, maxUsage).map(renderUsageRow);
-  return `<section id="usage" aria-labelledby="usage-title">
+  return html`<section id="usage" aria-labelledby="usage-title">
 <h2 id="usage-title">CPU and memory</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Usage of CPU and memory"><table class="usage"><thead><tr><th>container</th><th>memory, at most</th><th>request</th><th>limit</th><th>CPU, at most</th><th>request</th><th>limit</th></tr></thead><tbody>
-${rows.join('\n')}
+${rows}
 </tbody></table></div>
 <p class="note">As the kubelet measured it every few seconds; a short peak between two looks is not seen.</p>
 </section>
 `;
 }
 
-function renderUsageRow(one: ReportedUsage): string {
-  const amount = (name: string, value: number | undefined, format: (value: number) => string): string =>
-    `<td data-name="${name}">${value === undefined ? '<span class="soft">–</span>' : format(value)}</td>`;
-  return `<tr${isCloseToLimit(one) ? ' class="close"' : ''}><td class="mono">${escapeHtmlLine(nameContainer(one), 300)}</td>${[
-    `<td data-name="memory, at most"><b>${formatMemory(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, one.memoryLimitBytes)}</td>`,
+function renderUsageRow(one: ReportedUsage): Html {
+  const amount = (name: string, value: number | undefined, format: (value: number) => string): Html =>
+    html`<td data-name="${name}">${value === undefined ? html`<span class="soft">–</span>` : format(value)}</td>`;
+  return html`<tr${isCloseToLimit(one) ? html` class="close"` : ''}><td class="mono">${toPlainLine(nameContainer(one), 300)}</td>${[
+    html`<td data-name="memory, at most"><b>${formatMemory(one.memoryPeakBytes)}</b>${renderGauge(one.memoryPeakBytes, one.memoryRequestBytes, one.memoryLimitBytes)}</td>`,
     amount('memory request', one.memoryRequestBytes, formatMemory),
     amount('memory limit', one.memoryLimitBytes, formatMemory),
-    `<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, one.cpuLimitCores)}</td>`,
+    html`<td data-name="CPU, at most"><b>${formatCores(one.cpuPeakCores)}</b>${renderGauge(one.cpuPeakCores, one.cpuRequestCores, one.cpuLimitCores)}</td>`,
     amount('CPU request', one.cpuRequestCores, formatCores),
     amount('CPU limit', one.cpuLimitCores, formatCores),
-  ].join('')}</tr>`;
+  ]}</tr>`;
 }
 
 /** A bar whose whole length is the limit, or else the request: without either there is nothing to compare with. */
-function renderGauge(peak: number, request: number | undefined, limit: number | undefined): string {
+function renderGauge(peak: number, request: number | undefined, limit: number | undefined): Html | undefined {
   const whole = limit ?? request ?? 0;
-  if (whole <= 0) return '';
+  if (whole <= 0) return undefined;
   const scale = Math.max(whole, peak);
   const percent = (value: number) => `${Math.min(100, (value / scale) * 100).toFixed(1)}%`;
   const mark =
     request === undefined || request > scale
       ? ''
-      : `<line x1="${percent(request)}" x2="${percent(request)}" y1="0" y2="100%"/>`;
-  return `<svg class="gauge" aria-hidden="true"><rect width="${percent(peak)}" height="100%"/>${mark}</svg>`;
+      : html`<line x1="${percent(request)}" x2="${percent(request)}" y1="0" y2="100%"/>`;
+  return html`<svg class="gauge" aria-hidden="true"><rect width="${percent(peak)}" height="100%"/>${mark}</svg>`;
 }
 
-function* renderTests({ verdict, tests, pictures = new Map() }: ReportInput): Generator<string> {
+function* renderTests({ verdict, tests, pictures = new Map() }: ReportInput): Generator<Html> {
   if (tests.length === 0) return;
   const withStatus = (status: string): number => tests.filter((test) => test.status === status).length;
   const groups: [string, string, number][] = [
@@ -225,40 +227,42 @@ function* renderTests({ verdict, tests, pictures = new Map() }: ReportInput): Ge
     .filter(([name, , count]) => name === 'all' || count > 0)
     .map(
       ([name, label, count]) =>
-        `<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'reconstructed' || name === 'quarantine' ? '' : `<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
+        html`<button type="button" data-filter="${name}" aria-pressed="false">${name === 'all' || name === 'reconstructed' || name === 'quarantine' ? '' : html`<span class="dot ${name}"></span>`}${label} <span class="count">${count.toLocaleString('en-US')}</span></button>`,
     );
   const leftOut = verdict.tests.total - tests.length;
-  yield `<section id="test-list" aria-labelledby="tests-title">
+  yield html`<section id="test-list" aria-labelledby="tests-title">
 <h2 id="tests-title">Tests</h2>
 ${renderBar(tests)}
 <div class="filters">
-${buttons.join('\n')}
+${buttons}
 <input id="search" type="search" placeholder="Search name, file or message  ( / )" aria-label="Search tests" aria-describedby="found">
 <select id="order" aria-label="Order"><option value="worst">worst first</option><option value="slowest">slowest first</option><option value="name">by name</option><option value="file">as reported</option></select>
 </div>
-${leftOut > 0 ? `<p class="empty">${leftOut.toLocaleString('en-US')} more tests are counted but not listed; the tests’ own report in junit/ has them.</p>\n` : ''}<ul class="tests" id="tests"></ul>
+${leftOut > 0 ? html`<p class="empty">${leftOut.toLocaleString('en-US')} more tests are counted but not listed; the tests’ own report in junit/ has them.</p>\n` : ''}<ul class="tests" id="tests"></ul>
 <p class="empty" id="found" role="status"></p>
 <button type="button" class="more" id="more" hidden></button>
 <noscript><p class="empty">The list of tests needs JavaScript; junit.xml beside this file holds the same.</p></noscript>
 </section>
 <script type="application/json" id="tests-data">[`;
   for (const [index, test] of tests.entries())
-    yield `${index === 0 ? '' : ',\n'}${toInertJson(toPageTest(test, pictures))}`;
-  yield ']</script>\n';
+    yield rawText(`${index === 0 ? '' : ',\n'}${toInertJson(toPageTest(test, pictures))}`);
+  yield html`]</script>\n`;
 }
 
-function renderBar(tests: readonly TestCase[]): string {
+function renderBar(tests: readonly TestCase[]): Html {
   let x = 0;
   const parts = (['failed', 'error', 'skipped', 'passed'] as const).map((status) => {
     const count = tests.filter((test) => test.status === status).length;
     // One failure among thousands is still to be seen.
     const width = count === 0 ? 0 : Math.max((count / tests.length) * 1000, status === 'passed' ? 0 : 6);
     const rect =
-      count === 0 ? '' : `<rect class="${status}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="10"/>`;
+      count === 0
+        ? ''
+        : html`<rect class="${status}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="10"/>`;
     x += width;
     return rect;
   });
-  return `<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">${parts.join('')}</svg>`;
+  return html`<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">${parts}</svg>`;
 }
 
 /** What the page needs of a test, without what is empty. */
@@ -322,49 +326,49 @@ function sortLogs({ logs, pods, verdict: { failure } }: ReportInput): RankedLog[
   return ranked.map(({ log, rank }) => ({ ...log, isSuspect: rank === 0 }));
 }
 
-function* renderLogs(logs: readonly RankedLog[]): Generator<string> {
+function* renderLogs(logs: readonly RankedLog[]): Generator<Html> {
   if (logs.length === 0) return;
-  yield '<section id="logs" aria-labelledby="logs-title">\n<h2 id="logs-title">Logs</h2>\n';
+  yield html`<section id="logs" aria-labelledby="logs-title">\n<h2 id="logs-title">Logs</h2>\n`;
   for (const [index, { pod, container, path, lastLines, isSuspect }] of logs.slice(0, maxLogs).entries()) {
     const lines = lastLines.slice(-maxLogLines);
     const text = toPlainText(lines.join('\n').slice(-maxLogChars));
-    yield `<details${isSuspect && index === 0 ? ' open' : ''}><summary><span class="mono">${escapeHtmlLine(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${escapeHtmlLine(path, 300)}</span></summary><pre tabindex="0">${escapeHtml(text)}</pre></details>\n`;
+    yield html`<details${isSuspect && index === 0 ? html` open` : ''}><summary><span class="mono">${toPlainLine(`${pod} / ${container}`, 300)}</span><span class="path">${lines.length === 0 ? 'empty' : `last ${formatCount(lines.length, 'line')} of`} ${toPlainLine(path, 300)}</span></summary><pre tabindex="0">${text}</pre></details>\n`;
   }
-  if (logs.length > maxLogs) yield `<p class="empty">${logs.length - maxLogs} more logs are in logs/.</p>\n`;
-  yield '</section>\n';
+  if (logs.length > maxLogs) yield html`<p class="empty">${logs.length - maxLogs} more logs are in logs/.</p>\n`;
+  yield html`</section>\n`;
 }
 
-function renderEvents(events: readonly ReportedEvent[]): string {
-  if (events.length === 0) return '';
+function renderEvents(events: readonly ReportedEvent[]): Html | undefined {
+  if (events.length === 0) return undefined;
   const sorted = [...events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   const warnings = sorted.filter(({ type }) => type === 'Warning');
-  return `<section id="events" aria-labelledby="events-title">
+  return html`<section id="events" aria-labelledby="events-title">
 <h2 id="events-title">Events of the cluster</h2>
-${warnings.length === 0 ? '' : `<details open><summary>${formatCount(warnings.length, 'warning')}</summary>\n${renderEventTable(warnings, 'Warnings')}</details>\n`}<details><summary>${events.length === 1 ? 'the only event' : `all ${formatCount(events.length, 'event')}`}</summary>
+${warnings.length === 0 ? '' : html`<details open><summary>${formatCount(warnings.length, 'warning')}</summary>\n${renderEventTable(warnings, 'Warnings')}</details>\n`}<details><summary>${events.length === 1 ? 'the only event' : `all ${formatCount(events.length, 'event')}`}</summary>
 ${renderEventTable(sorted, 'Events')}</details>
 </section>
 `;
 }
 
-function renderEventTable(events: readonly ReportedEvent[], label: string): string {
+function renderEventTable(events: readonly ReportedEvent[], label: string): Html {
   const rows = events
     .slice(0, maxEvents)
     .map(
       ({ at, type, object, reason, message, count }) =>
-        `<tr${type === 'Warning' ? ' class="warn"' : ''}><td class="at">${escapeHtmlLine(timeOfDay(at), 100)}</td><td class="object">${escapeHtmlLine(object, 200)}</td><td class="reason">${escapeHtmlLine(reason, 100)}${count === undefined ? '' : ` ×${Math.trunc(count)}`}</td><td>${escapeHtmlLine(message, 1000)}</td></tr>`,
+        html`<tr${type === 'Warning' ? html` class="warn"` : ''}><td class="at">${toPlainLine(timeOfDay(at), 100)}</td><td class="object">${toPlainLine(object, 200)}</td><td class="reason">${toPlainLine(reason, 100)}${count === undefined ? '' : ` ×${Math.trunc(count)}`}</td><td>${toPlainLine(message, 1000)}</td></tr>`,
     );
   const left = events.length - rows.length;
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
-${rows.join('\n')}
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th>time</th><th>object</th><th>reason</th><th>message</th></tr></thead><tbody>
+${rows}
 </tbody></table></div>
-${left > 0 ? `<p class="empty">${left} more are in cluster/.</p>\n` : ''}`;
+${left > 0 ? html`<p class="empty">${left} more are in cluster/.</p>\n` : ''}`;
 }
 
-function renderFooter({ resultsDir, artifactUrl, startedAt }: ReportInput): string {
+function renderFooter({ resultsDir, artifactUrl, startedAt }: ReportInput): Html {
   const link =
     artifactUrl !== undefined && /^https:\/\/[^\s<>"']+$/.test(artifactUrl)
-      ? ` · <a href="${escapeHtml(artifactUrl)}" rel="noreferrer">artifact</a>`
+      ? ` · <a href="${artifactUrl}" rel="noreferrer">artifact</a>`
       : '';
-  const started = startedAt === undefined ? '' : `Run of ${escapeHtmlLine(startedAt, 40)} · `;
-  return `<footer>${started}files in <span class="mono">${escapeHtmlLine(resultsDir)}</span>${link}</footer>\n`;
+  const started = startedAt === undefined ? '' : `Run of ${toPlainLine(startedAt, 40)} · `;
+  return html`<footer>${started}files in <span class="mono">${toPlainLine(resultsDir)}</span>${link}</footer>\n`;
 }

@@ -2,8 +2,9 @@
 import type { PhaseRecord } from '../core/outcome.ts';
 import type { PodStage, ReportedPod, ReportInput, TimedPhase } from '../core/report-model.ts';
 import { failedTests, formatCount, formatDuration } from './describe-tests.ts';
+import { type Hole, type Html, html } from './html.ts';
 import { nameIncident } from './incident-story.ts';
-import { escapeHtmlLine } from './inert-text.ts';
+import { toPlainLine } from './inert-text.ts';
 
 const maxPods = 60;
 const maxTicks = 500;
@@ -52,10 +53,10 @@ interface Bar {
 }
 
 /** The section of the page; empty when there is nothing to draw. */
-export function renderTimeline(input: ReportInput): string {
+export function renderTimeline(input: ReportInput): Html | undefined {
   const { verdict } = input;
   const phases = placeAll(input).filter(({ outcome }) => outcome !== 'skipped');
-  if (phases.length === 0) return '';
+  if (phases.length === 0) return undefined;
   const end = Math.max(
     verdict.durationSeconds,
     ...phases.map(({ startSeconds, seconds }) => startSeconds + seconds),
@@ -70,16 +71,16 @@ export function renderTimeline(input: ReportInput): string {
   const rows = phases.map((phase) => renderPhase(picture, phase));
   const pods = Number.isNaN(begin) ? [] : (input.pods ?? []).slice(0, maxPods);
   if (pods.length > 0) {
-    rows.push('<h3>Pods</h3>', ...pods.map((pod) => renderPod(picture, pod, secondsOf, knownUntil)));
+    rows.push(html`<h3>Pods</h3>`, ...pods.map((pod) => renderPod(picture, pod, secondsOf, knownUntil)));
     const left = (input.pods ?? []).length - pods.length;
-    if (left > 0) rows.push(`<p class="empty">${formatCount(left, 'more pod')}, in cluster/.</p>`);
+    if (left > 0) rows.push(html`<p class="empty">${formatCount(left, 'more pod')}, in cluster/.</p>`);
   }
   const ticks = renderTicks(picture, input, secondsOf);
-  if (ticks.length > 0) rows.push('<h3>Events</h3>', ...ticks);
-  return `<section id="timeline" aria-labelledby="timeline-title">
+  if (ticks.length > 0) rows.push(html`<h3>Events</h3>`, ...ticks);
+  return html`<section id="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">Timeline</h2>
 <div class="timeline">
-${rows.join('\n')}
+${rows}
 ${picture.axis()}
 </div>
 ${pods.length > 0 ? renderLegend(pods) : ''}</section>
@@ -100,13 +101,13 @@ function placeAll({ verdict, phases }: ReportInput): TimedPhase[] {
   ];
 }
 
-function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }: TimedPhase): string {
+function renderPhase(picture: Picture, { name, outcome, seconds, startSeconds }: TimedPhase): Html {
   const description = `${name} ${outcome} in ${formatDuration(seconds)}, ${clockOf(startSeconds)} after the start`;
   const bar = { className: `phase ${outcome}`, from: startSeconds, until: startSeconds + seconds, description };
   return picture.row(name, picture.bars([bar]), formatDuration(seconds), description);
 }
 
-function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number, knownUntil: number): string {
+function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) => number, knownUntil: number): Html {
   const bars = pod.stages.map(({ what, from, until }): Bar => {
     const [start, stop] = [secondsOf(from), until === undefined ? knownUntil : secondsOf(until)];
     const description = `${pod.name}: ${stageWords[what]} from ${clockOf(Math.max(0, start))} for ${formatDuration(Math.max(0, stop - start))}`;
@@ -118,7 +119,7 @@ function renderPod(picture: Picture, pod: ReportedPod, secondsOf: (at: string) =
     marks.push(picture.tick('failure', secondsOf(last.until), `${pod.name} failed`));
   const state = describePod(pod, secondsOf);
   const place = pod.node === undefined ? '' : ` on ${pod.node}`;
-  return picture.row(pod.name, picture.bars(bars) + marks.join(''), state, `Pod ${pod.name}${place}: ${state}`);
+  return picture.row(pod.name, [picture.bars(bars), marks], state, `Pod ${pod.name}${place}: ${state}`);
 }
 
 /** The state of a pod, in one or two words: `ready after 12 s`. */
@@ -134,7 +135,7 @@ function describePod({ stages, end, restarts }: ReportedPod, secondsOf: (at: str
   return last.what === 'ready' ? `ready after ${after(last.from)}` : `${stageWords[last.what]}${again}`;
 }
 
-function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: string) => number): string[] {
+function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: string) => number): Html[] {
   const rows: {
     label: string;
     className: string;
@@ -174,16 +175,16 @@ function renderTicks(picture: Picture, input: ReportInput, secondsOf: (at: strin
     const drawn = seen
       .slice(0, maxTicks)
       .map((one) => picture.tick(className, one.seconds, `${clockOf(one.seconds)} ${one.description}`));
-    return [picture.row(label, drawn.join(''), seen.length.toLocaleString('en-US'), `${seen.length} ${description}`)];
+    return [picture.row(label, drawn, seen.length.toLocaleString('en-US'), `${seen.length} ${description}`)];
   });
 }
 
-function renderLegend(pods: readonly ReportedPod[]): string {
+function renderLegend(pods: readonly ReportedPod[]): Html {
   const used = new Set(pods.flatMap(({ stages }) => stages.map(({ what }) => what)));
   const entries = Object.entries(stageWords).filter(([what]) => used.has(what as PodStage['what']));
-  return `<ul class="legend" aria-label="Colours of the pods">${entries
-    .map(([what, words]) => `<li><span class="key ${what}"></span>${words}</li>`)
-    .join('')}</ul>\n`;
+  return html`<ul class="legend" aria-label="Colours of the pods">${entries.map(
+    ([what, words]) => html`<li><span class="key ${what}"></span>${words}</li>`,
+  )}</ul>\n`;
 }
 
 /** Strips of one axis. Percentages and no view box: nothing is stretched, however wide the page is. */
@@ -196,42 +197,40 @@ class Picture {
     this.#ticks = ticks;
   }
 
-  row(label: string, content: string, beside: string, description: string): string {
-    const name = escapeHtmlLine(label, 120);
-    return `<div class="row"><span class="label" title="${name}">${name}</span><svg role="img" aria-label="${escapeHtmlLine(description, 300)}">${this.#grid()}${content}</svg><span class="beside">${escapeHtmlLine(beside, 60)}</span></div>`;
+  row(label: string, content: Hole, beside: string, description: string): Html {
+    const name = toPlainLine(label, 120);
+    return html`<div class="row"><span class="label" title="${name}">${name}</span><svg role="img" aria-label="${toPlainLine(description, 300)}">${this.#grid()}${content}</svg><span class="beside">${toPlainLine(beside, 60)}</span></div>`;
   }
 
-  bars(bars: Bar[]): string {
+  bars(bars: Bar[]): Html[] {
     return bars
       .filter(({ from, until }) => until >= 0 && from <= this.end)
       .map(({ className, from, until, description }) => {
         const width = Math.max(leastPercent, this.#percent(until) - this.#percent(from));
         const x = Math.min(this.#percent(from), 100 - width);
-        return `<rect class="${escapeHtmlLine(className, 60)}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${escapeHtmlLine(description, 300)}</title></rect>`;
-      })
-      .join('');
+        return html`<rect class="${toPlainLine(className, 60)}" x="${x.toFixed(2)}%" width="${width.toFixed(2)}%" y="0" height="100%"><title>${toPlainLine(description, 300)}</title></rect>`;
+      });
   }
 
-  tick(className: string, seconds: number, description: string): string {
+  tick(className: string, seconds: number, description: string): Html {
     const x = Math.min(99.7, this.#percent(seconds)).toFixed(2);
-    return `<line class="tick ${escapeHtmlLine(className, 60)}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${escapeHtmlLine(description, 300)}</title></line>`;
+    return html`<line class="tick ${toPlainLine(className, 60)}" x1="${x}%" x2="${x}%" y1="0" y2="100%"><title>${toPlainLine(description, 300)}</title></line>`;
   }
 
-  axis(): string {
+  axis(): Html {
     const labels = this.#ticks.map((seconds, index) => {
       const percent = this.#percent(seconds);
       const anchor = index === 0 ? 'start' : percent > 96 ? 'end' : 'middle';
-      return `<text x="${percent.toFixed(2)}%" y="12" text-anchor="${anchor}">${clockOf(seconds)}</text>`;
+      return html`<text x="${percent.toFixed(2)}%" y="12" text-anchor="${anchor}">${clockOf(seconds)}</text>`;
     });
-    return `<div class="row axis" aria-hidden="true"><span class="label"></span><svg>${labels.join('')}</svg><span class="beside"></span></div>`;
+    return html`<div class="row axis" aria-hidden="true"><span class="label"></span><svg>${labels}</svg><span class="beside"></span></div>`;
   }
 
-  #grid(): string {
+  #grid(): Html[] {
     return this.#ticks
       .slice(1)
       .map((seconds) => this.#percent(seconds).toFixed(2))
-      .map((x) => `<line class="grid" x1="${x}%" x2="${x}%" y1="0" y2="100%"/>`)
-      .join('');
+      .map((x) => html`<line class="grid" x1="${x}%" x2="${x}%" y1="0" y2="100%"/>`);
   }
 
   #percent(seconds: number): number {
