@@ -19,7 +19,7 @@ ONLY ?=
 # For test-runner: classic or containerd (both, unless it is given).
 STORE ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-slow test-runner test-vm test-attacks quick check build doctor down
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-slow test-runner test-vm test-attacks quick check fix build doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -89,6 +89,9 @@ quick: lab node_modules ## What needs no cluster and ends within a minute
 
 check: lab node_modules ## Types, lint, format, rooms, dead code, and the chart against the schemas of Kubernetes
 	@$(WITH_LAB) npm run --silent check && npx vitest run --project quick --project thorough __tests__/charts
+
+fix: lab node_modules ## Formats, applies safe fixes of lint, and writes the generated parts of documents
+	@$(WITH_LAB) npm run --silent fix && npm run --silent generate
 
 build: lab node_modules ## dist/, from a clean state
 	@$(WITH_LAB) npm run --silent build
