@@ -19,7 +19,10 @@ ONLY ?=
 # For test-runner: classic or containerd (both, unless it is given).
 STORE ?=
 
-.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-slow test-runner test-vm test-attacks quick check fix build doctor down
+# For bench: how often each is measured.
+ROUNDS ?= 5
+
+.PHONY: help lab images images-full images-production image-tests test-unit test-integration test-e2e test-production kind-up rerun again break-components kind-down test test-slow test-runner test-vm test-attacks quick check fix build bench doctor down
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -95,6 +98,9 @@ fix: lab node_modules ## Formats, applies safe fixes of lint, and writes the gen
 
 build: lab node_modules ## dist/, from a clean state
 	@$(WITH_LAB) npm run --silent build
+
+bench: images node_modules ## A run beside the usual script, alternating: writes bench/results.md (ROUNDS=5)
+	@$(WITH_LAB) npm run --silent build && node bench/compare.ts $(ROUNDS)
 
 doctor: lab ## What this machine has, and what it lacks
 	@$(WITH_LAB) node dist/cli.js doctor

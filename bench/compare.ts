@@ -1,0 +1,223 @@
+/**
+ * Holds a run of ours beside the usual script (bench/usual-script.sh), alternating, on this repository's chart, images and
+ * tests:
+ *
+ *     node bench/compare.ts [rounds]                     5, unless it is given
+ *     node bench/compare.ts [rounds] --whole-bad-image   also lets the script wait its ten minutes for an image that is not there
+ *
+ * Needs docker, kind, helm and kubectl on the PATH, and what `make images build` makes. Writes bench/results.md,
+ * bench/results.json and the picture bench/seconds.svg, and prints the first.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A part of a run, in milliseconds since its start. */
+interface Step {
+  name: string;
+  from: number;
+  to: number;
+}
+
+interface TimedRun {
+  /** Milliseconds until the verdict is known to the user. */
+  verdict: number;
+  steps: Step[];
+}
+
+interface Measured {
+  round: number;
+  script: TimedRun;
+  ours: TimedRun;
+  rerun: number;
+  badImage: number;
+  load: number;
+}
+
+const root = path.resolve(import.meta.dirname, '..');
+const example = path.join(root, 'examples/floe');
+const cli = path.join(root, 'dist/cli.js');
+const nodeImage = process.env.FLOE_LAB_NODE_IMAGE;
+const nodeImageFlags = nodeImage === undefined ? [] : ['--node-image', nodeImage];
+const rounds = Number(process.argv[2] ?? 5);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`rounds: "${process.argv[2]}" is no whole number above 0`);
+const measured: Measured[] = [];
+for (let round = 1; round <= rounds; round++) {
+  process.stderr.write(`round ${round} of ${rounds}\n`);
+  // Alternating, so that neither always comes first.
+  const script = round % 2 === 1 ? await runScript(round) : undefined;
+  const { ours, rerun, badImage } = await runOurs();
+  measured.push({ round, ours, rerun, badImage, script: script ?? (await runScript(round)), load: loadavg()[0] ?? 0 });
+}
+const wholeBadImage = process.argv.includes('--whole-bad-image') ? await runScriptWithBadImage() : undefined;
+const table = renderTable(wholeBadImage);
+writeFileSync(path.join(root, 'bench/results.md'), table);
+writeFileSync(path.join(root, 'bench/results.json'), `${JSON.stringify(measured, undefined, 1)}\n`);
+writeFileSync(path.join(root, 'bench/seconds.svg'), renderPicture());
+process.stdout.write(table);
+
+async function runScript(round: number): Promise<TimedRun> {
+  const { words, ...timed } = await timeScript([`usual-${round}`]);
+  if (words.get('outcome') !== 'passed') throw new Error(`the script did not pass: ${[...words].join(' ')}`);
+  return timed;
+}
+
+/** Milliseconds to the verdict of the script when the chart names an image that is nowhere. */
+async function runScriptWithBadImage(): Promise<number> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'bench-compare-'));
+  const values = path.join(directory, 'values.yaml');
+  writeFileSync(values, badValues());
+  const { words, verdict } = await timeScript(['usual-bad', values]);
+  rmSync(directory, { recursive: true });
+  if (words.get('outcome') !== 'broken') throw new Error('the script passed with an image that is not there');
+  return verdict;
+}
+
+function badValues(): string {
+  const values = readFileSync(path.join(example, 'deploy/values.yaml'), 'utf8');
+  const bad = values.replaceAll('floe-example:dev', 'floe-example:not-there');
+  if (bad === values) throw new Error('the values do not name floe-example:dev any more');
+  return bad;
+}
+
+async function timeScript(args: string[]): Promise<TimedRun & { words: Map<string, string> }> {
+  const steps: Step[] = [];
+  const words = new Map<string, string>();
+  let verdict = Number.NaN;
+  await follow(path.join(root, 'bench/usual-script.sh'), args, root, (line) => {
+    const [name = '', value = ''] = line.split(' ');
+    if (!/^\d+$/.test(value)) words.set(name, value);
+    else if (name === 'verdict') verdict = Number(value);
+    else steps.push({ name, from: steps.at(-1)?.to ?? 0, to: Number(value) });
+  });
+  return { verdict, steps, words };
+}
+
+/** A cold run, a cluster that is kept with one test that is run again, and a run whose chart names an image that is nowhere. */
+async function runOurs(): Promise<{ ours: TimedRun; rerun: number; badImage: number }> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'bench-compare-'));
+  const results = path.join(directory, 'results');
+  const common = ['--tier', 'integration', ...nodeImageFlags, '--results-dir', results];
+  const ours = await runCli(['run', ...common], 'passed');
+  await runCli(['up', ...common]);
+  const rerun = await runCli(['rerun', 'tests/integration/test_platform.py', '--tier', 'integration'], 'passed');
+  await runCli(['down']);
+
+  const values = path.join(directory, 'values.yaml');
+  writeFileSync(values, badValues());
+  const badImage = await runCli(['run', ...common, '--values', values], 'broken');
+  rmSync(directory, { recursive: true, force: true });
+  return { ours, rerun: rerun.verdict, badImage: badImage.verdict };
+}
+
+/**
+ * Runs the command line. A phase is timed by the line that reports its end and its seconds.
+ * @param outcome what its verdict has to be; none for a command without a verdict.
+ */
+async function runCli(args: string[], outcome?: 'passed' | 'broken'): Promise<TimedRun> {
+  const started = performance.now();
+  const steps: Step[] = [];
+  let verdict = Number.NaN;
+  await follow(process.execPath, [cli, ...args], example, (line) => {
+    const at = performance.now() - started;
+    const phase = /^\s*[✓✗] ([a-z]+)\s+([\d.]+) s$/.exec(line);
+    if (phase !== null) steps.push({ name: phase[1] ?? '', from: at - Number(phase[2]) * 1000, to: at });
+    else if (outcome !== undefined && Number.isNaN(verdict) && /^\s*[✓✗] (passed|failed|broken)\b/.test(line)) {
+      if (!line.includes(outcome)) throw new Error(`k8s-test ${args.join(' ')}: ${line}`);
+      verdict = at;
+    }
+  });
+  if (outcome !== undefined && Number.isNaN(verdict)) throw new Error(`k8s-test ${args.join(' ')} printed no verdict`);
+  return { verdict, steps };
+}
+
+async function follow(program: string, args: string[], cwd: string, onLine: (line: string) => void): Promise<void> {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => resolve());
+  });
+  for await (const line of createInterface({ input: child.stdout })) onLine(line);
+  await ended;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+function renderTable(scriptWithBadImage: number | undefined): string {
+  const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(1);
+  const of = (pick: (one: Measured) => number) => measured.map(pick);
+  const scripts = of(({ script }) => script.verdict);
+  const row = (what: string, ours: number[], others: number[], goal: string) => {
+    const ratios = ours.map((one, index) => one / (others[index] ?? Number.NaN));
+    return `| ${what} | ${seconds(median(ours))} | ${seconds(median(others))} | ${median(ratios).toFixed(2)} | ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} | ${goal} |`;
+  };
+  const bad =
+    scriptWithBadImage === undefined
+      ? []
+      : [
+          row(
+            'bad image in the chart',
+            of((one) => one.badImage),
+            of(() => scriptWithBadImage),
+            '≤ 0.05',
+          ),
+        ];
+  return `# A run beside the usual script
+
+Written by \`make bench\` on ${new Date().toISOString().slice(0, 10)}: ${rounds} alternating rounds, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, load at the end of each round ${measured.map(({ load }) => load.toFixed(1)).join(', ')}. Seconds to the verdict, medians; the ratio is the median of the rounds' ratios.
+
+| | ours | script | ratio | smallest to largest | goal |
+|---|--:|--:|--:|--:|--:|
+${[
+  row(
+    'all tests pass, new cluster',
+    of(({ ours }) => ours.verdict),
+    scripts,
+    '≤ 0.45',
+  ),
+  row(
+    'one test again, kept cluster',
+    of(({ rerun }) => rerun),
+    scripts,
+    '≤ 0.10',
+  ),
+  ...bad,
+].join('\n')}
+${scriptWithBadImage === undefined ? `\nWith a bad image in the chart ours took ${seconds(median(of((one) => one.badImage)))} s; the script, which waits ten minutes, was not run with it.\n` : ''}`;
+}
+
+/** The median round as bars: where the seconds go, in ours and in the script. */
+function renderPicture(): string {
+  const sorted = [...measured].sort((a, b) => a.ours.verdict - b.ours.verdict);
+  const shown = sorted[Math.floor(sorted.length / 2)];
+  if (shown === undefined) throw new Error('no round was measured');
+  const whole = Math.max(...[...shown.script.steps, ...shown.ours.steps].map(({ to }) => to));
+  const lines: string[] = [];
+  let y = 16;
+  for (const [name, { verdict, steps }] of [
+    ['script', shown.script],
+    ['ours', shown.ours],
+  ] as const) {
+    lines.push(
+      `<text x="0" y="${y}" font-weight="bold">${name}: verdict after ${(verdict / 1000).toFixed(1)} s</text>`,
+    );
+    for (const step of steps) {
+      y += 20;
+      const x = 110 + (step.from / whole) * 560;
+      const width = Math.max(1, ((step.to - step.from) / whole) * 560);
+      lines.push(
+        `<text x="100" y="${y}" text-anchor="end">${step.name}</text><rect x="${x.toFixed(1)}" y="${y - 11}" width="${width.toFixed(1)}" height="13"/><text x="${(x + width + 4).toFixed(1)}" y="${y}">${((step.to - step.from) / 1000).toFixed(1)} s</text>`,
+      );
+    }
+    y += 30;
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="740" height="${y}" font-family="sans-serif" font-size="12" fill="#57606a"><style>rect{fill:#4c8dd6}</style>${lines.join('')}</svg>\n`;
+}
