@@ -8,14 +8,15 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from '../core/must.ts';
 import { messageOf } from '../core/outcome.ts';
 import { makeChildEnvironment, type Purpose } from './child-environment.ts';
+import { endGroup } from './process-group.ts';
+import { HeadAndTail, LineReader } from './program-output.ts';
 
 export interface ProgramOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */
@@ -88,15 +89,10 @@ export interface PipeRun {
 
 const defaultCapturedBytes = 8 * 1024 * 1024;
 const defaultGraceSeconds = 3;
-const maxLineChars = 64 * 1024;
 /** After the exit of the program its streams may be silent for 8 turns, and open for 2 s, because grandchildren hold them. */
 const drainTurnMilliseconds = 25;
 const drainQuietTurns = 8;
 const drainTotalMilliseconds = 2000;
-/** No event shows when the last of another process's children has ended, so we poll. */
-const groupPollMilliseconds = 20;
-/** A process in uninterruptible sleep outlives SIGKILL; this is how long we wait for the kernel to end it. */
-const unkillableMilliseconds = 5000;
 
 /**
  * Runs a program to its end. Resolves however that is, a missing program included (`error`); rejects only with what
@@ -176,141 +172,190 @@ function startProgram(
   command: string,
   args: string[],
   options: ProgramOptions,
-  ends: { stdin: 'pipe' | 'ignore' | Readable; keepStdout: boolean },
+  ends: ProgramEnds,
 ): { child: ChildProcess | null; ended: Promise<ProgramRun> } {
-  const startedAt = performance.now();
-  const maxBytes = options.maxCapturedBytes ?? defaultCapturedBytes;
-  const captured = { stdout: new HeadAndTail(maxBytes), stderr: new HeadAndTail(maxBytes) };
-  const state = { timedOut: false, aborted: false, error: null as string | null, isMissing: false };
-  const finish = (exitCode: number | null, signal: NodeJS.Signals | null): ProgramRun => ({
-    // A program that was ended by us has not done its work, even if it exits with 0.
-    exitCode: exitCode === 0 && (state.timedOut || state.aborted || state.error !== null) ? null : exitCode,
-    signal,
-    stdout: captured.stdout.text(),
-    stderr: captured.stderr.text(),
-    omittedBytes: { stdout: captured.stdout.omittedBytes, stderr: captured.stderr.omittedBytes },
-    seconds: (performance.now() - startedAt) / 1000,
-    ...state,
-  });
+  const program = new Program(command, options, ends);
+  const child = program.start(args);
+  return { child, ended: child === null ? Promise.resolve(program.finish(null, null)) : program.follow(child) };
+}
 
-  if (options.signal.aborted) {
-    state.aborted = true;
-    return { child: null, ended: Promise.resolve(finish(null, null)) };
+interface ProgramEnds {
+  stdin: 'pipe' | 'ignore' | Readable;
+  keepStdout: boolean;
+}
+
+/** One program from its start to its end. */
+class Program {
+  readonly #command: string;
+  readonly #options: ProgramOptions;
+  readonly #ends: ProgramEnds;
+  readonly #startedAt = performance.now();
+  readonly #captured: { stdout: HeadAndTail; stderr: HeadAndTail };
+  readonly #exit = Promise.withResolvers<[number | null, NodeJS.Signals | null]>();
+  readonly #state = { timedOut: false, aborted: false, error: null as string | null, isMissing: false };
+  readonly #streams: Readable[] = [];
+  readonly #lineReaders: LineReader[] = [];
+  #bytesRead = 0;
+  /** What a callback of the caller threw. */
+  #thrown: { error: unknown } | undefined;
+  #termination: Promise<void> | undefined;
+  #killAt = Number.POSITIVE_INFINITY;
+
+  constructor(command: string, options: ProgramOptions, ends: ProgramEnds) {
+    this.#command = command;
+    this.#options = options;
+    this.#ends = ends;
+    const maxBytes = options.maxCapturedBytes ?? defaultCapturedBytes;
+    this.#captured = { stdout: new HeadAndTail(maxBytes), stderr: new HeadAndTail(maxBytes) };
   }
-  let started: ChildProcess;
-  try {
-    started = spawn(command, args, {
-      cwd: options.cwd,
-      env: makeChildEnvironment(options.env, options.purpose),
-      stdio: [ends.stdin, 'pipe', 'pipe'],
-      detached: true,
-      windowsHide: true,
-    });
-  } catch (error) {
-    // Node throws for some of the kernel's refusals (E2BIG, an argument that holds NUL) and emits the others.
-    state.error = `${command} cannot be started: ${messageOf(error)}`;
-    return { child: null, ended: Promise.resolve(finish(null, null)) };
+
+  /** The started program; null when it was not started, which `finish` explains. */
+  start(args: string[]): ChildProcess | null {
+    if (this.#options.signal.aborted) {
+      this.#state.aborted = true;
+      return null;
+    }
+    try {
+      return spawn(this.#command, args, {
+        cwd: this.#options.cwd,
+        env: makeChildEnvironment(this.#options.env, this.#options.purpose),
+        stdio: [this.#ends.stdin, 'pipe', 'pipe'],
+        detached: true,
+        windowsHide: true,
+      });
+    } catch (error) {
+      // Node throws for some of the kernel's refusals (E2BIG, an argument that holds NUL) and emits the others.
+      this.#state.error = `${this.#command} cannot be started: ${messageOf(error)}`;
+      return null;
+    }
   }
-  return { child: started, ended: followProgram(started) };
 
-  async function followProgram(child: ChildProcess): Promise<ProgramRun> {
-    const exit = Promise.withResolvers<[number | null, NodeJS.Signals | null]>();
-    let thrown: { error: unknown } | undefined;
-    let termination: Promise<void> | undefined;
-    let killAt = Number.POSITIVE_INFINITY;
-    const { graceSeconds = defaultGraceSeconds, abortGraceSeconds = graceSeconds } = options;
-    const terminate = (seconds = graceSeconds): void => {
-      // A cancel also shortens a grace that has begun.
-      killAt = Math.min(killAt, performance.now() + seconds * 1000);
-      termination ??= endGroup(
-        child.pid,
-        () => killAt,
-        () => exit.resolve([null, null]),
-      );
-    };
-
-    child.once('exit', (code, signal) => exit.resolve([code, signal]));
+  async follow(child: ChildProcess): Promise<ProgramRun> {
+    child.once('exit', (code, signal) => this.#exit.resolve([code, signal]));
     child.on('error', (error: NodeJS.ErrnoException) => {
       // With a pid it runs, and only a signal could not be delivered, which `endGroup` detects by itself.
       if (child.pid !== undefined) return;
-      state.error = describeStartError(command, options.cwd, error);
-      state.isMissing = isMissingProgram(options.cwd, error);
-      exit.resolve([null, null]);
+      this.#state.error = describeStartError(this.#command, this.#options.cwd, error);
+      this.#state.isMissing = isMissingProgram(this.#options.cwd, error);
+      this.#exit.resolve([null, null]);
     });
-
-    let poured: Promise<void> | undefined;
-    const streams: Readable[] = [];
-    const lineReaders: LineReader[] = [];
-    let bytesRead = 0;
-    for (const name of ['stdout', 'stderr'] as const) {
-      const stream = child[name];
-      if (!stream || (name === 'stdout' && !ends.keepStdout)) continue;
-      if (name === 'stdout' && options.stdout !== undefined) {
-        poured = pipeline(stream, options.stdout, { signal: options.signal }).catch((error: unknown) => {
-          // Its own end by an abort or a deadline is reported by these.
-          if (!options.signal.aborted && !state.timedOut)
-            state.error ??= `stdout of ${command} cannot be taken: ${messageOf(error)}`;
-          terminate();
-        });
-        continue;
-      }
-      const guard = (tell: () => void): void => {
-        if (thrown) return;
-        try {
-          tell();
-        } catch (error) {
-          thrown = { error };
-          terminate();
-        }
-      };
-      const lines = new LineReader((line) => guard(() => options.onLine?.(line, name)));
-      streams.push(stream);
-      lineReaders.push(lines);
-      stream.on('data', (chunk: Buffer) => {
-        bytesRead += chunk.length;
-        captured[name].push(chunk);
-        guard(() => options.onChunk?.(chunk, name));
-        if (options.onLine) lines.push(chunk);
-      });
-      stream.on('error', (error) => {
-        state.error ??= `${name} of ${command} cannot be read: ${messageOf(error)}`;
-      });
-    }
-    const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
-    if (options.stdin && child.stdin) {
-      feed(options.stdin, child.stdin, (error) => {
-        state.error ??= `the input of ${command} broke off: ${messageOf(error)}`;
-        terminate();
-      });
-    }
-
-    const onAbort = (): void => {
-      if (child.pid === undefined) return;
-      state.aborted = true;
-      terminate(abortGraceSeconds);
-    };
-    const onTimeout = (): void => {
-      state.timedOut = true;
-      terminate();
-    };
-    options.signal.addEventListener('abort', onAbort, { once: true });
-    const timer =
-      options.timeoutSeconds === undefined ? undefined : setTimeout(onTimeout, options.timeoutSeconds * 1000);
-    const [exitCode, signal] = await exit.promise;
-    clearTimeout(timer);
-    options.signal.removeEventListener('abort', onAbort);
+    const poured = this.#connect(child);
+    const closed = Promise.all(this.#streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
+    const [exitCode, signal] = await this.#waitForExit(child);
     // The rest of the group gets its grace too.
-    await termination;
+    await this.#termination;
 
     // A sink may be slow, and must get all of it; the rest of a program that was ended is not needed.
-    if (termination !== undefined && poured !== undefined) child.stdout?.destroy();
+    if (this.#termination !== undefined && poured !== undefined) child.stdout?.destroy();
     await poured;
-    await readRest(closed, () => bytesRead);
-    for (const stream of streams) stream.destroy();
-    for (const lines of lineReaders) lines.end();
-    await termination;
-    if (thrown) throw (thrown as { error: unknown }).error;
-    return finish(exitCode, signal);
+    await readRest(closed, () => this.#bytesRead);
+    for (const stream of this.#streams) stream.destroy();
+    for (const lines of this.#lineReaders) lines.end();
+    await this.#termination;
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+    return this.finish(exitCode, signal);
+  }
+
+  finish(exitCode: number | null, signal: NodeJS.Signals | null): ProgramRun {
+    const { timedOut, aborted, error } = this.#state;
+    const { stdout, stderr } = this.#captured;
+    return {
+      // A program that was ended by us has not done its work, even if it exits with 0.
+      exitCode: exitCode === 0 && (timedOut || aborted || error !== null) ? null : exitCode,
+      signal,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      omittedBytes: { stdout: stdout.omittedBytes, stderr: stderr.omittedBytes },
+      seconds: (performance.now() - this.#startedAt) / 1000,
+      ...this.#state,
+    };
+  }
+
+  /** Connects the streams of the program. @returns fulfilled once the sink of its stdout has all of it; undefined without one. */
+  #connect(child: ChildProcess): Promise<void> | undefined {
+    const { stdin, stdout } = this.#options;
+    let poured: Promise<void> | undefined;
+    if (child.stdout !== null && this.#ends.keepStdout) {
+      if (stdout === undefined) this.#read('stdout', child.stdout, child);
+      else poured = this.#pour(child, child.stdout, stdout);
+    }
+    if (child.stderr !== null) this.#read('stderr', child.stderr, child);
+    if (stdin !== undefined && child.stdin !== null) {
+      feed(stdin, child.stdin, (error) => {
+        this.#state.error ??= `the input of ${this.#command} broke off: ${messageOf(error)}`;
+        this.#terminate(child);
+      });
+    }
+    return poured;
+  }
+
+  #read(name: 'stdout' | 'stderr', stream: Readable, child: ChildProcess): void {
+    const { onLine, onChunk } = this.#options;
+    const guard = (tell: () => void): void => {
+      if (this.#thrown !== undefined) return;
+      try {
+        tell();
+      } catch (error) {
+        this.#thrown = { error };
+        this.#terminate(child);
+      }
+    };
+    const lines = new LineReader((line) => guard(() => onLine?.(line, name)));
+    this.#streams.push(stream);
+    this.#lineReaders.push(lines);
+    stream.on('data', (chunk: Buffer) => {
+      this.#bytesRead += chunk.length;
+      this.#captured[name].push(chunk);
+      guard(() => onChunk?.(chunk, name));
+      if (onLine !== undefined) lines.push(chunk);
+    });
+    stream.on('error', (error) => {
+      this.#state.error ??= `${name} of ${this.#command} cannot be read: ${messageOf(error)}`;
+    });
+  }
+
+  async #pour(child: ChildProcess, source: Readable, sink: Writable): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await pipeline(source, sink, { signal });
+    } catch (error) {
+      // Its own end by an abort or a deadline is reported by these.
+      if (!signal.aborted && !this.#state.timedOut)
+        this.#state.error ??= `stdout of ${this.#command} cannot be taken: ${messageOf(error)}`;
+      this.#terminate(child);
+    }
+  }
+
+  /** Waits until the program has exited, by itself or since the signal or its deadline ended it. */
+  async #waitForExit(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
+    const { signal, timeoutSeconds, abortGraceSeconds } = this.#options;
+    const onAbort = (): void => {
+      if (child.pid === undefined) return;
+      this.#state.aborted = true;
+      this.#terminate(child, abortGraceSeconds);
+    };
+    const onTimeout = (): void => {
+      this.#state.timedOut = true;
+      this.#terminate(child);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    const timer = timeoutSeconds === undefined ? undefined : setTimeout(onTimeout, timeoutSeconds * 1000);
+    try {
+      return await this.#exit.promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #terminate(child: ChildProcess, graceSeconds = this.#options.graceSeconds ?? defaultGraceSeconds): void {
+    // A cancel also shortens a grace that has begun.
+    this.#killAt = Math.min(this.#killAt, performance.now() + graceSeconds * 1000);
+    this.#termination ??= endGroup(
+      child.pid,
+      () => this.#killAt,
+      () => this.#exit.resolve([null, null]),
+    );
   }
 }
 
@@ -342,46 +387,6 @@ async function readRest(closed: Promise<unknown>, bytesRead: () => number): Prom
   }
 }
 
-/** SIGTERM to a process group, SIGKILL when something of it is left at the time that `killAt` gives. */
-async function endGroup(leaderPid: number | undefined, killAt: () => number, onUnkillable: () => void): Promise<void> {
-  if (leaderPid === undefined) return;
-  signalGroup(leaderPid, 'SIGTERM');
-  while (isGroupAlive(leaderPid) && performance.now() < killAt()) await sleep(groupPollMilliseconds);
-  signalGroup(leaderPid, 'SIGKILL');
-  setTimeout(onUnkillable, unkillableMilliseconds).unref();
-}
-
-/**
- * Whether a process of the group still runs. Zombies do not count: in a container whose first process does not reap children,
- * as in GitHub's container jobs, they stay forever, and each abort would last the whole grace.
- */
-function isGroupAlive(leaderPid: number): boolean {
-  if (!signalGroup(leaderPid, 0)) return false;
-  if (process.platform !== 'linux') return true;
-  return readdirSync('/proc').some((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    let stat: string;
-    try {
-      stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    } catch {
-      return false; // It ended in between.
-    }
-    // proc_pid_stat(5): pid (name) state parent group …; the name may hold spaces and parentheses.
-    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return group === String(leaderPid) && state !== 'Z' && state !== 'X';
-  });
-}
-
-/** Sends a signal to a process group; false when no process of the group is left. */
-function signalGroup(leaderPid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-leaderPid, signal);
-  } catch (error) {
-    // EPERM (macOS for zombies, Linux for programs that changed their user) means that there is a process.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
 /** Node reports a missing working directory as if the program were missing. */
 function isMissingProgram(cwd: string | undefined, error: NodeJS.ErrnoException): boolean {
   return error.code === 'ENOENT' && (cwd === undefined || existsSync(cwd));
@@ -391,86 +396,4 @@ function describeStartError(command: string, cwd: string | undefined, error: Nod
   if (error.code !== 'ENOENT') return `${command} cannot be started: ${messageOf(error)}`;
   if (!isMissingProgram(cwd, error)) return `${command} cannot be started: there is no directory ${cwd}`;
   return command.includes('/') ? `there is no program ${command}` : `${command} is not on the PATH`;
-}
-
-/** Keeps the head and the tail of a stream, each of at most half the bytes given. */
-class HeadAndTail {
-  readonly #head: Buffer;
-  /** A ring: byte n of what follows the head lies at n modulo its length. */
-  #tail: Buffer | undefined;
-  #totalBytes = 0;
-
-  constructor(maxBytes: number) {
-    // Not zeroed, so that pages which are never written cost no memory.
-    this.#head = Buffer.allocUnsafeSlow(Math.max(1, Math.ceil(maxBytes / 2)));
-  }
-
-  get omittedBytes(): number {
-    return Math.max(0, this.#totalBytes - 2 * this.#head.length);
-  }
-
-  push(chunk: Buffer): void {
-    const capacity = this.#head.length;
-    const taken = this.#totalBytes < capacity ? chunk.copy(this.#head, this.#totalBytes) : 0;
-    let rest = chunk.subarray(taken);
-    let position = this.#totalBytes + taken - capacity;
-    this.#totalBytes += chunk.length;
-    if (rest.length === 0) return;
-    this.#tail ??= Buffer.allocUnsafeSlow(capacity);
-    if (rest.length > capacity) {
-      position += rest.length - capacity;
-      rest = rest.subarray(rest.length - capacity);
-    }
-    const start = position % capacity;
-    const written = rest.copy(this.#tail, start);
-    rest.copy(this.#tail, 0, written);
-  }
-
-  text(): string {
-    const capacity = this.#head.length;
-    const tailBytes = this.#totalBytes - capacity;
-    if (!this.#tail || tailBytes <= 0) return this.#head.toString('utf8', 0, this.#totalBytes);
-    if (tailBytes <= capacity) return Buffer.concat([this.#head, this.#tail.subarray(0, tailBytes)]).toString();
-    const start = tailBytes % capacity;
-    const tail = Buffer.concat([this.#tail.subarray(start), this.#tail.subarray(0, start)]);
-    return `${this.#head.toString()}\n… ${this.omittedBytes} bytes left out …\n${tail.toString()}`;
-  }
-}
-
-/**
- * Cuts bytes into lines of text, without their line breaks. A character split between two chunks is put together again;
- * lines above 64 KiB come in pieces.
- */
-export class LineReader {
-  readonly #decoder = new StringDecoder('utf8');
-  readonly #onLine: (line: string) => void;
-  #pending = '';
-
-  constructor(onLine: (line: string) => void) {
-    this.#onLine = onLine;
-  }
-
-  push(chunk: Buffer): void {
-    this.#take(this.#decoder.write(chunk));
-  }
-
-  end(): void {
-    this.#take(this.#decoder.end());
-    if (this.#pending !== '') this.#emit(this.#pending);
-    this.#pending = '';
-  }
-
-  #take(text: string): void {
-    const pieces = (this.#pending + text).split('\n');
-    this.#pending = pieces.pop() ?? '';
-    for (const piece of pieces) this.#emit(piece);
-    while (this.#pending.length > maxLineChars) {
-      this.#onLine(this.#pending.slice(0, maxLineChars));
-      this.#pending = this.#pending.slice(maxLineChars);
-    }
-  }
-
-  #emit(line: string): void {
-    this.#onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-  }
 }
