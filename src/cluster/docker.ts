@@ -160,10 +160,13 @@ export async function removeImage(name: string, signal: AbortSignal): Promise<vo
     throw new Error(`docker image rm: ${describeDockerError(run)}`);
 }
 
-/** Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks some. */
+/**
+ * Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks
+ * some. Where it cannot be asked, it is expected to.
+ */
 export async function hasBuildFlag(flag: string, env: Record<string, string>, signal: AbortSignal): Promise<boolean> {
   const run = await runProgram('docker', ['build', '--help'], { signal, env, timeoutSeconds: probeSeconds });
-  return run.exitCode === 0 && new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
+  return run.exitCode !== 0 || new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
 }
 
 /** `docker build`, which runs until the signal ends it: a build has no time limit of its own. */
