@@ -6,9 +6,11 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage } from '../../src/cluster/build-image.ts';
+import { inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
 import { fillNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../registry/foreign-image.ts';
 import { dockers, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
+import { dockerWithout, type RemoteBuilder, startRemoteBuilder } from './remote-builder.ts';
 
 // Exclusive: it makes nodes, though no cluster of them.
 
@@ -21,6 +23,7 @@ const cluster = `k8s-test-kinds-${process.pid}`;
 const node = `${cluster}-control-plane`;
 const signal = AbortSignal.timeout(15 * 60_000);
 const quiet = { signal, say: () => {}, waitingFor: () => {}, quote: () => {} };
+const proof = 'k8s-test-kinds-proof:1';
 let directory: string;
 const at = (name: string) => path.join(directory, name);
 
@@ -87,7 +90,10 @@ describe.each(dockers)('$name', (docker) => {
   test('an image is loaded into a node whose containerd is restarted meanwhile, as kind does for containerdConfigPatches', async () => {
     const image = 'k8s-test-kinds-restart:1';
     writeFileSync(at('restart.Dockerfile'), `FROM ${base}\nRUN head -c 100000000 /dev/urandom >/large\n`);
-    const built = await buildImage({ context: directory, dockerfile: at('restart.Dockerfile'), tag: image }, quiet);
+    const built = await buildImage(
+      { context: directory, dockerfile: at('restart.Dockerfile'), tag: image, proof },
+      quiet,
+    );
     expect(built).toEqual({ ok: true, value: undefined });
     const loading = load(image);
     const script = 'until pgrep -f "images import" >/dev/null; do sleep 0.05; done; pkill --exact containerd';
@@ -126,7 +132,7 @@ describe.each(dockers)('$name', (docker) => {
 
   test('an image that a run builds is in docker and in the nodes, with its attestations or without', async () => {
     const tag = 'k8s-test-kinds-built:1';
-    const built = await buildImage({ context: directory, dockerfile: at('Dockerfile'), tag }, quiet);
+    const built = await buildImage({ context: directory, dockerfile: at('Dockerfile'), tag, proof }, quiet);
     expect(built).toEqual({ ok: true, value: undefined });
     expect(await load(tag)).toEqual({ ok: true, value: [tag] });
     expect(await load(tag)).toEqual({ ok: true, value: [] });
@@ -154,6 +160,69 @@ describe.each(dockers)('$name', (docker) => {
 
   // Only a docker of today can write one.
   const builders = dockers.filter(({ hasAttestations }) => hasAttestations).slice(0, 1);
+  describe.each(builders.map((builder) => ({ name: 'an image of a builder of driver remote', builder })))(
+    '$name',
+    ({ builder }) => {
+      const tag = 'k8s-test-kinds-remote:1';
+      const before = { ...process.env };
+      let remote: RemoteBuilder;
+
+      const use = (env: Record<string, string | undefined>) => {
+        for (const [name, value] of Object.entries(env)) {
+          if (value === undefined) delete process.env[name];
+          else process.env[name] = value;
+        }
+      };
+      /** Builds an image whose only file has this text, and returns its ID in docker. */
+      const build = async (text: string) => {
+        const context = at(`remote-${text}`);
+        mkdirSync(context, { recursive: true });
+        writeFileSync(path.join(context, 'Dockerfile'), 'FROM scratch\nCOPY text /text\n');
+        writeFileSync(path.join(context, 'text'), text);
+        return buildImage({ context, dockerfile: undefined, tag, proof }, quiet);
+      };
+      const idOf = async () => (await inspectLocalImage(tag, signal))?.id;
+
+      beforeAll(async () => {
+        builder.start();
+        remote = await startRemoteBuilder(builder);
+        Object.assign(before, process.env);
+        // A shell of the lab says that this machine's own docker has no BuildKit; with this plugin it has.
+        use({ ...remote.env, DOCKER_BUILDKIT: undefined });
+      });
+      afterAll(() => {
+        const { PATH, BUILDX_BUILDER, DOCKER_CONFIG, DOCKER_BUILDKIT } = before;
+        use({ PATH, BUILDX_BUILDER, DOCKER_CONFIG, DOCKER_BUILDKIT });
+        remote.stop();
+      });
+
+      test('is in docker and in the nodes, and a later build takes its place', async () => {
+        expect(await build(`first-${docker.name}`)).toEqual({ ok: true, value: undefined });
+        const first = await idOf();
+        expect(first).toMatch(/^sha256:/);
+        expect(await load(tag)).toEqual({ ok: true, value: [tag] });
+        expect(await load(tag)).toEqual({ ok: true, value: [] });
+        expect(await build(`second-${docker.name}`)).toEqual({ ok: true, value: undefined });
+        expect(await idOf()).toMatch(/^sha256:/);
+        expect(await idOf()).not.toBe(first);
+        expect(await load(tag)).toEqual({ ok: true, value: [tag] });
+      });
+
+      test('that the builder keeps for itself fails the build, also where docker has an older image of that name', async () => {
+        const older = await idOf();
+        use({ PATH: `${dockerWithout('--load')}:${before.PATH}` });
+        const reason = expect.stringMatching(
+          / succeeded, but docker does not have .*: builder \S+ \(BUILDX_BUILDER\) kept/,
+        );
+        for (const there of ['older', 'none']) {
+          if (there === 'none') await removeImage(tag, signal);
+          expect(await build(`kept-${docker.name}`)).toMatchObject({ ok: false, failure: { kind: 'image', reason } });
+          expect(await idOf()).toBe(there === 'older' ? older : undefined);
+        }
+      });
+    },
+  );
+
   describe.each(builders.map((builder) => ({ name: 'an OCI archive', builder })))('$name', ({ builder }) => {
     beforeAll(() => {
       if (existsSync(at('oci.tar'))) return;

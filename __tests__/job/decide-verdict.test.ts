@@ -29,7 +29,13 @@ const facts = (exitCode: number, some: Partial<TestFacts> = {}): TestFacts => ({
 const reportFacts = (some: Partial<TestCounts>, claimed?: number): ReportFacts => {
   const own = counts(some);
   const failedRuns = own.failed + own.errors;
-  return { file: 'junit.xml', counts: own, claimedFailures: claimed ?? failedRuns, failedRuns };
+  return {
+    file: 'junit.xml',
+    counts: own,
+    claimedFailures: claimed ?? failedRuns,
+    claimedTests: own.total,
+    failedRuns,
+  };
 };
 const report = (some: Partial<TestCounts>, claimed?: number) => ({ reports: [reportFacts(some, claimed)] });
 const reconstructed = (some: Partial<ReconstructedFacts> = {}): { reconstructed: ReconstructedFacts } => ({
@@ -120,6 +126,12 @@ const reviewed: [string, TestFacts, Failure['kind'], string][] = [
     facts(0, report({ passed: 2 }, 3)),
     'report',
     'junit.xml claims 3 failures and errors in its counts, but none of its cases shows one, which is a contradiction; the test container ended with exit code 0',
+  ],
+  [
+    'counts of tests that ran, in a report that holds none, beside another one',
+    facts(0, { reports: [reportFacts({ passed: 2 }), { ...reportFacts({}), file: 'b.xml', claimedTests: 3 }] }),
+    'report',
+    'b.xml counts 3 tests that ran and holds none of them, which is a contradiction; the test container ended with exit code 0',
   ],
   [
     'counts that claim failures beside a failed exit code',
@@ -471,6 +483,7 @@ describe('every combination of facts', () => {
     [reportFacts({ skipped: 1 })],
     [reportFacts({ passed: 1 }, 1)],
     [reportFacts({ passed: 1 }), reportFacts({ failed: 1, passed: 1 })],
+    [reportFacts({ passed: 1 }), { ...reportFacts({}), claimedTests: 2 }],
   ];
   const reconstructedRuns = [
     undefined,
@@ -548,6 +561,7 @@ describe('every combination of facts', () => {
     unreadable.length === 0 &&
     reports.length > 0 &&
     reports.every((one) => one.counts.failed + one.counts.errors === 0 && one.claimedFailures === 0) &&
+    reports.every((one) => one.claimedTests === 0 || one.counts.total > 0) &&
     reports.some((one) => one.counts.total > 0) &&
     sessions.every(isWell) &&
     (more === undefined || (more.counts.failed + more.counts.errors === 0 && (more.notRun ?? 0) === 0));
@@ -609,7 +623,7 @@ describe('every combination of facts', () => {
   }, 120_000);
 
   test('is tried', () => {
-    expect(all).toBe(5 * 4 * 4 * 2 * 8 * 2 * 5 * 13 * 2);
+    expect(all).toBe(5 * 4 * 4 * 2 * 9 * 2 * 5 * 13 * 2);
     expect(green).toBeGreaterThan(0);
   });
 

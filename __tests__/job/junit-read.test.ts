@@ -188,6 +188,19 @@ describe('what writers do wrong without harm is read', () => {
     expect(report.claimedFailures).toBe(1);
   });
 
+  test.each([
+    ['counts tests that ran', 'tests="3" skipped="1" disabled="1"', 1],
+    ['counts only skipped tests, as mocha-junit-reporter does', 'tests="3" skipped="2" disabled="1"', 0],
+    ['counts none', 'tests="0"', 0],
+  ])('a report without a case that %s is there for the verdict to see', async (_, attributes, claimed) => {
+    expect(await read(suite('', `name="s" ${attributes}`))).toMatchObject({
+      claimedTests: claimed,
+      counts: { total: 0 },
+    });
+    const inside = `<testsuites ${attributes}><testsuite name="s"/><testsuite name="t" ${attributes}/></testsuites>`;
+    expect((await read(inside)).claimedTests).toBe(claimed);
+  });
+
   test('missing counts are a warning', async () => {
     expect((await read(suite('<testcase name="a"/>'))).warnings).toEqual(['junit.xml gave no counts for 1 suites']);
   });

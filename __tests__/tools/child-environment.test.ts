@@ -77,7 +77,6 @@ test('no program is started in src/ but with the environment that one function m
     return [{ name, calls, made }];
   });
   expect(starts).toEqual([
-    { name: 'cluster/claim-directory.ts', calls: 1, made: 1 },
     { name: 'kube/credentials.ts', calls: 1, made: 1 },
     { name: 'tools/run-program.ts', calls: 1, made: 1 },
   ]);

@@ -165,7 +165,12 @@ describe('the verdict of a run with a quarantine', () => {
                     end: { exitCode, ...(isOom ? { reason: 'OOMKilled' } : {}) },
                     memoryLimit: '1Gi',
                     memory: { kills: [] },
-                    reports: reports.map((one) => ({ ...one, claimedFailures: claimed, failedRuns: 1 + others })),
+                    reports: reports.map((one) => ({
+                      ...one,
+                      claimedFailures: claimed,
+                      claimedTests: 0,
+                      failedRuns: 1 + others,
+                    })),
                     unreadable: [],
                     stale: [],
                     reconstructed: undefined,

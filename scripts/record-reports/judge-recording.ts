@@ -24,6 +24,8 @@ export interface JudgedRecording {
   version: string;
   exitCode: number;
   verdict: TestVerdict;
+  /** Of reading its reports. */
+  warnings: string[];
   /** Of the reports. */
   cases: TestCase[];
   /** The globs of the input `junit` that it needs. */
@@ -112,7 +114,8 @@ export async function judgeRecording(id: string): Promise<JudgedRecording> {
       resultsPath: '/results',
     });
     const { tool = '', version = '' } = said;
-    return { id, tool, version, exitCode, verdict, cases, junitGlobs, readFrom: [...new Set(readFrom)] };
+    const { warnings } = results;
+    return { id, tool, version, exitCode, verdict, warnings, cases, junitGlobs, readFrom: [...new Set(readFrom)] };
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

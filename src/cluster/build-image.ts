@@ -1,6 +1,6 @@
 import { fail, type Result, succeed } from '../core/outcome.ts';
 import { describeProgramEnd } from '../tools/run-program.ts';
-import { hasBuildFlag, hasBuildx, inspectLocalImage, runBuild } from './docker.ts';
+import { hasBuildFlag, hasBuildx, inspectLocalImage, removeImage, runBuild } from './docker.ts';
 import { showStep } from './show-step.ts';
 
 export interface ImageBuild {
@@ -10,6 +10,11 @@ export interface ImageBuild {
   dockerfile: string | undefined;
   /** The name that the image gets. */
   tag: string;
+  /**
+   * One more name, which no image has. It proves that docker has the image of this build, and not an older one of the same
+   * name, and is removed again.
+   */
+  proof: string;
 }
 
 const repositoryOfOurs = 'k8s-test-build';
@@ -18,6 +23,11 @@ const evidenceLines = 40;
 /** The name of the image that a run builds when the user gives it none. */
 export function builtImageName(runId: string): string {
   return `${repositoryOfOurs}:${runId}`;
+}
+
+/** A name that an image of a run has while it is built. */
+export function proofImageName(runId: string): string {
+  return `${builtImageName(runId)}-proof`;
 }
 
 /** Whether an image is one that a run has named, and removes. */
@@ -38,7 +48,8 @@ export async function buildImage(
   const lines: string[] = [];
   const file = build.dockerfile === undefined ? [] : ['--file', build.dockerfile];
   const { env, flags } = await chooseBuilder(signal);
-  const run = await runBuild([...flags, '--tag', build.tag, ...file, build.context], {
+  const tags = ['--tag', build.tag, '--tag', build.proof];
+  const run = await runBuild([...flags, ...tags, ...file, build.context], {
     signal,
     env,
     onLine: (line) => {
@@ -58,9 +69,13 @@ export async function buildImage(
 }
 
 /** A build may succeed and leave its image where docker does not have it; then it could not be loaded into nodes. */
-async function findBuilt({ context, tag }: ImageBuild, signal: AbortSignal): Promise<Result<undefined>> {
-  if ((await inspectLocalImage(tag, signal)) !== undefined) return succeed(undefined);
+async function findBuilt({ context, tag, proof }: ImageBuild, signal: AbortSignal): Promise<Result<undefined>> {
+  const [ours, proven] = [await inspectLocalImage(tag, signal), await inspectLocalImage(proof, signal)];
   signal.throwIfAborted();
+  if (proven !== undefined) {
+    await removeImage(proof, signal);
+    if (ours?.id === proven.id) return succeed(undefined);
+  }
   const builder = process.env.BUILDX_BUILDER;
   const by = builder === undefined ? 'its builder' : `builder ${builder} (BUILDX_BUILDER)`;
   return fail('image', `docker build of ${context} succeeded, but docker does not have ${tag}: ${by} kept the image`, {

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { Duplex, Readable } from 'node:stream';
 import type { KubeConnection } from '../kube/connection.ts';
-import { makeChildEnvironment } from '../tools/child-environment.ts';
-import { execCall } from './docker.ts';
+import { describeProgramEnd } from '../tools/run-program.ts';
+import { execInContainer } from './docker.ts';
 
 export interface ClaimOptions {
   connection: KubeConnection;
@@ -28,7 +28,9 @@ interface Volume {
   spec: { hostPath?: { path: string }; local?: { path: string } };
 }
 
-const maxStderrChars = 64 * 1024;
+const maxStderrBytes = 64 * 1024;
+/** For a batch of files, or one large file. The last look at results has less time, of its step; others are repeated. */
+const answerSeconds = 900;
 
 /**
  * Where a claim's volume is on the disk of a Kind node: its provisioner makes directories there.
@@ -52,29 +54,28 @@ async function runInNode(
   command: string[],
   options: { stdin?: Buffer; onStdout: (chunk: Buffer) => Promise<void> | void; signal: AbortSignal },
 ): Promise<{ exitCode: number; stderr: string }> {
-  options.signal.throwIfAborted();
-  const call = execCall(node, command, { interactive: true });
-  const child = spawn(call.command, call.args, { signal: options.signal, env: makeChildEnvironment() });
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve(code ?? -1));
+  const { signal, onStdout, stdin = Buffer.alloc(0) } = options;
+  signal.throwIfAborted();
+  let thrown: { error: unknown } | undefined;
+  const stdout = Duplex.from(async (source: AsyncIterable<Buffer>) => {
+    try {
+      for await (const chunk of source) await onStdout(chunk);
+    } catch (error) {
+      // An abort gets here, too, and is thrown below.
+      thrown = { error };
+      throw error;
+    }
   });
-  // An error reaches the code that awaits this; until then the output is read.
-  ended.catch(() => undefined);
-  // A command that does not read to the end is within its rights.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(options.stdin ?? '');
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    if (stderr.length < maxStderrChars) stderr += text;
+  const run = await execInContainer(node, command, {
+    signal,
+    stdin: Readable.from(stdin.length === 0 ? [] : [stdin]),
+    stdout,
+    timeoutSeconds: answerSeconds,
+    maxCapturedBytes: maxStderrBytes,
   });
-  try {
-    for await (const chunk of child.stdout) await options.onStdout(chunk as Buffer);
-  } catch (error) {
-    child.kill();
-    throw error;
-  }
-  const exitCode = await ended;
-  options.signal.throwIfAborted();
-  return { exitCode, stderr };
+  signal.throwIfAborted();
+  if (run.timedOut) throw new Error(`node ${node}: ${describeProgramEnd(run)}`);
+  if (thrown !== undefined) throw (thrown as { error: unknown }).error;
+  if (run.error !== null) throw new Error(`node ${node}: ${describeProgramEnd(run)}`);
+  return { exitCode: run.exitCode ?? -1, stderr: run.stderr };
 }

@@ -2,6 +2,7 @@
  * The client of docker, through docker's own program, so that contexts, DOCKER_HOST and credentials are the user's. Nothing
  * else in src/ runs docker: deadlines and error messages are here.
  */
+import type { Readable } from 'node:stream';
 import { toOneLine } from '../core/outcome.ts';
 import {
   describeProgramEnd,
@@ -159,10 +160,13 @@ export async function removeImage(name: string, signal: AbortSignal): Promise<vo
     throw new Error(`docker image rm: ${describeDockerError(run)}`);
 }
 
-/** Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks some. */
+/**
+ * Whether `docker build` takes this flag with this environment: with the classic builder, and with BuildKit of old, it lacks
+ * some. Where it cannot be asked, it is expected to.
+ */
 export async function hasBuildFlag(flag: string, env: Record<string, string>, signal: AbortSignal): Promise<boolean> {
   const run = await runProgram('docker', ['build', '--help'], { signal, env, timeoutSeconds: probeSeconds });
-  return run.exitCode === 0 && new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
+  return run.exitCode !== 0 || new RegExp(`^[ \\t]{0,20}(-\\w, )?${flag}\\b`, 'm').test(run.stdout);
 }
 
 /** `docker build`, which runs until the signal ends it: a build has no time limit of its own. */
@@ -228,15 +232,30 @@ export async function removeContainers(ids: string[], signal: AbortSignal): Prom
 
 /** What `docker exec` needs beside the command. */
 export interface ExecOptions extends ProgramOptions {
+  /** A docker that hangs answers no exec: each has a deadline of its own, beside that of the step that it is part of. */
+  timeoutSeconds: number;
   /** With all capabilities, as unpacking an image needs them. */
   privileged?: boolean;
 }
 
-/** Runs a command in a container, usually a node of Kind. The caller sets the time limit. */
+/**
+ * Runs a command in a container, usually a node of Kind. A docker that does not end in time is killed at once: it passes no
+ * signal on to the command, so a grace would only delay the caller.
+ */
 export function execInContainer(container: string, command: string[], options: ExecOptions): Promise<ProgramRun> {
   const { privileged, ...rest } = options;
   const call = execCall(container, command, { privileged, interactive: options.stdin !== undefined });
-  return runProgram(call.command, call.args, rest);
+  return runProgram(call.command, call.args, { graceSeconds: 0, ...rest });
+}
+
+/** Runs a command in a container that ends by itself when `stdin` ends. It has no deadline: the signal must end it then. */
+export function execWhileOpen(
+  container: string,
+  command: string[],
+  options: Pick<ProgramOptions, 'signal'> & { stdin: Readable },
+): Promise<ProgramRun> {
+  const call = execCall(container, command, { interactive: true });
+  return runProgram(call.command, call.args, { graceSeconds: 0, ...options });
 }
 
 /** The same for a pipe. */

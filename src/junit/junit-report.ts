@@ -28,6 +28,11 @@ export interface JUnitReport {
    * that a verdict should not pass over.
    */
   claimedFailures: number;
+  /**
+   * Tests that the suites' attributes claim to have run, without those that they claim were skipped. Some here and no case at all
+   * is a contradiction; a number above that of the cases is none, as `docs/reports.md` explains.
+   */
+  claimedTests: number;
   /** Failed runs that the cases show, those that a later run of the same test replaced included. */
   failedRuns: number;
   /** What was tolerated: filtered characters, wrong counts, invalid times, cuts. One line each. */

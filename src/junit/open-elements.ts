@@ -9,7 +9,7 @@ export interface OpenSuite {
   path: string;
   /** The suite's own `hostname`, or that of a suite around it: Playwright names its project there. */
   host: string;
-  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined };
+  declared: { tests: number | undefined; failures: number | undefined; errors: number | undefined; ran: number };
   /** As counted, of this suite and those in it. */
   tests: number;
   failed: number;
@@ -17,6 +17,8 @@ export interface OpenSuite {
   replacedTests: number;
   replacedFailed: number;
   claimedFailures: number;
+  /** Tests that attributes claim to have run, of this suite and those in it. */
+  claimedTests: number;
   /** Failed runs that the report held before it, of all suites. */
   failedRunsBefore: number;
   /** The beginning of its own system-err, which belongs to no case. */

@@ -62,6 +62,7 @@ export class ReportBuilder implements ReportSink {
   readonly #counts: TestCounts = { ...noTests };
   #casesLeftOut = 0;
   #claimedFailures = 0;
+  #claimedTests = 0;
   #failedRuns = 0;
   #detailsSaved = 0;
   #oddTimes = 0;
@@ -207,6 +208,7 @@ export class ReportBuilder implements ReportSink {
       counts: this.#counts,
       casesLeftOut: this.#casesLeftOut,
       claimedFailures: this.#claimedFailures,
+      claimedTests: this.#claimedTests,
       failedRuns: this.#failedRuns,
       warnings: this.#warnings,
     };
@@ -248,6 +250,7 @@ export class ReportBuilder implements ReportSink {
         tests: parseCount(attributes.tests),
         failures: parseCount(attributes.failures),
         errors: parseCount(attributes.errors),
+        ran: countRan(attributes),
       },
       tests: 0,
       failed: 0,
@@ -256,6 +259,7 @@ export class ReportBuilder implements ReportSink {
       // The default of pytest's junit_suite_name; within a session its node ids are unique.
       hasUniqueNames: (own === 'pytest' || this.#isPytest) && !this.#normalised,
       claimedFailures: 0,
+      claimedTests: 0,
       failedRunsBefore: this.#failedRuns,
       errorOutput: '',
       ownSeconds: 0,
@@ -287,14 +291,18 @@ export class ReportBuilder implements ReportSink {
       this.warn(`says ${claimed} failures and errors for ${called} but holds ${suite.failed} failed cases`);
     }
     suite.claimedFailures = Math.max(suite.claimedFailures, claimed);
+    suite.claimedTests = Math.max(suite.claimedTests, suite.declared.ran);
     const parent = this.#suites.at(-1);
-    if (parent === undefined) this.#claimedFailures = suite.claimedFailures;
-    else {
+    if (parent === undefined) {
+      this.#claimedFailures = suite.claimedFailures;
+      this.#claimedTests = suite.claimedTests;
+    } else {
       parent.tests += suite.tests;
       parent.failed += suite.failed;
       parent.replacedTests += suite.replacedTests;
       parent.replacedFailed += suite.replacedFailed;
       parent.claimedFailures += suite.claimedFailures;
+      parent.claimedTests += suite.claimedTests;
     }
     if (element === 'testsuite' && this.#totals.suites < this.#limits.keptSuites) {
       this.#totals.suites++;
@@ -506,6 +514,12 @@ export class ReportBuilder implements ReportSink {
     this.#oddTimes++;
     return 0;
   }
+}
+
+/** How many tests attributes claim to have run. mocha-junit-reporter counts pending tests and writes no case of them. */
+function countRan({ tests, skipped, disabled, ignored }: Attributes): number {
+  const leftOut = [skipped, disabled, ignored].map((one) => parseCount(one) ?? 0);
+  return Math.max(0, (parseCount(tests) ?? 0) - leftOut.reduce((sum, one) => sum + one, 0));
 }
 
 function openCase(attributes: Attributes): OpenCase {

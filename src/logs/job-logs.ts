@@ -90,7 +90,7 @@ export class JobLogs<L extends NodeLog> {
   /**
    * The tests have ended: collects what is still missing, and holds each log against the node's own.
    * @param signal ends following output that is still missing; the files then note the gaps. The node's files are still read,
-   * within `nodeSignal`.
+   * within `nodeSignal`: a log that could not be compared by then keeps its gaps.
    */
   async finish(signal: AbortSignal, nodeSignal: AbortSignal): Promise<KeptLog[]> {
     this.#look();
@@ -108,7 +108,10 @@ export class JobLogs<L extends NodeLog> {
       stop();
       // An error that broke the watch is reported by the code that waits for the Job.
       await this.#watching.catch(() => undefined);
-      await this.#reconcile(kept, nodeSignal);
+      await this.#reconcile(kept, nodeSignal).catch((error: unknown) => {
+        if (!nodeSignal.aborted) throw error;
+        for (const { gaps } of kept) if (gaps.length > 0) gaps.push('its node did not return it in time');
+      });
       return kept.map(({ pod, container, run, file, bytes, gaps }) => ({
         bytes,
         pod,

@@ -4,17 +4,23 @@
  */
 import { createHash } from 'node:crypto';
 import { Duplex, PassThrough } from 'node:stream';
-import { execInContainer } from '../cluster/docker.ts';
+import { type ExecOptions, execInContainer, execWhileOpen } from '../cluster/docker.ts';
 import { toOneLine } from '../core/outcome.ts';
 import type { ProgramRun } from '../tools/run-program.ts';
 import { groupNodeLogs, type NodeLog, NodeLogDecoder, nodeLogsPath } from './node-log.ts';
 
 /** Maximum size of the logs kept in a node that the kubelet has rotated away or removed; beyond it the oldest are deleted. */
 const maxKeptKibibytes = 2 * 1024 * 1024;
-const listDeadlineSeconds = 20;
-/** Enough for a log of gigabytes on a slow disk; a docker that hangs must not delay the run for longer. */
-const digestDeadlineSeconds = 60;
-const readDeadlineSeconds = 300;
+/**
+ * In seconds. The step that compares logs has 60 s in all: a node that does not answer one question in time is asked no other,
+ * so that a docker that hangs takes nothing from the logs of other nodes, and the step still ends in time.
+ */
+const usualDeadlines = {
+  list: 20,
+  /** Enough for a log of gigabytes. */
+  digest: 30,
+  read: 300,
+};
 const closeMilliseconds = 3000;
 
 /**
@@ -67,13 +73,26 @@ export class NodeLogs {
   readonly #keptPath: string;
   readonly #closing = new AbortController();
   readonly #keepers: { stdin: PassThrough; ended: Promise<ProgramRun> }[];
+  readonly #deadlines: typeof usualDeadlines;
+  /** Why a node is not asked again. */
+  readonly #silent = new Map<string, string>();
 
   /**
    * Starts to keep the logs of all pods whose names begin with `podPrefix`, on all nodes (names of their docker containers).
    * Never fails: logs that cannot be kept are not listed.
    */
-  constructor(nodes: string[], options: { runId: string; namespace: string; podPrefix: string; signal: AbortSignal }) {
+  constructor(
+    nodes: string[],
+    options: {
+      runId: string;
+      namespace: string;
+      podPrefix: string;
+      signal: AbortSignal;
+      deadlines?: Partial<typeof usualDeadlines>;
+    },
+  ) {
     this.#nodes = nodes;
+    this.#deadlines = { ...usualDeadlines, ...options.deadlines };
     this.#podPrefix = `${options.namespace}_${options.podPrefix}`;
     this.#keptPath = `/var/log/k8s-test-${options.runId}`;
     this.#keepers = nodes.map((node) => {
@@ -81,7 +100,7 @@ export class NodeLogs {
       const args = [this.#podPrefix, this.#keptPath, String(maxKeptKibibytes)];
       const command = ['bash', '-c', keepScript, 'keep-logs', ...args];
       const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-      return { stdin, ended: execInContainer(node, command, { signal, stdin }) };
+      return { stdin, ended: execWhileOpen(node, command, { signal, stdin }) };
     });
   }
 
@@ -91,8 +110,7 @@ export class NodeLogs {
     const lists = await Promise.all(
       this.#nodes.map(async (node) => {
         const command = ['bash', '-c', listScript, 'list-logs', this.#podPrefix, this.#keptPath];
-        const run = await execInContainer(node, command, { signal, timeoutSeconds: listDeadlineSeconds });
-        signal.throwIfAborted();
+        const run = await this.#ask(node, command, { signal, timeoutSeconds: this.#deadlines.list });
         if (run.exitCode !== 0)
           problems.push(toOneLine(`node ${node} does not return its log files: ${describeProblem(run)}`, 300));
         const files = run.stdout.split('\n').map((line) => {
@@ -113,8 +131,8 @@ export class NodeLogs {
   async digest(log: NodeLog & { node: string }, signal: AbortSignal): Promise<string | undefined> {
     if (log.paths.length === 0) return createHash('sha256').digest('hex');
     const command = ['bash', '-c', digestScript, 'digest-log', ...log.paths];
-    const run = await execInContainer(log.node, command, { signal, timeoutSeconds: digestDeadlineSeconds });
-    signal.throwIfAborted();
+    if (this.#silent.has(log.node)) return undefined;
+    const run = await this.#ask(log.node, command, { signal, timeoutSeconds: this.#deadlines.digest });
     return run.exitCode === 0 ? /^[0-9a-f]{64}/.exec(run.stdout)?.[0] : undefined;
   }
 
@@ -129,6 +147,8 @@ export class NodeLogs {
     signal: AbortSignal,
   ): Promise<string> {
     if (log.paths.length === 0) return '';
+    const silence = this.#silent.get(log.node);
+    if (silence !== undefined) return silence;
     const decoder = new NodeLogDecoder();
     let thrown: { error: unknown } | undefined;
     const stdout = Duplex.from(async (source: AsyncIterable<Buffer>) => {
@@ -142,12 +162,19 @@ export class NodeLogs {
     });
     // Uncompressed data passes through unchanged.
     const command = ['gzip', '--decompress', '--stdout', '--force', '--', ...log.paths];
-    const run = await execInContainer(log.node, command, { signal, stdout, timeoutSeconds: readDeadlineSeconds });
-    signal.throwIfAborted();
+    const run = await this.#ask(log.node, command, { signal, stdout, timeoutSeconds: this.#deadlines.read });
     if (thrown !== undefined) throw (thrown as { error: unknown }).error;
     if (run.exitCode !== 0) return toOneLine(`node ${log.node} did not return it: ${describeProblem(run)}`, 300);
     if (decoder.damagedBytes === 0) return '';
     return `${decoder.damagedBytes} bytes of its files on node ${log.node} are damaged`;
+  }
+
+  /** Asks a node. @throws the signal's reason. */
+  async #ask(node: string, command: string[], options: ExecOptions): Promise<ProgramRun> {
+    const run = await execInContainer(node, command, options);
+    options.signal.throwIfAborted();
+    if (run.timedOut) this.#silent.set(node, toOneLine(`node ${node} did not return it: ${describeProblem(run)}`, 300));
+    return run;
   }
 
   /** Discards what was kept. */

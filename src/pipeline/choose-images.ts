@@ -1,4 +1,4 @@
-import { buildImage, isNamedByUs } from '../cluster/build-image.ts';
+import { buildImage, isNamedByUs, proofImageName } from '../cluster/build-image.ts';
 import { inspectLocalImage, type LocalImage, listLocalImages, nameImage, removeImage } from '../cluster/docker.ts';
 import { messageOf, type Result, succeed } from '../core/outcome.ts';
 import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
@@ -59,7 +59,9 @@ export async function buildTestImage(run: Run, images: NodeImages, signal: Abort
   if (build === undefined || images.test !== undefined) return succeed(images);
   const former = isNamedByUs(image) ? await prepareName(run, image, signal) : undefined;
   run.reporter.say(`docker build of ${build.context}: ${image}`);
-  const built = await buildImage({ ...build, tag: image }, { ...run.voice, signal });
+  const proof = proofImageName(run.record.content.runId);
+  noteImage(run, proof);
+  const built = await buildImage({ ...build, tag: image, proof }, { ...run.voice, signal });
   const test = built.ok ? await inspectLocalImage(image, signal) : undefined;
   if (former !== undefined)
     // A container of it may be in use; `down` tries again.
@@ -73,15 +75,17 @@ export async function buildTestImage(run: Run, images: NodeImages, signal: Abort
  * @returns another name for the image that had this one so far, which would have no name once it is built again.
  */
 async function prepareName(run: Run, image: string, signal: AbortSignal): Promise<string | undefined> {
-  const record = run.kept ?? run.record;
-  const note = (name: string) => {
-    const isNoted = record.content.made.some((made) => made.kind === 'image' && made.name === name);
-    if (!isNoted) record.note({ kind: 'image', name });
-  };
-  note(image);
+  noteImage(run, image);
   if ((await inspectLocalImage(image, signal)) === undefined) return undefined;
   const former = `${image}-former`;
-  note(former);
+  noteImage(run, former);
   await nameImage(image, former, signal);
   return former;
+}
+
+/** Notes the name of an image before it is made, with the cluster that it is for. */
+function noteImage(run: Run, name: string): void {
+  const record = run.kept ?? run.record;
+  const isNoted = record.content.made.some((made) => made.kind === 'image' && made.name === name);
+  if (!isNoted) record.note({ kind: 'image', name });
 }

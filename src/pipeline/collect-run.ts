@@ -15,7 +15,7 @@ import { endOrphans } from '../tools/end-orphans.ts';
 import { finishCollection } from './collect-from-job.ts';
 import { type Progress, partsOf, releaseOf, testsOf } from './progress.ts';
 import { findKernelKills, logOfPart, type PartFindings, readNotes, reconstructPart, sortPart } from './read-part.ts';
-import { ResultSteps } from './result-steps.ts';
+import { ResultSteps, type StepLimits } from './result-steps.ts';
 import type { Run } from './run.ts';
 
 /** The collected data; the rest did not exist, or time ran out before it. */
@@ -57,12 +57,17 @@ const lostApiSeconds = 3;
  */
 export async function collectRun(
   run: Run,
-  { progress, collected, isRetry = false }: Omit<CollectOptions, 'signal'> & { isRetry?: boolean },
+  {
+    progress,
+    collected,
+    isRetry = false,
+    limits,
+  }: Omit<CollectOptions, 'signal'> & { isRetry?: boolean; limits?: StepLimits },
   isCancelled: boolean,
 ): Promise<Result<undefined>> {
   const { parts = [], logs, job } = testsOf(progress) ?? {};
   const { connection } = progress;
-  const steps = new ResultSteps(run.signal, isCancelled);
+  const steps = new ResultSteps(run.signal, isCancelled, limits);
   try {
     const isLate = () => steps.isCancelled;
     const [isFenced = false] = await Promise.all([
@@ -85,7 +90,11 @@ export async function collectRun(
       // A retry runs in the same platform.
       if (!isRetry) collected.evidence = await gatherEvidence(run, progress, patience);
     });
-    await steps.run('disk', (signal) => maskOwnFiles(run, collected, signal));
+    await steps.run('disk', async (signal) => {
+      await maskOwnFiles(run, collected, signal);
+      // A cluster that does not answer takes nothing of the logs that are here.
+      if (!isRetry && connection !== undefined) collected.evidence ??= await readLogsAlone(run);
+    });
     const incomplete = parts.find((part) => part.shard === undefined && part.collected?.failure !== undefined);
     if (incomplete?.collected?.failure !== undefined) return { ok: false, failure: incomplete.collected.failure };
   } finally {
@@ -112,7 +121,12 @@ export async function salvageDisk(run: Run, options: CollectOptions, isFenced: b
   await sortResults(run, options, isFenced);
   await reconstructTests(run, options);
   await maskOwnFiles(run, collected, signal);
-  collected.evidence ??= { events: [], pods: [], problems: [], logs: await readLogTails(run.dir.logs) };
+  collected.evidence ??= await readLogsAlone(run);
+}
+
+/** What the logs on the disk show, where nothing of the cluster could be had. */
+async function readLogsAlone({ mask, dir }: Run): Promise<Evidence> {
+  return mask.maskValue({ events: [], pods: [], problems: [], logs: await readLogTails(dir.logs) });
 }
 
 async function lookAtDisk(run: Run, collected: CollectedRun): Promise<void> {
@@ -224,8 +238,15 @@ async function reconstructTests(run: Run, { progress, collected, signal }: Colle
     if (tests.startedAt === undefined) continue;
     const found = add({ notes: await readNotes(run, part, results, signal) });
     add(await reconstructPart(run, tests, part, { found, signal }));
-    add({ kernelKills: await findKernelKills(tests, part, { nodes, signal }) });
   }
+  if (tests.startedAt === undefined) return;
+  // Last, and all at once: what is on the disk does not wait for a node.
+  await Promise.all(
+    tests.parts.map(async (part, i) => {
+      const kernelKills = await findKernelKills(tests, part, { nodes, signal });
+      collected.parts[i] = { ...collected.parts[i], kernelKills };
+    }),
+  );
 }
 
 /** What the chart made in another namespace: `cluster/<namespace>/` and `logs/<namespace>/`. */

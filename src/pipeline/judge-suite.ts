@@ -20,7 +20,10 @@ import { endOf, type PartFindings } from './read-part.ts';
 import type { Run } from './run.ts';
 
 /** A report of the tests, or its replacement. */
-type VerdictReport = Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'>;
+type VerdictReport = Pick<
+  JUnitReport,
+  'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'claimedTests' | 'failedRuns'
+>;
 
 /** A verdict with the tests that it is about. */
 export interface JudgedSuite extends TestVerdict {

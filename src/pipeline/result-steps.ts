@@ -13,6 +13,8 @@ const usualLimits = {
   reading: { usual: 120, cancelled: 3 },
   evidence: { usual: 120, cancelled: 4 },
 };
+/** How long work may take to return what it has, once its signal has ended it; in milliseconds. */
+const settle = { usual: 1500, cancelled: 300 };
 type Step = keyof typeof usualLimits;
 export type StepLimits = Record<Step, { usual: number; cancelled: number }>;
 /** Runs one step after another, each within its own time, and keeps errors until all have run. */
@@ -34,7 +36,10 @@ export class ResultSteps {
     else cancel.addEventListener('abort', this.#startHurry, { once: true });
   }
 
-  /** @returns undefined when the step did not end within its time, or failed. */
+  /**
+   * When the time of a step is over, its signal ends the work; what the work returns then, within a moment, is kept.
+   * @returns undefined when the step returned nothing in its time, or failed.
+   */
   async run<T>(step: Step, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     const limit = this.#limits[step];
     const seconds = this.isCancelled ? limit.cancelled : limit.usual;
@@ -43,8 +48,12 @@ export class ResultSteps {
     const isOfDisk = step === 'disk' || step === 'reading';
     const signal = isOfDisk ? late : AbortSignal.any([late, this.#hurry.signal]);
     const over = Promise.withResolvers<never>();
-    const giveUp = () => over.reject(signal.reason);
-    if (signal.aborted) giveUp();
+    let settling: NodeJS.Timeout | undefined;
+    const giveUp = () => {
+      const settleMilliseconds = this.isCancelled ? settle.cancelled : settle.usual;
+      settling = setTimeout(() => over.reject(signal.reason), settleMilliseconds);
+    };
+    if (signal.aborted) over.reject(signal.reason);
     else signal.addEventListener('abort', giveUp, { once: true });
     over.promise.catch(() => undefined);
     try {
@@ -53,10 +62,11 @@ export class ResultSteps {
       working.catch(() => undefined);
       return await Promise.race([working, over.promise]);
     } catch (error) {
-      if (signal.aborted) this.#late.push(`${stepNames[step]} within ${seconds} s`);
-      else this.#bug ??= { error };
+      if (!signal.aborted) this.#bug ??= { error };
       return undefined;
     } finally {
+      if (signal.aborted) this.#late.push(`${stepNames[step]} within ${seconds} s`);
+      clearTimeout(settling);
       signal.removeEventListener('abort', giveUp);
     }
   }

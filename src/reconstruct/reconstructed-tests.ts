@@ -265,7 +265,7 @@ export function joinReconstructed(cutOff: ReconstructedRun, log: ReconstructedRu
 export function closeReconstructed(
   run: ReconstructedRun,
   cause: string,
-): Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'failedRuns'> {
+): Pick<JUnitReport, 'file' | 'cases' | 'casesLeftOut' | 'counts' | 'claimedFailures' | 'claimedTests' | 'failedRuns'> {
   const inFlight = run.inFlight.map(({ startedAt, ...place }): TestCase => {
     const since = startedAt === undefined ? '' : `; it had begun at ${startedAt}`;
     return {
@@ -287,6 +287,7 @@ export function closeReconstructed(
     casesLeftOut: run.casesLeftOut,
     counts,
     claimedFailures: 0,
+    claimedTests: 0,
     failedRuns: 0,
   };
 }

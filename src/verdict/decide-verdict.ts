@@ -188,6 +188,13 @@ function foundNoTests({ tool, end }: JudgedFacts): Red {
 
 function judgeLyingCounts(facts: JudgedFacts): Red | undefined {
   const { reports, shown } = facts;
+  const hollow = reports.find(({ claimedTests, counts }) => claimedTests > 0 && counts.total === 0);
+  if (hollow !== undefined && shown.failed + shown.errors === 0)
+    return red(
+      'report',
+      `${hollow.file} counts ${hollow.claimedTests} tests that ran and holds none of them, which is a contradiction; ${describeSubjectEnd(facts)}`,
+      'The tool that wrote the report lost its tests, or something removed them afterwards; its log may still name them.',
+    );
   const liar = reports.find(({ claimedFailures, failedRuns }) => claimedFailures > failedRuns);
   if (liar === undefined || shown.failed + shown.errors > 0) return undefined;
   return red(

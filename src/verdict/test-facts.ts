@@ -48,6 +48,8 @@ export interface ReportFacts {
   counts: TestCounts;
   /** Failures and errors that attributes claim, and failed runs that cases show; see `JUnitReport`. */
   claimedFailures: number;
+  /** Tests that attributes claim to have run. */
+  claimedTests: number;
   failedRuns: number;
 }
 
