@@ -374,6 +374,20 @@ export const inputDocs: Record<InputName, InputDoc> = {
     description: 'Directory on the runner for the results. The default is `k8s-test-results/<tier>`',
     example: 'out/tests',
   },
+  comment: {
+    group: 'results',
+    default: 'never',
+    description:
+      'When to write the summary into a comment of the pull request, one that later runs update: `never`, `failure` (a comment that exists is updated by every run) or `always`. It needs `token`',
+    example: 'failure',
+  },
+  token: {
+    group: 'results',
+    default: '',
+    description:
+      'Token for `comment`. With `github.token` the job needs the permission `pull-requests: write`. Nothing else uses it',
+    example: `\${{ github.token }}`,
+  },
   'coverage-baseline': {
     group: 'results',
     default: '',
