@@ -243,12 +243,14 @@ function showStream(
   { title, signal, transferring }: Pick<Stream, 'title' | 'signal'> & { transferring: (transfer: Transfer) => void },
 ): (bytes: number) => void {
   let estimate: number | undefined;
-  const noEstimate = () => undefined;
-  void estimateStream(names, signal)
-    .catch(noEstimate)
-    .then((bytes) => {
-      estimate = bytes;
-    });
+  const ask = async () => {
+    try {
+      estimate = await estimateStream(names, signal);
+    } catch {
+      // An answer of docker that is none: then the bar has no end.
+    }
+  };
+  void ask();
   return (bytes) =>
     transferring({ what: title, bytes, ...(estimate === undefined ? {} : { totalBytes: estimate, isAbout: true }) });
 }

@@ -23,6 +23,7 @@ import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from 
 import { pageScript, pageStyle } from './report-page.ts';
 import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
+import { renderTrend } from './trend-html.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** A longer first sentence is set smaller. */
@@ -61,6 +62,7 @@ export function* renderReportHtml(input: ReportInput): Generator<string> {
   yield renderIncidents(input);
   yield renderShards(verdict.shards ?? []);
   yield* renderTests(input);
+  yield renderTrend(input.trend);
   yield renderTimeline(input);
   yield renderUsage(input.usage ?? []);
   yield* renderLogs(sortLogs(input));
@@ -109,12 +111,13 @@ ${warnings
 }
 
 /** Links to parts of the page, for readers with a specific question. */
-function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): string {
+function renderContents({ verdict, tests, events, logs, usage, incidents, trend }: ReportInput): string {
   const red = failedTests(tests).length;
   const links: [string, string, boolean][] = [
     ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
     ['test-list', red > 0 ? formatCount(red, 'failed test') : 'Tests', tests.length > 0],
     ['shards', formatCount(verdict.shards?.length ?? 0, 'shard'), verdict.shards !== undefined],
+    ['trend', trend?.changes.length ? formatCount(trend.changes.length, 'change') : 'Trend', trend !== undefined],
     ['timeline', 'Timeline', verdict.phases.length > 0],
     ['usage', 'CPU and memory', (usage?.length ?? 0) > 0],
     ['logs', formatCount(logs.length, 'log'), logs.length > 0],
