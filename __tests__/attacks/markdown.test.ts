@@ -6,6 +6,7 @@ import path from 'node:path';
 import { expect, vi } from 'vitest';
 import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { publishInputErrors, publishNoRun } from '../../src/action/publish.ts';
+import { planComment } from '../../src/action/pull-request-comment.ts';
 import type { Failure } from '../../src/core/outcome.ts';
 import { escapeMarkdown } from '../../src/report/inert-text.ts';
 import type { Leg } from '../../src/report/leg.ts';
@@ -87,6 +88,7 @@ async function summaryOf(write: (reporter: ActionReporter) => Promise<void>): Pr
 }
 
 /** Every place of a summary with foreign text. */
+const noComment = planComment('never', {}, {});
 const fields: Record<string, (text: string) => string | Promise<string>> = {
   'name of a test': (text) => renderSummary(test({ name: text })),
   'class of a test': (text) => renderSummary(test({ classname: text })),
@@ -98,8 +100,11 @@ const fields: Record<string, (text: string) => string | Promise<string>> = {
   'name of the image': (text) => renderSummary(makeInput({ image: { name: text, digest: text } }, [])),
   'legs of a roll-up': renderLegs,
   'wrong inputs': (text) =>
-    summaryOf((reporter) => publishInputErrors([{ input: text, value: text, problem: text }], text, reporter)),
-  'a run that could not begin': (text) => summaryOf((reporter) => publishNoRun(failureOf(text), text, reporter)),
+    summaryOf((reporter) =>
+      publishInputErrors([{ input: text, value: text, problem: text }], { tier: text, comment: noComment }, reporter),
+    ),
+  'a run that could not begin': (text) =>
+    summaryOf((reporter) => publishNoRun(failureOf(text), { tier: text, comment: noComment }, reporter)),
 };
 
 async function attemptMarkdown(attempt: Attempt): Promise<void> {

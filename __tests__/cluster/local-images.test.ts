@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
+import type { Transfer } from '../../src/core/reporter.ts';
 import { tearDown } from '../../src/pipeline/teardown.ts';
 import { newRunId, RunRecord } from '../../src/state/run-record.ts';
 import { Registry } from '../registry/registry.ts';
@@ -105,6 +106,36 @@ test('an image that a node has already is not loaded again', async () => {
   const signal = AbortSignal.timeout(60_000);
   expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
   expect(await loadImages([testImage], nodes, { signal })).toEqual({ ok: true, value: [] });
+});
+
+test('an image on its way into a node is seen moving, with about the size that it has', async () => {
+  const { nodes } = inject('cluster');
+  const signal = AbortSignal.timeout(120_000);
+  const image = `k8s-test-moving:${randomBytes(4).toString('hex')}`;
+  const bytes = 60_000_000;
+  writeFileSync(path.join(directory, 'layer'), randomBytes(bytes));
+  const packed = path.join(directory, 'layer.tar');
+  execFileSync('tar', ['-cf', packed, '-C', directory, 'layer']);
+  execFileSync('docker', ['import', packed, image], { stdio: 'ignore' });
+  try {
+    const seen: Transfer[] = [];
+    const transferring = (transfer: Transfer) => seen.push(transfer);
+    expect(await loadImages([image], nodes.slice(0, 1), { signal, transferring })).toEqual({
+      ok: true,
+      value: [image],
+    });
+    expect(seen.at(-1)).toEqual({ what: 'images', bytes: 0, hasEnded: true });
+    const most = seen.at(-2);
+    expect(most).toMatchObject({ what: 'images', isAbout: true });
+    // The estimate is of the layer; tar adds little.
+    expect(most?.totalBytes).toBeGreaterThan(bytes * 0.98);
+    expect(most?.totalBytes).toBeLessThan(bytes * 1.05);
+    expect(most?.bytes).toBeLessThan(bytes * 1.05);
+  } finally {
+    execFileSync('docker', ['image', 'rm', image], { stdio: 'ignore' });
+    for (const node of nodes.slice(0, 1))
+      execFileSync('docker', ['exec', node, 'ctr', '--namespace=k8s.io', 'images', 'rm', `docker.io/library/${image}`]);
+  }
 });
 
 test('nodes that never come end the loading of images, and not the limit of the whole job', async () => {

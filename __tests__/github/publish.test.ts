@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { publish } from '../../src/action/publish.ts';
+import { planComment } from '../../src/action/pull-request-comment.ts';
 import type { ReportInput } from '../../src/core/report-model.ts';
 import { hostileTexts } from '../report/hostile.ts';
 import { failedRun, makeInput, makeTest } from '../report/sample-runs.ts';
@@ -48,7 +49,7 @@ async function annotationsAfter(report: ReportInput): Promise<string[]> {
     await publish(
       { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true, isMasked: true },
       inputs,
-      'abcd',
+      { runId: 'abcd', comment: planComment('never', {}, {}) },
       new ActionReporter(),
     );
   } finally {

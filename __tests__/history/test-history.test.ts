@@ -83,6 +83,7 @@ describe('the history of durations', () => {
     const tests = { a: { x: [1, 'no', -1, 1e9, null], y: 'no', z: [] }, b: 3 };
     expect(parseHistory(JSON.stringify({ schema: 1, tests }))).toEqual({
       groups: new Map([['a', new Map([['x', [1]]])]]),
+      runs: [],
     });
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -29,6 +29,10 @@ describe('an archive of images', () => {
       const opened = await openArchive(at(name));
       if (!opened.ok) throw new Error(opened.failure.reason);
       expect(await buffer(opened.value())).toEqual(tar);
+      const counts: [number, number][] = [];
+      expect(await buffer(opened.value((...count) => counts.push(count)))).toEqual(tar);
+      const { size } = statSync(at(name));
+      expect(counts.at(-1)).toEqual([size, size]);
       // Once for each node.
       expect(await buffer(opened.value())).toEqual(tar);
     },

@@ -44,7 +44,7 @@ const measureContrasts = String.raw`(() => {
     const colour = channels(getComputedStyle(element).backgroundColor);
     return colour[3] === 0 ? behind(element.parentElement) : colour;
   };
-  return [...document.querySelectorAll('h1, h2, h3, p, li, td, th, button, summary, pre, span, nav a')]
+  return [...document.querySelectorAll('h1, h2, h3, p, li, td, th, button, summary, pre, span, nav a, figcaption, figcaption b')]
     .filter((one) => one.checkVisibility() && one.textContent.trim() !== '')
     .map((one) => {
       const [a, b] = [luminance(channels(getComputedStyle(one).color)), luminance(behind(one))];
@@ -134,7 +134,13 @@ describe('report.html in a browser', () => {
   });
 
   test.each(['light', 'dark'] as const)('can be read in %s mode', async (colorScheme) => {
-    const { page } = await open(restlessRun, { colorScheme });
+    const run = { at: '2026-01-01T10:00:00.000Z', outcome: 'passed', seconds: 90, total: 9, phases: { tests: 60 } };
+    const trend = { runs: [run, run, { ...run, seconds: 120 }], changes: ['phase tests: 33 % slower'] };
+    const { page, problems } = await open({ ...restlessRun, trend }, { colorScheme });
+    expect(problems).toEqual([]);
+    expect(await page.getByRole('img', { name: 'whole run in 3 runs, the oldest first: 1 min 30 s, ' }).count()).toBe(
+      1,
+    );
     const contrasts = await page.evaluate<{ what: string; ratio: number }[]>(measureContrasts);
     expect(contrasts.length).toBeGreaterThan(50);
     // https://www.w3.org/TR/WCAG22/#contrast-minimum

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { uploadArtifact } from '../../src/action/artifact.ts';
 import { publish } from '../../src/action/publish.ts';
+import { planComment } from '../../src/action/pull-request-comment.ts';
 import { makeInput, makeTest } from '../report/sample-runs.ts';
 import { type ResultsService, startResultsService, withEnv } from './results-service.ts';
 
@@ -84,7 +85,9 @@ describe('an upload', () => {
     };
     for (const file of Object.values(files)) writeFileSync(file, '');
     const end = { verdict: report.verdict, report, dir, kubeconfig: '', ownsResultsDir: true, isMasked: false };
-    await withEnv({ ...service.admitJob(), ...files }, () => publish(end, inputs, 'abcd', reporter));
+    await withEnv({ ...service.admitJob(), ...files }, () =>
+      publish(end, inputs, { runId: 'abcd', comment: planComment('never', {}, {}) }, reporter),
+    );
     const out = path.join(directory, 'out-open');
     await service.download('open', out);
     expect(readdirSync(out, { recursive: true, encoding: 'utf8' }).sort()).toEqual(['result.json', 'summary.md']);

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { providePython } from '../python/python-packages.ts';
@@ -221,9 +221,12 @@ describe('the times of tests', () => {
     const history = fresh();
     await runUnitTier(passing, { history });
     await runUnitTier(passing, { history });
-    expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1] } } });
+    expect(JSON.parse(readFileSync(history, 'utf8'))).toMatchObject({ schema: 1, tests: { '': { adds: [0.1, 0.1] } } });
     await runUnitTier(`require('fs').writeFileSync(process.argv[1], '${oneFailure}'); process.exit(1)`, { history });
-    expect(JSON.parse(readFileSync(history, 'utf8'))).toEqual({ schema: 1, tests: { '': { adds: [0.1, 0.1, 0] } } });
+    expect(JSON.parse(readFileSync(history, 'utf8'))).toMatchObject({
+      schema: 1,
+      tests: { '': { adds: [0.1, 0.1, 0] } },
+    });
   });
 
   test('are not taken from a run that ended before its tests did', async () => {
@@ -243,3 +246,37 @@ describe('the times of tests', () => {
     expect(readFileSync(history, 'utf8')).toBe('{"name":"mine"}');
   });
 });
+
+test('a run says and draws what it changed against five runs before it, and nothing before there are five', async () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'unit-history-'));
+  const history = path.join(home, 'history.json');
+  const write = (tests: string) =>
+    `require('fs').writeFileSync(process.argv[1], '<testsuite name="s">${tests}</testsuite>')`;
+  const usual = '<testcase name="a" time="0.5"/><testcase name="b" time="0.5"/>';
+  const slower = '<testcase name="a" time="7.5"/>';
+  const branch = (name: string) => {
+    const payload = path.join(home, 'event.json');
+    writeFileSync(payload, JSON.stringify({ repository: { default_branch: 'main' } }));
+    vi.stubEnv('GITHUB_ACTIONS', 'true');
+    vi.stubEnv('GITHUB_EVENT_PATH', payload);
+    vi.stubEnv('GITHUB_REF', name);
+  };
+  try {
+    branch('refs/heads/main');
+    for (let run = 0; run < 4; run++) await runUnitTier(write(usual), { history });
+    const fourth = await runUnitTier(write(slower), { history });
+    expect(readFileSync(fourth.dir.summary, 'utf8')).not.toContain('What this run changed');
+    expect(readFileSync(fourth.dir.reportHtml, 'utf8')).not.toContain('id="trend"');
+    // A pull request is compared, and is nothing to compare with.
+    branch('refs/pull/7/merge');
+    for (let push = 0; push < 2; push++) {
+      const { dir } = await runUnitTier(write('<testcase name="c" time="0.5"/>'), { history });
+      expect(readFileSync(dir.summary, 'utf8')).toContain(
+        '**What this run changed**, against the 5 runs before\n\n- 1 test fewer than before\n',
+      );
+      expect(readFileSync(dir.reportHtml, 'utf8')).toContain('<h2 id="trend-title">Against the 5 runs before</h2>');
+    }
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}, 120_000);

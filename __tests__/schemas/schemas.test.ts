@@ -44,7 +44,7 @@ describe('the schema of .k8s-test.yaml', () => {
   });
 
   test('accepts the example of every input, so that an editor marks none of them as wrong', () => {
-    const names = inputNames.filter((name) => name !== 'tier' && name !== 'project-file');
+    const names = inputNames.filter((name) => !['tier', 'project-file', 'token'].includes(name));
     for (const name of names) {
       expect(checkProjectFile({ e2e: { [name]: inputDocs[name].example } }), name).toEqual([]);
       expect(checkProjectFile(load(`e2e:\n  ${name}: ${JSON.stringify(inputDocs[name].example)}`)), name).toEqual([]);

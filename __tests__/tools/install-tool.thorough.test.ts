@@ -24,6 +24,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Result } from '../../src/core/outcome.ts';
+import type { Transfer } from '../../src/core/reporter.ts';
 import { provideTool, type ToolRequest } from '../../src/tools/install-tool.ts';
 import { runProgram } from '../../src/tools/run-program.ts';
 import { toolCacheFolder } from '../../src/tools/tool-cache.ts';
@@ -210,6 +211,25 @@ describe('a tool that is downloaded', () => {
     expect(listFiles('temp')).toEqual([]);
     expect(listEntries()).toEqual([entry(kindBytes)]);
     expect(statSync(join(folder, 'cache', listEntries()[0]!)).mode & 0o111).toBe(0);
+  });
+
+  test('shows how far it is, of a size that the server says or of none, and that it has ended', async () => {
+    const seen: Transfer[] = [];
+    const transferring = (transfer: Transfer) => seen.push(transfer);
+    const { url } = await serve(truncated, well(kindBytes));
+    expectValue(await ask(url, { transferring }));
+    expect(new Set(seen.map(({ what }) => what))).toEqual(new Set(['kind v0.32.0']));
+    const moving = seen.filter(({ hasEnded }) => hasEnded !== true);
+    expect(moving.at(-1)).toMatchObject({ bytes: kindBytes.length, totalBytes: kindBytes.length });
+    // The second attempt begins again.
+    expect(moving.some(({ bytes }, at) => bytes < (moving[at - 1]?.bytes ?? 0))).toBe(true);
+    expect(seen.at(-1)).toMatchObject({ hasEnded: true });
+
+    rmSync(join(folder, 'cache'), { recursive: true });
+    seen.length = 0;
+    const { url: other } = await serve(status(404));
+    await ask(other, { transferring });
+    expect(seen).toEqual([expect.objectContaining({ hasEnded: true })]);
   });
 
   test('from a mirror with builds of its own never replaces the released one', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
@@ -284,6 +284,19 @@ describe('a pipe of programs', () => {
     expect(pipe.runs.map((run) => run.exitCode)).toEqual([0, 0, 0]);
     expect(pipe.runs[0]!.stderr).toBe('from-a\n');
     expect(pipe.runs[2]!.stdout.trim()).toBe('50000000');
+  });
+
+  test('tells how much its first program has written, which it does past us', async () => {
+    const seen = join(folder, 'seen');
+    const reader = 'head -c 1000000 >/dev/null; until [ -e "$1" ]; do sleep 0.05; done';
+    const counts: number[] = [];
+    const onBytes = (bytes: number) => {
+      counts.push(bytes);
+      if (bytes >= 1_000_000) writeFileSync(seen, '');
+    };
+    await pipePrograms([call(['yes', []]), call(sh(reader, seen))], { signal: never, timeoutSeconds: 60, onBytes });
+    expect(counts.at(-1)).toBeGreaterThanOrEqual(1_000_000);
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   });
 
   test('fails when the writer fails, although the reader is content with what it got', async () => {

@@ -13,7 +13,7 @@ const draft = 'http://json-schema.org/draft-07/schema#';
 const address = (name: string) => `https://raw.githubusercontent.com/floe/k8s-test-action/v1/schemas/${name}`;
 const note = 'Written by "npm run generate" from the sources of k8s-test-action';
 /** Inputs that the file cannot set: it has a section for each tier, and does not decide how far it is trusted. */
-const notInFile: readonly InputName[] = ['tier', 'project-file'];
+const notInFile: readonly InputName[] = ['tier', 'project-file', 'token'];
 
 /** Inputs whose values are words of a command, numbers among them. */
 const isOfWords: ReadonlySet<InputName> = new Set(['command', 'args']);

@@ -13,6 +13,7 @@ import { describeLeg, readActionInputs, readRunAttempt } from './action-inputs.t
 import { ActionReporter } from './action-reporter.ts';
 import { downloadLegs } from './download-legs.ts';
 import { publish, publishInputErrors, publishNoRun } from './publish.ts';
+import { planComment } from './pull-request-comment.ts';
 import { withholdRunnerVariables } from './runner-variables.ts';
 
 const env = withholdRunnerVariables();
@@ -24,14 +25,15 @@ const read = readInputs({
   directory: process.cwd(),
   bundledChart: bundledChart(),
 });
+const comment = planComment(read.inputs?.comment ?? given.comment, given, env);
 if (read.inputs === undefined) {
-  await publishInputErrors(read.errors, given.tier ?? '', reporter);
+  await publishInputErrors(read.errors, { tier: given.tier ?? '', comment }, reporter);
   process.exitCode = 3;
 } else {
   const begun = beginRun(process.env);
   if (begun.ok) await run(read.inputs, begun.value);
   else {
-    await publishNoRun(begun.failure, read.inputs.tier, reporter);
+    await publishNoRun(begun.failure, { tier: read.inputs.tier, comment }, reporter);
     process.exitCode = 2;
   }
 }
@@ -59,7 +61,7 @@ async function run(inputs: Inputs, { record, workDir }: BegunRun): Promise<void>
     });
     await keepIfAsked(inputs.keep, end, record, say);
   }
-  await publish(end, inputs, record.content.runId, reporter);
+  await publish(end, inputs, { runId: record.content.runId, comment }, reporter);
   clearCheckpoint(workDir);
   process.exitCode = exitStatusOf(end.verdict);
 }

@@ -14,6 +14,7 @@ import { RunRecord } from '../state/run-record.ts';
 import { readActionInputs } from './action-inputs.ts';
 import { ActionReporter } from './action-reporter.ts';
 import { publish } from './publish.ts';
+import { planComment } from './pull-request-comment.ts';
 import { lendRunnerVariables, withholdRunnerVariables } from './runner-variables.ts';
 
 /** GitHub gives a post step after a cancel five minutes. */
@@ -33,7 +34,8 @@ else {
   else {
     // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
     // kept on the disk.
-    const secrets = readOnlySecrets({ given: readActionInputs(env), directory: process.cwd() });
+    const given = readActionInputs(env);
+    const secrets = readOnlySecrets({ given, directory: process.cwd() });
     const { inputs } = checkpoint;
     let removal: Promise<boolean> | undefined;
     const removeOnce = () => {
@@ -42,7 +44,8 @@ else {
     };
     try {
       const end = await recoverRun({ record, workDir, checkpoint, secrets, reporter, tearDown: removeOnce });
-      await publish(end, inputs, record.content.runId, reporter);
+      const comment = planComment(inputs.comment, given, env);
+      await publish(end, inputs, { runId: record.content.runId, comment }, reporter);
       if (end.ownsResultsDir) reporter.say(`the files are in ${end.dir.root}`);
     } catch (error) {
       reporter.error(`the results could not be published: ${messageOf(error)}; the files are in ${inputs.resultsDir}`);

@@ -12,6 +12,7 @@ import type { ActionReporter } from './action-reporter.ts';
 import { uniqueArtifactName, uploadArtifact } from './artifact.ts';
 import { CheckoutFiles, listCheckoutFiles } from './checkout-files.ts';
 import { annotate, setOutputs } from './outputs.ts';
+import { type CommentPlan, commentOnPullRequest } from './pull-request-comment.ts';
 
 /** A run that has ended, as far as GitHub knows it. */
 export interface Published {
@@ -21,6 +22,8 @@ export interface Published {
   kubeconfig: string;
   /** Otherwise only verdict and reports may leave the runner. */
   isMasked: boolean;
+  /** The summary in at most so many bytes, where it is not that of one run. */
+  summarize?: (maxBytes: number) => string;
   /** False when the files in `dir` are another run's, or there are none. */
   ownsResultsDir: boolean;
 }
@@ -31,11 +34,11 @@ const checkoutMilliseconds = 15_000;
 /** For wrong inputs, in the step summary. */
 const maxErrorCharacters = 20_000;
 
-/** Publishes the end of a run on GitHub: step summary, artifact, the one-line reason, annotations, outputs. */
+/** Publishes the end of a run on GitHub: step summary, artifact, the one-line reason, annotations, outputs, comment. */
 export async function publish(
   end: Published,
   inputs: Pick<Inputs, 'tier' | 'mode' | 'upload' | 'artifactName' | 'retentionDays'>,
-  runId: string,
+  { runId, comment }: { runId: string; comment: CommentPlan },
   reporter: ActionReporter,
 ): Promise<void> {
   const { verdict, dir } = end;
@@ -51,6 +54,10 @@ export async function publish(
   if (verdict.failure !== null) reporter.fail(verdict.failure);
   annotate(annotationsOf(end.report.tests, await findInCheckout(end.report), failedTestAnnotations));
   setOutputs(verdict, { resultsDir: dir.root, reportPath: dir.reportHtml, kubeconfig: end.kubeconfig, artifact });
+  // Last, since it waits for another service: all of the above is there, even if this step is ended meanwhile.
+  const summarize = end.summarize ?? ((maxBytes: number) => renderSummary(end.report, maxBytes));
+  const { outcome } = verdict;
+  await commentOnPullRequest(comment, { outcome, summarize, artifactUrl: artifact?.url ?? '' }, reporter);
 }
 
 /** The summary on disk; one that could not be written, for a full disk, is created again. */
@@ -68,22 +75,36 @@ async function findInCheckout({ tests }: ReportInput): Promise<(file: string) =>
 }
 
 /** Reports all wrong inputs to GitHub, and nothing else, since nothing has begun. */
-export async function publishInputErrors(errors: InputError[], tier: string, reporter: ActionReporter): Promise<void> {
+export async function publishInputErrors(
+  errors: InputError[],
+  { tier, comment }: { tier: string; comment: CommentPlan },
+  reporter: ActionReporter,
+): Promise<void> {
   const lines = renderInputErrors(errors);
   for (const line of lines) reporter.error(line);
-  await writeStepSummary(
-    ['**✗ wrong input**', '', codeBlock(lines.join('\n'), maxErrorCharacters), ''].join('\n'),
-    reporter,
-  );
+  const summary = ['**✗ wrong input**', '', codeBlock(lines.join('\n'), maxErrorCharacters), ''].join('\n');
+  await writeStepSummary(summary, reporter);
   setOutputsOfNoRun(fail('input', lines.join('; ')).failure, tier);
+  await commentOnNoRun(comment, summary, reporter);
 }
 
 /** Reports to GitHub that a run could not begin. */
-export async function publishNoRun(failure: Failure, tier: string, reporter: ActionReporter): Promise<void> {
+export async function publishNoRun(
+  failure: Failure,
+  { tier, comment }: { tier: string; comment: CommentPlan },
+  reporter: ActionReporter,
+): Promise<void> {
   reporter.fail(failure);
   const why = codeBlock(`${failure.reason}\n${failure.hint}`, maxErrorCharacters);
-  await writeStepSummary(['**✗ the run could not begin**', '', why, ''].join('\n'), reporter);
+  const summary = ['**✗ the run could not begin**', '', why, ''].join('\n');
+  await writeStepSummary(summary, reporter);
   setOutputsOfNoRun(failure, tier);
+  await commentOnNoRun(comment, summary, reporter);
+}
+
+/** A comment of an earlier run would say something else. */
+function commentOnNoRun(comment: CommentPlan, summary: string, reporter: ActionReporter): Promise<void> {
+  return commentOnPullRequest(comment, { outcome: 'broken', summarize: () => summary, artifactUrl: '' }, reporter);
 }
 
 function setOutputsOfNoRun(failure: Failure, tier: string): void {

@@ -5,9 +5,9 @@ import { medianOf } from '../history/median.ts';
 import { type RecordedRun, readRecordedRun } from '../history/recorded-run.ts';
 import {
   type ContainerTrend,
-  describeChanges,
   describeContainers,
   describeTests,
+  describeTrend,
   type TestTrend,
 } from '../history/trends.ts';
 import { formatCount, formatDuration } from '../report/describe-tests.ts';
@@ -71,6 +71,7 @@ async function readOwn(file: string): Promise<{ text: string; at: number } | und
 
 /** Summary of several runs. @param runs the oldest first. */
 export function describeHistory(runs: readonly RecordedRun[]): ShownHistory {
+  const last = runs.at(-1);
   const names = [...new Set(runs.flatMap(({ phases }) => [...phases.keys()]))];
   return {
     schema: 1,
@@ -80,12 +81,12 @@ export function describeHistory(runs: readonly RecordedRun[]): ShownHistory {
       outcome,
       seconds,
     })),
-    changes: describeChanges(runs),
+    changes: last === undefined ? [] : [...(describeTrend(runs.slice(0, -1), last)?.changes ?? [])],
     tests: describeTests(runs),
     phases: names.map((name) => ({
       name,
       medianSeconds: medianOf(runs.flatMap(({ phases }) => phases.get(name) ?? [])) ?? 0,
-      lastSeconds: runs.at(-1)?.phases.get(name) ?? 0,
+      lastSeconds: last?.phases.get(name) ?? 0,
     })),
     containers: describeContainers(runs),
   };

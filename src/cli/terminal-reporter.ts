@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { type PhaseName, type PhaseRecord, toOneLine } from '../core/outcome.ts';
-import type { Reporter } from '../core/reporter.ts';
+import type { Reporter, Transfer } from '../core/reporter.ts';
 import { trimEndOf } from '../core/trim-end.ts';
+import { renderTransfer, TransferRate } from './transfer-line.ts';
 
 /** The output stream; a part of `process.stdout`. */
 export interface Terminal {
@@ -20,10 +21,13 @@ const signs = {
   skipped: { sign: '–', colour: 2 },
 };
 const eraseLine = '\r\u001b[K';
+const upAndErase = '\u001b[A\u001b[K';
+/** More would fill a small screen, and no run has more at once. */
+const mostTransfers = 3;
 
 /**
  * The output of a run on a terminal: finished phases above, and below them one live line with the running phases, their clock,
- * and the latest state. Without a terminal, plain lines.
+ * and the latest state, and one for each transfer of bytes. Without a terminal, plain lines.
  */
 export class TerminalReporter implements Reporter {
   readonly #out: Terminal;
@@ -31,6 +35,9 @@ export class TerminalReporter implements Reporter {
   readonly #hasColour: boolean;
   readonly #running = new Map<PhaseName, number>();
   readonly #masked = new Set<string>();
+  readonly #transfers = new Map<string, { latest: Transfer; rate: TransferRate }>();
+  /** Of what is live, on the screen, below the first line. */
+  #linesBelow = 0;
   #waiting = '';
   #lastWaiting = { what: '', at: Number.NEGATIVE_INFINITY };
   #clock: NodeJS.Timeout | undefined;
@@ -59,6 +66,7 @@ export class TerminalReporter implements Reporter {
     const painted = this.#hasColour ? `\u001b[${colour}m${sign}\u001b[0m` : sign;
     this.#print(`${painted} ${record.name.padEnd(10)} ${record.seconds.toFixed(1).padStart(6)} s`);
     if (this.#running.size === 0) {
+      this.#transfers.clear();
       clearInterval(this.#clock);
       this.#clock = undefined;
     }
@@ -81,6 +89,20 @@ export class TerminalReporter implements Reporter {
     this.#print(`  … ${this.#waiting}`);
   }
 
+  transferring(transfer: Transfer): void {
+    if (!this.#isLive) return;
+    if (transfer.hasEnded === true) this.#transfers.delete(transfer.what);
+    else {
+      const known = this.#transfers.get(transfer.what);
+      const rate = known?.rate ?? new TransferRate();
+      rate.add(transfer.bytes, performance.now());
+      this.#transfers.set(transfer.what, { latest: transfer, rate });
+      // The clock draws it; a download comes in thousands of pieces.
+      if (known !== undefined) return;
+    }
+    this.#draw();
+  }
+
   quote(line: string): void {
     // Colours of pytest and the like are lost, but no line can move the cursor or ring the bell.
     const text = `  │ ${stripVTControlCharacters(line).replaceAll(/(?!\t)\p{Cc}/gu, '')}`;
@@ -94,8 +116,15 @@ export class TerminalReporter implements Reporter {
   #print(line: string): void {
     let text = line;
     for (const secret of this.#masked) text = text.replaceAll(secret, '***');
-    this.#out.write(this.#isLive ? `${eraseLine}${text}\n` : `${text}\n`);
+    this.#out.write(this.#isLive ? `${this.#erase()}${text}\n` : `${text}\n`);
     this.#draw();
+  }
+
+  /** What removes everything live from the screen; the cursor is then where its first line began. */
+  #erase(): string {
+    const lines = this.#linesBelow;
+    this.#linesBelow = 0;
+    return eraseLine + upAndErase.repeat(lines);
   }
 
   #draw(): void {
@@ -105,7 +134,13 @@ export class TerminalReporter implements Reporter {
       .map(([name, since]) => `${name} ${Math.floor((now - since) / 1000)} s`)
       .join(' · ');
     const line = `⏳ ${clocks}${this.#waiting === '' ? '' : ` — ${this.#waiting}`}`;
-    this.#out.write(`${eraseLine}${cutToWidth(line, (this.#out.columns ?? 80) - 1)}`);
+    const columns = (this.#out.columns ?? 80) - 1;
+    const below = [...this.#transfers.values()]
+      .slice(0, mostTransfers)
+      .map(({ latest, rate }) => renderTransfer(latest, rate.rateAt(now), { columns, hasColour: this.#hasColour }));
+    const erase = this.#erase();
+    this.#linesBelow = below.length;
+    this.#out.write(`${erase}${[cutToWidth(line, columns), ...below].join('\n')}`);
   }
 }
 

@@ -17,7 +17,7 @@ const questionSeconds = 60;
 const probeSeconds = 30;
 const removeSeconds = 120;
 
-function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questionSeconds): Promise<ProgramRun> {
+export function askDocker(args: string[], signal: AbortSignal, timeoutSeconds = questionSeconds): Promise<ProgramRun> {
   return runProgram('docker', args, { signal, timeoutSeconds });
 }
 

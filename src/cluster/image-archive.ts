@@ -1,7 +1,7 @@
 /** Archives of images as users provide them, which containerd accepts only uncompressed. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
@@ -24,14 +24,14 @@ const headBytes = 512;
  * Detects the format of an archive of images by its first bytes.
  * @returns what opens it, each time from its beginning, as a stream of tar; or a failure of kind `image` when it is no tar.
  */
-export async function openArchive(file: string): Promise<Result<() => Readable>> {
+export async function openArchive(file: string): Promise<Result<OpenArchive>> {
   const head = await readHead(file);
   if (!head.ok) return head;
   const packing = packings.find(({ magic }) => magic.every((byte, i) => head.value[i] === byte));
   if (packing === undefined) {
     const { offset, text } = tarMagic;
     if (head.value.toString('latin1', offset, offset + text.length) === text)
-      return succeed(() => createReadStream(file));
+      return succeed((onBytes) => readWatched(file, onBytes));
     return fail('image', `the archive ${file} is no tar`, {
       hint: 'Write it with "docker save -o", or with an OCI exporter: "docker buildx build --output type=oci,dest=FILE".',
     });
@@ -42,7 +42,23 @@ export async function openArchive(file: string): Promise<Result<() => Readable>>
       hint: 'Give the plain tar, or one compressed with gzip or zstd.',
     });
   // When one of the two fails, the other ends too, and its reader gets the error.
-  return succeed(() => pipeline(createReadStream(file), unpack(), () => {}));
+  return succeed((onBytes) => pipeline(readWatched(file, onBytes), unpack(), () => {}));
+}
+
+/** `onBytes` is called with the bytes of the file that were read so far, and with its size. */
+type OpenArchive = (onBytes?: (bytes: number, totalBytes: number) => void) => Readable;
+
+function readWatched(file: string, onBytes: Parameters<OpenArchive>[0]): Readable {
+  const stream = createReadStream(file);
+  if (onBytes === undefined) return stream;
+  const { size } = statSync(file);
+  const watch = async function* () {
+    for await (const chunk of stream) {
+      onBytes(stream.bytesRead, size);
+      yield chunk;
+    }
+  };
+  return Readable.from(watch(), { objectMode: false });
 }
 
 /** More than the config of any image has. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
+import type { Transfer } from '../core/reporter.ts';
 import { describeProgramEnd, type ProgramRun, pipePrograms } from '../tools/run-program.ts';
 import {
   type DockerServer,
@@ -14,6 +15,7 @@ import {
 } from './docker.ts';
 import { listPlatforms, openArchive } from './image-archive.ts';
 import { registryOf } from './registry-credentials.ts';
+import { estimateStream } from './stream-size.ts';
 
 const importDeadlineSeconds = 10 * 60;
 const askSeconds = 60;
@@ -83,7 +85,7 @@ export async function fillNodes(
     options.say(`loading ${images.length} images into ${names.length} nodes: ${images.join(', ')}`);
   const loaded = await loadImages(images, names, options);
   let result: Result<undefined> = loaded.ok ? succeed(undefined) : loaded;
-  for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options.signal);
+  for (const archive of archives) if (result.ok) result = await loadArchive(archive, names, options);
   return result;
 }
 
@@ -101,6 +103,8 @@ export interface LoadOptions {
    * every image must be loaded.
    */
   mayBePulled?: (image: LocalImage, reason: string) => boolean;
+  /** Where the bytes on their way into a node are shown. */
+  transferring?: ((transfer: Transfer) => void) | undefined;
 }
 
 /**
@@ -120,19 +124,19 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
   // From this version on docker can inspect an image for one platform, and export only that part.
   const platform = selectsPlatforms(server) ? server.platform : undefined;
   const loaded = new Set<string>();
-  const done = await inEveryNode(nodes, signal, async (node) => {
+  const done = await inEveryNode(nodes, signal, async (node, title) => {
     const there = await listImagesIn(node, signal);
     const missing = wanted.filter(({ name, id }) => !isInNode(name, id, there));
     const importing = await readImportOptions(node, signal);
-    const together = await streamImages(missing, { node, platform, importing, signal });
+    const stream = { node, platform, importing, signal, title, transferring: options.transferring };
+    const together = await streamImages(missing, stream);
     if (together.ok) {
       for (const { name } of missing) loaded.add(name);
       return together;
     }
     // One bad image breaks the stream for all: loading each by itself shows which one, and loads the others.
     for (const image of missing) {
-      const alone =
-        missing.length === 1 ? together : await streamImages([image], { node, platform, importing, signal });
+      const alone = missing.length === 1 ? together : await streamImages([image], stream);
       if (alone.ok) loaded.add(image.name);
       else if (options.mayBePulled?.(image, alone.failure.reason) === true)
         wanted = wanted.filter((one) => one !== image);
@@ -203,11 +207,14 @@ interface Stream {
   platform: string | undefined;
   importing: string[];
   signal: AbortSignal;
+  /** What the transfer is called. */
+  title: string;
+  transferring: LoadOptions['transferring'];
 }
 
 /** Streams images from docker into one node; those that are named by a digest one by one. */
 async function streamImages(images: LocalImage[], stream: Stream): Promise<Result<undefined>> {
-  const { node, platform, importing, signal } = stream;
+  const { node, platform, importing, signal, title, transferring } = stream;
   const names = images.map(({ name }) => name);
   const [digested, tagged] = [names.filter(hasDigest), names.filter((name) => !hasDigest(name))];
   // A second name by digest, as kind adds it: where a name now refers to another image, the kubelet's part of containerd notes
@@ -219,7 +226,9 @@ async function streamImages(images: LocalImage[], stream: Stream): Promise<Resul
     const command = [...ctrImages, 'import', ...importing, ...naming, '-'];
     const load = await untilContainerdStays(node, signal, async () => {
       const calls = [saveImagesCall(saved, platform), execCall(node, command, { interactive: true, privileged: true })];
-      const run = await pipePrograms(calls, { signal, timeoutSeconds: importDeadlineSeconds });
+      const onBytes = transferring && showStream(saved, { title, signal, transferring });
+      const run = await pipePrograms(calls, { signal, timeoutSeconds: importDeadlineSeconds, onBytes });
+      transferring?.({ what: title, bytes: 0, hasEnded: true });
       signal.throwIfAborted();
       return run.culprit === null ? undefined : run.culprit.run;
     });
@@ -228,17 +237,41 @@ async function streamImages(images: LocalImage[], stream: Stream): Promise<Resul
   return succeed(undefined);
 }
 
+/** Shows what docker has written of images; how much it will write is asked meanwhile, and is no reason to wait. */
+function showStream(
+  names: readonly string[],
+  { title, signal, transferring }: Pick<Stream, 'title' | 'signal'> & { transferring: (transfer: Transfer) => void },
+): (bytes: number) => void {
+  let estimate: number | undefined;
+  const ask = async () => {
+    try {
+      estimate = await estimateStream(names, signal);
+    } catch {
+      // An answer of docker that is none: then the bar has no end.
+    }
+  };
+  void ask();
+  return (bytes) =>
+    transferring({ what: title, bytes, ...(estimate === undefined ? {} : { totalBytes: estimate, isAbout: true }) });
+}
+
 /** Loads the images of a tar archive, as `docker save` or an OCI build writes it, gzipped or not, into nodes. */
-async function loadArchive(archive: string, nodes: string[], signal: AbortSignal): Promise<Result<undefined>> {
+async function loadArchive(archive: string, nodes: string[], options: LoadOptions): Promise<Result<undefined>> {
+  const { signal, transferring } = options;
   const opened = await openArchive(archive);
   if (!opened.ok) return opened;
-  return inEveryNode(nodes, signal, async (node) => {
+  return inEveryNode(nodes, signal, async (node, title) => {
     const importing = await readImportOptions(node, signal);
     const command = [...ctrImages, 'import', ...importing, '--digests', '-'];
     const load = await untilContainerdStays(node, signal, async () => {
-      const stdin = opened.value();
-      const options = { signal, timeoutSeconds: importDeadlineSeconds, stdin, privileged: true };
-      const run = await execInContainer(node, command, options);
+      const stdin = opened.value((bytes, totalBytes) => transferring?.({ what: title, bytes, totalBytes }));
+      const run = await execInContainer(node, command, {
+        signal,
+        timeoutSeconds: importDeadlineSeconds,
+        stdin,
+        privileged: true,
+      });
+      transferring?.({ what: title, bytes: 0, hasEnded: true });
       signal.throwIfAborted();
       return run.exitCode === 0 ? undefined : run;
     });
@@ -318,10 +351,11 @@ async function readContainerdStart(node: string, signal: AbortSignal): Promise<s
 async function inEveryNode(
   nodes: string[],
   signal: AbortSignal,
-  work: (node: string) => Promise<Result<undefined>>,
+  work: (node: string, title: string) => Promise<Result<undefined>>,
 ): Promise<Result<undefined>> {
-  for (const node of nodes) {
-    const result = await work(node);
+  for (const [at, node] of nodes.entries()) {
+    const title = nodes.length === 1 ? 'images' : `images ${at + 1}/${nodes.length}`;
+    const result = await work(node, title);
     signal.throwIfAborted();
     if (!result.ok) return result;
   }

@@ -77,6 +77,26 @@ export interface TimedPhase extends PhaseRecord {
   startSeconds: number;
 }
 
+/** A run in the picture of several. */
+export interface TrendRun {
+  /** ISO 8601. */
+  at: string;
+  outcome: string;
+  seconds: number;
+  /** Number of tests. */
+  total: number;
+  /** Seconds by phase. */
+  phases: Readonly<Record<string, number>>;
+}
+
+/** A run against the ones before it. */
+export interface Trend {
+  /** The oldest first, and this one last. */
+  runs: readonly TrendRun[];
+  /** What this run changed, a line each, the most important first. */
+  changes: readonly string[];
+}
+
 export interface ReportInput {
   verdict: Verdict;
   /** All tests whose text is kept, in any order. */
@@ -95,6 +115,8 @@ export interface ReportInput {
   phases?: readonly TimedPhase[];
   /** ISO 8601; places events on the timeline. */
   startedAt?: string;
+  /** Absent without enough earlier runs. */
+  trend?: Trend;
   /** Directory on the runner that holds all files of the run. */
   resultsDir: string;
   /** Where the uploaded artifact can be had. */

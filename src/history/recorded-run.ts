@@ -1,4 +1,5 @@
-/** One earlier run, as its result.json and its ctrf.json describe it. Pure: the caller passes the texts of the files. */
+/** One run, as its result.json and its ctrf.json describe it. Pure: the caller passes the texts of the files. */
+import type { ReportInput } from '../core/report-model.ts';
 
 /** How a test ended in one run. */
 export interface RecordedTest {
@@ -37,6 +38,8 @@ export interface RecordedRun {
 /** Within this time after an incident a failure is attributed to it, as in reports. */
 const incidentMilliseconds = 30_000;
 const maxTests = 40_000;
+/** As ctrf.json calls a test without a name. */
+const nameless = '(no name)';
 
 /**
  * Reads a run.
@@ -51,12 +54,9 @@ export function readRecordedRun(
   const verdict = asObject(parseJson(result));
   const results = asObject(asObject(parseJson(ctrf))?.results);
   if (verdict?.schema !== 1 || typeof verdict.outcome !== 'string' || results === undefined) return undefined;
-  const incidents = listOf(verdict.incidents).flatMap((one) => {
-    const began = Date.parse(String(one.at));
-    return Number.isNaN(began) ? [] : [{ began, lasts: one.lasts === true || one.wasBefore === true }];
-  });
+  const incidents = listOf(verdict.incidents).flatMap(readIncident);
   const tests = new Map<string, RecordedTest>();
-  for (const test of listOf(results.tests).slice(0, maxTests)) addTest(tests, test, incidents);
+  for (const test of listOf(results.tests).slice(0, maxTests).flatMap(readTest)) addTest(tests, test, incidents);
   const began = numberOf(asObject(results.summary)?.start) ?? 0;
   return {
     name,
@@ -76,21 +76,27 @@ export function readRecordedRun(
 
 type Incident = { began: number; lasts: boolean };
 
+function readIncident(one: { at?: unknown; lasts?: unknown; wasBefore?: unknown }): Incident[] {
+  const began = Date.parse(String(one.at));
+  return Number.isNaN(began) ? [] : [{ began, lasts: one.lasts === true || one.wasBefore === true }];
+}
+
+/** A test of one report; times in milliseconds of the epoch, where they are known. */
+interface EndedTest {
+  id: string;
+  status: RecordedTest['status'];
+  isFlaky: boolean;
+  seconds: number;
+  start: number | undefined;
+  stop: number | undefined;
+}
+
 /** If tests of one run have the same name, a failure counts. */
-function addTest(
-  tests: Map<string, RecordedTest>,
-  test: Record<string, unknown>,
-  incidents: readonly Incident[],
-): void {
-  const suite = Array.isArray(test.suite) ? test.suite.filter((one) => typeof one === 'string') : [];
-  if (typeof test.name !== 'string') return;
-  const id = [...suite, test.name].join(' / ');
-  const status = statusOf(test.status);
+function addTest(tests: Map<string, RecordedTest>, test: EndedTest, incidents: readonly Incident[]): void {
+  const { id, status, stop, start = stop } = test;
   const known = tests.get(id);
-  const isFlaky = test.flaky === true || known?.isFlaky === true;
+  const isFlaky = test.isFlaky || known?.isFlaky === true;
   const hasFailed = status === 'failed' || isFlaky;
-  const stop = numberOf(test.stop);
-  const start = numberOf(test.start) ?? stop;
   const isBeside = incidents.some(
     ({ began, lasts }) =>
       stop === undefined || (stop >= began - 1000 && (lasts || (start ?? stop) <= began + incidentMilliseconds)),
@@ -99,8 +105,63 @@ function addTest(
     status: known?.status === 'failed' ? 'failed' : status,
     isFlaky,
     isBesideIncident: (known?.isBesideIncident ?? false) || (hasFailed && isBeside),
-    seconds: (known?.seconds ?? 0) + (numberOf(test.duration) ?? 0) / 1000,
+    seconds: (known?.seconds ?? 0) + test.seconds,
   });
+}
+
+/** A test of a CTRF report; none, where it has no name. */
+function readTest(test: Record<string, unknown>): EndedTest[] {
+  const suite = Array.isArray(test.suite) ? test.suite.filter((one) => typeof one === 'string') : [];
+  if (typeof test.name !== 'string') return [];
+  const stop = numberOf(test.stop);
+  return [
+    {
+      id: [...suite, test.name].join(' / '),
+      status: statusOf(test.status),
+      isFlaky: test.flaky === true,
+      seconds: (numberOf(test.duration) ?? 0) / 1000,
+      start: numberOf(test.start) ?? stop,
+      stop,
+    },
+  ];
+}
+
+/**
+ * A run that has just ended, as its files will describe it: what {@link readRecordedRun} makes of them.
+ * @param name what it is called.
+ */
+export function recordReport(
+  name: string,
+  { verdict, tests: cases, incidents = [], usage = [], startedAt }: ReportInput,
+): RecordedRun {
+  const known = incidents.flatMap(({ at, lasts, wasBefore }) => readIncident({ at, lasts, wasBefore }));
+  const tests = new Map<string, RecordedTest>();
+  for (const one of cases.slice(0, maxTests)) {
+    const seconds = Math.max(0, Math.round(one.seconds * 1000)) / 1000;
+    const stop = one.endedAt === undefined ? undefined : numberOf(Date.parse(one.endedAt));
+    const suites = [...one.suite.split(' / '), one.classname].filter((part) => part !== '');
+    const isFailed = one.status === 'failed' || one.status === 'error' || one.quarantine?.failed === true;
+    const test: EndedTest = {
+      id: [...suites, one.name === '' ? nameless : one.name].join(' / '),
+      status: isFailed ? 'failed' : one.status === 'passed' ? 'passed' : 'skipped',
+      isFlaky: one.flakyRuns !== undefined && one.status === 'passed',
+      seconds,
+      start: stop === undefined ? undefined : stop - seconds * 1000,
+      stop,
+    };
+    addTest(tests, test, known);
+  }
+  const phases = verdict.phases.filter(({ outcome }) => outcome !== 'skipped');
+  return {
+    name,
+    at: startedAt === undefined ? 0 : (numberOf(Date.parse(startedAt)) ?? 0),
+    outcome: verdict.outcome,
+    tests,
+    total: verdict.tests.total,
+    seconds: verdict.durationSeconds,
+    phases: new Map(phases.map((phase) => [phase.name, phase.seconds])),
+    usage: usage.flatMap((one) => readUsage({ ...one })),
+  };
 }
 
 /** A test that failed in quarantine has failed: CTRF calls it `other`. */

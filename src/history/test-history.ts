@@ -1,10 +1,15 @@
 /** How long each test took in earlier runs. Pure: the caller passes the text of the file. */
 import type { TestCase } from '../core/outcome.ts';
 import { medianOf } from './median.ts';
+import type { RecordedRun } from './recorded-run.ts';
+import { packRuns, unpackRuns } from './run-log.ts';
 
-/** What is known of earlier runs: seconds of each test, the latest last, by its class and its name. */
+/** What is known of earlier runs. */
 export interface TestHistory {
+  /** Seconds of each test, the latest last, by its class and its name. */
   groups: Map<string, Map<string, number[]>>;
+  /** The last runs of the default branch, the oldest first; outside of a workflow those of the machine. */
+  runs: readonly RecordedRun[];
 }
 
 /** Number of runs of each test that count; the median of more would follow a change of the test too slowly. */
@@ -16,7 +21,7 @@ const maxNameChars = 1000;
 
 /** A history of no run. */
 export function emptyHistory(): TestHistory {
-  return { groups: new Map() };
+  return { groups: new Map(), runs: [] };
 }
 
 /**
@@ -44,7 +49,7 @@ export function recordRun(
     groups.set(classname, tests);
     tests.set(name, [...(runs ?? []), Math.round(seconds * 1000) / 1000].slice(-keptRuns));
   }
-  return { groups };
+  return { groups, runs: history.runs };
 }
 
 /** What a group of tests (a class, or the functions of a module) is expected to take. */
@@ -73,9 +78,9 @@ export function typicalSeconds({ groups }: TestHistory): number | undefined {
 }
 
 /** The history as the text of a file. */
-export function renderHistory({ groups }: TestHistory): string {
+export function renderHistory({ groups, runs }: TestHistory): string {
   const tests = Object.fromEntries([...groups].map(([group, of]) => [group, Object.fromEntries(of)]));
-  return `${JSON.stringify({ schema: 1, tests })}\n`;
+  return `${JSON.stringify({ schema: 1, tests, ...(runs.length === 0 ? {} : { trend: packRuns(runs) }) })}\n`;
 }
 
 /**
@@ -85,7 +90,7 @@ export function renderHistory({ groups }: TestHistory): string {
 export function parseHistory(text: string): TestHistory | undefined {
   const content = parseJson(text);
   if (!isObject(content) || content.schema !== 1 || !isObject(content.tests)) return undefined;
-  const history = emptyHistory();
+  const history = { ...emptyHistory(), runs: unpackRuns(content.trend) };
   let room = maxTests;
   for (const [group, tests] of Object.entries(content.tests)) {
     if (!isObject(tests) || group.length > maxNameChars) continue;

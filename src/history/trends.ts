@@ -1,4 +1,5 @@
 /** A summary of earlier runs: which tests are flaky, what has changed, and what containers need. Pure. */
+import type { Trend } from '../core/report-model.ts';
 import { medianOf } from './median.ts';
 import type { RecordedRun, RecordedTest } from './recorded-run.ts';
 
@@ -120,41 +121,86 @@ function advise(one: ContainerTrend): ContainerTrend {
   return one.runs >= leastRunsForAdvice && isGenerous && one.closeRuns === 0 ? { ...one, adviceBytes: enough } : one;
 }
 
+/** Slower by less is what runners of a shared cloud differ by. */
 const slower = 1.4;
+/** Below it a share of the time says nothing. */
 const leastSecondsSlower = 1;
+/** Once may be chance. */
 const closeRunsTold = 3;
+/** Of fewer runs, one that was unlucky moves the median. */
+const leastRunsForTrend = 5;
 
-/** What the last run changed against the median of those before it, a line each. @param runs the oldest first. */
-export function describeChanges(runs: readonly RecordedRun[]): string[] {
+/**
+ * A run against those before it.
+ * @param before the oldest first.
+ * @returns undefined where there are fewer than five of them, or where the run itself says nothing of its tests: it was broken
+ * or cancelled.
+ */
+export function describeTrend(before: readonly RecordedRun[], now: RecordedRun): Trend | undefined {
+  const said = before.filter(({ outcome }) => outcome === 'passed' || outcome === 'failed');
+  if (said.length < leastRunsForTrend || (now.outcome !== 'passed' && now.outcome !== 'failed')) return undefined;
+  const runs = [...said, now];
+  return {
+    runs: runs.map(({ at, outcome, seconds, total, phases }) => ({
+      at: new Date(at).toISOString(),
+      outcome,
+      seconds,
+      total,
+      phases: Object.fromEntries(phases),
+    })),
+    changes: describeChanges(runs),
+  };
+}
+
+/**
+ * What the last run changed, a line each, the most important first. A time is reported when it is 40 % and a second above the
+ * median, and above every single run before.
+ * @param runs the oldest first.
+ */
+function describeChanges(runs: readonly RecordedRun[]): string[] {
   const last = runs.at(-1);
+  if (last === undefined) return [];
   const before = runs.slice(0, -1);
-  if (last === undefined || before.length === 0) return [];
   const changes: string[] = [];
   const fewer = (medianOf(before.map(({ total }) => total)) ?? 0) - last.total;
-  if (fewer > 0) changes.push(`${fewer} tests fewer than before`);
-  for (const [phase, seconds] of last.phases) {
-    const usual = medianOf(before.flatMap(({ phases }) => phases.get(phase) ?? []));
-    if (isSlower(seconds, usual)) changes.push(`phase ${phase}: ${describeSlower(seconds, usual)}`);
-  }
+  if (fewer >= 1) changes.push(`${Math.floor(fewer)} ${fewer < 2 ? 'test' : 'tests'} fewer than before`);
   const wereFlaky = new Set(describeTests(before).flatMap(({ id, isFlaky }) => (isFlaky ? [id] : [])));
   for (const { id, isFlaky } of describeTests(runs))
     if (isFlaky && !wereFlaky.has(id)) changes.push(`newly flaky: ${id}`);
-  const usual = new Map(describeTests(before).map(({ id, seconds }) => [id, seconds]));
-  for (const [id, { status, seconds }] of last.tests) {
-    const median = usual.get(id);
-    if (status === 'passed' && median !== undefined && isSlower(seconds, median))
-      changes.push(`${id}: ${describeSlower(seconds, median)}`);
-  }
+  // What is no longer close has been mended, whatever earlier runs were.
+  const closeNow = new Set(
+    describeContainers([last]).flatMap(({ container, closeRuns }) => (closeRuns > 0 ? [container] : [])),
+  );
   for (const { container, closeRuns } of describeContainers(runs))
-    if (closeRuns >= closeRunsTold) changes.push(`${container}: memory near its limit in ${closeRuns} runs`);
+    if (closeRuns >= closeRunsTold && closeNow.has(container))
+      changes.push(`${container}: memory near its limit in ${closeRuns} runs`);
+  for (const [phase, seconds] of last.phases) {
+    const more = describeSlower(
+      seconds,
+      before.flatMap(({ phases }) => phases.get(phase) ?? []),
+    );
+    if (more !== undefined) changes.push(`phase ${phase}: ${more.words}`);
+  }
+  const slowerTests = [...last.tests].flatMap(([id, { status, seconds }]) => {
+    if (status !== 'passed') return [];
+    const own = before.map(({ tests }) => tests.get(id)).filter((one) => one?.status === 'passed');
+    const more = describeSlower(
+      seconds,
+      own.map((one) => one?.seconds ?? 0),
+    );
+    return more === undefined ? [] : [{ words: `${id}: ${more.words}`, share: more.share }];
+  });
+  changes.push(...slowerTests.sort((a, b) => b.share - a.share).map(({ words }) => words));
   return changes;
 }
 
-function isSlower(seconds: number, usual: number | undefined): usual is number {
-  return usual !== undefined && seconds >= usual * slower && seconds - usual >= leastSecondsSlower;
-}
-
-function describeSlower(seconds: number, usual: number): string {
-  const more = usual === 0 ? '' : `${Math.round((seconds / usual - 1) * 100)} % slower: `;
-  return `${more}${seconds.toFixed(1)} s in place of ${usual.toFixed(1)} s`;
+/** Undefined for a time that is usual, or about which too little is known. */
+function describeSlower(seconds: number, before: readonly number[]): { words: string; share: number } | undefined {
+  const usual = medianOf(before);
+  if (usual === undefined || before.length < leastRunsForTrend) return undefined;
+  if (seconds < usual * slower || seconds - usual < leastSecondsSlower || seconds <= Math.max(...before))
+    return undefined;
+  const share = usual === 0 ? Number.POSITIVE_INFINITY : seconds / usual - 1;
+  const more = usual === 0 ? '' : `${Math.round(share * 100)} % slower: `;
+  return { words: `${more}${seconds.toFixed(1)} s in place of ${usual.toFixed(1)} s`, share };
 }

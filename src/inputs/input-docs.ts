@@ -326,7 +326,7 @@ export const inputDocs: Record<InputName, InputDoc> = {
     group: 'tests',
     default: '',
     description:
-      'JSON file that keeps how long each test took: read before the tests, to divide them over `shards` by time, and written after them. It need not be there yet',
+      'JSON file that keeps how long each test took and how the last runs went: read before the tests, to divide them over `shards` by time and to report what this run changed, and written after them. It need not be there yet',
     example: '.k8s-test-history.json',
   },
   quarantine: {
@@ -373,6 +373,20 @@ export const inputDocs: Record<InputName, InputDoc> = {
     default: '',
     description: 'Directory on the runner for the results. The default is `k8s-test-results/<tier>`',
     example: 'out/tests',
+  },
+  comment: {
+    group: 'results',
+    default: 'never',
+    description:
+      'When to write the summary into a comment of the pull request, one that later runs update: `never`, `failure` (a comment that exists is updated by every run) or `always`. It needs `token`',
+    example: 'failure',
+  },
+  token: {
+    group: 'results',
+    default: '',
+    description:
+      'Token for `comment`. With `github.token` the job needs the permission `pull-requests: write`. Nothing else uses it',
+    example: `\${{ github.token }}`,
   },
   'coverage-baseline': {
     group: 'results',

@@ -104,6 +104,8 @@ const underSafe: Record<InputName, 'yes' | 'in-checkout' | 'in-cluster' | 'no'> 
   'retention-days': 'no',
   upload: 'no',
   'results-dir': 'no',
+  comment: 'no',
+  token: 'no',
   'coverage-baseline': 'in-checkout',
   // Names and messages of tests are sent there.
   'otlp-endpoint': 'no',

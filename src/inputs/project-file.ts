@@ -16,6 +16,9 @@ const projectFileName = '.k8s-test.yaml';
 /** For up to this many unknown names the input that may be meant is suggested. */
 const mostUnknown = 50;
 
+/** Whether the file counts is not its own choice, and a token in a repository is everyone's. */
+const ofWorkflowAlone: ReadonlySet<string> = new Set<InputName>(['project-file', 'token']);
+
 /**
  * The defaults of the project file for the tier that will run, as far as the file is trusted; problems are added to
  * `errors`.
@@ -61,7 +64,7 @@ export function readProjectFile(
       errors.push({ input: projectFileName, value: tier, problem: 'is not a mapping of inputs to values' });
     else
       for (const name of Object.keys(entries))
-        if (name === 'project-file')
+        if (ofWorkflowAlone.has(name))
           errors.push({ input: `${tier}.${name}`, value: '', problem: 'cannot be set by the project file itself' });
         else if (!inputNames.includes(name as InputName) || name === 'tier') unknown.push(`${tier}.${name}`);
   }
@@ -74,7 +77,7 @@ export function readProjectFile(
   if (!isMapping(own)) return {};
   const raw: RawInputs = {};
   for (const [name, value] of Object.entries(own)) {
-    if (value === null || value === undefined || name === 'project-file') continue;
+    if (value === null || value === undefined || ofWorkflowAlone.has(name)) continue;
     if (!inputNames.includes(name as InputName)) continue;
     const text = projectValue(name, value);
     if (text === undefined)

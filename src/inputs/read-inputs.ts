@@ -28,6 +28,8 @@ import { disablesNetwork, findOwnMirrors, readUserKindConfig, type UserKindConfi
 import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
 
+/** An existing cluster may have to add a node first. */
+const startupSeconds = { kind: 180, existing: 600 };
 /** What `mode: report` reads, and of this what a test does too. */
 const ofBoth: ReadonlySet<InputName> = new Set([
   'mode',
@@ -38,6 +40,8 @@ const ofBoth: ReadonlySet<InputName> = new Set([
   'artifact-name',
   'retention-days',
   'upload',
+  'comment',
+  'token',
 ]);
 const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifacts', 'expect', 'needs']);
 /** Inputs that only a cluster of our own knows, and what to do instead on an existing one. */
@@ -135,6 +139,8 @@ export interface Inputs {
   retentionDays: number;
   upload: 'always' | 'failure' | 'never';
   resultsDir: string;
+  /** Its token is not among the inputs, which are written to the disk. */
+  comment: 'always' | 'failure' | 'never';
   /** `result.json` of an earlier run; it need not be there. */
   coverageBaseline: string | undefined;
   /** Base address of an OpenTelemetry collector; undefined: taken from the environment. */
@@ -348,6 +354,7 @@ export function readInputs(
       retentionDays: value['retention-days'],
       upload: value.upload,
       resultsDir,
+      comment: value.comment,
       coverageBaseline: baseline === undefined ? undefined : resolve(baseline),
       otlpEndpoint: value['otlp-endpoint'],
       keep: value.keep,
@@ -380,9 +387,6 @@ export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given'
   const { secrets = '' } = { ...readProjectFile({ given, directory }, []), ...given };
   return readSecrets(secrets).secrets;
 }
-
-/** An existing cluster may have to add a node first. */
-const startupSeconds = { kind: 180, existing: 600 };
 
 /** The connection to an existing cluster; errors in it, and inputs without a meaning there, are added to `errors`. */
 function readCluster(

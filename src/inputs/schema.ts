@@ -110,6 +110,8 @@ export const schema = v.object({
   'retention-days': v.optional(integer(1, 400), '90'),
   upload: v.optional(oneOf(['always', 'failure', 'never']), 'always'),
   'results-dir': v.optional(v.string()),
+  comment: v.optional(oneOf(['never', 'failure', 'always']), 'never'),
+  token: v.optional(v.string()),
   'coverage-baseline': v.optional(v.string()),
   'otlp-endpoint': v.optional(matching(/^https?:\/\/[^\s/]\S*$/, 'is not an http(s) address')),
   keep: v.optional(oneOf(['never', 'failure', 'always']), 'never'),
@@ -158,13 +160,15 @@ export function renderInputErrors(errors: InputError[]): string[] {
 
 /** Inputs whose lines give values to names; a value may be a password. */
 const assigning: ReadonlySet<string> = new Set<InputName>(['set', 'job-set', 'env', 'secrets']);
+/** Inputs that are passwords as a whole. */
+const secretInputs: ReadonlySet<string> = new Set<InputName>(['secrets', 'token']);
 
 /** A value as an error may quote it: a name that no input has may be a mistyped one of those that hold passwords. */
 function withoutAssigned(input: string, value: string): string {
-  if (inputNames.includes(input as InputName) && !assigning.has(input)) return value;
+  if (inputNames.includes(input as InputName) && !assigning.has(input) && !secretInputs.has(input)) return value;
   const at = value.search(/=|<</);
   if (at !== -1) return `${value.slice(0, at)}=***`;
-  return input === 'secrets' ? '***' : value;
+  return secretInputs.has(input) ? '***' : value;
 }
 
 /** A name as it is, or quoted where it is one that no input has: it may come from a foreign file. */

@@ -1,5 +1,5 @@
 import type { PhaseName, PhaseRecord } from '../core/outcome.ts';
-import type { Reporter } from '../core/reporter.ts';
+import type { Reporter, Transfer } from '../core/reporter.ts';
 import type { SecretMask } from '../core/secret-mask.ts';
 
 /**
@@ -39,6 +39,10 @@ class MaskedReporter implements Reporter {
 
   waitingFor(what: string): void {
     this.#reporter.waitingFor(this.#mask.maskText(what));
+  }
+
+  transferring(transfer: Transfer): void {
+    this.#reporter.transferring?.({ ...transfer, what: this.#mask.maskText(transfer.what) });
   }
 
   quote(line: string): void {

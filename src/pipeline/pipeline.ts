@@ -9,7 +9,7 @@ import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, messageOf, type Result, toOneLine } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
-import type { TestHistory } from '../history/test-history.ts';
+import { emptyHistory, type TestHistory } from '../history/test-history.ts';
 import { ApiError } from '../kube/api-error.ts';
 import { writeResultJson } from '../report/write-report.ts';
 import { releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
@@ -48,7 +48,7 @@ export async function runTests(options: RunOptions): Promise<RunEnd> {
       ? await turnIntoFailure(run, () => runPhases(run, history.value, options))
       : history.failure;
     if (options.isOnlyPlatform === true && failure === null) return await leavePlatform(run);
-    const end = await reportEnd(run, failure);
+    const end = await reportEnd(run, failure, history.ok ? history.value : emptyHistory());
     if (history.ok) await saveHistory(run, history.value, end.report);
     return await finishReport(run, end, await sendTrace(run, end, failure?.kind === 'cancelled'));
   } finally {
@@ -94,7 +94,7 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
 }
 
 /** The phases `results` and `report`, from the progress that the run has made. */
-async function reportEnd(run: Run, failure: Failure | null): Promise<RunEnd> {
+async function reportEnd(run: Run, failure: Failure | null, history: TestHistory): Promise<RunEnd> {
   const { clock, progress } = run;
   const collected = startFindings(run, progress);
   const results = await turnIntoFailure(run, () =>
@@ -106,7 +106,7 @@ async function reportEnd(run: Run, failure: Failure | null): Promise<RunEnd> {
   const { retried, cancelled } = await retryFailed(run, failure ?? results, { progress, collected });
   run.closing.abort();
   const before = failure ?? results ?? cancelled;
-  return clock.phaseOf('report', () => writeVerdict(run, progress, before, { collected, retried }));
+  return clock.phaseOf('report', () => writeVerdict(run, progress, before, { collected, retried, history }));
 }
 
 /** The phase `retries`, where it can make the run pass. What fails there but a cancellation leaves the tests failed. */

@@ -1,9 +1,15 @@
 /** The file in which a suite keeps how long its tests took: read before the tests, written after them. */
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fail, messageOf, type Result, succeed, type TestCase, type Verdict } from '../core/outcome.ts';
+import * as v from 'valibot';
+import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
+import type { ReportInput, Trend } from '../core/report-model.ts';
 import { writeOwnFile } from '../core/write-own-file.ts';
+import { recordReport } from '../history/recorded-run.ts';
+import { addRun } from '../history/run-log.ts';
 import { emptyHistory, parseHistory, recordRun, renderHistory, type TestHistory } from '../history/test-history.ts';
+import { describeTrend } from '../history/trends.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -26,18 +32,45 @@ export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>>
 }
 
 /** Adds a run whose tests have all ended to the history, where there is a file for it. An error is only a warning. */
-export async function saveHistory(
-  run: Run,
-  history: TestHistory,
-  { verdict, tests }: { verdict: Verdict; tests: readonly TestCase[] },
-): Promise<void> {
+export async function saveHistory(run: Run, history: TestHistory, report: ReportInput): Promise<void> {
+  const { verdict, tests } = report;
   const { historyFile } = run.inputs;
   const isWhole = verdict.failure === null || verdict.failure.kind === 'test';
   if (historyFile === undefined || !isWhole) return;
+  // A run of some tests has fewer of them, and one of another branch is what is compared.
+  const isKept = run.tests.length === 0 && !isOfOtherBranch(process.env);
+  const runs = isKept ? addRun(history.runs, recordReport('', report)) : history.runs;
   try {
     await mkdir(path.dirname(historyFile), { recursive: true });
-    await writeOwnFile(historyFile, renderHistory(recordRun(history, tests)));
+    await writeOwnFile(historyFile, renderHistory({ ...recordRun(history, tests), runs }));
   } catch (error) {
     run.warn(`the times of the tests could not be kept in ${historyFile}: ${messageOf(error)}`);
+  }
+}
+
+/** A run against the history; undefined where too little is known, or for a run of some of the tests. @param report masked. */
+export function compareWithHistory(run: Run, history: TestHistory, report: ReportInput): Trend | undefined {
+  if (run.tests.length > 0) return undefined;
+  return run.mask.maskValue(describeTrend(history.runs, recordReport('', report)));
+}
+
+/**
+ * Whether this run belongs to a branch that is not the default one, or to a pull request: by the payload of GitHub's event, or
+ * the variables of GitLab. Elsewhere it is not known, and all runs count.
+ */
+function isOfOtherBranch(env: NodeJS.ProcessEnv): boolean {
+  if (env.GITLAB_CI === 'true') return env.CI_COMMIT_BRANCH !== env.CI_DEFAULT_BRANCH;
+  if (env.GITHUB_ACTIONS !== 'true') return false;
+  return env.GITHUB_REF !== `refs/heads/${readDefaultBranch(env)}`;
+}
+
+function readDefaultBranch(env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    const payload = JSON.parse(readFileSync(env.GITHUB_EVENT_PATH ?? '', 'utf8'));
+    return v.parse(v.object({ repository: v.object({ default_branch: v.string() }) }), payload).repository
+      .default_branch;
+  } catch {
+    // Then no run is taken for one of the default branch.
+    return undefined;
   }
 }

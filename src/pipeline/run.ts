@@ -3,7 +3,7 @@ import path from 'node:path';
 import { builtImageName } from '../cluster/build-image.ts';
 import type { ReadyCluster } from '../cluster/make-cluster.ts';
 import { messageOf, type Verdict } from '../core/outcome.ts';
-import type { Reporter } from '../core/reporter.ts';
+import type { Reporter, Transfer } from '../core/reporter.ts';
 import { SecretMask } from '../core/secret-mask.ts';
 import { type TraceContext, traceOf } from '../core/trace-context.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
@@ -64,6 +64,7 @@ interface Voice {
   /** Is in the verdict too. */
   warn: (text: string) => void;
   waitingFor: (what: string) => void;
+  transferring: (transfer: Transfer) => void;
   quote: (line: string) => void;
 }
 
@@ -209,6 +210,7 @@ export class Run {
       say: (line) => this.reporter.say(line),
       warn: (text) => this.warn(text),
       waitingFor: (what) => this.reporter.waitingFor(what),
+      transferring: (transfer) => this.reporter.transferring?.(transfer),
       quote: (line) => this.reporter.quote(line),
     };
   }

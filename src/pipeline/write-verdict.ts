@@ -3,6 +3,7 @@ import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { type Failure, noTests, outcomeOf, toOneLine, type Verdict } from '../core/outcome.ts';
 import type { ReportInput } from '../core/report-model.ts';
+import type { TestHistory } from '../history/test-history.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { listAttachments } from '../report/attachments.ts';
 import { describeIncidents } from '../report/incident-story.ts';
@@ -17,6 +18,7 @@ import { judgeSuite } from './judge-suite.ts';
 import { type Progress, testsOf, usageOf } from './progress.ts';
 import type { Retried } from './retry-tests.ts';
 import type { Run } from './run.ts';
+import { compareWithHistory } from './run-history.ts';
 
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
@@ -26,7 +28,7 @@ export async function writeVerdict(
   run: Run,
   progress: Progress,
   before: Failure | null,
-  { collected, retried }: { collected: CollectedRun; retried: Retried },
+  { collected, retried, history }: { collected: CollectedRun; retried: Retried; history?: TestHistory },
 ): Promise<RunEnd> {
   const { dir } = run;
   const started = testsOf(progress);
@@ -65,7 +67,9 @@ export async function writeVerdict(
   const pictures = collected.isMasked
     ? await readPictures(dir.root, listAttachments(tests))
     : new Map<string, string>();
-  const report: ReportInput = { ...context, verdict, tests, pictures };
+  const untold: ReportInput = { ...context, verdict, tests, pictures };
+  const trend = history && compareWithHistory(run, history, untold);
+  const report = trend === undefined ? untold : { ...untold, trend };
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];

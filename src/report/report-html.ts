@@ -24,6 +24,7 @@ import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
 import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
+import { renderTrend } from './trend-html.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** A longer first sentence is set smaller. */
@@ -68,6 +69,7 @@ function* renderPage(input: ReportInput): Generator<Html | undefined> {
   yield renderIncidents(input);
   yield renderShards(verdict.shards ?? []);
   yield* renderTests(input);
+  yield renderTrend(input.trend);
   yield renderTimeline(input);
   yield renderUsage(input.usage ?? []);
   yield* renderLogs(sortLogs(input));
@@ -110,12 +112,13 @@ ${warnings.slice(0, 50).map((warning) => html`<p class="warning">⚠ ${toPlainLi
 }
 
 /** Links to parts of the page, for readers with a specific question. */
-function renderContents({ verdict, tests, events, logs, usage, incidents }: ReportInput): Html | undefined {
+function renderContents({ verdict, tests, events, logs, usage, incidents, trend }: ReportInput): Html | undefined {
   const red = failedTests(tests).length;
   const links: [string, string, boolean][] = [
     ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
     ['test-list', red > 0 ? formatCount(red, 'failed test') : 'Tests', tests.length > 0],
     ['shards', formatCount(verdict.shards?.length ?? 0, 'shard'), verdict.shards !== undefined],
+    ['trend', trend?.changes.length ? formatCount(trend.changes.length, 'change') : 'Trend', trend !== undefined],
     ['timeline', 'Timeline', verdict.phases.length > 0],
     ['usage', 'CPU and memory', (usage?.length ?? 0) > 0],
     ['logs', formatCount(logs.length, 'log'), logs.length > 0],

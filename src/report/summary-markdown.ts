@@ -43,6 +43,7 @@ const maxOpenLines = 30;
 const maxIncidents = 30;
 const maxUsage = 15;
 const maxAttachments = 5;
+const maxChanges = 10;
 
 /**
  * Markdown of at most `maxBytes` bytes of UTF-8 (but never less than its head, some 10 KiB at most). What does not fit
@@ -62,6 +63,7 @@ export function renderSummary(input: ReportInput, maxBytes = maxSummaryBytes): s
     renderQuarantine(input),
     renderShards(input),
     renderFlaky(input),
+    renderTrend(input),
     renderSlowest(input),
     renderPhases(input),
     renderUsage(input),
@@ -206,6 +208,14 @@ function renderQuarantine({ tests }: ReportInput): string {
     .map((test) => `${renderListedTest(test)}  \n  ${escapeMarkdown(toPlainLine(formatQuarantine(test), 300))}`);
   const more = failed.length > shown.length ? [`- … and ${failed.length - shown.length} more in \`report.html\``] : [];
   return `**Failed in quarantine, which does not fail the run**\n\n${[...shown, ...more].join('\n')}\n\n`;
+}
+
+function renderTrend({ trend }: ReportInput): string {
+  if (trend === undefined || trend.changes.length === 0) return '';
+  const shown = trend.changes.slice(0, maxChanges).map((change) => `- ${escapeMarkdown(change, 300)}`);
+  const more = trend.changes.length - shown.length;
+  if (more > 0) shown.push(`- … and ${more} more in \`report.html\``);
+  return `**What this run changed**, against the ${trend.runs.length - 1} runs before\n\n${shown.join('\n')}\n\n`;
 }
 
 function renderSlowest({ tests }: ReportInput): string {

@@ -7,6 +7,8 @@ export interface RunEnd {
   verdict: Verdict;
   dir: ResultsDir;
   report: ReportInput;
+  /** The summary in at most so many bytes; absent where it is that of the report, a run. */
+  summarize?: (maxBytes: number) => string;
   /** Path of the kubeconfig; empty when there is no cluster. */
   kubeconfig: string;
   /** Undefined when none was started. */

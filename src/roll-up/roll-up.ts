@@ -57,6 +57,8 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
       logs: [],
       resultsDir: dir.root,
     };
+    const summarize = (maxBytes?: number) =>
+      renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }, maxBytes);
     if (taken.ok) {
       await writeJUnit(dir.junitXml, {
         reports: judged.legs.map((leg) => ({
@@ -67,9 +69,9 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
         phases: [],
         failure: verdict.failure,
       });
-      await writeReport(report, dir, renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }));
+      await writeReport(report, dir, summarize());
     }
-    return { verdict, dir, report, kubeconfig: '', ownsResultsDir: taken.ok, isMasked: true };
+    return { verdict, dir, report, summarize, kubeconfig: '', ownsResultsDir: taken.ok, isMasked: true };
   } finally {
     if (taken.ok) await releaseResultsDir(dir);
   }

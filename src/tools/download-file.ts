@@ -32,6 +32,8 @@ export interface DownloadOptions {
   signal: AbortSignal;
   /** Called for each failed attempt that is followed by another. */
   say: (line: string) => void;
+  /** Called as the bytes of an attempt come, with their sum, and with that of the whole file where the server says it. */
+  onBytes?: ((bytes: number, totalBytes: number | undefined) => void) | undefined;
   limits?: Partial<DownloadLimits>;
 }
 
@@ -126,6 +128,8 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
       throw new DownloadError(isTransient ? 'network' : 'refused', message);
     }
     const hash = createHash('sha256');
+    const announced = Number(response.headers['content-length']);
+    const totalBytes = Number.isSafeInteger(announced) && announced > 0 ? announced : undefined;
     let sizeBytes = 0;
     await pipeline(
       response.body,
@@ -134,6 +138,7 @@ async function attemptDownload(options: DownloadOptions, limits: DownloadLimits)
           idle.refresh();
           hash.update(chunk);
           sizeBytes += chunk.length;
+          options.onBytes?.(sizeBytes, totalBytes);
           yield chunk;
         }
       },

@@ -11,6 +11,7 @@ import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { explainFileError } from '../core/disk-error.ts';
 import { fail, type Result, succeed } from '../core/outcome.ts';
+import type { Transfer } from '../core/reporter.ts';
 import { type DownloadLimits, downloadFile, printableUrl } from './download-file.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';
 import {
@@ -47,6 +48,7 @@ export interface ToolRequest {
   signal: AbortSignal;
   /** Called with the origin of the tool, and for each failed attempt. */
   say: (line: string) => void;
+  transferring?: ((transfer: Transfer) => void) | undefined;
   limits?: Partial<DownloadLimits>;
   /** False: a tool that is not on this machine is a failure. */
   mayDownload?: boolean;
@@ -183,7 +185,10 @@ async function download(tool: KnownTool, scratch: string, wanted: ToolRequest): 
     const url = toolUrl(name, version, platform, wanted.mirror);
     const file = join(scratch, 'download');
     say(`${title}: downloading ${printableUrl(url)}`);
-    const loaded = await downloadFile({ url, path: file, sha256, signal, say, limits: wanted.limits ?? {} });
+    const onBytes = (bytes: number, totalBytes: number | undefined) =>
+      wanted.transferring?.({ what: title, bytes, ...(totalBytes === undefined ? {} : { totalBytes }) });
+    const loaded = await downloadFile({ url, path: file, sha256, signal, say, onBytes, limits: wanted.limits ?? {} });
+    wanted.transferring?.({ what: title, bytes: 0, hasEnded: true });
     if (!loaded.ok) {
       const { reason, hint, evidence } = loaded.failure;
       return fail('tools', `${title} cannot be downloaded: ${reason}`, { hint, evidence });

@@ -1,4 +1,5 @@
 import { type Result, succeed } from '../core/outcome.ts';
+import type { Transfer } from '../core/reporter.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
 import { provideTool } from './install-tool.ts';
 import { pinnedTools } from './versions.ts';
@@ -12,15 +13,22 @@ export interface Tools {
 /** Provides kind, unless the cluster is there, and helm, where there is a chart, in the versions that the inputs name or we pin. */
 export async function provideTools(
   inputs: Pick<Inputs, 'cluster' | 'chart' | 'kindVersion' | 'helmVersion' | 'toolsMirror' | 'toolsChecksumsPath'>,
-  options: { directory: string; signal: AbortSignal; say: (line: string) => void; mayDownload?: boolean },
+  options: {
+    directory: string;
+    signal: AbortSignal;
+    say: (line: string) => void;
+    transferring?: (transfer: Transfer) => void;
+    mayDownload?: boolean;
+  },
 ): Promise<Result<Tools>> {
-  const { directory, signal, say, mayDownload = true } = options;
+  const { directory, signal, say, transferring, mayDownload = true } = options;
   const common = {
     mirror: inputs.toolsMirror,
     checksumsPath: inputs.toolsChecksumsPath,
     directory,
     signal,
     say,
+    transferring,
     mayDownload,
   };
   const kindVersion = inputs.kindVersion ?? pinnedTools.kind.version;

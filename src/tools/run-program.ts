@@ -17,6 +17,7 @@ import { messageOf } from '../core/outcome.ts';
 import { makeChildEnvironment, type Purpose } from './child-environment.ts';
 import { endGroup } from './process-group.ts';
 import { HeadAndTail, LineReader } from './program-output.ts';
+import { watchWrittenBytes } from './written-bytes.ts';
 
 export interface ProgramOptions {
   /** Ends the program and all that it started: SIGTERM, `graceSeconds`, SIGKILL. */
@@ -110,9 +111,12 @@ export function runProgram(command: string, args: string[], options: ProgramOpti
  * Runs programs at once, the stdout of each being the stdin of the next, by the kernel's own pipe: the bytes do not
  * pass through our process, and backpressure is the kernel's. When one of them fails the others are killed; each must
  * end with exit status 0 for the pipe to be `ok`. Only the last one's stdout is captured; `onLine` sees that and the
- * stderr of all.
+ * stderr of all. `onBytes` is called with what the first has written so far, several times a second.
  */
-export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOptions, 'stdin'>): Promise<PipeRun> {
+export async function pipePrograms(
+  calls: ProgramCall[],
+  options: Omit<ProgramOptions, 'stdin'> & { onBytes?: ((bytes: number) => void) | undefined },
+): Promise<PipeRun> {
   const startedAt = performance.now();
   const breakdown = new AbortController();
   const signal = AbortSignal.any([options.signal, breakdown.signal]);
@@ -126,8 +130,11 @@ export async function pipePrograms(calls: ProgramCall[], options: Omit<ProgramOp
     stdin = program.child?.stdout ?? 'ignore';
     // One that could not be started: the next must not take an empty stdin for the whole of its input.
     if (program.child?.pid === undefined) breakdown.abort();
+    const pid = index === 0 ? program.child?.pid : undefined;
+    const endWatch = pid && options.onBytes ? watchWrittenBytes(pid, options.onBytes) : undefined;
     endings.push(
       program.ended.then((run) => {
+        endWatch?.();
         if (run.exitCode !== 0) breakdown.abort();
         return run;
       }),

@@ -76,7 +76,8 @@ function loadIntoNodes(
     if (!built.ok) return built;
     const nodes = chooseNodes(await listMachines(cluster.name, run.signal), prepared.controlPlane);
     const left: string[] = [];
-    const options = { signal: run.signal, mayBePulled: leaveToNodes(run, left) };
+    const { signal, transferring } = run.voice;
+    const options = { signal, transferring, mayBePulled: leaveToNodes(run, left) };
     const loaded = await loadImages([...built.value.loaded], nodes, options);
     if (!loaded.ok) return loaded;
     return succeed({ images: moveToPulled(built.value, left), changedImages: new Set(loaded.value) });
