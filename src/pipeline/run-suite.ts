@@ -28,7 +28,7 @@ const rescueSeconds = 60;
  */
 export async function runSuite(run: Run, platform: Platform, history: TestHistory): Promise<Result<StartedTests>> {
   const { signal } = run;
-  let tests: StartedTests = { parts: listParts(run.inputs.shards) };
+  let tests: StartedTests = { parts: listParts(run.inputs.shards, run.retry?.shards) };
   const note = (more: Partial<StartedTests>): StartedTests => {
     tests = { ...tests, ...more };
     run.reach({ ...platform, stage: 'tests', platform, tests });
@@ -156,10 +156,11 @@ async function runShards(run: Run, suite: RunningSuite, options: JobOptions): Pr
     if (!one.ok) return one;
     created.push({ jobUid: one.value, shards: own, name: manifest.metadata.name });
   }
-  run.reporter.say(`${parts.length} shards, in ${job.jobs.length === 1 ? 'one Indexed Job' : 'a Job each'}`);
+  const { isIndexed } = job;
+  if (run.retry === undefined)
+    run.reporter.say(`${parts.length} shards, in ${isIndexed ? 'one Indexed Job' : 'a Job each'}`);
   const following = created.flatMap(({ jobUid, shards: own, name }) =>
     own.map((shard, i) => {
-      const isIndexed = job.jobs.length === 1;
       const jobName = isIndexed ? `${name}-${i}` : name;
       const othersRun = () => shards.othersRun(shard);
       return followShard(run, suite, { ...options, jobName }, shards, {
@@ -183,7 +184,7 @@ async function followShard(
   { shard, ofJob }: { shard: number; ofJob: JobPart },
 ): Promise<void> {
   const { platform, job, parts } = suite;
-  const part = parts[shard];
+  const part = parts.find((one) => one.shard === shard);
   if (part === undefined) throw new Error(`there is no shard ${shard}`);
   const followed = await followPart(
     {

@@ -21,7 +21,7 @@ import { headlineOf } from './headline.ts';
 import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
 import { cutMiddle, escapeHtml, escapeHtmlLine, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
-import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
+import { describeBalance, formatShardTime, namePods, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
@@ -157,7 +157,7 @@ function renderShards(shards: readonly ShardRecord[]): string {
   if (shards.length === 0) return '';
   const rows = shards.map(
     (one) =>
-      `<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${escapeHtmlLine(one.pod, 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
+      `<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${escapeHtmlLine(namePods(one), 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
   );
   return `<section id="shards" aria-labelledby="shards-title">
 <h2 id="shards-title">Shards</h2>
