@@ -127,7 +127,11 @@ function giveDeadline({ spec }: JobManifest, shards: number): void {
   if (spec.activeDeadlineSeconds !== undefined) spec.activeDeadlineSeconds *= shards;
 }
 
-/** What Bazel gives a shard, https://bazel.build/reference/test-encyclopedia#test-sharding; the index to all who need it for a mount. */
+/**
+ * What Bazel gives a shard, https://bazel.build/reference/test-encyclopedia#test-sharding, and the same by the names that
+ * GoogleTest reads, https://google.github.io/googletest/advanced.html#distributing-test-functions-to-multiple-machines: Bazel's
+ * own wrapper translates them. The index goes to all who need it for a mount.
+ */
 function giveVariables(
   job: JobManifest,
   container: string,
@@ -140,8 +144,11 @@ function giveVariables(
     if (!isTest && !one.volumeMounts?.some(({ subPathExpr }) => subPathExpr?.includes('$(TEST_SHARD_INDEX)'))) continue;
     setVariable(one, { name: 'TEST_SHARD_INDEX', ...index });
     if (!isTest) continue;
-    setVariable(one, { name: 'TEST_TOTAL_SHARDS', value: String(shards) });
-    setVariable(one, { name: 'TEST_SHARD_STATUS_FILE', value: `${resultsPath}/${shardStatusFile}` });
+    setVariable(one, { name: 'GTEST_SHARD_INDEX', ...index });
+    for (const prefix of ['', 'G']) {
+      setVariable(one, { name: `${prefix}TEST_TOTAL_SHARDS`, value: String(shards) });
+      setVariable(one, { name: `${prefix}TEST_SHARD_STATUS_FILE`, value: `${resultsPath}/${shardStatusFile}` });
+    }
   }
 }
 

@@ -30,6 +30,7 @@ import { canRetry, notRetried, type Retried, retryTests } from './retry-tests.ts
 import { Run, type RunOptions } from './run.ts';
 import { loadHistory, saveHistory } from './run-history.ts';
 import { runSuite } from './run-suite.ts';
+import { sizeSuite } from './size-suite.ts';
 import { runTeardown } from './teardown.ts';
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './write-verdict.ts';
 
@@ -73,7 +74,11 @@ async function runPhases(run: Run, history: TestHistory, options: RunOptions): P
   if (!platform.ok) return nameSimilarImages(platform, open.images, run.signal);
   if (options.isOnlyPlatform === true) return platform;
   // Failed tests are no failure of the Job, but the phase must not be shown with a tick.
-  const tests = await clock.phase('tests', () => runSuite(run, platform.value, history), haveTestsPassed);
+  const runTheSuite = async () => {
+    await sizeSuite(run, platform.value, history);
+    return runSuite(run, platform.value, history);
+  };
+  const tests = await clock.phase('tests', runTheSuite, haveTestsPassed);
   return explainEnd(run, tests, platform.value);
 }
 

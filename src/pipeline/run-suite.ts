@@ -163,14 +163,16 @@ async function runShards(run: Run, suite: RunningSuite, options: JobOptions): Pr
     own.map((shard, i) => {
       const jobName = isIndexed ? `${name}-${i}` : name;
       const othersRun = () => shards.othersRun(shard);
+      const onHeld = (reason: string) => shards.hold(shard, reason);
       return followShard(run, suite, { ...options, jobName }, shards, {
         shard,
-        ofJob: { jobUid, othersRun, ...(isIndexed ? { completionIndex: i } : {}) },
+        ofJob: { jobUid, othersRun, onHeld, ...(isIndexed ? { completionIndex: i } : {}) },
       });
     }),
   );
   // After a cancel each of them still has tests to end.
   for (const one of await Promise.allSettled(following)) if (one.status === 'rejected') throw one.reason;
+  shards.warnOfHolds(parts.length);
   const stopped = options.interrupt?.();
   return stopped === undefined ? succeed(undefined) : { ok: false, failure: stopped };
 }
@@ -224,6 +226,7 @@ class ShardsUnderWay {
   readonly #run: Run;
   readonly #waits = new Map<number, string>();
   readonly #running = new Set<number>();
+  readonly #holds = new Map<number, string>();
   #lastEndAt = Number.NEGATIVE_INFINITY;
 
   constructor(run: Run) {
@@ -233,6 +236,20 @@ class ShardsUnderWay {
   waitFor(shard: number, what: string): void {
     this.#waits.set(shard, what);
     this.#tell();
+  }
+
+  /** A shard cannot start yet. */
+  hold(shard: number, reason: string): void {
+    const isNews = !this.#holds.has(shard);
+    this.#holds.set(shard, reason);
+    if (isNews) this.#run.reporter.say(`shard ${shard} waits: ${reason}`);
+  }
+
+  /** Shards that waited for others: so many at once are more than the cluster takes. */
+  warnOfHolds(shards: number): void {
+    const [reason] = this.#holds.values();
+    if (reason === undefined) return;
+    this.#run.warn(`${this.#holds.size} of ${shards} shards had to wait before they could start: ${reason}`);
   }
 
   begin(shard: number): void {

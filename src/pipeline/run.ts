@@ -70,11 +70,10 @@ interface Voice {
 }
 
 /**
- * What every phase of a run is given. Only the clock, the warnings and the progress in it change; only {@link Run.reach}
- * replaces the progress, which is for the end of the run and for its checkpoint, and no phase reads it.
+ * What every phase of a run is given. Only the clock, the warnings, the progress and the number of shards in it change; only
+ * {@link Run.reach} replaces the progress, which is for the end of the run and for its checkpoint, and no phase reads it.
  */
 export class Run {
-  readonly inputs: Inputs;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
   readonly record: RunRecord;
@@ -93,6 +92,7 @@ export class Run {
   readonly trace: TraceContext;
   /** Undefined for a run of the whole suite. */
   readonly retry: Retry | undefined;
+  #inputs: Inputs;
   #progress: Progress = { stage: 'preparing' };
   #savesCheckpoints: boolean;
 
@@ -103,7 +103,7 @@ export class Run {
     // A checkpoint has the name that the run gave it.
     const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && stopped === undefined;
     this.trace = traceOf(runId, process.env);
-    this.inputs = {
+    this.#inputs = {
       ...inputs,
       // In a kept cluster it has the same name each time: the nodes that have it under that name need no other.
       image: inputs.image === '' ? builtImageName(options.kept?.content.runId ?? runId) : inputs.image,
@@ -153,6 +153,16 @@ export class Run {
       { startedAt: clock.startedAt, phases: [], seconds: clock.seconds },
       retry,
     );
+  }
+
+  get inputs(): Inputs {
+    return this.#inputs;
+  }
+
+  /** Sets the number of shards of a run that chooses it, before any of its tests runs. */
+  chooseShards(shards: number): void {
+    this.#inputs = { ...this.#inputs, shards };
+    this.#saveCheckpoint();
   }
 
   /** The progress of the run, also when a phase was interrupted before it could return. */
