@@ -42,6 +42,7 @@ test.each([
     chart: production,
     ownJob: [job],
     secrets: { tests: true, registries: !isGiven },
+    mayResume: true,
     kinds: [...kinds, jobKind],
   });
   const [role] = loadAll(readFileSync(file, 'utf8')) as { rules: Rule[] }[];
@@ -67,6 +68,7 @@ test('what a Role of the chart grants must be ours to give', () => {
     chart: [{ kind: 'List', apiVersion: 'v1', items: [role] }, null],
     ownJob: [],
     secrets: { tests: false, registries: false },
+    mayResume: false,
     kinds: [kind],
   });
   expect(needed.map(describePermission)).toContain('get cronjobs.batch a');

@@ -141,9 +141,14 @@ describe('wrong inputs', () => {
     expect(errorsOf({ tier: 'unit', shards: '2' })).toEqual([
       'shards: "2" needs a cluster, and tier unit runs on the runner itself; leave it out',
     ]);
-    expect(errorsOf({ cluster: 'existing', shards: '2' })).toContain(
-      'shards: "2" works on Kind only for now; on an existing cluster leave it out',
+    expect(errorsOf({ tier: 'unit', shards: 'auto' })).toContain(
+      'shards: "auto" needs a cluster, and tier unit runs on the runner itself; leave it out',
     );
+    expect(errorsOf({ shards: 'auto' })).toEqual([
+      'shards: "auto" needs the input history, a file that keeps how long each test took',
+    ]);
+    expect(errorsOf({ shards: 'auto', history: '.times.json' })).toEqual([]);
+    expect(errorsOf({ shards: 'many' })).toEqual(['shards: "many" is not auto or a whole number from 1 to 100']);
     expect(errorsOf({ shards: '0' })).toEqual([expect.stringMatching(/^shards: "0" /)]);
     expect(errorsOf({ tier: 'unit', shards: '1' })).toEqual([]);
   });

@@ -11,7 +11,7 @@ Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type
 
     session    a pytest session begins           run, pid, at, variant, cgroup
     undivided  some of what all shards together will run: all that was collected   ids
-    collected  some of what it will run          ids
+    collected  some of what it will run          ids, workers: 1 where processes of xdist share them
     start      a test begins                     id, at, file, line
     end        a test has ended (or: rerun)      id, outcome, start, stop, message, details, file, line, used
     problem    a module could not be collected   id, message, details
@@ -19,10 +19,13 @@ Notes are lines of JSON in `progress.jsonl`, one write each, told apart by `type
 
 With K8S_TEST_SPLIT, the path of a plan, it divides the tests over the pods of a suite in shards: each pod collects all of
 them, and leaves out those of other shards, as if they had been deselected. What stays together is a class, or the functions of
-a module. This and the next are the two things in here that change what runs; where it fails, nothing is left out, and the run shows that
+a module. This and the next are all in here that changes what runs; where it fails, nothing is left out, and the run shows that
 all shards ran everything.
 
-With K8S_TEST_ONLY, the path of a list of ids, it leaves only these tests: those that failed before, and that run again alone.
+Lists of ids select among the tests of this pod: with K8S_TEST_ONLY, the path of one, only these tests run: those that failed
+before, and that run again alone. With K8S_TEST_DONE all but these run: they finished in a pod of this shard that was lost. With
+K8S_TEST_ORDER these run, in the order of the list: what had run up to a test that failed. Each of them, too, leaves out the
+others as if they had been deselected.
 
 A session begins before pytest reads conftest files and options, so that one which dies there is known. Sessions of one
 `variant` run in the same directory, Python, environment and with the same options of the project: only then is a test
@@ -73,7 +76,10 @@ _VOLATILE = ("_", "SHLVL", "PWD", "OLDPWD")
 _directory = os.environ.pop("K8S_TEST_PROGRESS_DIR", "")
 _run = os.environ.pop("K8S_TEST_PROGRESS_RUN", "")
 _split = os.environ.pop("K8S_TEST_SPLIT", "")
-_only = os.environ.pop("K8S_TEST_ONLY", "")
+_lists = {
+    way: os.environ.pop(name, "")
+    for way, name in (("only", "K8S_TEST_ONLY"), ("done", "K8S_TEST_DONE"), ("order", "K8S_TEST_ORDER"))
+}
 _active = None
 
 
@@ -255,44 +261,51 @@ class _Splitter(object):
 
 
 class _Selector(object):
-    """Leaves the tests of a list, by their ids, as if all others had been deselected."""
+    """Leaves the tests that a list selects, by their ids, as if all others had been deselected."""
 
-    def __init__(self, ids, notes):
-        self._ids = frozenset(ids)
+    def __init__(self, way, ids, notes):
+        self._way = way
+        self._places = {nodeid: place for place, nodeid in enumerate(ids)}
         self._notes = notes
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config, items):
         yield
         try:
-            others = [item for item in items if item.nodeid not in self._ids]
+            is_wanted = [(item.nodeid in self._places) != (self._way == "done") for item in items]
+            others = [item for item, wanted in zip(items, is_wanted) if not wanted]
+            kept = [item for item, wanted in zip(items, is_wanted) if wanted]
+            if self._way == "order":
+                kept.sort(key=lambda item: self._places[item.nodeid])
+            items[:] = kept
             if others:
-                items[:] = [item for item in items if item.nodeid in self._ids]
                 config.hook.pytest_deselected(items=others)
         except Exception as error:
             self._notes.failed(error)
 
 
-def _register_selector(config, notes, path):
-    try:
-        with open(path) as file:
-            ids = json.load(file)
-        config.pluginmanager.register(_Selector(ids, notes), "k8s-test-only")
-    except Exception as error:
-        notes.failed(error)
+def _register_selectors(config, notes, lists):
+    for way, path in lists.items():
+        try:
+            if path:
+                with open(path) as file:
+                    ids = json.load(file)
+                config.pluginmanager.register(_Selector(way, ids, notes), "k8s-test-" + way)
+        except Exception as error:
+            notes.failed(error)
 
 
 def _select_in_worker(config):
     """As for shards: of the processes of xdist the workers collect."""
-    only = getattr(config, "workerinput", {}).get("k8s_test_only")
-    if only is None:
+    share = getattr(config, "workerinput", {}).get("k8s_test_lists")
+    if share is None:
         return
     try:
-        notes = _Notes(only["directory"], only["session"])
+        notes = _Notes(share["directory"], share["session"])
         config.add_cleanup(notes.close)
     except Exception:
         return
-    _register_selector(config, notes, only["path"])
+    _register_selectors(config, notes, share["lists"])
 
 
 def _divides_itself(options):
@@ -399,19 +412,19 @@ class _Progress(object):
             self._exit = status
             self._notes.write_late({"type": "finish", "exit": status})
 
-    def _note_collected(self, ids):
+    def _note_collected(self, ids, **more):
         self._is_collection_known = True
         for first in range(0, max(len(ids), 1), _IDS_PER_LINE):
-            self._notes.write({"type": "collected", "ids": ids[first : first + _IDS_PER_LINE]})
+            self._notes.write(dict(more, type="collected", ids=ids[first : first + _IDS_PER_LINE]))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node):
         try:
             if _split:
                 node.workerinput["k8s_test_split"] = _share(self._notes)
-            if _only:
-                node.workerinput["k8s_test_only"] = {
-                    "path": _only,
+            if any(_lists.values()):
+                node.workerinput["k8s_test_lists"] = {
+                    "lists": _lists,
                     "directory": _directory,
                     "session": self._notes.session,
                 }
@@ -431,7 +444,7 @@ class _Progress(object):
     def pytest_xdist_node_collection_finished(self, node, ids):
         try:
             if not self._is_collection_known:
-                self._note_collected(list(ids))
+                self._note_collected(list(ids), workers=1)
         except Exception as error:
             self._notes.failed(error)
 
@@ -612,8 +625,8 @@ def pytest_configure(config):
         config.pluginmanager.register(progress, "k8s-test-progress-notes")
         if _split:
             _register_splitter(config, progress.notes, _share(progress.notes))
-        if _only:
-            _register_selector(config, progress.notes, _only)
+        # After the division, of which these tests are a part.
+        _register_selectors(config, progress.notes, _lists)
     except Exception as error:
         progress.notes.failed(error)
 

@@ -100,4 +100,56 @@ describe('a failed test with retries', () => {
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 1, passed: 1, flaky: 1 } });
     expect(run.printed).toContain('again: (one)');
   });
+
+  test('tells a flaky test from one that a test before it pollutes, where a retry is to spare', async () => {
+    const lines = [
+      'import os',
+      // Fails in the first pod and passes in every other one: as chance would have it.
+      'def test_flaky():\n  assert os.environ["HOSTNAME"].count("-") > 2, "late"',
+      'def test_pay():\n  open("/tmp/dirt", "w").close()',
+      'def test_ship():\n  assert not os.path.exists("/tmp/dirt"), "dirty"',
+      'def test_late_flaky():\n  assert os.environ["HOSTNAME"].count("-") > 2, "late"',
+      'def test_after(): pass',
+    ];
+    const run = await runOnSharedCluster({ script: suite(...lines), given: { ...given, retries: '2' } });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({
+      tests: { total: 5, passed: 5, flaky: 3 },
+      retries: [{ retry: 1, tests: 3, passed: 3 }],
+    });
+    const told = Object.fromEntries(run.report.tests.map(({ name, inOrder }) => [name, inOrder]));
+    expect(told).toEqual({
+      test_flaky: 'first',
+      test_pay: undefined,
+      test_ship: 'failed',
+      test_late_flaky: 'passed',
+      test_after: undefined,
+    });
+    expect(run.printed).toContain(
+      '4 tests ran again in their order: 1 that had passed alone failed again after the others, 1 passed',
+    );
+    const summary = readFileSync(run.dir.summary, 'utf8');
+    expect(summary).toMatch(/test_ship.*polluted by one of them/);
+    expect(summary).toMatch(/test_late_flaky.*after the tests that ran before it: flaky/);
+  });
+
+  test('claims nothing where the order is not known: in several processes, or without a retry to spare', async () => {
+    const once = await runOnSharedCluster({ script: suite(...polluted), given });
+    expect(readFileSync(once.dir.summary, 'utf8')).toContain('flaky, or polluted by a test that ran before it');
+    const again = `pytest -v --junitxml=/results/junit.xml . -k none; ${suite(...polluted)}`;
+    const twice = await runOnSharedCluster({ script: again, given: { ...given, retries: '2' } });
+    expect(twice.onDisk.failure).toBeNull();
+    expect(twice.report.tests.find(({ name }) => name === 'test_ship')).toMatchObject({ retries: ['passed'] });
+    expect(twice.report.tests.find(({ name }) => name === 'test_ship')?.inOrder).toBeUndefined();
+  });
+
+  test('of a shard is repeated in the order of its shard', async () => {
+    const run = await runOnSharedCluster({
+      script: suite(...polluted, 'class TestOther:\n  def test_a(self): pass\n  def test_b(self): pass'),
+      given: { ...given, retries: '2', shards: '2' },
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.report.tests.find(({ name }) => name === 'test_ship')).toMatchObject({ inOrder: 'failed' });
+    expect(run.report.tests).toHaveLength(4);
+  });
 });

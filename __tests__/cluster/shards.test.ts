@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { connect } from '../../src/kube/connection.ts';
 import type { Pod } from '../../src/kube/objects.ts';
-import { runOnSharedCluster } from './run-on-shared-cluster.ts';
+import { runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
 
 /** A script that writes four modules of three tests each, and becomes pytest; `body` is what each test does. */
 function suite(body = 'pass', run = 'exec pytest -v --junitxml=/results/junit.xml .'): string {
@@ -22,6 +22,121 @@ const oneLineCovered = [
   'for i in 0 1 2 3; do test $i = $TEST_SHARD_INDEX && hits=1 || hits=0; echo "DA:$i,$hits" >> /results/lcov.info; done',
   'echo end_of_record >> /results/lcov.info',
 ].join('; ');
+
+/** Runs a suite, and deletes the pod of a shard as soon as it prints a line that begins so. */
+async function runWithLoss(options: {
+  script: string;
+  given: Record<string, string>;
+  shard: number;
+  at: string;
+}): Promise<SharedRun> {
+  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
+  const signal = AbortSignal.timeout(120_000);
+  const namespace = `shards-${Date.now()}`;
+  let deleted: Promise<unknown> | undefined;
+  const deletePod = async () => {
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const { items } = await connection.call<{ items: Pod[] }>('GET', pods, { signal });
+    const victim = items.find(({ metadata }) => metadata.name.startsWith(`integration-tests-${options.shard}-`));
+    if (victim === undefined) throw new Error(`there is no pod of shard ${options.shard}`);
+    await connection.deletePod(namespace, victim.metadata.name, { graceSeconds: 0, signal });
+  };
+  try {
+    const run = await runOnSharedCluster({
+      script: options.script,
+      given: { ...options.given, namespace },
+      onPrinted: (line) => {
+        if (line.startsWith(options.at)) deleted ??= deletePod();
+      },
+    });
+    await deleted;
+    return run;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What each test does: it says that it has begun, and one of them goes on only in the second pod of its shard. */
+const slowOnce = (name: string) =>
+  `print("\\nbegun", __name__, "${name}", os.environ["HOSTNAME"], flush=True); time.sleep(100 if (__name__, "${name}") == ("test_m1", "b") and "rest" not in os.environ["HOSTNAME"] else 0)`;
+const slowSuite = (more = '') =>
+  [
+    'mkdir -p /tmp/suite && cd /tmp/suite',
+    ...[0, 1, 2, 3].map((i) => {
+      const tests = ['a', 'b', 'c'].map(
+        (name) => `def test_${name}():\n  ${slowOnce(name)}\n${i === 1 && name === 'a' ? more : ''}`,
+      );
+      return `cat > /tmp/suite/test_m${i}.py <<'PY'\nimport os, time\n${tests.join('')}PY`;
+    }),
+    'exec pytest -v -s --junitxml=/results/junit.xml .',
+  ].join('\n');
+
+describe('a shard whose pod is lost, with retries', () => {
+  const given = { shards: '3', 'test-helper': 'on', retries: '1', timeout: '2m' };
+
+  test('has its unfinished tests run in a fresh pod: each test of the suite runs to its end exactly once', async () => {
+    const run = await runWithLoss({ script: slowSuite(), given, shard: 1, at: '[shard 1] begun test_m1 b' });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12, flaky: 0, rebuilt: 0 } });
+    const [, shard] = run.onDisk.shards ?? [];
+    expect(shard).toMatchObject({ shard: 1, outcome: 'passed', tests: 3 });
+    expect(shard?.pod).toMatch(/^integration-tests-rest-1-1-/);
+    expect(shard?.lostPods).toEqual([expect.stringMatching(/^integration-tests-1-/)]);
+    const begun = run.printed.flatMap((line) => /^\[shard \d\] begun (\S+ \S) /.exec(line)?.[1] ?? []);
+    const counts = Map.groupBy(begun, (name) => name);
+    expect(counts.size).toBe(12);
+    // The one that was running when the pod was deleted, and no other.
+    expect([...counts].filter(([, runs]) => runs.length > 1).map(([name]) => name)).toEqual(['test_m1 b']);
+    expect(run.report.tests.map(({ classname, name }) => `${classname} ${name}`).sort()).toHaveLength(12);
+    expect(new Set(run.report.tests.map(({ classname, name }) => `${classname} ${name}`)).size).toBe(12);
+    expect(run.onDisk.warnings).toEqual([
+      expect.stringMatching(
+        /^shard 1 was lost, 1 finished test counts, and the others ran in a fresh pod: the test pod integration-tests-1-\S+ was deleted/,
+      ),
+    ]);
+    expect(readFileSync(run.dir.summary, 'utf8')).toMatch(
+      /integration-tests-rest-1-1-\S+, after integration-tests-1-\S+ was lost/,
+    );
+    expect(existsSync(path.join(run.dir.junit, 'rest-1/shard-1/junit.xml'))).toBe(true);
+  });
+
+  test('counts a test that failed before the loss, runs it again alone, and fails the run where it fails again', async () => {
+    const run = await runWithLoss({
+      script: slowSuite('  assert False, "broken"\n'),
+      given,
+      shard: 1,
+      at: '[shard 1] begun test_m1 b',
+    });
+    expect(run.onDisk).toMatchObject({
+      outcome: 'failed',
+      failure: { kind: 'test', reason: 'shard 1: 1 of 1 tests failed before the pod was lost: test_a' },
+      tests: { total: 12, passed: 11, failed: 1 },
+      retries: [{ tests: 1, passed: 0 }],
+    });
+  });
+
+  test('runs again as a whole where its tool does not show what finished, with the same share', async () => {
+    const report = `echo "<testsuite name='s'><testcase classname='c' name='test_{shard}'/></testsuite>" > /results/junit.xml`;
+    const run = await runWithLoss({
+      script: `echo begun {shard} of {shards} $TEST_SHARD_INDEX; case $HOSTNAME in *-rest-*) ;; *-1-*) sleep 100 ;; esac; ${report}`,
+      given: { ...given, 'test-helper': 'off' },
+      shard: 1,
+      at: '[shard 1] begun',
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 3, passed: 3 } });
+    expect(run.report.tests.map(({ name }) => name).sort()).toEqual(['test_1', 'test_2', 'test_3']);
+    expect(run.printed.filter((line) => line === '[shard 1] begun 2 of 3 1')).toHaveLength(2);
+    expect(run.onDisk.warnings.join()).toContain('shard 1 was lost, it ran again as a whole in a fresh pod');
+  });
+
+  test('does not run again where the tests themselves ended it: a time limit is no loss', async () => {
+    const run = await runOnSharedCluster({ script: slowSuite(), given: { ...given, timeout: '10s', grace: '1s' } });
+    expect(run.onDisk.failure).toMatchObject({ kind: 'timeout' });
+    expect(run.onDisk.shards?.[1]).toMatchObject({ outcome: 'lost' });
+    expect(run.onDisk.phases.map(({ name }) => name)).not.toContain('retries');
+  });
+});
 
 describe('a suite in three shards', () => {
   test('is divided by the helper, and reported as one: results, coverage, logs and live lines of each, one verdict', async () => {
@@ -60,39 +175,21 @@ describe('a suite in three shards', () => {
   });
 
   test('names the shard whose pod is deleted, counts finished tests, and lists those that did not run', async () => {
-    const cluster = inject('cluster');
-    const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-    const signal = AbortSignal.timeout(120_000);
-    let deleted: Promise<unknown> | undefined;
-    try {
-      const namespace = `shards-${Date.now()}`;
-      const pods = `/api/v1/namespaces/${namespace}/pods`;
-      const deletePod = async () => {
-        const { items } = await connection.call<{ items: Pod[] }>('GET', pods, { signal });
-        const victim = items.find(({ metadata }) => metadata.name.startsWith('integration-tests-1-'));
-        if (victim === undefined) throw new Error('there is no pod of shard 1');
-        await connection.deletePod(namespace, victim.metadata.name, { graceSeconds: 0, signal });
-      };
-      const run = await runOnSharedCluster({
-        script: suite(
-          'print("\\nbegun", __name__, flush=True); time.sleep(100 if __name__ == "test_m1" else 0)',
-          'exec pytest -v -s --junitxml=/results/junit.xml .',
-        ),
-        given: { shards: '3', 'test-helper': 'on', namespace, timeout: '2m' },
-        onPrinted: (line) => {
-          if (line.startsWith('[shard 1] begun test_m1')) deleted ??= deletePod();
-        },
-      });
-      await deleted;
-      expect(run.onDisk.failure?.kind).toBe('evicted');
-      expect(run.onDisk.failure?.reason).toMatch(
-        /^shard 1: the test pod integration-tests-1-\S+ was deleted .*, in flight: test_a, 2 not run; 9 tests finished in the other shards, 0 of them failed; 2 tests of the suite not run$/,
-      );
-      expect(run.onDisk.tests).toMatchObject({ total: 10, passed: 9, errors: 1, notRun: 2 });
-      expect(run.onDisk.shards?.map(({ outcome }) => outcome)).toEqual(['passed', 'lost', 'passed']);
-    } finally {
-      await connection.close();
-    }
+    const run = await runWithLoss({
+      script: suite(
+        'print("\\nbegun", __name__, flush=True); time.sleep(100 if __name__ == "test_m1" else 0)',
+        'exec pytest -v -s --junitxml=/results/junit.xml .',
+      ),
+      given: { shards: '3', 'test-helper': 'on', timeout: '2m' },
+      shard: 1,
+      at: '[shard 1] begun test_m1',
+    });
+    expect(run.onDisk.failure?.kind).toBe('evicted');
+    expect(run.onDisk.failure?.reason).toMatch(
+      /^shard 1: the test pod integration-tests-1-\S+ was deleted .*, in flight: test_a, 2 not run; 9 tests finished in the other shards, 0 of them failed; 2 tests of the suite not run$/,
+    );
+    expect(run.onDisk.tests).toMatchObject({ total: 10, passed: 9, errors: 1, notRun: 2 });
+    expect(run.onDisk.shards?.map(({ outcome }) => outcome)).toEqual(['passed', 'lost', 'passed']);
   });
 
   test('fails with the failed tests of all shards in one line', async () => {

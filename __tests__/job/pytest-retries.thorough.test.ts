@@ -26,7 +26,7 @@ beforeAll(() => {
 }, 150_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
-async function runOnly(only: string, args: string[] = []) {
+async function runOnly(only: string, args: string[] = [], variable = 'K8S_TEST_ONLY') {
   const results = mkdtempSync(path.join(root, 'results-'));
   const list = path.join(results, 'only.json');
   writeFileSync(list, only);
@@ -38,7 +38,7 @@ async function runOnly(only: string, args: string[] = []) {
       PYTHONPATH: `${python.packagesDir}:${helperDir}`,
       K8S_TEST_PROGRESS_DIR: path.join(results, '.k8s-test'),
       K8S_TEST_PROGRESS_RUN: 'run-1',
-      K8S_TEST_ONLY: list,
+      [variable]: list,
     },
     encoding: 'utf8',
     timeout: 100_000,
@@ -52,6 +52,7 @@ async function runOnly(only: string, args: string[] = []) {
     stdout,
     fault: await readHelperFault(files, signal),
     ran: all.filter((id) => notes?.sessions.isNoted(id)),
+    order: notes?.order,
   };
 }
 
@@ -68,5 +69,23 @@ describe('pytest, given the tests to run again', () => {
     const broken = await runOnly('{');
     expect(broken.ran).toHaveLength(5);
     expect(broken.fault).not.toBe('');
+  });
+
+  test('runs all but those that are done, with xdist too', async () => {
+    for (const args of [[], ['-n', '2']]) {
+      const { status, ran, fault } = await runOnly(JSON.stringify(ids), args, 'K8S_TEST_DONE');
+      const rest = ['tests/test_a.py::TestC::test_y[c]', 'tests/test_b.py::test_other'];
+      expect({ status, ran, fault }).toEqual({ status: 0, ran: rest, fault: '' });
+    }
+  });
+
+  test('repeats an order that is not that of the files', async () => {
+    const order = ['tests/test_b.py::test_z', 'tests/test_a.py::TestC::test_y[a::b]', 'tests/test_a.py::test_x'];
+    expect(await runOnly(JSON.stringify(order), [], 'K8S_TEST_ORDER')).toMatchObject({ status: 0, order, fault: '' });
+  });
+
+  test('knows no order of tests that several processes share', async () => {
+    expect((await runOnly('[]', ['-n', '2'], 'K8S_TEST_DONE')).order).toBeUndefined();
+    expect((await runOnly('[]', [], 'K8S_TEST_DONE')).order).toHaveLength(5);
   });
 });

@@ -40,13 +40,16 @@ describe('a suite in shards', () => {
     expect(jobs[0]?.manifest.spec).not.toHaveProperty('backoffLimit');
   });
 
-  test('gives the test container the variables of Bazel, before those of the user, which may refer to them', () => {
+  test('gives the test container the variables of Bazel and of GoogleTest, before those of the user, which may refer to them', () => {
     const own = { name: 'GROUP', value: '$(TEST_SHARD_INDEX)' };
     const [job] = shardJob(jobWith({ env: [own, { name: 'TEST_TOTAL_SHARDS', value: '9' }] }), 'tests', options).jobs;
     const fieldPath = "metadata.annotations['batch.kubernetes.io/job-completion-index']";
     expect(job && envOf(job)).toEqual([
+      { name: 'GTEST_SHARD_STATUS_FILE', value: '/results/.k8s-test-shard-status' },
+      { name: 'GTEST_TOTAL_SHARDS', value: '3' },
       { name: 'TEST_SHARD_STATUS_FILE', value: '/results/.k8s-test-shard-status' },
       { name: 'TEST_TOTAL_SHARDS', value: '3' },
+      { name: 'GTEST_SHARD_INDEX', valueFrom: { fieldRef: { fieldPath } } },
       { name: 'TEST_SHARD_INDEX', valueFrom: { fieldRef: { fieldPath } } },
       own,
     ]);
@@ -117,5 +120,18 @@ describe('the results of shards', () => {
     if (sharded === undefined) throw new Error('no Job');
     expect(envOf(sharded, 1).map(({ name }) => name)).toEqual(['TEST_SHARD_INDEX']);
     expect(envOf(sharded, 2)).toEqual([]);
+  });
+
+  test('can be created in part, for shards that run again: a Job for each, with the index that it had', () => {
+    const { jobs, isIndexed } = shardJob(jobWith(), 'tests', { ...options, only: [0, 2] });
+    expect(isIndexed).toBe(false);
+    expect(jobs.map(({ shards, manifest }) => [shards, manifest.metadata.name])).toEqual([
+      [[0], 'suite-0'],
+      [[2], 'suite-2'],
+    ]);
+    const [, last] = jobs;
+    expect(last && variableOf(last, 'TEST_SHARD_INDEX')).toMatchObject({ value: '2' });
+    expect(last && variableOf(last, 'TEST_TOTAL_SHARDS')).toMatchObject({ value: '3' });
+    expect(last && shardOfPod({ metadata: { name: 'p', uid: 'p', ...last.manifest.spec.template.metadata } })).toBe(2);
   });
 });

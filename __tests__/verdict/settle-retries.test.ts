@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { noTests, type TestCase } from '../../src/core/outcome.ts';
 import { formatRetries } from '../../src/report/describe-tests.ts';
 import { describeIncidents } from '../../src/report/incident-story.ts';
-import { applyRetries, type RetryOutcome, settleRetry } from '../../src/verdict/settle-retries.ts';
+import { applyRetries, type RetryOutcome, settleOrder, settleRetry } from '../../src/verdict/settle-retries.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
 
 const caseOf = (name: string, status: TestCase['status'] = 'failed', more: Partial<TestCase> = {}): TestCase => ({
@@ -64,7 +64,7 @@ describe('a failed test that runs again in a fresh pod', () => {
     expect(report?.counts).toMatchObject({ total: 2, passed: 1, failed: 1, flaky: 1 });
     expect(report?.cases[0]).toMatchObject({ status: 'passed', flakyRuns: 2, message: 'late' });
     expect(report?.cases.map(formatRetries)).toEqual([
-      'failed 2 times, then passed alone in a fresh pod: flaky, or disturbed by a test that ran before it',
+      'failed 2 times, then passed alone in a fresh pod: flaky',
       'failed again alone in a fresh pod, 2 times',
     ]);
     expect(excused.map(({ name }) => name)).toEqual(['a']);
@@ -105,5 +105,51 @@ describe('a failed test that runs again in a fresh pod', () => {
         flaky: excused.length,
       });
     }
+  });
+});
+
+describe('a test that passed alone and runs again after those that ran before it', () => {
+  const polluted = caseOf('b');
+  const tests = [{ test: polluted, id: 't.py::b' }];
+  const before = ['t.py::a', 't.py::b'];
+  const settle = (order: string[], cases: TestCase[]) => settleOrder(tests, before, { order, cases }).get(polluted);
+
+  test('was disturbed by one of them where it fails, and is flaky where it passes', () => {
+    expect(settle(before, [caseOf('a', 'passed'), caseOf('b')])).toBe('failed');
+    expect(settle(before, [caseOf('a', 'passed'), caseOf('b', 'passed')])).toBe('passed');
+    // Whether a test before it fails says nothing.
+    expect(settle(before, [caseOf('a'), caseOf('b', 'error')])).toBe('failed');
+  });
+
+  test('says nothing where something else ran before it, or its end is not known', () => {
+    expect(settle(['t.py::b'], [caseOf('b')])).toBeUndefined();
+    expect(settle(['t.py::c', 't.py::a', 't.py::b'], [caseOf('b')])).toBeUndefined();
+    expect(settle([], [caseOf('b')])).toBeUndefined();
+    expect(settle(before, [caseOf('a', 'passed')])).toBeUndefined();
+    expect(settle(before, [caseOf('b', 'skipped')])).toBeUndefined();
+    expect(settle(before, [caseOf('b'), caseOf('b', 'passed')])).toBeUndefined();
+    // It failed once more, and a plugin ran it again.
+    expect(settle(before, [caseOf('b', 'passed', { flakyRuns: 1 })])).toBeUndefined();
+  });
+
+  test('is reported in words that claim no more than is known', () => {
+    const told = (inOrder?: TestCase['inOrder']) =>
+      formatRetries({ retries: ['passed'], ...(inOrder === undefined ? {} : { inOrder }) });
+    const begin = 'failed, then passed alone in a fresh pod';
+    expect(told()).toBe(`${begin}: flaky, or polluted by a test that ran before it`);
+    expect(told('passed')).toBe(`${begin}, and after the tests that ran before it: flaky`);
+    expect(told('failed')).toBe(
+      `${begin}, and failed again after the tests that ran before it: polluted by one of them`,
+    );
+    expect(told('first')).toBe(`${begin}, and no test had run before it in its pod: flaky`);
+  });
+
+  test('keeps that in the reports', () => {
+    const { reports } = applyRetries(
+      [reportOf([polluted])],
+      new Map([[polluted, ['passed']]]),
+      new Map([[polluted, 'failed']]),
+    );
+    expect(reports[0]?.cases[0]).toMatchObject({ status: 'passed', flakyRuns: 1, inOrder: 'failed' });
   });
 });

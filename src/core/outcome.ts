@@ -198,6 +198,11 @@ export interface TestCase {
   flakyRuns?: number;
   /** Of a failed test, how each run alone in a fresh pod ended. After one that passed it is `passed` and flaky. */
   retries?: ('passed' | 'failed' | 'not run')[];
+  /**
+   * Of a test that passed alone, how it ended after the tests that ran before it, in their order, in a fresh pod: one that failed
+   * again was disturbed by one of them. `first`: none had run before it. Absent where that is not known.
+   */
+  inOrder?: 'passed' | 'failed' | 'first';
   /** True for a case that was reconstructed because the run ended before it wrote its report. */
   reconstructed?: boolean;
   /** Of a test in quarantine, its entry, and whether it failed: then its status is `skipped`. */
@@ -233,8 +238,10 @@ export interface ShardRecord {
   /** Number of tests that it reported, and of those that failed. */
   tests: number;
   failed: number;
-  /** Between begin and end of its test container; absent where one of them is not known. */
+  /** Between begin and end of its test container, of all its pods together; absent where one of them is not known. */
   seconds?: number;
+  /** Names of pods that were lost before `pod`, which ran what they had not finished. Absent where there were none. */
+  lostPods?: string[];
 }
 
 /** One run of the failed tests, alone in a fresh pod. */

@@ -31,7 +31,11 @@ export function classifyOwners(facts: NamespaceFacts): Diagnosis[] {
   return diagnoses.filter((found) => found !== undefined);
 }
 
-function lastRefusal(facts: NamespaceFacts, owner: { metadata: ObjectMeta }): ClusterEvent | undefined {
+/** The last event that reports why an owner could not create a pod; it may have created it since. */
+export function lastRefusal(
+  facts: Pick<NamespaceFacts, 'events'>,
+  owner: { metadata: ObjectMeta },
+): ClusterEvent | undefined {
   return eventsOf(facts.events, owner).findLast((event) => event.reason === 'FailedCreate');
 }
 

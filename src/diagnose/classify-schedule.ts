@@ -141,10 +141,10 @@ function lackingResources(words: string): string[] {
   return [...new Set([...words.matchAll(/Insufficient ([a-z][\w./-]*\w)/g)].map((match) => match[1] ?? ''))];
 }
 
-/** What a pod asks for as a whole: its containers together, or its greediest init container. */
-function requestOf(pod: Pod, resource: string): number {
-  const of = (container: { resources?: { requests?: Record<string, string> } }) =>
-    readQuantity(container.resources?.requests?.[resource]) ?? 0;
+/** What a pod asks for as a whole, or its limit: its containers together, or its greediest init container. */
+export function requestOf(pod: Pod, resource: string, kind: 'requests' | 'limits' = 'requests'): number {
+  const of = (container: { resources?: { requests?: Record<string, string>; limits?: Record<string, string> } }) =>
+    readQuantity(container.resources?.[kind]?.[resource]) ?? 0;
   const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always');
   const together = [...pod.spec.containers, ...sidecars].reduce((sum, container) => sum + of(container), 0);
   const greediest = Math.max(0, ...(pod.spec.initContainers ?? []).map(of));
@@ -167,7 +167,8 @@ export function sumRequests(pods: readonly Pod[]): NodeRequests {
   return sums;
 }
 
-function allocatableOf(node: Node, resource: string): number {
+/** What a node has for pods, of a resource. */
+export function allocatableOf(node: Node, resource: string): number {
   return readQuantity(node.status?.allocatable?.[resource]) ?? 0;
 }
 
@@ -200,7 +201,8 @@ function compare(pod: Pod, facts: NamespaceFacts, words: string, requests: NodeR
   return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
 
-function untolerated(pod: Pod, node: Node): Taint[] {
+/** Taints of a node that keep a pod off it. */
+export function untolerated(pod: Pod, node: Node): Taint[] {
   return (node.spec?.taints ?? []).filter(
     (taint) => taint.effect !== 'PreferNoSchedule' && !(pod.spec.tolerations ?? []).some((one) => covers(one, taint)),
   );

@@ -319,7 +319,7 @@ export const inputDocs: Record<InputName, InputDoc> = {
     group: 'tests',
     default: '1',
     description:
-      'Number of pods that run the suite together. The pytest helper divides pytest tests by itself; other tools read `TEST_SHARD_INDEX` and `TEST_TOTAL_SHARDS`, or `{shard}` and `{shards}` in `command` and `args`',
+      'Number of pods that run the suite together, or `auto`: chosen from `history` and from what the cluster has room for. The pytest helper divides pytest tests by itself; other tools read `TEST_SHARD_INDEX` and `TEST_TOTAL_SHARDS`, or `{shard}` and `{shards}` in `command` and `args`',
     example: '4',
   },
   history: {

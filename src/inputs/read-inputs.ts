@@ -134,6 +134,8 @@ export interface Inputs {
   retryCommand: string[] | undefined;
   /** Pods that run the suite together; 1 is the suite in one piece. */
   shards: number;
+  /** Whether the run chooses that number itself, once it has a platform. */
+  choosesShards: boolean;
   testHelper: 'auto' | 'on' | 'off';
   artifactName: string | undefined;
   retentionDays: number;
@@ -259,18 +261,7 @@ export function readInputs(
       errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
   for (const input of ['set', 'job-set'] as const)
     for (const problem of findVisibleSecrets(value[input], secrets)) errors.push({ input, value: '***', problem });
-  if (value.shards > 1 && value.tier === 'unit')
-    errors.push({
-      input: 'shards',
-      value: String(value.shards),
-      problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out',
-    });
-  if (value.shards > 1 && cluster === 'existing')
-    errors.push({
-      input: 'shards',
-      value: String(value.shards),
-      problem: 'works on Kind only for now; on an existing cluster leave it out',
-    });
+  checkShards(value, errors);
   checkRetries(value, errors);
   const historyProblem =
     value.history === undefined ? undefined : explainHistory(resolve(value.history), resultsDir, sources.directory);
@@ -348,7 +339,8 @@ export function readInputs(
       quarantine,
       retries: value.retries,
       retryCommand: value['retry-command'],
-      shards: value.shards,
+      shards: value.shards === 'auto' ? 1 : value.shards,
+      choosesShards: value.shards === 'auto',
       testHelper: value['test-helper'],
       artifactName: value['artifact-name'],
       retentionDays: value['retention-days'],
@@ -449,6 +441,15 @@ function checkBuild(
   }
   if (image.includes('@'))
     errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
+}
+
+/** Shards are pods of a cluster, and their number is chosen from earlier runs. */
+function checkShards({ shards, tier, history }: InputValues, errors: InputError[]): void {
+  const about = { input: 'shards', value: String(shards) } as const;
+  if (shards !== 1 && tier === 'unit')
+    errors.push({ ...about, problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out' });
+  if (shards === 'auto' && history === undefined)
+    errors.push({ ...about, problem: 'needs the input history, a file that keeps how long each test took' });
 }
 
 /** A retry needs a fresh pod, and a command that selects which tests it runs. */

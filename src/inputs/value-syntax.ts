@@ -110,6 +110,9 @@ export const integer = (from: number, to: number) =>
     v.transform(Number),
     v.check((n) => n >= from && n <= to, `is not a whole number from ${from} to ${to}`),
   );
+/** A whole number, or one word in place of it. */
+export const integerOr = <W extends string>(word: W, from: number, to: number) =>
+  v.union([v.literal(word), integer(from, to)], `is not ${word} or a whole number from ${from} to ${to}`);
 /** Refuses a text that a reader found no value in. */
 const found = <T>(problem: string) =>
   v.rawTransform<T | undefined, T>(({ dataset, addIssue, NEVER }) => {

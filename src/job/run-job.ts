@@ -1,5 +1,6 @@
 import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeStuckPull } from '../diagnose/classify-image.ts';
+import { lastRefusal } from '../diagnose/classify-owner.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import { explainDiagnosis } from '../diagnose/explain-diagnosis.ts';
 import { findDiagnoses, uidsOfJob } from '../diagnose/find-diagnoses.ts';
@@ -65,6 +66,8 @@ export interface JobPart {
   completionIndex?: number;
   /** Whether other parts of the suite still run, or have a moment ago: what they hold, this one may be waiting for. */
   othersRun?: () => boolean;
+  /** Called once for each reason why it has to wait: for what other parts hold, or for a node that is being added. */
+  onHeld?: (reason: string) => void;
 }
 
 /**
@@ -186,8 +189,18 @@ function isOfPart(pod: Pod, { jobUid, completionIndex }: JobPart): boolean {
 /** Waits until the test container runs; where other parts hold what it needs, `startupTimeoutSeconds` begin when they have ended. */
 async function waitForStart(options: FollowOptions, part: JobPart) {
   const { watch, signal, startupTimeoutSeconds } = options;
+  const told = new Set<string>();
+  const tellHeld = () => {
+    const held = findHold(options, part);
+    if (held === undefined || told.has(held.key)) return;
+    told.add(held.key);
+    part.onHeld?.(held.reason);
+  };
   for (;;) {
-    const decide = () => decideStart(options, part);
+    const decide = () => {
+      tellHeld();
+      return decideStart(options, part);
+    };
     const started = await watch.until(decide, { signal, deadlineSeconds: startupTimeoutSeconds });
     if (started.kind !== 'deadline' || part.othersRun?.() !== true) return started;
   }
@@ -281,6 +294,27 @@ function mayPass({ failure, cause }: Diagnosis, { othersRun }: JobPart): boolean
   return (failure.kind === 'schedule' || cause?.kind === 'quota') && othersRun?.() === true;
 }
 
+/** What a part waits for, which is no failure yet: room or a quota that others use, or a node that an autoscaler adds. */
+function findHold(options: FollowOptions, part: JobPart): { key: string; reason: string } | undefined {
+  const { facts } = options.watch;
+  const uids = uidsOfPart(options, part);
+  const isHold = (one: Diagnosis) =>
+    uids.has(one.uid) && (mayPass(one, part) || (one.failure.kind === 'schedule' && one.confidence === 'transient'));
+  const found = findDiagnoses(facts).find(isHold);
+  if (found !== undefined) return { key: found.key, reason: found.failure.reason };
+  // A Job that has some of its pods reports the others in events alone.
+  const refused = findRefusal(options, part);
+  return refused !== undefined && part.othersRun?.() === true ? { key: 'refused', reason: refused } : undefined;
+}
+
+/** Why the controller could not create the pod of a part; undefined where it has one, or nothing is known. */
+function findRefusal({ watch }: FollowOptions, part: JobPart): string | undefined {
+  if (watch.pods.some((pod) => isOfPart(pod, part))) return undefined;
+  const job = watch.facts.jobs.find(({ metadata }) => metadata.uid === part.jobUid);
+  const message = job === undefined ? undefined : lastRefusal(watch.facts, job)?.message;
+  return message?.replace(/^(?:Error creating: )?pods "[^"]*" is forbidden: /, '');
+}
+
 /** The uids of all objects that can prevent a part from running. A Job that has pods is left out itself. */
 function uidsOfPart({ watch }: FollowOptions, part: JobPart): Set<string> {
   const { facts } = watch;
@@ -307,8 +341,9 @@ async function explainLate(options: FollowOptions, part: JobPart): Promise<Failu
   if (stuck !== undefined) return stuck;
   const uids = uidsOfPart(options, part);
   const diagnosis = findDiagnoses(watch.facts).find(({ uid }) => uids.has(uid));
+  const refused = findRefusal(options, part);
   if (diagnosis === undefined)
-    return fail('start', `${late}; last seen: ${watch.describe(isOurs)}`, {
+    return fail('start', `${late}; last seen: ${refused ?? watch.describe(isOurs)}`, {
       hint: 'If the image is only slow to pull, load it with load-images or raise startup-timeout.',
       evidence: eventsOf(options),
     }).failure;

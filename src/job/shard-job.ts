@@ -27,12 +27,16 @@ export interface ShardOptions {
   resultsPath: string;
   /** The server's version, such as `v1.34.4`. */
   kubernetes: string;
+  /** The only shards to create, a Job each; undefined for all. */
+  only?: readonly number[] | undefined;
 }
 
 /** Jobs that run a suite, each of them with the shards that its pods are, in the order of their completion index. */
 export interface ShardedJob {
   jobs: { manifest: JobManifest; shards: number[] }[];
   way: SplitWay;
+  /** Whether one Job has all of them as its indexes. */
+  isIndexed: boolean;
   /** The common prefix of their names: a pod's name is `<name>-<shard>-…`. */
   name: string;
 }
@@ -51,16 +55,16 @@ export function namesShard(word: string): boolean {
 
 /**
  * The Jobs of a suite in shards. One Indexed Job, whose pods differ only by their completion index; a Job for each shard where
- * the command names its shard (Kubernetes has no way to count from 1 in it), and on servers where the first index that fails
- * ends the others. The kubelet expands `$(TEST_SHARD_INDEX)`, which gives each pod its own directory.
+ * the command names its shard (Kubernetes has no way to count from 1 in it), on servers where the first index that fails ends the
+ * others, and for some of the shards. The kubelet expands `$(TEST_SHARD_INDEX)`, which gives each pod its own directory.
  * @param job with its place for results, as `routeResults` leaves it, and `separated` mounts in it.
  * @param container the test container.
  */
 export function shardJob(job: JobManifest, container: string, options: ShardOptions): ShardedJob {
-  const { shards, kubernetes } = options;
+  const { shards, kubernetes, only } = options;
   const way = wordsOf(findContainer(job, container)).some(namesShard) ? 'placeholders' : 'variables';
   const all = Array.from({ length: shards }, (_, shard) => shard);
-  if (way === 'variables' && minorOf(kubernetes) >= minorWithIndexBackoff) {
+  if (only === undefined && way === 'variables' && minorOf(kubernetes) >= minorWithIndexBackoff) {
     const manifest = cloneJson(job);
     const { spec } = manifest;
     Object.assign(spec, {
@@ -75,10 +79,10 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
     giveVariables(manifest, container, options, {
       valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${indexAnnotation}']` } },
     });
-    return { jobs: [{ manifest, shards: all }], way, name: job.metadata.name };
+    return { jobs: [{ manifest, shards: all }], way, isIndexed: true, name: job.metadata.name };
   }
   const name = cutName(job.metadata.name);
-  const jobs = all.map((shard) => {
+  const jobs = (only ?? all).map((shard) => {
     const manifest = cloneJson(job);
     manifest.metadata.name = `${name}-${shard}`;
     giveDeadline(manifest, shards);
@@ -94,7 +98,7 @@ export function shardJob(job: JobManifest, container: string, options: ShardOpti
     fillPlaceholders(test, shard, shards);
     return { manifest, shards: [shard] };
   });
-  return { jobs, way, name };
+  return { jobs, way, isIndexed: false, name };
 }
 
 /**
@@ -123,7 +127,11 @@ function giveDeadline({ spec }: JobManifest, shards: number): void {
   if (spec.activeDeadlineSeconds !== undefined) spec.activeDeadlineSeconds *= shards;
 }
 
-/** What Bazel gives a shard, https://bazel.build/reference/test-encyclopedia#test-sharding; the index to all who need it for a mount. */
+/**
+ * What Bazel gives a shard, https://bazel.build/reference/test-encyclopedia#test-sharding, and the same by the names that
+ * GoogleTest reads, https://google.github.io/googletest/advanced.html#distributing-test-functions-to-multiple-machines: Bazel's
+ * own wrapper translates them. The index goes to all who need it for a mount.
+ */
 function giveVariables(
   job: JobManifest,
   container: string,
@@ -136,8 +144,11 @@ function giveVariables(
     if (!isTest && !one.volumeMounts?.some(({ subPathExpr }) => subPathExpr?.includes('$(TEST_SHARD_INDEX)'))) continue;
     setVariable(one, { name: 'TEST_SHARD_INDEX', ...index });
     if (!isTest) continue;
-    setVariable(one, { name: 'TEST_TOTAL_SHARDS', value: String(shards) });
-    setVariable(one, { name: 'TEST_SHARD_STATUS_FILE', value: `${resultsPath}/${shardStatusFile}` });
+    setVariable(one, { name: 'GTEST_SHARD_INDEX', ...index });
+    for (const prefix of ['', 'G']) {
+      setVariable(one, { name: `${prefix}TEST_TOTAL_SHARDS`, value: String(shards) });
+      setVariable(one, { name: `${prefix}TEST_SHARD_STATUS_FILE`, value: `${resultsPath}/${shardStatusFile}` });
+    }
   }
 }
 

@@ -16,6 +16,14 @@ export interface TestHelper {
   volumeMount: ManifestMount;
 }
 
+/**
+ * Tests by their node ids: `only` these run; all run but those that are `done`; or these run, in the `order` of the list.
+ */
+export interface TestList {
+  way: 'only' | 'done' | 'order';
+  ids: readonly string[];
+}
+
 export interface TestHelperOptions {
   runId: string;
   namespace: string;
@@ -27,8 +35,8 @@ export interface TestHelperOptions {
   imagePythonPath: string | undefined;
   /** The user's variables. */
   env: readonly [string, string][];
-  /** The only tests to run, by their node ids; undefined for all. */
-  only?: readonly string[] | undefined;
+  /** Selects among the tests of a pod; undefined for all of them. */
+  list?: TestList | undefined;
   /** What the name of its ConfigMap ends with: `-retry-1`. */
   suffix?: string | undefined;
   /** By which it divides the tests over shards, as JSON; undefined where it divides nothing. */
@@ -38,7 +46,8 @@ export interface TestHelperOptions {
 const mountPath = '/opt/k8s-test-helper';
 const moduleName = 'k8s_test_progress';
 const planFile = 'split-plan.json';
-const onlyFile = 'only-tests.json';
+const listFile = 'test-list.json';
+const listVariables = { only: 'K8S_TEST_ONLY', done: 'K8S_TEST_DONE', order: 'K8S_TEST_ORDER' } as const;
 const distribution = `${moduleName}-1.dist-info`;
 
 /** The files of the directory at the end of PYTHONPATH, by path. @param source the plugin's Python source. */
@@ -76,8 +85,9 @@ export function helperVariables(options: { directory: string; own: string; resul
 export function buildTestHelper(options: TestHelperOptions): TestHelper {
   const name = `k8s-test-helper-${options.runId}${options.suffix ?? ''}`;
   const plan = options.plan === undefined ? [] : [{ key: 'plan', path: planFile, text: options.plan }];
-  const only = options.only === undefined ? [] : [{ key: 'only', path: onlyFile, text: JSON.stringify(options.only) }];
-  const files = [...listHelperFiles(options.source), ...plan, ...only];
+  const { list } = options;
+  const listed = list === undefined ? [] : [{ key: 'list', path: listFile, text: JSON.stringify(list.ids) }];
+  const files = [...listHelperFiles(options.source), ...plan, ...listed];
   const own = options.env.findLast(([key]) => key === 'PYTHONPATH')?.[1] ?? options.imagePythonPath ?? '';
   return {
     configMap: {
@@ -90,7 +100,7 @@ export function buildTestHelper(options: TestHelperOptions): TestHelper {
       ...options.env.filter(([key]) => key !== 'PYTHONPATH'),
       ...Object.entries(helperVariables({ ...options, directory: mountPath, own })),
       ...plan.map(({ path }): [string, string] => ['K8S_TEST_SPLIT', `${mountPath}/${path}`]),
-      ...only.map(({ path }): [string, string] => ['K8S_TEST_ONLY', `${mountPath}/${path}`]),
+      ...(list === undefined ? [] : [[listVariables[list.way], `${mountPath}/${listFile}`] satisfies [string, string]]),
     ],
     volume: {
       name: 'test-helper',

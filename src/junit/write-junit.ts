@@ -137,6 +137,7 @@ function* renderCase(testCase: TestCase): Generator<string> {
     reconstructed,
     quarantine,
     retries,
+    inOrder,
   } = testCase;
   yield `    <testcase${attributesOf({ classname, name, file, line, time: formatSeconds(seconds) })}>\n`;
   yield* renderProperties('      ', [
@@ -144,6 +145,7 @@ function* renderCase(testCase: TestCase): Generator<string> {
     ...(reconstructed === true ? [{ name: 'k8s-test-action.rebuilt', value: 'true' }] : []),
     ...(flakyRuns === undefined ? [] : [{ name: 'k8s-test-action.failed-runs-before', value: String(flakyRuns) }]),
     ...(retries === undefined ? [] : [{ name: 'k8s-test-action.retries', value: retries.join(', ') }]),
+    ...(inOrder === undefined ? [] : [{ name: 'k8s-test-action.retry-in-order', value: inOrder }]),
     ...(quarantine === undefined
       ? []
       : [

@@ -125,7 +125,7 @@ export class KubeConnection {
    * deadline, if a second attempt cannot do harm.
    * @throws ApiError, or the signal's reason when it is aborted.
    */
-  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: CallOptions): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: CallOptions): Promise<T> {
     const seconds = options.deadlineSeconds ?? this.#deadlineSeconds;
     const deadline = AbortSignal.timeout(seconds * 1000);
     const signal = AbortSignal.any([options.signal, deadline]);
@@ -275,7 +275,12 @@ export class KubeConnection {
       method,
       dispatcher,
       signal,
-      headers: { ...headers, accept: 'application/json', 'user-agent': 'k8s-test-action', ...jsonType(options.body) },
+      headers: {
+        ...headers,
+        accept: 'application/json',
+        'user-agent': 'k8s-test-action',
+        ...jsonType(method, options.body),
+      },
       query: options.query ?? {},
       body: options.body === undefined ? null : JSON.stringify(options.body),
       // Time is watched by our signals: undici cuts a body that is silent for 300 s.
@@ -357,8 +362,10 @@ function isRepeatable(method: string, error: ApiError): boolean {
   return method !== 'POST' || untaken.has(error.code) || [401, 403, 429].includes(error.status ?? 0);
 }
 
-function jsonType(body: object | undefined): Record<string, string> {
-  return body === undefined ? {} : { 'content-type': 'application/json' };
+/** A patch is a merge patch, which may be repeated: https://www.rfc-editor.org/rfc/rfc7386 */
+function jsonType(method: string, body: object | undefined): Record<string, string> {
+  if (body === undefined) return {};
+  return { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
 }
 
 async function readStart(body: Readable): Promise<string> {

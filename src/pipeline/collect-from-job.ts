@@ -22,7 +22,7 @@ export function openCollection(
   const { connection } = open;
   const { namespace } = run.inputs;
   const isShard = part.shard !== undefined;
-  const suffix = isShard ? `-${part.shard}` : '';
+  const suffix = `${run.retry === undefined ? '' : `-${run.retry.name}`}${isShard ? `-${part.shard}` : ''}`;
   const common = {
     directory: path.join(run.dir.results, part.directory),
     incoming: path.join(run.dir.root, `.k8s-test-incoming${suffix}`),

@@ -3,7 +3,7 @@ import type { Failure, ShardRecord, TestCase } from '../core/outcome.ts';
 import type { PytestSession } from '../core/pytest-session.ts';
 import type { ReportedLog } from '../core/report-model.ts';
 import type { JUnitReport } from '../junit/junit-report.ts';
-import { keyOfTest } from '../reconstruct/progress-notes.ts';
+import { idOfKey, keyOfTest } from '../reconstruct/progress-notes.ts';
 import { placeOfNodeId } from '../reconstruct/pytest-names.ts';
 import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
 import { nameFailedTests } from '../report/describe-tests.ts';
@@ -11,13 +11,14 @@ import { decideVerdict, type TestVerdict } from '../verdict/decide-verdict.ts';
 import { causeOfEnd } from '../verdict/describe-facts.ts';
 import { saysNoTests } from '../verdict/explain-exit.ts';
 import { explainNoReport } from '../verdict/explain-no-report.ts';
+import { joinAttempts, judgeFinished } from '../verdict/join-attempts.ts';
 import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
 import { judgeQuarantine, quarantineTests } from '../verdict/quarantine.ts';
-import { applyRetries, type RetryOutcome } from '../verdict/settle-retries.ts';
-import type { CollectedRun } from './collect-run.ts';
+import { applyRetries, type InOrderOutcome, mayRunAgain, type RetryOutcome } from '../verdict/settle-retries.ts';
 import { type Progress, partsOf, type StartedTests, type SuitePart, testsOf, usageOf } from './progress.ts';
 import { endOf, type PartFindings } from './read-part.ts';
 import type { Run } from './run.ts';
+import type { EndedRun } from './run-again.ts';
 
 /** A report of the tests, or its replacement. */
 type VerdictReport = Pick<
@@ -35,14 +36,57 @@ export interface JudgedSuite extends TestVerdict {
   shards?: ShardRecord[];
 }
 
+/** A suite that has ended, with the runs in which fresh pods ran what its lost shards had not finished. */
+export interface TriedSuite extends EndedRun {
+  again: EndedRun[];
+}
+
 /** The known facts of a suite when all of it has ended. */
-interface EndedSuite {
-  progress: Progress;
+interface EndedSuite extends TriedSuite {
   /** What had ended the run before its tests had a result; it outweighs their results. */
   before: Failure | null;
-  collected: CollectedRun;
   /** How failed tests of the reports ended in their retries. */
   retries: ReadonlyMap<TestCase, readonly RetryOutcome[]>;
+  /** How some of them ended after the tests that ran before them. */
+  inOrder?: ReadonlyMap<TestCase, InOrderOutcome>;
+}
+
+/** One pod of a part, with what is known of it. */
+export interface Attempt {
+  progress: Progress;
+  part: SuitePart;
+  found: PartFindings;
+  /** Whether it was lost, and a later one has run what it had not finished. */
+  isResumed: boolean;
+  /** Replaces what is known of it. */
+  keep: (found: PartFindings) => void;
+}
+
+/** The attempts of each part of a suite, in their order. */
+export function listAttempts(run: Run, suite: TriedSuite): Attempt[][] {
+  const all = [suite, ...suite.again].flatMap(({ progress, collected }) =>
+    partsOf(progress, run.inputs.shards).map((part, i) => ({
+      progress,
+      part,
+      found: collected.parts[i] ?? {},
+      keep: (found: PartFindings) => {
+        collected.parts[i] = found;
+      },
+    })),
+  );
+  return partsOf(suite.progress, run.inputs.shards).map(({ shard }) => {
+    const own = all.filter(({ part }) => part.shard === shard);
+    return own.map((one, i) => ({ ...one, isResumed: i < own.length - 1 }));
+  });
+}
+
+/** Failed tests that may run again: those of the reports that are not in quarantine. */
+export function listFailed(run: Run, { collected, again }: Pick<TriedSuite, 'collected' | 'again'>): TestCase[] {
+  const parts = [collected, ...again.map((one) => one.collected)].flatMap((one) => one.parts);
+  const reports = parts.flatMap(({ results }) => results?.reports ?? []);
+  const { quarantine } = run.inputs;
+  const judged = quarantineTests(reports, { quarantine, nameOf: placeOfNodeId, at: run.clock.startedAt });
+  return judged.reports.flatMap(({ cases }) => cases).filter(mayRunAgain);
 }
 
 /** The verdict of a suite, in one piece or in shards. */
@@ -69,29 +113,32 @@ export function judgeSuite(run: Run, suite: EndedSuite): JudgedSuite {
 
 function judgeParts(run: Run, suite: EndedSuite): JudgedSuite {
   const { progress, before, collected } = suite;
-  const parts = partsOf(progress, run.inputs.shards);
-  const judged = parts.map((part, i) =>
-    judgePart(run, { ...suite, part }, { ...collected.parts[i], evidence: collected.evidence }),
-  );
-  const [whole] = judged;
-  if (whole !== undefined && parts[0]?.shard === undefined) return whole;
-  const shards = parts.map((part, i) => factsOfShard(part, judged[i], collected.parts[i] ?? {}));
+  const attempts = listAttempts(run, suite);
+  const judged = attempts.map((own) => own.map((one) => judgeAttempt(run, suite, one)));
+  const [[whole] = []] = judged;
+  if (whole !== undefined && attempts[0]?.[0]?.part.shard === undefined) return whole;
+  const shards = attempts.map((own, i) => joinAttempts(own.map((one, j) => factsOfShard(one, judged[i]?.[j]))));
   const isAnnounced =
     testsOf(progress)?.job?.way === 'placeholders' || collected.parts.some((part) => part.hasShardStatus === true);
   const merged = mergeShards(shards, { interruption: before, isAnnounced });
-  const reports = judged.flatMap((one) => one.reports).map((report) => withoutCases(report, merged.repeated));
-  return { ...merged, reports, finished: judged.flatMap((one) => one.finished) };
+  const all = judged.flat();
+  const reports = all.flatMap((one) => one.reports).map((report) => withoutCases(report, merged.repeated));
+  return { ...merged, reports, finished: all.flatMap((one) => one.finished) };
 }
 
-function judgePart(
-  run: Run,
-  { progress, part, before, retries }: Omit<EndedSuite, 'collected'> & { part: SuitePart },
-  found: PartFindings & Pick<CollectedRun, 'evidence'>,
-): JudgedSuite {
+/** What is known of each shard, by its last pod. */
+export function judgeAttempts(run: Run, suite: EndedSuite): ShardFacts[] {
+  return listAttempts(run, suite).flatMap((own) =>
+    own.slice(-1).map((one) => factsOfShard(one, judgeAttempt(run, suite, one))),
+  );
+}
+
+function judgeAttempt(run: Run, suite: EndedSuite, attempt: Attempt): JudgedSuite {
   const { inputs } = run;
+  const { progress, part, found } = attempt;
   const tests: Partial<StartedTests> = testsOf(progress) ?? {};
   const { job } = tests;
-  const retried = applyRetries<VerdictReport>(found.results?.reports ?? [], retries);
+  const retried = applyRetries<VerdictReport>(found.results?.reports ?? [], suite.retries, suite.inOrder);
   const { reports, excused: quarantined } = quarantineTests(retried.reports, {
     quarantine: inputs.quarantine,
     nameOf: placeOfNodeId,
@@ -99,12 +146,13 @@ function judgePart(
   });
   const excused = [...retried.excused, ...quarantined];
   const finished = [...reports.flatMap((report) => report.cases), ...(found.reconstructed?.cases ?? [])];
+  if (attempt.isResumed) return { ...judgeFinished(reports, nameFailedTests(finished)), reports, finished };
   const pod = part.end?.pod.metadata.name;
   const measured = usageOf(progress)?.peakOf(pod ?? '', job?.container ?? '')?.memoryPeakBytes ?? 0;
   const peakBytes = Math.max(found.notes?.peakBytes ?? 0, measured);
   const ending = {
     ranIn: inputs.tier === 'unit' ? ('command' as const) : ('container' as const),
-    interruption: before ?? part.failure,
+    interruption: suite.before ?? part.failure,
     end: endOf(tests, part),
     memoryLimit: job?.memoryLimit ?? inputs.memory,
     memory: {
@@ -137,7 +185,7 @@ function judgePart(
     resultsPath: inputs.resultsPath,
   });
   const isOfPart = (log: ReportedLog) => log.pod === pod && log.container === job?.container;
-  const log = found.evidence?.logs.find(isOfPart) ?? tests.ownLog;
+  const log = suite.collected.evidence?.logs.find(isOfPart) ?? tests.ownLog;
   const failure = decided.failure && explainNoReport(decided.failure, log?.lastLines ?? [], inputs.resultsPath);
   return {
     ...decided,
@@ -160,25 +208,32 @@ function excuseInSessions(sessions: readonly PytestSession[], excused: readonly 
   });
 }
 
-function factsOfShard(part: SuitePart, judged: JudgedSuite | undefined, found: PartFindings): ShardFacts {
+function factsOfShard({ part, found, isResumed }: Attempt, judged: JudgedSuite | undefined): ShardFacts {
   if (judged === undefined || part.shard === undefined) throw new Error('a shard has no verdict of its own');
   const { end, failure } = part;
   const exitCode = end?.terminated?.exitCode ?? -1;
   const hasNone = judged.failure?.kind === 'no-tests' && failure === null;
   const { notes, results } = found;
+  const ended = isResumed ? new Set(notes?.tests.idsEnded()?.map(idOfKey)) : undefined;
   const seconds = secondsOf(part);
   return {
     shard: part.shard,
     pod: end?.pod.metadata.name ?? '',
     verdict: judged,
-    isLost: failure !== null,
+    isLost: failure !== null && !isResumed,
     isEmpty: hasNone && (exitCode === 0 || saysNoTests(exitCode, found.tool)),
     cases: judged.reports.flatMap(({ cases }) => cases),
     casesLeftOut: judged.reports.reduce((sum, one) => sum + one.casesLeftOut, 0),
     hosts: hostsOf(results?.reports ?? [], end?.pod.metadata.name ?? ''),
     failedNames: nameFailedTests(judged.finished),
     pytest:
-      notes === undefined ? undefined : { collected: notes.undivided, hasRun: (id) => notes.sessions.isNoted(id) },
+      notes === undefined
+        ? undefined
+        : {
+            collected: notes.undivided,
+            // A test that was running when its pod was lost runs again.
+            hasRun: (id) => ended?.has(id) ?? notes.sessions.isNoted(id),
+          },
     ...(seconds === undefined ? {} : { seconds }),
   };
 }

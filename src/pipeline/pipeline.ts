@@ -7,7 +7,7 @@ import path from 'node:path';
 import { exportClusterLogs } from '../cluster/create-cluster.ts';
 import { describeDiskError } from '../core/disk-error.ts';
 import { nameCommand } from '../core/name-command.ts';
-import { type Failure, messageOf, type Result, toOneLine } from '../core/outcome.ts';
+import { type Failure, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import type { Reporter } from '../core/reporter.ts';
 import { emptyHistory, type TestHistory } from '../history/test-history.ts';
 import { ApiError } from '../kube/api-error.ts';
@@ -22,12 +22,15 @@ import { checkEnvironment } from './environments/choose-environment.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
 import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { exportTrace, traceEndpoint } from './export-trace.ts';
+import type { TriedSuite } from './judge-suite.ts';
 import { prepareRun } from './prepare-run.ts';
 import type { StartedTests, SuitePart } from './progress.ts';
+import { planRest, resumeShards } from './resume-shards.ts';
 import { canRetry, notRetried, type Retried, retryTests } from './retry-tests.ts';
 import { Run, type RunOptions } from './run.ts';
 import { loadHistory, saveHistory } from './run-history.ts';
 import { runSuite } from './run-suite.ts';
+import { sizeSuite } from './size-suite.ts';
 import { runTeardown } from './teardown.ts';
 import { describeUntested, refuseRun, saveReport, writeVerdict } from './write-verdict.ts';
 
@@ -71,7 +74,11 @@ async function runPhases(run: Run, history: TestHistory, options: RunOptions): P
   if (!platform.ok) return nameSimilarImages(platform, open.images, run.signal);
   if (options.isOnlyPlatform === true) return platform;
   // Failed tests are no failure of the Job, but the phase must not be shown with a tick.
-  const tests = await clock.phase('tests', () => runSuite(run, platform.value, history), haveTestsPassed);
+  const runTheSuite = async () => {
+    await sizeSuite(run, platform.value, history);
+    return runSuite(run, platform.value, history);
+  };
+  const tests = await clock.phase('tests', runTheSuite, haveTestsPassed);
   return explainEnd(run, tests, platform.value);
 }
 
@@ -93,7 +100,7 @@ async function leavePlatform(run: Run): Promise<RunEnd> {
   return end;
 }
 
-/** The phases `results` and `report`, from the progress that the run has made. */
+/** The phases `results`, `retries` and `report`, from the progress that the run has made. */
 async function reportEnd(run: Run, failure: Failure | null, history: TestHistory): Promise<RunEnd> {
   const { clock, progress } = run;
   const collected = startFindings(run, progress);
@@ -103,29 +110,32 @@ async function reportEnd(run: Run, failure: Failure | null, history: TestHistory
       return collectRun(run, { progress, collected }, failure?.kind === 'cancelled');
     }),
   );
-  const { retried, cancelled } = await retryFailed(run, failure ?? results, { progress, collected });
+  const suite: TriedSuite = { progress, collected, again: [] };
+  const { retried, cancelled } = await tryAgain(run, failure ?? results, suite, history);
   run.closing.abort();
   const before = failure ?? results ?? cancelled;
-  return clock.phaseOf('report', () => writeVerdict(run, progress, before, { collected, retried, history }));
+  return clock.phaseOf('report', () => writeVerdict(run, suite, before, { retried, history }));
 }
 
-/** The phase `retries`, where it can make the run pass. What fails there but a cancellation leaves the tests failed. */
-async function retryFailed(
+/** The phase `retries`, where it can make the run pass. What fails there but a cancellation leaves the tests as they were. */
+async function tryAgain(
   run: Run,
   before: Failure | null,
-  first: Parameters<typeof retryTests>[1],
+  suite: TriedSuite,
+  history: TestHistory,
 ): Promise<{ retried: Retried; cancelled: Failure | null }> {
   let retried = notRetried;
-  if (before !== null || !canRetry(run, first)) return { retried, cancelled: null };
+  if (before !== null || (planRest(run, suite) === undefined && !canRetry(run, suite)))
+    return { retried, cancelled: null };
   const failure = await turnIntoFailure(run, () =>
     run.clock.phase('retries', async () => {
-      const result = await retryTests(run, first);
-      if (result.ok) retried = result.value;
-      return result;
+      await resumeShards(run, suite, history);
+      if (canRetry(run, suite)) retried = await retryTests(run, suite, history);
+      return succeed(undefined);
     }),
   );
   if (failure?.kind === 'cancelled') return { retried, cancelled: failure };
-  if (failure !== null) run.warn(`the failed tests could not run again: ${failure.reason}`);
+  if (failure !== null) run.warn(`not everything could run again: ${failure.reason}`);
   return { retried, cancelled: null };
 }
 

@@ -12,6 +12,8 @@ export interface PermissionPlan {
   ownJob: unknown[];
   /** Whether the run gives secrets, or the credentials of registries. */
   secrets: { tests: boolean; registries: boolean };
+  /** Whether the Jobs of lost shards may have to be suspended. */
+  mayResume: boolean;
   /** Kinds that the cluster knows, of all API versions that the manifests name. */
   kinds: ApiKind[];
 }
@@ -43,6 +45,7 @@ export function planPermissions(plan: PermissionPlan): Permission[] {
   return [
     ...(isGiven ? [] : inCluster(['create', 'get', 'delete'])),
     ...of('the Job of the tests', 'batch', 'jobs', ['create', 'get', 'list', 'watch', 'delete']),
+    ...(plan.mayResume ? of('lost shards that run again', 'batch', 'jobs', ['patch']) : []),
     ...of('the pod of the tests', '', 'pods', ['get', 'list', 'watch', 'delete']),
     // Another pod reads results from a claim when the tests' own is gone.
     ...(ownJob.length === 0 ? [] : of('results on a claim', '', 'pods', ['create', ...clearing])),

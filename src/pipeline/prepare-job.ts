@@ -76,7 +76,7 @@ export async function prepareJob(
           changes: [],
         }
       : adaptJob(own.value, { ...inputs, runId, loadedImages: images.loaded, netSeconds: netSecondsOf(inputs) });
-  if (run.retry !== undefined) adaptToRetry(job, container, run.retry);
+  if (run.retry !== undefined) adaptToRetry(job, container, run.retry, inputs.shards);
   const collector: CollectorOptions = { image: inputs.collectorImage, imageUser: numericUser(images.test?.user) };
   const { route, changes: routing } = routeResults(job, container, {
     resultsPath: inputs.resultsPath,
@@ -99,7 +99,7 @@ export async function prepareJob(
     needed.unshift(buildSecret({ name: secretName, namespace: inputs.namespace, runId, secrets: inputs.secrets }));
   const { shards, resultsPath } = inputs;
   const sharded = isSharded
-    ? shardJob(job, container, { shards, resultsPath, kubernetes: cluster.kubernetes })
+    ? shardJob(job, container, { shards, resultsPath, kubernetes: cluster.kubernetes, only: run.retry?.shards })
     : undefined;
   const jobs = sharded?.jobs ?? [{ manifest: job, shards: [] }];
   const manifests = jobs.map(({ manifest }) => manifest);
@@ -120,6 +120,7 @@ export async function prepareJob(
     manifest: job,
     jobs,
     way: sharded?.way,
+    isIndexed: sharded?.isIndexed === true,
     route,
     collector,
     labels: { [runLabel]: runId },
@@ -140,8 +141,8 @@ async function buildBuiltIn(run: Run, platform: Platform, history: TestHistory):
   });
 }
 
-/** A Job beside the one whose tests failed: in one piece, with the tests that are to run again. */
-function adaptToRetry(job: JobManifest, container: string, { name, selection }: Retry): void {
+/** A Job beside the one before it, with the tests that are to run again. */
+function adaptToRetry(job: JobManifest, container: string, { name, selection }: Retry, shards: number): void {
   job.metadata.name = `${job.metadata.name.slice(0, maxJobNameChars - name.length - 1)}-${name}`;
   const test = findContainer(job, container);
   if (selection.kind === 'command') {
@@ -149,7 +150,7 @@ function adaptToRetry(job: JobManifest, container: string, { name, selection }: 
     if (selection.args.length > 0) test.args = [...selection.args];
     else delete test.args;
   }
-  fillPlaceholders(test, 0, 1);
+  if (shards === 1) fillPlaceholders(test, 0, 1);
 }
 
 /** Labels of its pods hold it. */

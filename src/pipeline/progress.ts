@@ -88,6 +88,8 @@ export interface PreparedJob {
   jobs: readonly { manifest: JobManifest; shards: readonly number[] }[];
   /** How the suite is divided; undefined where it is one piece. */
   way: SplitWay | undefined;
+  /** Whether its shards are the indexes of one Job. */
+  isIndexed: boolean;
   route: ResultsRoute;
   collector: CollectorOptions;
   labels: Record<string, string>;
@@ -95,7 +97,7 @@ export interface PreparedJob {
 
 /** The part of the Job that describes its end; only the process that created it has the rest. */
 type KnownJob = Pick<PreparedJob, 'name' | 'container' | 'image' | 'memoryLimit'> &
-  Partial<Pick<PreparedJob, 'route' | 'way' | 'manifest'>>;
+  Partial<Pick<PreparedJob, 'route' | 'way' | 'manifest' | 'jobs'>>;
 
 /** Files that the tests had written and that were not collected. */
 export type MissingFiles = { name: string; reason: string; isDirectory?: boolean }[];
@@ -116,11 +118,12 @@ export interface SuitePart {
   collected: { failure: Failure | undefined; missing: MissingFiles } | undefined;
 }
 
-/** The parts of a suite before any of them runs. */
-export function listParts(shards: number): SuitePart[] {
+/** The parts of a suite before any of them runs. @param only the only shards that are to run; undefined for all. */
+export function listParts(shards: number, only?: readonly number[]): SuitePart[] {
   const idle = { end: undefined, failure: null, collection: undefined, collected: undefined };
   if (shards === 1) return [{ shard: undefined, directory: '', ...idle }];
-  return Array.from({ length: shards }, (_, shard) => ({ shard, directory: shardDirectory(shard), ...idle }));
+  const numbers = only ?? Array.from({ length: shards }, (_, shard) => shard);
+  return numbers.map((shard) => ({ shard, directory: shardDirectory(shard), ...idle }));
 }
 
 /** The logs of a run's Job, from before its first container starts until they are complete on the disk. */

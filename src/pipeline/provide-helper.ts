@@ -35,9 +35,9 @@ function dividesTests({ shards, command = [], args = [] }: Inputs): boolean {
 const maxPlanBytes = 800_000;
 
 /** By the times of earlier runs, where they are known. */
-function planShards({ inputs, reporter }: Run, history: TestHistory): string {
+function planShards({ inputs, reporter, retry }: Run, history: TestHistory): string {
   const { text, imbalance } = planSplit(history, inputs.shards, maxPlanBytes);
-  if (imbalance !== undefined)
+  if (imbalance !== undefined && retry === undefined)
     reporter.say(`shards are planned by earlier runs: the longest takes ${imbalance.toFixed(2)} times the mean`);
   return text;
 }
@@ -63,7 +63,7 @@ export async function provideHelper(
     source: await readFile(findHelperSource(), 'utf8'),
     imagePythonPath: image?.pythonPath,
     env: inputs.env,
-    only: run.retry?.selection.kind === 'ids' ? run.retry.selection.ids : undefined,
+    list: run.retry?.selection.kind === 'list' ? run.retry.selection.list : undefined,
     suffix: run.retry === undefined ? '' : `-${run.retry.name}`,
     plan: dividesTests(inputs) ? planShards(run, history) : undefined,
   });

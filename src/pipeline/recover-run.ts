@@ -79,10 +79,9 @@ export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
       `the secrets have changed since the run started, so its files cannot be masked: they stay in ${dir.root} on the runner and are not uploaded`,
     );
     await tearDown();
-    return await writeVerdict(run, run.progress, failure, {
-      collected: startFindings(run, run.progress),
-      retried: notRetried,
-    });
+    const { progress } = run;
+    const unread = { progress, collected: startFindings(run, progress), again: [] };
+    return await writeVerdict(run, unread, failure, { retried: notRetried });
   } finally {
     await releaseResultsDir(dir);
   }
@@ -121,7 +120,7 @@ async function reportSalvaged(
       return startFindings(run, progress);
     },
   );
-  return writeVerdict(run, progress, failure, { collected: found, retried: notRetried });
+  return writeVerdict(run, { progress, collected: found, again: [] }, failure, { retried: notRetried });
 }
 
 /** Saves what only the cluster has, then tears down. @returns whether nothing of the run is left that could write. */

@@ -28,7 +28,7 @@ const rescueSeconds = 60;
  */
 export async function runSuite(run: Run, platform: Platform, history: TestHistory): Promise<Result<StartedTests>> {
   const { signal } = run;
-  let tests: StartedTests = { parts: listParts(run.inputs.shards) };
+  let tests: StartedTests = { parts: listParts(run.inputs.shards, run.retry?.shards) };
   const note = (more: Partial<StartedTests>): StartedTests => {
     tests = { ...tests, ...more };
     run.reach({ ...platform, stage: 'tests', platform, tests });
@@ -156,20 +156,23 @@ async function runShards(run: Run, suite: RunningSuite, options: JobOptions): Pr
     if (!one.ok) return one;
     created.push({ jobUid: one.value, shards: own, name: manifest.metadata.name });
   }
-  run.reporter.say(`${parts.length} shards, in ${job.jobs.length === 1 ? 'one Indexed Job' : 'a Job each'}`);
+  const { isIndexed } = job;
+  if (run.retry === undefined)
+    run.reporter.say(`${parts.length} shards, in ${isIndexed ? 'one Indexed Job' : 'a Job each'}`);
   const following = created.flatMap(({ jobUid, shards: own, name }) =>
     own.map((shard, i) => {
-      const isIndexed = job.jobs.length === 1;
       const jobName = isIndexed ? `${name}-${i}` : name;
       const othersRun = () => shards.othersRun(shard);
+      const onHeld = (reason: string) => shards.hold(shard, reason);
       return followShard(run, suite, { ...options, jobName }, shards, {
         shard,
-        ofJob: { jobUid, othersRun, ...(isIndexed ? { completionIndex: i } : {}) },
+        ofJob: { jobUid, othersRun, onHeld, ...(isIndexed ? { completionIndex: i } : {}) },
       });
     }),
   );
   // After a cancel each of them still has tests to end.
   for (const one of await Promise.allSettled(following)) if (one.status === 'rejected') throw one.reason;
+  shards.warnOfHolds(parts.length);
   const stopped = options.interrupt?.();
   return stopped === undefined ? succeed(undefined) : { ok: false, failure: stopped };
 }
@@ -183,7 +186,7 @@ async function followShard(
   { shard, ofJob }: { shard: number; ofJob: JobPart },
 ): Promise<void> {
   const { platform, job, parts } = suite;
-  const part = parts[shard];
+  const part = parts.find((one) => one.shard === shard);
   if (part === undefined) throw new Error(`there is no shard ${shard}`);
   const followed = await followPart(
     {
@@ -223,6 +226,7 @@ class ShardsUnderWay {
   readonly #run: Run;
   readonly #waits = new Map<number, string>();
   readonly #running = new Set<number>();
+  readonly #holds = new Map<number, string>();
   #lastEndAt = Number.NEGATIVE_INFINITY;
 
   constructor(run: Run) {
@@ -232,6 +236,20 @@ class ShardsUnderWay {
   waitFor(shard: number, what: string): void {
     this.#waits.set(shard, what);
     this.#tell();
+  }
+
+  /** A shard cannot start yet. */
+  hold(shard: number, reason: string): void {
+    const isNews = !this.#holds.has(shard);
+    this.#holds.set(shard, reason);
+    if (isNews) this.#run.reporter.say(`shard ${shard} waits: ${reason}`);
+  }
+
+  /** Shards that waited for others: so many at once are more than the cluster takes. */
+  warnOfHolds(shards: number): void {
+    const [reason] = this.#holds.values();
+    if (reason === undefined) return;
+    this.#run.warn(`${this.#holds.size} of ${shards} shards had to wait before they could start: ${reason}`);
   }
 
   begin(shard: number): void {

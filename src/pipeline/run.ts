@@ -7,6 +7,7 @@ import type { Reporter, Transfer } from '../core/reporter.ts';
 import { SecretMask } from '../core/secret-mask.ts';
 import { type TraceContext, traceOf } from '../core/trace-context.ts';
 import type { Inputs } from '../inputs/read-inputs.ts';
+import type { TestList } from '../job/test-helper.ts';
 import { layoutResults, type ResultsDir } from '../results/results-dir.ts';
 import { maxResultFiles, type ResultsLimits } from '../results/results-limits.ts';
 import type { ReusableCluster, RunRecord } from '../state/run-record.ts';
@@ -44,18 +45,19 @@ export interface RunOptions {
 /** How the command line was called. */
 export type RunRequest = Pick<ReusableCluster, 'directory' | 'given' | 'hasSecrets'>;
 
-/** The only tests to run: by node ids of pytest, or by a command that names them. */
+/** Which tests run once more: by node ids of pytest, by a command that names them, or all of them. */
 export type Selection =
-  | { kind: 'ids'; ids: readonly string[] }
-  | { kind: 'command'; command: readonly string[]; args: readonly string[] };
+  | { kind: 'list'; list: TestList }
+  | { kind: 'command'; command: readonly string[]; args: readonly string[] }
+  | { kind: 'all' };
 
-/** A run of failed tests, within the run that they failed in. */
+/** A run of some tests in fresh pods, within the run that they belong to. */
 export interface Retry {
-  /** Counted from 1. */
-  readonly number: number;
   /** Its directory in those of the results, and what names of its objects end with: `retry-1`. */
   readonly name: string;
   readonly selection: Selection;
+  /** The shards that run again, divided as before; undefined for one pod that is no shard. */
+  readonly shards: readonly number[] | undefined;
 }
 
 interface Voice {
@@ -69,11 +71,10 @@ interface Voice {
 }
 
 /**
- * What every phase of a run is given. Only the clock, the warnings and the progress in it change; only {@link Run.reach}
- * replaces the progress, which is for the end of the run and for its checkpoint, and no phase reads it.
+ * What every phase of a run is given. Only the clock, the warnings, the progress and the number of shards in it change; only
+ * {@link Run.reach} replaces the progress, which is for the end of the run and for its checkpoint, and no phase reads it.
  */
 export class Run {
-  readonly inputs: Inputs;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
   readonly record: RunRecord;
@@ -92,6 +93,7 @@ export class Run {
   readonly trace: TraceContext;
   /** Undefined for a run of the whole suite. */
   readonly retry: Retry | undefined;
+  #inputs: Inputs;
   #progress: Progress = { stage: 'preparing' };
   #savesCheckpoints: boolean;
 
@@ -102,7 +104,7 @@ export class Run {
     // A checkpoint has the name that the run gave it.
     const isOwnNamespace = inputs.cluster === 'existing' && !inputs.isNamespaceNamed && stopped === undefined;
     this.trace = traceOf(runId, process.env);
-    this.inputs = {
+    this.#inputs = {
       ...inputs,
       // In a kept cluster it has the same name each time: the nodes that have it under that name need no other.
       image: inputs.image === '' ? builtImageName(options.kept?.content.runId ?? runId) : inputs.image,
@@ -133,15 +135,15 @@ export class Run {
   }
 
   /**
-   * The context for a run of some failed tests, in the same platform: one pod, with directories of its own. It reports no
-   * phases and saves no checkpoint: after a killed process the tests count as failed.
+   * The context for a run of some tests in fresh pods, in the same platform, with directories of its own. It reports no phases
+   * and saves no checkpoint: after a killed process its tests count for nothing.
    */
-  forRetry(number: number, selection: Selection): Run {
+  forRetry(retry: Retry): Run {
     const { inputs, reporter, signal, record, workDir, kept, tests, clock } = this;
     return new Run(
       {
-        // The quarantine has been applied, and the tests that it names do not run again.
-        inputs: { ...inputs, shards: 1, quarantine: undefined },
+        // Whoever started it applies the quarantine.
+        inputs: { ...inputs, shards: retry.shards === undefined ? 1 : inputs.shards, quarantine: undefined },
         reporter,
         signal,
         record,
@@ -150,8 +152,18 @@ export class Run {
         ...(kept === undefined ? {} : { kept }),
       },
       { startedAt: clock.startedAt, phases: [], seconds: clock.seconds },
-      { number, name: `retry-${number}`, selection },
+      retry,
     );
+  }
+
+  get inputs(): Inputs {
+    return this.#inputs;
+  }
+
+  /** Sets the number of shards of a run that chooses it, before any of its tests runs. */
+  chooseShards(shards: number): void {
+    this.#inputs = { ...this.#inputs, shards };
+    this.#saveCheckpoint();
   }
 
   /** The progress of the run, also when a phase was interrupted before it could return. */

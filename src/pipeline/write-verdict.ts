@@ -12,9 +12,8 @@ import { readPictures } from '../results/read-pictures.ts';
 import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import { addFailure, type RunEnd, withVerdict } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
-import type { CollectedRun } from './collect-run.ts';
 import { compareCoverage } from './compare-coverage.ts';
-import { judgeSuite } from './judge-suite.ts';
+import { judgeSuite, type TriedSuite } from './judge-suite.ts';
 import { type Progress, testsOf, usageOf } from './progress.ts';
 import type { Retried } from './retry-tests.ts';
 import type { Run } from './run.ts';
@@ -26,14 +25,16 @@ import { compareWithHistory } from './run-history.ts';
  */
 export async function writeVerdict(
   run: Run,
-  progress: Progress,
+  suite: TriedSuite,
   before: Failure | null,
-  { collected, retried, history }: { collected: CollectedRun; retried: Retried; history?: TestHistory },
+  { retried, history }: { retried: Retried; history?: TestHistory },
 ): Promise<RunEnd> {
   const { dir } = run;
+  const { progress, collected } = suite;
   const started = testsOf(progress);
   const usage = usageOf(progress);
-  const decided = judgeSuite(run, { progress, before, collected, retries: retried.outcomes });
+  const { outcomes, inOrder } = retried;
+  const decided = judgeSuite(run, { ...suite, before, retries: outcomes, inOrder });
   const { failure: told, reports, finished } = decided;
   const cause = told !== null && collected.isDiskFull === true ? blameDisk(told, dir) : told;
   const incidents = incidentsOf(started?.incidents ?? [], cause);

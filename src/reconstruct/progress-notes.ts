@@ -18,6 +18,13 @@ export interface ProgressNotes {
   sessions: PytestSessions;
   /** All tests that pytest collected before the helper left out those of other shards; undefined where it divided nothing. */
   undivided: ReadonlySet<string> | undefined;
+  /** Whether sessions ran in different ways: the same tests several times, with other options or in another environment. */
+  hasVariants: boolean;
+  /**
+   * Ids of all tests in the order in which they began; undefined where that says nothing of what ran before what: several
+   * sessions, several processes, or a test that ran twice.
+   */
+  order: readonly string[] | undefined;
   /** When each test ended, ISO 8601, by its `keyOfTest`; in order of time. */
   endings: Map<string, string[]>;
   /** The most memory, without the page cache, that the container used when a test had ended. Bytes. */
@@ -65,6 +72,8 @@ class NotesReader {
   /** Variants of the open and ended sessions of this run, by key; and keys of those that have not finished. */
   readonly #variants = new Map<string, string>();
   readonly #open = new Set<string>();
+  readonly #order = new Set<string>();
+  #isOrdered = true;
   /** Of the session that began last; undefined for one of another run. */
   #last: string | undefined;
   #ends = 0;
@@ -81,6 +90,8 @@ class NotesReader {
       isUnfinished: this.#open.size > 0,
       sessions: this.#sessions,
       undivided: this.#undivided,
+      hasVariants: new Set(this.#variants.values()).size > 1,
+      order: this.#isOrdered && this.#variants.size === 1 ? [...this.#order] : undefined,
       endings: this.#endings,
       peakBytes: this.#peakBytes,
       cgroupVersion: this.#cgroupVersion,
@@ -103,6 +114,7 @@ class NotesReader {
       const ids = textsOf(note.ids);
       this.#tests.expect(ids.map(keyOf));
       this.#sessions.collect(key, ids);
+      if (note.workers !== undefined) this.#isOrdered = false;
     }
     if (note.type === 'undivided') {
       this.#undivided ??= new Set();
@@ -112,6 +124,8 @@ class NotesReader {
     if (id === undefined) return;
     const place = { ...placeOfNodeId(id), ...fileOf(note.file, note.line) };
     if (note.type === 'start') {
+      if (this.#order.has(id) || this.#order.size >= keptEnds) this.#isOrdered = false;
+      this.#order.add(id);
       this.#tests.begin(keyOf(id), place, toTime(note.at));
       this.#sessions.start(key, id);
     } else if (note.type === 'problem') {

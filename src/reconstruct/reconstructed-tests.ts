@@ -191,6 +191,11 @@ export class ReconstructedTests {
     return [...this.#begun.keys(), ...this.#ended.keys()];
   }
 
+  /** Ids of the tests that have ended; undefined where more of them have than are kept. */
+  idsEnded(): string[] | undefined {
+    return this.#leftOut === 0 ? [...this.#ended.keys()] : undefined;
+  }
+
   /** Ids of the tests in flight. */
   idsInFlight(): string[] {
     return [...this.#begun.keys()];

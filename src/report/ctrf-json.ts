@@ -67,6 +67,7 @@ function describeTest(test: TestCase): object {
     flakyRuns,
     quarantine,
     retries,
+    inOrder,
   } = test;
   const isExcused = quarantine?.failed === true;
   const suites = [...suite.split(' / '), classname].filter((one) => one !== '');
@@ -82,6 +83,7 @@ function describeTest(test: TestCase): object {
     ...(test.reconstructed === true ? { reconstructed: true } : {}),
     ...(quarantine === undefined ? {} : { quarantine }),
     ...(retries === undefined ? {} : { retriesInFreshPods: retries }),
+    ...(inOrder === undefined ? {} : { retryInOrder: inOrder }),
   };
   return {
     name: name === '' ? nameless : name,

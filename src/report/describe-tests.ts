@@ -48,13 +48,25 @@ export function isFlaky(test: TestCase): boolean {
   return test.status === 'passed' && (test.flakyRuns ?? 0) > 0;
 }
 
-/** `failed, then passed alone in a fresh pod`; empty for a test that ran once. */
-export function formatRetries({ retries }: Pick<TestCase, 'retries'>): string {
+/** `failed, then passed alone in a fresh pod: …`, with what that says of the test; empty for a test that ran once. */
+export function formatRetries({ retries, inOrder }: Pick<TestCase, 'retries' | 'inOrder'>): string {
   if (retries === undefined) return '';
   const failed = retries.filter((outcome) => outcome === 'failed').length;
   if (retries.includes('passed')) {
     const again = failed === 0 ? 'failed' : `failed ${failed + 1} times`;
-    return `${again}, then passed alone in a fresh pod: flaky, or disturbed by a test that ran before it`;
+    const alone = `${again}, then passed alone in a fresh pod`;
+    // It failed alone, too: no test before it is needed for that.
+    if (failed > 0) return `${alone}: flaky`;
+    switch (inOrder) {
+      case 'failed':
+        return `${alone}, and failed again after the tests that ran before it: polluted by one of them`;
+      case 'passed':
+        return `${alone}, and after the tests that ran before it: flaky`;
+      case 'first':
+        return `${alone}, and no test had run before it in its pod: flaky`;
+      case undefined:
+        return `${alone}: flaky, or polluted by a test that ran before it`;
+    }
   }
   if (failed === 0) return 'could not be run again';
   return `failed again alone in a fresh pod${failed > 1 ? `, ${failed} times` : ''}`;

@@ -22,7 +22,7 @@ import { type Html, html, rawText } from './html.ts';
 import { aftermathOf, describeIncidents, nameIncident, nameVictims, timeOfDay } from './incident-story.ts';
 import { cutMiddle, toPlainLine, toPlainText } from './inert-text.ts';
 import { pageScript, pageStyle } from './report-page.ts';
-import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
+import { describeBalance, formatShardTime, namePods, shardSigns } from './shards.ts';
 import { renderTimeline } from './timeline.ts';
 import { renderTrend } from './trend-html.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
@@ -162,7 +162,7 @@ function renderShards(shards: readonly ShardRecord[]): Html | undefined {
   if (shards.length === 0) return undefined;
   const rows = shards.map(
     (one) =>
-      html`<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${toPlainLine(one.pod, 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
+      html`<tr><td data-name="shard">${shardSigns[one.outcome]} ${one.shard}</td><td class="mono">${toPlainLine(namePods(one), 300)}</td><td data-name="tests">${one.tests}</td><td data-name="failed">${one.failed}</td><td data-name="time">${formatShardTime(one)}</td></tr>`,
   );
   return html`<section id="shards" aria-labelledby="shards-title">
 <h2 id="shards-title">Shards</h2>

@@ -102,8 +102,9 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }
 
-function orderShard({ shard, pod, outcome, tests, failed, seconds }: ShardRecord): ShardRecord {
-  return { shard, pod, outcome, tests, failed, ...(seconds === undefined ? {} : { seconds }) };
+function orderShard({ shard, pod, outcome, tests, failed, seconds, lostPods }: ShardRecord): ShardRecord {
+  const took = seconds === undefined ? {} : { seconds };
+  return { shard, pod, outcome, tests, failed, ...took, ...(lostPods === undefined ? {} : { lostPods }) };
 }
 
 function orderRetry({ retry, pod, tests, passed, problem }: RetryRecord): RetryRecord {

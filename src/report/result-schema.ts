@@ -63,7 +63,10 @@ const shard = v.object({
   ),
   tests: count,
   failed: count,
-  seconds: v.exactOptional(about(v.number(), 'Of its test container')),
+  seconds: v.exactOptional(about(v.number(), 'Of its test containers')),
+  lostPods: v.exactOptional(
+    about(v.array(v.string()), 'Pods of it that were lost; what they had not finished ran in the next'),
+  ),
 });
 
 const retry = v.object({

@@ -23,3 +23,8 @@ export function describeBalance(shards: readonly ShardRecord[]): string {
   const ratio = (Math.max(...times) * times.length) / sum;
   return `${shards.length}, the slowest took ${ratio.toFixed(2)} times the mean`;
 }
+
+/** The pod of a shard, after those that were lost: `b, after a was lost`. */
+export function namePods({ pod, lostPods = [] }: ShardRecord): string {
+  return lostPods.length === 0 ? pod : `${pod}, after ${lostPods.join(' and ')} was lost`;
+}

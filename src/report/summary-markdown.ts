@@ -30,7 +30,7 @@ import {
   tableCodeSpan,
   toPlainLine,
 } from './inert-text.ts';
-import { describeBalance, formatShardTime, shardSigns } from './shards.ts';
+import { describeBalance, formatShardTime, namePods, shardSigns } from './shards.ts';
 import { formatCores, formatMemory, isCloseToLimit, nameContainer, sortUsage } from './usage.ts';
 
 /** GitHub drops a summary of more than 1,024 KiB whole; the rest is for what other steps' summaries add. */
@@ -239,11 +239,14 @@ function renderPhases({ verdict }: ReportInput): string {
 function renderShards({ verdict: { shards } }: ReportInput): string {
   if (shards === undefined) return '';
   const rows = shards.map((one) => {
-    const cells = [tableCodeSpan(one.pod), String(one.tests), String(one.failed), formatShardTime(one)];
+    const cells = [tableCodeSpan(namePods(one)), String(one.tests), String(one.failed), formatShardTime(one)];
     return `| ${shardSigns[one.outcome]} ${one.shard} | ${cells.join(' | ')} |`;
   });
   // A shard that did not end well should not hide in a folded section.
-  const open = shards.every(({ outcome }) => outcome === 'passed' || outcome === 'empty') ? '' : ' open';
+  const areWell = shards.every(
+    ({ outcome, lostPods }) => (outcome === 'passed' || outcome === 'empty') && lostPods === undefined,
+  );
+  const open = areWell ? '' : ' open';
   return `<details${open}><summary>Shards: ${describeBalance(shards)}</summary>\n\n| shard | pod | tests | failed | time |\n|---|---|--:|--:|--:|\n${rows.join('\n')}\n\n</details>\n\n`;
 }
 

@@ -13,7 +13,10 @@ const maxLines = 120;
  * The stacks of the Python process at the moment of SIGTERM, as one block of evidence; none when there are none.
  */
 export async function readStacks(writtenDir: string): Promise<string[]> {
-  const expected = path.join(await realpath(writtenDir), stacksPath);
+  // Of a shard that left nothing there is no directory.
+  const root = await realpath(writtenDir).catch(() => undefined);
+  if (root === undefined) return [];
+  const expected = path.join(root, stacksPath);
   // The tests may have put anything there: a link that leads out of the results, or a pipe without a writer.
   if ((await realpath(expected).catch(() => undefined)) !== expected) return [];
   const file = await open(expected, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(

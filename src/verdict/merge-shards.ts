@@ -13,6 +13,7 @@ import {
   toOneLine,
 } from '../core/outcome.ts';
 import type { TestVerdict } from './decide-verdict.ts';
+import { addCounts } from './test-facts.ts';
 
 /** What is known of one shard when all have ended. */
 export interface ShardFacts {
@@ -38,6 +39,10 @@ export interface ShardFacts {
   pytest: ShardOfPytest | undefined;
   /** Seconds between begin and end of its test container; undefined where one of them is not known. */
   seconds?: number;
+  /** Pods of it that were lost, and whose unfinished tests ran in the next. */
+  lostPods?: readonly string[];
+  /** Names of tests that ran in more than one of its pods. */
+  ranTwice?: readonly string[];
 }
 
 /** The tests of pytest in one shard, by node id. */
@@ -196,12 +201,17 @@ function judgeTwice({ shards }: MergedFacts): Failure | undefined {
       runs.set(key, run);
       run.shards.push(one.shard);
     }
-  const twice = [...runs.values()].filter((run) => run.shards.length > 1);
-  if (twice.length === 0) return undefined;
-  const told = twice.map((run) => `${run.name} in ${nameShards(run.shards)}`);
+  const inTwo = [...runs.values()].filter((run) => run.shards.length > 1);
+  const inTwoPods = shards.flatMap(({ shard, ranTwice = [] }) => ranTwice.map((name) => ({ name, shard })));
+  if (inTwo.length + inTwoPods.length === 0) return undefined;
+  const told = [
+    ...inTwo.map((run) => `${run.name} in ${nameShards(run.shards)}`),
+    ...inTwoPods.map(({ name, shard }) => `${name} in two pods of shard ${shard}`),
+  ];
+  const where = inTwo.length > 0 ? 'more than one shard' : 'more than one pod';
   return {
     kind: 'report',
-    reason: toOneLine(`${countTests(twice.length)} ran in more than one shard: ${listNames(told)}`),
+    reason: toOneLine(`${countTests(told.length)} ran in ${where}: ${listNames(told)}`),
     hint: 'Each test must run in exactly one shard: see how the runner divides them, and that all shards see the same tests.',
     evidence: told.slice(0, evidenceTold),
   };
@@ -246,7 +256,7 @@ function tellFailures(shards: readonly ShardFacts[], rest: string): Failure | un
 }
 
 /** Tests that a shard ran, more than skipped: their names by their unique key. */
-function runsOf({ pytest, cases, hosts }: ShardFacts): Map<string, string> {
+export function runsOf({ pytest, cases, hosts }: Pick<ShardFacts, 'pytest' | 'cases' | 'hosts'>): Map<string, string> {
   const runs = new Map<string, string>();
   for (const one of cases) if (!isSkipped(one)) runs.set(keyOf(one, hosts), one.name);
   for (const id of pytest?.collected ?? []) if (pytest?.hasRun(id)) runs.set(id, id);
@@ -294,9 +304,7 @@ function sumCounts(
 ): TestCounts {
   const sum: TestCounts = { ...noTests };
   for (const { verdict } of shards) {
-    for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
-      sum[key] += verdict.counts[key];
-    if (verdict.counts.quarantined !== undefined) sum.quarantined = (sum.quarantined ?? 0) + verdict.counts.quarantined;
+    addCounts(sum, verdict.counts);
     if (verdict.counts.notRun !== undefined) sum.notRun = (sum.notRun ?? 0) + verdict.counts.notRun;
   }
   sum.total -= repeated.size;
@@ -307,11 +315,12 @@ function sumCounts(
   return sum;
 }
 
-function recordOf({ shard, pod, verdict, isLost, isEmpty, seconds }: ShardFacts): ShardRecord {
+function recordOf({ shard, pod, verdict, isLost, isEmpty, seconds, lostPods = [] }: ShardFacts): ShardRecord {
   const { counts, failure } = verdict;
   const outcome = isLost ? 'lost' : isEmpty ? 'empty' : failure === null ? 'passed' : 'failed';
   const took = seconds === undefined ? {} : { seconds };
-  return { shard, pod, outcome, tests: counts.total, failed: countBad(counts), ...took };
+  const lost = lostPods.length === 0 ? {} : { lostPods: [...lostPods] };
+  return { shard, pod, outcome, tests: counts.total, failed: countBad(counts), ...took, ...lost };
 }
 
 function describeShard({ shard, pod, verdict, seconds, isEmpty }: ShardFacts): string {

@@ -13,6 +13,7 @@ export interface RetryRun {
 }
 
 export type RetryOutcome = NonNullable<TestCase['retries']>[number];
+export type InOrderOutcome = NonNullable<TestCase['inOrder']>;
 
 /** The part of a report that a retry changes. */
 interface ReportOfCases {
@@ -50,11 +51,13 @@ export function settleRetry(failed: readonly TestCase[], { cases, isSound }: Ret
  * Reports in which a failed test that has passed in a retry counts as passed and flaky, with the message of its failure. One
  * that failed in every attempt stays failed.
  * @param outcomes of tests of these reports, an outcome for each retry.
+ * @param inOrder how some of them ended after the tests that ran before them.
  * @returns `excused`: the tests that had failed and count as passed now.
  */
 export function applyRetries<R extends ReportOfCases>(
   reports: readonly R[],
   outcomes: ReadonlyMap<TestCase, readonly RetryOutcome[]>,
+  inOrder: ReadonlyMap<TestCase, InOrderOutcome> = new Map(),
 ): { reports: R[]; excused: TestCase[] } {
   if (outcomes.size === 0) return { reports: [...reports], excused: [] };
   const excused: TestCase[] = [];
@@ -63,7 +66,8 @@ export function applyRetries<R extends ReportOfCases>(
     const cases = report.cases.map((one): TestCase => {
       const retries = outcomes.get(one);
       if (retries === undefined) return one;
-      const told = { ...one, retries: [...retries] };
+      const known = inOrder.get(one);
+      const told = { ...one, retries: [...retries], ...(known === undefined ? {} : { inOrder: known }) };
       if (!retries.includes('passed') || !mayRunAgain(one)) return told;
       counts[one.status === 'error' ? 'errors' : 'failed']--;
       counts.passed++;
@@ -75,6 +79,30 @@ export function applyRetries<R extends ReportOfCases>(
     return { ...report, cases, counts };
   });
   return { reports: settled, excused };
+}
+
+/**
+ * How tests that passed alone ended when all that had run before them ran again, in the same order and in a fresh pod.
+ * @param before ids in the order in which they began at first, up to the last of these tests.
+ * @param again the same of the second run, and the cases of its reports.
+ * @returns nothing of a test before which something else ran, or whose end the reports do not show.
+ */
+export function settleOrder(
+  tests: readonly { test: TestCase; id: string }[],
+  before: readonly string[],
+  again: { order: readonly string[]; cases: readonly TestCase[] },
+): Map<TestCase, InOrderOutcome> {
+  const ended = Map.groupBy(again.cases, keyOf);
+  const settled = new Map<TestCase, InOrderOutcome>();
+  for (const { test, id } of tests) {
+    const place = before.indexOf(id);
+    const isSame = place !== -1 && before.slice(0, place + 1).every((one, i) => one === again.order[i]);
+    const [end, ...others] = ended.get(keyOf(test)) ?? [];
+    if (!isSame || end === undefined || others.length > 0) continue;
+    if (isBad(end)) settled.set(test, 'failed');
+    else if (end.status === 'passed' && (end.flakyRuns ?? 0) === 0) settled.set(test, 'passed');
+  }
+  return settled;
 }
 
 function isBad({ status }: TestCase): boolean {

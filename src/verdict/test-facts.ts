@@ -95,8 +95,10 @@ export function sumReports(reports: readonly ReportFacts[]): TestCounts {
   return sum;
 }
 
-function addCounts(sum: TestCounts, counts: TestCounts): void {
+/** Adds counts to a sum. `notRun` is not part of it: tests that did not run are known from several sides. @returns the sum. */
+export function addCounts(sum: TestCounts, counts: TestCounts): TestCounts {
   for (const key of ['total', 'passed', 'failed', 'errors', 'skipped', 'flaky', 'reconstructed'] as const)
     sum[key] += counts[key];
   if (counts.quarantined !== undefined) sum.quarantined = (sum.quarantined ?? 0) + counts.quarantined;
+  return sum;
 }

@@ -108,7 +108,7 @@ async function checkPermissions(
   { chart, manifests, own }: PreparedRun,
   isNamespaceGiven: boolean,
 ): Promise<Result<undefined>> {
-  const { namespace, secrets, ownJob } = run.inputs;
+  const { namespace, secrets, ownJob, shards, choosesShards, retries } = run.inputs;
   const ofOwnJob: Manifest[] = own === undefined ? [] : [own.job, ...own.supportingResources];
   const kinds = await listApiKinds(connection, apiVersionsOf([...manifests, ...ofOwnJob]), run.signal);
   const needed = planPermissions({
@@ -116,6 +116,7 @@ async function checkPermissions(
     isGiven: isNamespaceGiven,
     chart: chart && manifests,
     ownJob: ofOwnJob,
+    mayResume: (shards > 1 || choosesShards) && retries > 0,
     kinds,
     secrets: { tests: secrets.length > 0, registries: !isNamespaceGiven },
   });

@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { providePython } from '../python/python-packages.ts';
+import { makeDirectory, runAsShards, type ShardedTool, type ToolRun } from './run-as-shards.ts';
+
+const repository = path.resolve(import.meta.dirname, '../..');
+const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'k8s-test-action-tests');
+
+/** Makes a directory of the user's cache once per machine. */
+function provide(name: string, key: string, make: (directory: string) => void): string {
+  const directory = path.join(cache, `${name}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`);
+  if (existsSync(directory)) return directory;
+  mkdirSync(cache, { recursive: true });
+  const partial = mkdtempSync(path.join(cache, 'partial-'));
+  try {
+    make(partial);
+    renameSync(partial, directory);
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    if (!existsSync(directory)) throw error;
+  }
+  return directory;
+}
+
+/** node_modules with test runners that this project does not use itself. */
+function provideRunners(): string {
+  const packages = ['@playwright/test@1.65.1', 'jest@30.5.2', 'jest-junit@17.0.0'];
+  const directory = provide('runners', packages.join('\n'), (prefix) => {
+    const flags = ['--prefix', prefix, '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
+    execFileSync('npm', ['install', ...flags, ...packages], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
+  });
+  return path.join(directory, 'node_modules');
+}
+
+/** What the shards ran against what one process runs: each test once, in one of them, and in more than one shard any. */
+async function expectDivided(tool: Omit<ShardedTool, 'shards'>, shards: number, count: number): Promise<ToolRun> {
+  const run = await runAsShards({ ...tool, shards });
+  const whole = await runAsShards({ ...tool, shards: 1 });
+  expect(run.merged.failure, run.printed.join('\n')).toBeNull();
+  expect(whole.ran[0], whole.printed.join('\n')).toHaveLength(count);
+  expect(run.ran.flat().sort()).toEqual(whole.ran[0]?.sort());
+  expect(run.merged.counts).toMatchObject({ total: count, passed: count });
+  expect(run.ran.filter((own) => own.length > 0).length).toBeGreaterThan(1);
+  return run;
+}
+
+test('GoogleTest divides its tests by the variables, and an empty shard is only a warning', async () => {
+  const cwd = makeDirectory();
+  const tests = ['A', 'B', 'C', 'D', 'E', 'F', 'G'].map((name) => `TEST(Shop, ${name}) { EXPECT_TRUE(true); }`);
+  writeFileSync(path.join(cwd, 'shop.cc'), `#include <gtest/gtest.h>\n${tests.join('\n')}\n`);
+  // libgtest-dev and g++ of Debian.
+  execFileSync('g++', ['-O0', '-o', 'shop', 'shop.cc', '-lgtest', '-lgtest_main', '-pthread'], { cwd, stdio: 'pipe' });
+  const command = ['./shop', '--gtest_output=xml:/results/shop.xml'];
+  const run = await expectDivided({ command, cwd }, 3, 7);
+  expect(run.ran.map((own) => own.length)).toEqual([3, 2, 2]);
+  const many = await runAsShards({ command, cwd, shards: 9 });
+  expect(many.merged.failure).toBeNull();
+  expect(many.merged.warnings).toEqual(['no test ran in shards 7 and 8: 9 shards are more than the suite needs']);
+});
+
+test('Vitest divides its files by the placeholders', async () => {
+  const cwd = makeDirectory();
+  for (let i = 0; i < 5; i++)
+    writeFileSync(
+      path.join(cwd, `shop${i}.test.js`),
+      `import { test } from 'vitest';\ntest('adds ${i}', () => {});\ntest('pays ${i}', () => {});\n`,
+    );
+  writeFileSync(path.join(cwd, 'vitest.config.js'), 'export default {};\n');
+  execFileSync('ln', ['-s', path.join(repository, 'node_modules'), path.join(cwd, 'node_modules')]);
+  const program = path.join(repository, 'node_modules/vitest/vitest.mjs');
+  const options = ['--shard={shard}/{shards}', '--reporter=junit', '--outputFile=/results/junit.xml'];
+  await expectDivided({ command: [process.execPath, program, 'run', ...options], cwd }, 3, 10);
+});
+
+test('Jest divides its files by the placeholders', async () => {
+  const cwd = makeDirectory();
+  const modules = provideRunners();
+  for (let i = 0; i < 5; i++)
+    writeFileSync(path.join(cwd, `shop${i}.test.js`), `test('adds ${i}', () => {});\ntest('pays ${i}', () => {});\n`);
+  writeFileSync(path.join(cwd, 'package.json'), '{"name":"shop"}');
+  execFileSync('ln', ['-s', modules, path.join(cwd, 'node_modules')]);
+  const options = ['--ci', '--shard={shard}/{shards}', '--reporters=jest-junit', '--watchman=false'];
+  const script = `JEST_JUNIT_OUTPUT_FILE=/results/junit.xml exec ${process.execPath} node_modules/jest/bin/jest.js ${options.join(' ')}`;
+  await expectDivided({ command: ['sh', '-c', script], cwd }, 3, 10);
+});
+
+test('Playwright divides its files by the placeholders', async () => {
+  const cwd = makeDirectory();
+  const modules = provideRunners();
+  for (let i = 0; i < 5; i++)
+    writeFileSync(
+      path.join(cwd, `shop${i}.spec.js`),
+      `const { test } = require('@playwright/test');\ntest('adds ${i}', () => {});\ntest('pays ${i}', () => {});\n`,
+    );
+  execFileSync('ln', ['-s', modules, path.join(cwd, 'node_modules')]);
+  const script = `PLAYWRIGHT_JUNIT_OUTPUT_FILE=/results/junit.xml exec ${process.execPath} node_modules/@playwright/test/cli.js test --shard={shard}/{shards} --reporter=junit`;
+  await expectDivided({ command: ['sh', '-c', script], cwd }, 3, 10);
+});
+
+test('go test is divided by packages in a script', async () => {
+  const cwd = makeDirectory();
+  const sum = provide('gotestsum', 'gotestsum 1.13.0', (directory) => {
+    const program = path.join(directory, 'gotestsum');
+    const at = path.join(repository, 'examples/go');
+    execFileSync('go', ['build', '-o', program, 'gotest.tools/gotestsum'], {
+      cwd: at,
+      stdio: 'pipe',
+      timeout: 300_000,
+    });
+  });
+  writeFileSync(path.join(cwd, 'go.mod'), 'module example.com/shop\n\ngo 1.21\n');
+  for (const name of ['cart', 'mail', 'orders', 'pay', 'stock']) {
+    mkdirSync(path.join(cwd, name));
+    const body = `package ${name}\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {}\nfunc TestPay(t *testing.T) {}\n`;
+    writeFileSync(path.join(cwd, name, 'shop_test.go'), body);
+  }
+  const script = [
+    'packages=$(go list ./... | awk "NR % $TEST_TOTAL_SHARDS == $TEST_SHARD_INDEX")',
+    `exec ${path.join(sum, 'gotestsum')} --junitfile=/results/junit.xml -- $packages`,
+  ].join('\n');
+  await expectDivided({ command: ['sh', '-c', script], cwd, env: { HOME: homedir() } }, 3, 10);
+});
+
+test('pytest-split divides tests by the placeholders', async () => {
+  const python = providePython();
+  const cwd = makeDirectory();
+  for (let i = 0; i < 5; i++)
+    writeFileSync(path.join(cwd, `test_m${i}.py`), 'def test_add(): pass\ndef test_pay(): pass\n');
+  const options = ['-p', 'no:cacheprovider', '--splits={shards}', '--group={shard}', '--junitxml=/results/junit.xml'];
+  const env = { PYTHONPATH: python.packagesDir, PYTHONDONTWRITEBYTECODE: '1' };
+  await expectDivided({ command: [python.program, '-m', 'pytest', ...options], cwd, env }, 3, 10);
+});
+
+test('a tool that ignores its share is noticed', async () => {
+  const python = providePython();
+  const cwd = makeDirectory();
+  writeFileSync(path.join(cwd, 'test_m.py'), 'def test_add(): pass\ndef test_pay(): pass\n');
+  const command = [python.program, '-m', 'pytest', '-p', 'no:cacheprovider', '--junitxml=/results/junit.xml'];
+  const env = { PYTHONPATH: python.packagesDir, PYTHONDONTWRITEBYTECODE: '1' };
+  const { merged } = await runAsShards({ command, cwd, env, shards: 2 });
+  expect(merged.failure?.reason).toBe('each of the 2 shards ran the same 2 tests: the runner does not divide them');
+});

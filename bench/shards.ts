@@ -1,0 +1,161 @@
+/**
+ * Measures a reference suite in one pod and in four shards, on the cluster that FLOE_TEST_CLUSTER describes or one that it makes:
+ *
+ *     node bench/shards.ts            400 tests that wait 300 s in sum, five runs with history
+ *     node bench/shards.ts 0.1 1      a tenth of the time, one run: whether it works, not how fast it is
+ *
+ * Prints tables for the README, and at full length fails when a limit of the project is exceeded.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { makeSharedCluster, sharedImage } from '../__tests__/cluster/global-setup.ts';
+import { SeededRandom } from '../__tests__/kube/seeded-random.ts';
+import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
+import type { Reporter } from '../src/core/reporter.ts';
+import { medianOf } from '../src/history/median.ts';
+import { imbalanceOf, splitGroups } from '../src/history/split-groups.ts';
+import { forecastGroups, parseHistory } from '../src/history/test-history.ts';
+import { readInputs } from '../src/inputs/read-inputs.ts';
+import { renderInputErrors } from '../src/inputs/schema.ts';
+import { connect } from '../src/kube/connection.ts';
+import { runTests } from '../src/pipeline/pipeline.ts';
+import { newRunId, RunRecord } from '../src/state/run-record.ts';
+
+const modules = 80;
+const testsOfModule = 5;
+const seconds = 300;
+const shards = 4;
+/** Of issue 16. */
+const limits = { planned: 1.05, withHistory: 1.15, withoutHistory: 1.5, ratio: 0.35, overhead: 3 };
+
+const [factor = 1, repeats = 5] = process.argv.slice(2).map(Number);
+
+/** Seconds of each test: a few modules and a few tests in each take most of the time, as in suites of a platform. */
+function inventDurations(): number[][] {
+  const random = new SeededRandom(16);
+  // Pareto-like, and cut: the longest module must fit into a shard.
+  const skewed = (most: number) => Math.min(most, (1 - random.below(1000) / 1000) ** -0.9);
+  const weights = Array.from({ length: modules }, () => {
+    const ofModule = skewed(12);
+    return Array.from({ length: testsOfModule }, () => ofModule * skewed(8));
+  });
+  const sum = weights.flat().reduce((total, one) => total + one, 0);
+  return weights.map((own) => own.map((one) => (one / sum) * seconds * factor));
+}
+
+/** A script that writes the suite and becomes pytest. */
+function writeSuite(durations: readonly (readonly number[])[]): string {
+  const files = durations.map((own, i) => {
+    const tests = own.map((one, j) => `def test_${j}(): time.sleep(${one.toFixed(4)})`);
+    return `cat > test_m${i}.py <<'PY'\nimport time\n${tests.join('\n')}\nPY`;
+  });
+  return ['mkdir -p /tmp/suite && cd /tmp/suite', ...files, 'exec pytest -q --junitxml=/results/junit.xml .'].join(
+    '\n',
+  );
+}
+
+interface Measured {
+  /** Of the phase `tests`. */
+  phase: number;
+  /** Of the test container of each shard; of one pod the phase. */
+  containers: number[];
+  /** Sum of the tests of each. */
+  tests: number[];
+  history: string;
+}
+
+const reusable = process.env.FLOE_TEST_CLUSTER || undefined;
+const made = reusable === undefined ? await makeSharedCluster() : undefined;
+const cluster = made?.cluster ?? (JSON.parse(readFileSync(reusable!, 'utf8')) as ReadyCluster);
+const directory = mkdtempSync(path.join(cluster.mountedHostPath, 'bench-'));
+try {
+  await measure();
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+  await made?.remove();
+}
+
+async function measure(): Promise<void> {
+  const script = writeSuite(inventDurations());
+  const whole = await runOnce(script, 1);
+  const split = await runOnce(script, shards);
+  const withHistory: Measured[] = [];
+  while (withHistory.length < repeats) withHistory.push(await runOnce(script, shards, whole.history));
+  const history = parseHistory(whole.history)!;
+  const plan = imbalanceOf(splitGroups(forecastGroups(history), shards).seconds);
+  const median = (of: (one: Measured) => number) => medianOf(withHistory.map(of))!;
+  const rows: [string, number, number][] = [
+    ['planned max/mean', plan, limits.planned],
+    ['slowest/mean with history', median(({ tests }) => imbalanceOf(tests)), limits.withHistory],
+    ['slowest/mean without', imbalanceOf(split.tests), limits.withoutHistory],
+    [`${shards} shards to one pod`, median(({ phase }) => phase) / whole.phase, limits.ratio],
+    // From the creation of the Job to its end, less what the tests of the slowest shard take.
+    ['overhead of a shard, s', median(({ phase, tests }) => phase - Math.max(...tests)), limits.overhead],
+  ];
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  print(`${modules * testsOfModule} tests, ${(seconds * factor).toFixed(0)} s in sum, ${repeats} runs with history\n`);
+  print('| | measured | at most |\n|---|--:|--:|');
+  for (const [name, value, most] of rows) print(`| ${name} | ${value.toFixed(2)} | ${most} |`);
+  print('\n| run | phase `tests` | tests of each shard | containers |\n|---|--:|---|---|');
+  const list = (all: number[]) => all.map((one) => one.toFixed(1)).join(', ');
+  const runs = [whole, split, ...withHistory];
+  const names = ['one pod', 'without history', ...withHistory.map((_, i) => `with history ${i + 1}`)];
+  for (const [i, { phase, tests, containers }] of runs.entries())
+    print(`| ${names[i]} | ${phase.toFixed(1)} s | ${list(tests)} | ${list(containers)} |`);
+  if (factor < 1) print('\nThe limits are those of the full length.');
+  else if (rows.some(([, value, most]) => value > most)) process.exitCode = 1;
+}
+
+/** One run in this process; with `history`, as a file holds it, divided by time. */
+async function runOnce(script: string, count: number, history?: string): Promise<Measured> {
+  const runId = newRunId();
+  const root = mkdtempSync(path.join(directory, 'run-'));
+  const workDir = path.join(root, 'work');
+  mkdirSync(workDir);
+  const historyFile = path.join(root, 'history.json');
+  if (history !== undefined) writeFileSync(historyFile, history);
+  const given = {
+    profile: 'none',
+    image: sharedImage,
+    namespace: `bench-${runId}`,
+    'results-dir': path.join(root, 'out'),
+    'test-helper': 'on',
+    timeout: '20m',
+    shards: String(count),
+    history: historyFile,
+    command: JSON.stringify(['sh', '-c', script]),
+  };
+  const read = readInputs({ given, directory: root, bundledChart: 'charts/floe-platform' });
+  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
+  const none = () => undefined;
+  const reporter: Reporter = {
+    phaseStarted: none,
+    phaseEnded: none,
+    say: none,
+    warn: (line) => process.stderr.write(`${line}\n`),
+    waitingFor: none,
+    quote: none,
+    mask: none,
+  };
+  const record = RunRecord.begin(path.join(root, 'records'), runId);
+  const { signal } = new AbortController();
+  const { verdict, dir } = await runTests({ inputs: read.inputs, reporter, signal, record, workDir, cluster });
+  const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+  await connection.call('DELETE', `/api/v1/namespaces/${given.namespace}`, { signal });
+  await connection.close();
+  if (verdict.outcome !== 'passed' || verdict.tests.passed !== modules * testsOfModule)
+    throw new Error(`the suite ended as ${verdict.outcome}: ${verdict.failure?.reason}`);
+  const phase = verdict.phases.find(({ name }) => name === 'tests')!.seconds;
+  const places = count === 1 ? ['.'] : Array.from({ length: count }, (_, shard) => `shard-${shard}`);
+  return {
+    phase,
+    containers: verdict.shards?.map((one) => one.seconds ?? Number.NaN) ?? [phase],
+    tests: places.map((place) => sumTests(path.join(dir.junit, place, 'junit.xml'))),
+    history: readFileSync(historyFile, 'utf8'),
+  };
+}
+
+function sumTests(file: string): number {
+  const times = readFileSync(file, 'utf8').matchAll(/<testcase [^>]*\btime="([\d.]+)"/g);
+  return [...times].reduce((sum, [, one]) => sum + Number(one), 0);
+}
