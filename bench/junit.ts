@@ -28,6 +28,10 @@ const shapes: Record<string, (i: number) => string> = {
   'passed tests': (i) => `<testcase classname="tests.test_orders" name="test_order[${i}]" time="0.001"/>\n`,
   'failed tests with long traces': (i) =>
     `<testcase classname="tests.test_orders" name="test_order[${i}]" time="0.1"><failure message="assert ${i} == 0">${'    at some line of a trace &lt;module&gt;\n'.repeat(500)}</failure></testcase>\n`,
+  'failed tests with long messages': (i) =>
+    `<testcase classname="tests.test_orders" name="test_order[${i}]"><failure message="assert ${i} == ${'0'.repeat(4000)}"/></testcase>\n`,
+  'passed tests with long names': (i) =>
+    `<testcase classname="tests.test_orders.${'C'.repeat(900)}" name="test_order[${i}-${'n'.repeat(900)}]"/>\n`,
   'output in one CDATA': (i) =>
     i === 0
       ? '<testcase classname="a" name="test_a"/><system-out><![CDATA['

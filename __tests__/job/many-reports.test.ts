@@ -13,6 +13,8 @@ const limits = {
   keptFailures: 30,
   keptSuites: 4,
   totalDetailsChars: 10_000,
+  messageChars: 800,
+  totalMessageChars: 4000,
   detailsChars: 1000,
   propertyChars: 500,
   keptWarnings: 6,
@@ -57,6 +59,38 @@ test('sixty reports keep no more in memory than one may, and every test of them 
   expect(kept.detailsChars).toBeLessThan(limits.totalDetailsChars + limits.detailsChars + 30 * 250);
   expect(kept.propertyChars).toBeLessThan(limits.propertyChars + 60);
   expect(totals.warningsLeftOut).toBeGreaterThan(100);
+});
+
+test('long messages of many failed tests are cut when together they take too much, and no failure is lost', async () => {
+  const totals = startTotals();
+  const messages: string[] = [];
+  const warnings: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const xml = `<testsuite name="s${i}" tests="1"><testcase name="red"><failure message="${`m${i} `.repeat(300)}"/></testcase></testsuite>`;
+    const reading = await readJUnit(bytesOf(xml), { file: `${i}.xml`, limits, totals });
+    if (!reading.ok) throw new Error(reading.failure.reason);
+    messages.push(...reading.value.cases.map(({ message }) => message));
+    warnings.push(...reading.value.warnings);
+  }
+  expect(warnings[0]).toBe('5.xml held so many failures that the messages of 1 were cut short');
+  expect(messages).toHaveLength(30);
+  for (const [i, message] of messages.entries()) expect(message.startsWith(`m${i} `)).toBe(true);
+  const sum = messages.reduce((all, message) => all + message.length, 0);
+  expect(sum).toBeLessThan(limits.totalMessageChars + limits.messageChars + 30 * 51);
+});
+
+test('names that together take too much are of tests that are only counted', async () => {
+  const totals = startTotals();
+  const counted = { kept: 0, leftOut: 0, total: 0 };
+  for (let i = 0; i < 10; i++) {
+    const xml = `<testsuite name="s${i}" tests="1"><testcase classname="${'c'.repeat(400)}" name="${'n'.repeat(500)}"/></testsuite>`;
+    const reading = await readJUnit(bytesOf(xml), { limits: { totalNameChars: 3000 }, totals });
+    if (!reading.ok) throw new Error(reading.failure.reason);
+    counted.kept += reading.value.cases.length;
+    counted.leftOut += reading.value.casesLeftOut;
+    counted.total += reading.value.counts.total;
+  }
+  expect(counted).toEqual({ kept: 4, leftOut: 6, total: 10 });
 });
 
 test('a report that is refused takes no room from the others', async () => {

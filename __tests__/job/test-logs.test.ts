@@ -191,6 +191,19 @@ describe('a run that is gathered', () => {
     expect(one!.name).toMatch(/^n\ufffd\ufffd/);
     expect(one!.details.length).toBeLessThanOrEqual(64 * 1024);
   });
+
+  test('of 20,000 failed tests with long messages and traces keeps a few megabytes, and every message begins as it was', () => {
+    const tests = new ReconstructedTests();
+    const long = (word: string) => `${word} ${'x'.repeat(10_000)}`;
+    for (let i = 0; i < 20_000; i++)
+      tests.end(String(i), place(`t${i}`), { status: 'failed', message: long(`m${i}`), details: long(`d${i}`) });
+    const { cases } = tests.finish('here');
+    for (const [i, { message, details }] of cases.entries())
+      expect([message.split(' ')[0], details.split(' ')[0]]).toEqual([`m${i}`, `d${i}`]);
+    const chars = cases.reduce((sum, { message, details }) => sum + message.length + details.length, 0);
+    // Two times 4 MiB, and two times 250 characters of each test.
+    expect(chars).toBeLessThan(2 * (4 * 2 ** 20 + 10_000 + 20_000 * 250));
+  });
 });
 
 describe('the lines of a file', () => {

@@ -9,6 +9,7 @@ export const shortestSecret = 4;
 const shortestLine = 8;
 /** This many characters of the base64 of a value within a longer one are still its own, independent of what precedes it. */
 const shortestBase64 = 8;
+const shortestBase64Twice = 10;
 /** The header and footer lines of a key are not secret: every other key has them too. */
 const keyFrame = /^-----(BEGIN|END) [A-Z0-9 ]{1,60}-----$/;
 
@@ -107,15 +108,18 @@ function foldOf(kind: PatternKind): Uint8Array {
 }
 
 function patternsOf(value: string): { kind: PatternKind; bytes: Uint8Array }[] {
+  const wholes = [value, value.trim()];
   return partsOf(value).flatMap((part) => {
     const bytes = Buffer.from(part);
+    const twice = wholes.includes(part) ? base64TwiceOf(bytes) : [];
     return [
       { kind: 'text' as const, bytes },
       { kind: 'hex' as const, bytes: Buffer.from(bytes.toString('hex')) },
       { kind: 'decimal' as const, bytes: Buffer.from(bytes.join(',')) },
-      ...[part, ...jsonOf(part)]
-        .flatMap((text) => base64Of(Buffer.from(text)))
-        .map((text) => ({ kind: 'base64' as const, bytes: Buffer.from(text) })),
+      ...[...[part, ...jsonOf(part)].flatMap((text) => base64Of(Buffer.from(text))), ...twice].map((text) => ({
+        kind: 'base64' as const,
+        bytes: Buffer.from(text),
+      })),
     ];
   });
 }
@@ -152,12 +156,24 @@ export function partsOf(value: string): string[] {
 /** The base64 of bytes, and what they leave in the base64 of a longer text that holds them, at each of three places. */
 export function base64Of(bytes: Buffer): string[] {
   const whole = bytes.toString('base64');
-  const forms = [whole, whole.replace(/={1,2}$/, '')];
-  for (const before of [0, 1, 2]) {
+  return [whole, whole.replace(/={1,2}$/, ''), ...base64Within(bytes).filter((own) => own.length >= shortestBase64)];
+}
+
+/**
+ * What bytes leave in the base64 of a text that holds the base64 of another one that holds them, as a pull Secret of Kubernetes
+ * does: the base64 of a configuration of docker, in which `auth` is the base64 of user and password.
+ */
+function base64TwiceOf(bytes: Buffer): string[] {
+  const whole = bytes.toString('base64');
+  const within = base64Within(bytes).flatMap((own) => base64Within(Buffer.from(own)));
+  return [...base64Of(Buffer.from(whole)), ...within].filter((own) => own.length >= shortestBase64Twice);
+}
+
+/** What bytes leave in the base64 of a longer text that holds them, at each of three places. */
+function base64Within(bytes: Buffer): string[] {
+  return [0, 1, 2].map((before) => {
     const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
     // Characters that also encode bits of the text before or after are not part of the value.
-    const own = shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
-    if (own.length >= shortestBase64) forms.push(own);
-  }
-  return forms;
+    return shifted.toString('base64').slice(before === 0 ? 0 : before + 1, Math.floor((shifted.length * 4) / 3));
+  });
 }

@@ -132,10 +132,9 @@ export class TextSpellings {
 
   /** The same for what separates the bytes of a dump. */
   skipSeparator(at: number): number {
-    const end = this.skipLineBreak(at);
-    if (end !== at) return end;
     let next = at;
     while (next < at + 2 && ' :-,_'.includes(String.fromCharCode(this.#at(next)))) next++;
+    next = this.skipLineBreak(next);
     return this.#has(next, '0x') || this.#has(next, '0X') ? next + 2 : next;
   }
 

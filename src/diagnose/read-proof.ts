@@ -21,5 +21,10 @@ export async function readProof(
   const former = now.length > 0 ? [] : await readLogTail(connection, { ...request, previous: true });
   const lines = now.length > 0 ? now : former;
   if (lines.length === 0) return [`container ${container} of pod ${pod} wrote no log`];
+  return titleProof(guilty, lines);
+}
+
+/** The last lines of a container under a line that names it. */
+export function titleProof({ pod, container }: { pod: string; container: string }, lines: readonly string[]): string[] {
   return [`last lines of container ${container} of pod ${pod}:`, ...lines];
 }

@@ -51,6 +51,10 @@ export interface JUnitLimits {
   detailsChars: number;
   /** The details of all cases together; cases after that keep at most a sixteenth of `messageChars` each. */
   totalDetailsChars: number;
+  /** The messages of all cases together; the same holds for cases after that. */
+  totalMessageChars: number;
+  /** The names, classes and files of all cases together; cases after that are counted and not kept. */
+  totalNameChars: number;
   /** Passed and skipped cases kept. */
   keptCases: number;
   /** Failed, erroneous and flaky cases kept. */
@@ -68,6 +72,8 @@ export const defaultJUnitLimits: Readonly<JUnitLimits> = {
   messageChars: 4000,
   detailsChars: 64 * 1024,
   totalDetailsChars: 4 * 1024 * 1024,
+  totalMessageChars: 4 * 1024 * 1024,
+  totalNameChars: 16 * 1024 * 1024,
   keptCases: 20_000,
   keptFailures: 20_000,
   keptSuites: 10_000,
@@ -84,6 +90,8 @@ export interface KeptTotals {
   failures: number;
   suites: number;
   detailsChars: number;
+  messageChars: number;
+  nameChars: number;
   propertyChars: number;
   warnings: number;
   /** Warnings that are not in any report, because there was no room. */
@@ -97,6 +105,8 @@ export function startTotals(): KeptTotals {
     failures: 0,
     suites: 0,
     detailsChars: 0,
+    messageChars: 0,
+    nameChars: 0,
     propertyChars: 0,
     warnings: 0,
     warningsLeftOut: 0,

@@ -12,7 +12,6 @@ import {
   keepFirst,
   keepLast,
   mayFail,
-  messageOf,
   type Problem,
   problemOfAttributes,
   problemOfOutput,
@@ -29,14 +28,12 @@ import {
 import { locateFailure, samePath } from './locate-failure.ts';
 import type { Attributes, KeptCase, OpenCase, OpenSuite } from './open-elements.ts';
 import type { ReportSink } from './report-sink.ts';
-import { cut, detach, parseCount, parseSeconds, trimLines } from './report-values.ts';
+import { countRan, cut, detach, parseCount, parseSeconds } from './report-values.ts';
+import { cutNoteChars, TextRoom } from './text-room.ts';
 
 const maxWarnings = 20;
 /** Of one case. */
 const maxProperties = 20;
-
-/** Room for the note with which the sieve marks what it left out. */
-const cutNoteChars = 100;
 
 export class ReportBuilder implements ReportSink {
   /** More of a value than is shown, since names are compared in full to find repeated cases. */
@@ -64,7 +61,7 @@ export class ReportBuilder implements ReportSink {
   #claimedFailures = 0;
   #claimedTests = 0;
   #failedRuns = 0;
-  #detailsSaved = 0;
+  readonly #texts: TextRoom;
   #oddTimes = 0;
   #suitesWithoutCounts = 0;
   #namesCut = 0;
@@ -86,6 +83,7 @@ export class ReportBuilder implements ReportSink {
     this.#file = file;
     this.#limits = limits;
     this.#totals = totals;
+    this.#texts = new TextRoom(limits, totals);
     this.#repeatsAreReruns = repeatsAreReruns;
     this.valueChars = 4 * Math.max(limits.nameChars, limits.messageChars);
   }
@@ -178,8 +176,7 @@ export class ReportBuilder implements ReportSink {
     if (this.#propertiesBeyondRoom > 0)
       this.warn(`held ${this.#propertiesBeyondRoom} properties for which there was no room; they were left out`);
     if (this.#suitesWithoutCounts > 0) this.warn(`gave no counts for ${this.#suitesWithoutCounts} suites`);
-    if (this.#detailsSaved > 0)
-      this.warn(`held so many failures that the details of ${this.#detailsSaved} were cut short`);
+    for (const warning of this.#texts.warnings) this.warn(warning);
     if (this.#casesLeftOut > 0) this.warn(`held more cases than are kept: ${this.#casesLeftOut} are only counted`);
     if (this.#warningsLeftOut > 0) this.#warnings.push(`${this.#file}: ${this.#warningsLeftOut} more warnings`);
     return this.tell();
@@ -365,9 +362,9 @@ export class ReportBuilder implements ReportSink {
     if (status === 'passed' && flakyRuns > 0) this.#counts.flaky++;
 
     const ofInterest = isFailure || flakyRuns > 0;
-    const room = ofInterest
-      ? this.#totals.failures < this.#limits.keptFailures
-      : this.#totals.cases < this.#limits.keptCases;
+    const room =
+      this.#totals.nameChars < this.#limits.totalNameChars &&
+      (ofInterest ? this.#totals.failures < this.#limits.keptFailures : this.#totals.cases < this.#limits.keptCases);
     if (!room) {
       this.#casesLeftOut++;
       return;
@@ -382,8 +379,8 @@ export class ReportBuilder implements ReportSink {
       classname: detach(this.#name(attributes.classname ?? attributes.class ?? '')),
       seconds,
       status,
-      message: detach(cut(reported.map(messageOf).filter(Boolean).join('\n'), this.#limits.messageChars)),
-      details: this.#details(reported),
+      message: this.#texts.keepMessage(reported),
+      details: this.#texts.keepDetails(reported),
     };
     const lastReplaced = replaced.at(-1);
     if (lastReplaced !== undefined && reported.length === 0) {
@@ -394,6 +391,7 @@ export class ReportBuilder implements ReportSink {
     this.#attach(kept, attachments.names);
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
     this.#place(kept, attributes, suite);
+    this.#totals.nameChars += kept.name.length + kept.classname.length + (kept.file?.length ?? 0);
     this.#kept.push({ kept, suite });
     if (!replaceable || key === undefined) return;
     const equals = this.#keptByKey.get(key);
@@ -487,21 +485,6 @@ export class ReportBuilder implements ReportSink {
     return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
   }
 
-  #details(problems: readonly Problem[]): string {
-    let details = problems
-      .map(({ details: text }) => trimLines(text))
-      .filter(Boolean)
-      .join('\n\n');
-    const shortChars = Math.floor(this.#limits.messageChars / 16);
-    if (details.length > shortChars && this.#totals.detailsChars >= this.#limits.totalDetailsChars) {
-      details = cut(details, shortChars);
-      this.#detailsSaved++;
-    }
-    details = cut(details, this.#limits.detailsChars + cutNoteChars);
-    this.#totals.detailsChars += details.length;
-    return detach(details);
-  }
-
   #name(text: string): string {
     if (text.length <= this.#limits.nameChars) return text;
     this.#namesCut++;
@@ -514,12 +497,6 @@ export class ReportBuilder implements ReportSink {
     this.#oddTimes++;
     return 0;
   }
-}
-
-/** How many tests attributes claim to have run. mocha-junit-reporter counts pending tests and writes no case of them. */
-function countRan({ tests, skipped, disabled, ignored }: Attributes): number {
-  const leftOut = [skipped, disabled, ignored].map((one) => parseCount(one) ?? 0);
-  return Math.max(0, (parseCount(tests) ?? 0) - leftOut.reduce((sum, one) => sum + one, 0));
 }
 
 function openCase(attributes: Attributes): OpenCase {

@@ -21,6 +21,12 @@ export function parseCount(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;
 }
 
+/** How many tests attributes claim to have run. mocha-junit-reporter counts pending tests and writes no case of them. */
+export function countRan({ tests, skipped, disabled, ignored }: Record<string, string | undefined>): number {
+  const leftOut = [skipped, disabled, ignored].map((one) => parseCount(one) ?? 0);
+  return Math.max(0, (parseCount(tests) ?? 0) - leftOut.reduce((sum, one) => sum + one, 0));
+}
+
 /**
  * Seconds of a `time` attribute, or undefined for what is no time (negative ones, `NaN`). A comma before the last point
  * groups thousands (`1,234.5`, as surefire writes it); a comma without a point is a decimal comma (`0,123`), since

@@ -1,6 +1,8 @@
 import { toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
+import { type FollowLogOptions, followLog } from './log-stream.ts';
 import { logPath } from './read-log.ts';
+import { waitBriefly } from './wait-briefly.ts';
 
 export interface ReadTailOptions {
   namespace: string;
@@ -32,10 +34,53 @@ export async function readLogTail(connection: KubeConnection, options: ReadTailO
     });
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString('utf8');
-    return text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/);
+    return splitLines(Buffer.concat(chunks));
   } catch (error) {
     options.signal.throwIfAborted();
     return [`(the log of ${options.container} cannot be read: ${toApiError(error).message})`];
+  }
+}
+
+function splitLines(bytes: Buffer): string[] {
+  const text = bytes.toString('utf8');
+  return text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/);
+}
+
+/**
+ * A node refuses the log of a container that has not started. It is asked again this often, because one that fails at once may
+ * be gone within a second of its start.
+ */
+const askMilliseconds = 100;
+
+/** The last lines of one run of a container, followed from before it starts, so that they outlive its pod. */
+export class FollowedTail {
+  readonly #following: Promise<void>;
+  #bytes: Buffer = Buffer.alloc(0);
+  #isCut = false;
+
+  constructor(
+    connection: KubeConnection,
+    options: Pick<FollowLogOptions, 'namespace' | 'pod' | 'container' | 'signal' | 'ended' | 'instance'>,
+  ) {
+    const timing = { firstRetryMilliseconds: askMilliseconds, maxRetryMilliseconds: askMilliseconds };
+    this.#following = followLog({ ...options, connection, timing, onChunk: (chunk) => this.#take(chunk) }).then(
+      () => undefined,
+    );
+    // It is awaited where its lines are read.
+    this.#following.catch(() => undefined);
+  }
+
+  /** The lines that have arrived once the container has ended or the signal has, or `seconds` are over. */
+  async read(seconds: number, lines = 50): Promise<string[]> {
+    await waitBriefly(this.#following, seconds * 1000);
+    const all = splitLines(this.#bytes);
+    return (this.#isCut ? all.slice(1) : all).slice(-lines);
+  }
+
+  #take(chunk: Buffer): void {
+    const bytes = Buffer.concat([this.#bytes, chunk]);
+    this.#isCut ||= bytes.length > maxTailBytes;
+    // A copy, so that the rest of it can be freed.
+    this.#bytes = Buffer.from(bytes.subarray(-maxTailBytes));
   }
 }

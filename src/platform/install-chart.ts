@@ -9,7 +9,7 @@ import { findDiagnoses } from '../diagnose/find-diagnoses.ts';
 import { factPaths, type NamespaceFacts } from '../diagnose/namespace-facts.ts';
 import { apiLostSeconds, type NamespaceWatch, type WaitEnd } from '../diagnose/namespace-watch.ts';
 import { claimsOf, controllerOf, describeEvent, hasEnded, isBeingDeleted, isReady } from '../diagnose/pod-facts.ts';
-import { readProof } from '../diagnose/read-proof.ts';
+import { readProof, titleProof } from '../diagnose/read-proof.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { statusesOf } from '../kube/job-pods.ts';
@@ -21,6 +21,7 @@ import { type Chart, helmEnvironmentFor, withChartArguments } from './chart.ts';
 import { explainHelm } from './explain-helm.ts';
 import { findHeldHooks } from './find-held-hooks.ts';
 import { findUnreadyResources, remedyForResources } from './find-unready-resources.ts';
+import { HookLogs } from './hook-logs.ts';
 
 /** helm's own deadline is only a fallback for ours. */
 const helmSlackSeconds = 30;
@@ -61,16 +62,20 @@ export async function installChart(chart: Chart, options: InstallOptions): Promi
   const { watch, signal, timeoutSeconds } = options;
   const seen = await watch.until(() => watch.isSynced || undefined, { signal, deadlineSeconds: timeoutSeconds });
   const install = new Installation(chart, options);
-  if (seen.kind !== 'decided') return install.explainEnd(seen);
-  const first = await install.race(deadline);
-  signal.throwIfAborted();
+  try {
+    if (seen.kind !== 'decided') return await install.explainEnd(seen);
+    const first = await install.race(deadline);
+    signal.throwIfAborted();
 
-  if ('error' in first) throw first.error;
-  if ('run' in first) {
-    if (first.run.exitCode === 0) return install.awaitRelease(deadline);
-    return { ok: false, failure: await install.explainRun(first.run) };
+    if ('error' in first) throw first.error;
+    if ('run' in first) {
+      if (first.run.exitCode === 0) return await install.awaitRelease(deadline);
+      return { ok: false, failure: await install.explainRun(first.run) };
+    }
+    return await install.explainEnd(first.end);
+  } finally {
+    install.close();
   }
-  return install.explainEnd(first.end);
 }
 
 /**
@@ -88,9 +93,13 @@ export async function awaitChart(
   const seen = await watch.until(() => watch.isSynced || undefined, { signal, deadlineSeconds: timeoutSeconds });
   const strays = watch.pods.filter((pod) => controllerOf(pod) === undefined);
   const installation = new Installation(chart, options, strays);
-  if (seen.kind !== 'decided') return installation.explainEnd(seen);
   const isUp = (pod: Pod) => isReady(pod) || hasEnded(pod) || isBeingDeleted(pod) || strays.includes(pod);
-  return installation.settle(deadline, () => isBack() && watch.pods.every(isUp));
+  try {
+    if (seen.kind !== 'decided') return await installation.explainEnd(seen);
+    return await installation.settle(deadline, () => isBack() && watch.pods.every(isUp));
+  } finally {
+    installation.close();
+  }
 }
 
 class Installation {
@@ -98,15 +107,20 @@ class Installation {
   readonly #options: InstallOptions;
   /** Objects that existed in the namespace before are not the chart's fault. */
   readonly #before: ReadonlySet<string>;
-  /** Logs of pods that failed, read at once: helm deletes the pods of its hooks. */
-  readonly #saved = new Map<string, Promise<string[]>>();
+  readonly #hookLogs: HookLogs;
 
   constructor(chart: Chart, options: InstallOptions, before?: readonly { metadata: ObjectMeta }[]) {
     this.#chart = chart;
     this.#options = options;
     const { facts } = options.watch;
+    const { connection, watch, signal } = options;
+    this.#hookLogs = new HookLogs({ connection, watch, namespace: chart.namespace, signal });
     const there = before ?? listObjects(facts);
     this.#before = new Set(there.map((object) => object.metadata.uid));
+  }
+
+  close(): void {
+    this.#hookLogs.close();
   }
 
   /**
@@ -282,7 +296,7 @@ class Installation {
   /** Asked at each change: what is certain by now. */
   #look(): Diagnosis | undefined {
     const { watch, waitingFor } = this.#options;
-    this.#saveLogs();
+    this.#hookLogs.look((pod) => this.#isOurs(pod.metadata.uid));
     if (this.#haveHooksBegun()) watch.holdHooks();
     waitingFor(watch.describe((pod) => this.#isOurs(pod.metadata.uid)));
     return watch.certainDiagnosis(({ uid }) => this.#isOurs(uid));
@@ -315,9 +329,12 @@ class Installation {
   async #explain(found: Diagnosis): Promise<Failure> {
     const { connection, signal, watch } = this.#options;
     const diagnosis = await explainDiagnosis(connection, found, watch.facts, signal);
-    const saved = this.#saved.get(`${diagnosis.pod} ${diagnosis.container}`);
     const namespace = this.#namespaceOf(diagnosis.uid);
-    const lines = await (saved ?? readProof(connection, namespace, diagnosis, signal));
+    const followed = await this.#hookLogs.read(diagnosis.pod, diagnosis.container);
+    const lines =
+      followed === undefined
+        ? await readProof(connection, namespace, diagnosis, signal)
+        : titleProof(diagnosis, followed);
     const { kind, reason, hint, evidence } = diagnosis.failure;
     const isElsewhere = namespace !== this.#chart.namespace;
     return {
@@ -382,23 +399,6 @@ class Installation {
       .sort()
       .slice(-shownEvents);
   }
-
-  #saveLogs(): void {
-    const { watch, connection, signal } = this.#options;
-    for (const pod of watch.pods) {
-      if (pod.status?.phase !== 'Failed' || this.#before.has(pod.metadata.uid)) continue;
-      for (const status of statusesOf(pod)) {
-        const key = `${pod.metadata.name} ${status.name}`;
-        if ((status.state?.terminated?.exitCode ?? 0) === 0 || this.#saved.has(key) || this.#saved.size >= maxSavedLogs)
-          continue;
-        const guilty = { pod: pod.metadata.name, container: status.name };
-        const lines = readProof(connection, pod.metadata.namespace ?? this.#chart.namespace, guilty, signal);
-        // Only an abort makes it fail, and then the result is not used.
-        lines.catch(() => undefined);
-        this.#saved.set(key, lines);
-      }
-    }
-  }
 }
 
 /** All present and former objects of a namespace. */
@@ -411,5 +411,3 @@ function listObjects(facts: NamespaceFacts): { metadata: ObjectMeta }[] {
 function workloadsOf({ deployments, statefulSets, daemonSets }: NamespaceFacts): Workload[] {
   return [...deployments, ...statefulSets, ...daemonSets];
 }
-
-const maxSavedLogs = 50;

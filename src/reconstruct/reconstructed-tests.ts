@@ -47,8 +47,10 @@ const namesNotRun = 20;
 const maxNameChars = 1000;
 const maxMessageChars = 4000;
 const maxDetailsChars = 64 * 1024;
-/** The details of all cases together; cases after that keep only their message. */
-const maxTotalDetailsChars = 32 * 1024 * 1024;
+/** The details of all cases together, and their messages; cases after that keep the beginning. */
+const maxTotalDetailsChars = 4 * 1024 * 1024;
+const maxTotalMessageChars = 4 * 1024 * 1024;
+const maxShortChars = 250;
 
 /**
  * Collects the tests of a run from their records, in bounded memory. A test is identified by an id, which may be any text that
@@ -65,6 +67,7 @@ export class ReconstructedTests {
   #leftOut = 0;
   #failures = 0;
   #detailsChars = 0;
+  #messageChars = 0;
 
   /** Whether anything at all is known. */
   get isEmpty(): boolean {
@@ -143,7 +146,7 @@ export class ReconstructedTests {
     }
     if (isRed(end)) this.#failures++;
     let details = cutText(end.details ?? '', maxDetailsChars);
-    if (this.#detailsChars + details.length > maxTotalDetailsChars) details = cutText(details, 1000);
+    if (this.#detailsChars + details.length > maxTotalDetailsChars) details = cutText(details, maxShortChars);
     this.#detailsChars += details.length;
     const where = { ...begun, ...place };
     const { startedAt: _, ...known } = where;
@@ -154,18 +157,25 @@ export class ReconstructedTests {
       seconds: end.seconds ?? 0,
       ...(end.endedAt === undefined ? {} : { endedAt: end.endedAt }),
       status: end.status,
-      message: cutText(end.message ?? '', maxMessageChars),
+      message: this.#keepMessage(end.message ?? ''),
       details,
       ...(flakyRuns > 0 ? { flakyRuns } : {}),
       reconstructed: true,
     });
   }
 
+  #keepMessage(text: string): string {
+    const isRoom = this.#messageChars < maxTotalMessageChars;
+    const message = cutText(text, isRoom ? maxMessageChars : maxShortChars);
+    this.#messageChars += message.length;
+    return message;
+  }
+
   /** The message of a failed test, read after its end. */
   explain(id: string, message: string, details = ''): void {
     const ended = this.#ended.get(id);
     if (ended === undefined || !isRed(ended)) return;
-    if (ended.message === '') ended.message = cutText(message, maxMessageChars);
+    if (ended.message === '') ended.message = this.#keepMessage(message);
     if (ended.details === '' && this.#detailsChars < maxTotalDetailsChars) {
       ended.details = cutText(details, maxDetailsChars);
       this.#detailsChars += ended.details.length;
