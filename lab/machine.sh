@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154 # lab/up and its other parts set lab, cache
 
 # A step that makes an image needs docker and these; a step that makes a program does not.
-packages=(docker.io debootstrap iptables jq tar util-linux chromium fonts-dejavu-core cmark-gfm zsh fish)
+packages=(docker.io debootstrap iptables jq tar util-linux chromium fonts-dejavu-core cmark-gfm zsh fish g++ libgtest-dev)
 # Tests install readers of JUnit and versions of pytest beside the checkout.
 if ! python3 -m pip --version &>/dev/null; then packages+=(python3-pip); fi
 

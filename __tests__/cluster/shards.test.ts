@@ -1,9 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
+import { readQuantity } from '../../src/core/quantity.ts';
 import { connect } from '../../src/kube/connection.ts';
-import type { Pod } from '../../src/kube/objects.ts';
-import { runOnSharedCluster, type SharedRun } from './run-on-shared-cluster.ts';
+import type { Node } from '../../src/kube/objects.ts';
+import { listResources } from '../../src/kube/resources.ts';
+import { runOnSharedCluster } from './run-on-shared-cluster.ts';
+import { runWithLosses } from './run-with-losses.ts';
 
 /** A script that writes four modules of three tests each, and becomes pytest; `body` is what each test does. */
 function suite(body = 'pass', run = 'exec pytest -v --junitxml=/results/junit.xml .'): string {
@@ -22,39 +26,6 @@ const oneLineCovered = [
   'for i in 0 1 2 3; do test $i = $TEST_SHARD_INDEX && hits=1 || hits=0; echo "DA:$i,$hits" >> /results/lcov.info; done',
   'echo end_of_record >> /results/lcov.info',
 ].join('; ');
-
-/** Runs a suite, and deletes the pod of a shard as soon as it prints a line that begins so. */
-async function runWithLoss(options: {
-  script: string;
-  given: Record<string, string>;
-  shard: number;
-  at: string;
-}): Promise<SharedRun> {
-  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
-  const signal = AbortSignal.timeout(120_000);
-  const namespace = `shards-${Date.now()}`;
-  let deleted: Promise<unknown> | undefined;
-  const deletePod = async () => {
-    const pods = `/api/v1/namespaces/${namespace}/pods`;
-    const { items } = await connection.call<{ items: Pod[] }>('GET', pods, { signal });
-    const victim = items.find(({ metadata }) => metadata.name.startsWith(`integration-tests-${options.shard}-`));
-    if (victim === undefined) throw new Error(`there is no pod of shard ${options.shard}`);
-    await connection.deletePod(namespace, victim.metadata.name, { graceSeconds: 0, signal });
-  };
-  try {
-    const run = await runOnSharedCluster({
-      script: options.script,
-      given: { ...options.given, namespace },
-      onPrinted: (line) => {
-        if (line.startsWith(options.at)) deleted ??= deletePod();
-      },
-    });
-    await deleted;
-    return run;
-  } finally {
-    await connection.close();
-  }
-}
 
 /** What each test does: it says that it has begun, and one of them goes on only in the second pod of its shard. */
 const slowOnce = (name: string) =>
@@ -75,7 +46,11 @@ describe('a shard whose pod is lost, with retries', () => {
   const given = { shards: '3', 'test-helper': 'on', retries: '1', timeout: '2m' };
 
   test('has its unfinished tests run in a fresh pod: each test of the suite runs to its end exactly once', async () => {
-    const run = await runWithLoss({ script: slowSuite(), given, shard: 1, at: '[shard 1] begun test_m1 b' });
+    const run = await runWithLosses({
+      script: slowSuite(),
+      given,
+      losses: [{ shard: 1, at: '[shard 1] begun test_m1 b' }],
+    });
     expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12, flaky: 0, rebuilt: 0 } });
     const [, shard] = run.onDisk.shards ?? [];
@@ -101,11 +76,10 @@ describe('a shard whose pod is lost, with retries', () => {
   });
 
   test('counts a test that failed before the loss, runs it again alone, and fails the run where it fails again', async () => {
-    const run = await runWithLoss({
+    const run = await runWithLosses({
       script: slowSuite('  assert False, "broken"\n'),
       given,
-      shard: 1,
-      at: '[shard 1] begun test_m1 b',
+      losses: [{ shard: 1, at: '[shard 1] begun test_m1 b' }],
     });
     expect(run.onDisk).toMatchObject({
       outcome: 'failed',
@@ -117,11 +91,10 @@ describe('a shard whose pod is lost, with retries', () => {
 
   test('runs again as a whole where its tool does not show what finished, with the same share', async () => {
     const report = `echo "<testsuite name='s'><testcase classname='c' name='test_{shard}'/></testsuite>" > /results/junit.xml`;
-    const run = await runWithLoss({
+    const run = await runWithLosses({
       script: `echo begun {shard} of {shards} $TEST_SHARD_INDEX; case $HOSTNAME in *-rest-*) ;; *-1-*) sleep 100 ;; esac; ${report}`,
       given: { ...given, 'test-helper': 'off' },
-      shard: 1,
-      at: '[shard 1] begun',
+      losses: [{ shard: 1, at: '[shard 1] begun' }],
     });
     expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 3, passed: 3 } });
@@ -175,14 +148,13 @@ describe('a suite in three shards', () => {
   });
 
   test('names the shard whose pod is deleted, counts finished tests, and lists those that did not run', async () => {
-    const run = await runWithLoss({
+    const run = await runWithLosses({
       script: suite(
         'print("\\nbegun", __name__, flush=True); time.sleep(100 if __name__ == "test_m1" else 0)',
         'exec pytest -v -s --junitxml=/results/junit.xml .',
       ),
       given: { shards: '3', 'test-helper': 'on', timeout: '2m' },
-      shard: 1,
-      at: '[shard 1] begun test_m1',
+      losses: [{ shard: 1, at: '[shard 1] begun test_m1' }],
     });
     expect(run.onDisk.failure?.kind).toBe('evicted');
     expect(run.onDisk.failure?.reason).toMatch(
@@ -216,3 +188,56 @@ describe('shards of a command that names them', () => {
     expect(run.report.tests.map(({ name }) => name).sort()).toEqual(['test_1', 'test_2']);
   });
 });
+
+describe('shards: auto', () => {
+  /** A history in which each of the four modules takes so long. */
+  const writeHistory = (seconds: number) => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'history-')), 'history.json');
+    const modules = [0, 1, 2, 3].map((i) => [`test_m${i}`, { test_a: [seconds], test_b: [0], test_c: [0] }]);
+    writeFileSync(file, JSON.stringify({ schema: 1, tests: Object.fromEntries(modules) }));
+    return file;
+  };
+  const choose = (seconds: number, given: Record<string, string> = {}) =>
+    runOnSharedCluster({
+      script: suite(),
+      given: { shards: 'auto', 'test-helper': 'on', history: writeHistory(seconds), ...given },
+    });
+
+  test('is as many as history makes worthwhile, prints why, and writes the history that the next run chooses by', async () => {
+    const run = await choose(16);
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.printed).toContain('shards: auto is 2: the tests take 64 s in all, the longest shard 32 s');
+    expect(run.onDisk.shards?.map(({ outcome, tests }) => [outcome, tests])).toEqual([
+      ['passed', 6],
+      ['passed', 6],
+    ]);
+  });
+
+  test('is one pod where the cluster has room for one, or the tests take less than a minute', async () => {
+    // The requests of two such pods are more than the node has.
+    const [bytes] = await readAllocatable();
+    const memory = `${Math.floor((bytes ?? 0) * 0.55)}`;
+    const large = await choose(16, { memory });
+    expect(large.onDisk.failure).toBeNull();
+    expect(large.printed).toContain(
+      'shards: auto is 1: the tests take 64 s in all; the cluster has room for 1 pod at once',
+    );
+    expect(large.onDisk.shards).toBeUndefined();
+    const short = await choose(14);
+    expect(short.printed).toContain(
+      'shards: auto is 1: the tests take 56 s in all, and one pod is enough for less than a minute',
+    );
+    expect(short.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 12 } });
+  });
+});
+
+/** Bytes of memory that each node has for pods. */
+async function readAllocatable(): Promise<number[]> {
+  const connection = connect({ kubeconfigPath: inject('cluster').kubeconfigPath });
+  try {
+    const nodes = await listResources<Node>(connection, '/api/v1/nodes', AbortSignal.timeout(60_000));
+    return nodes.map(({ status }) => readQuantity(status?.allocatable?.memory) ?? 0);
+  } finally {
+    await connection.close();
+  }
+}

@@ -241,6 +241,22 @@ describe('the files of a run', () => {
     expect(run?.usage).toEqual([{ container: 'shop/web', peakBytes: 7 }]);
   });
 
+  test('show a test that another one pollutes as failed, and not as flaky', () => {
+    const test = (retryInOrder: string) => ({
+      name: retryInOrder,
+      status: 'passed',
+      flaky: true,
+      extra: { retryInOrder },
+    });
+    const tests = ['passed', 'failed', 'first'].map(test);
+    const run = readRecordedRun('one', { result, ctrf: JSON.stringify({ results: { summary: {}, tests } }), at: 0 });
+    expect([...(run?.tests ?? [])].map(([id, one]) => [id, one.status, one.isFlaky])).toEqual([
+      ['passed', 'passed', true],
+      ['failed', 'failed', false],
+      ['first', 'passed', true],
+    ]);
+  });
+
   test('of other users are ignored', () => {
     for (const text of ['', '[]', '{}', '{"schema":2}']) {
       expect(readRecordedRun('x', { result: text, ctrf, at: 0 })).toBeUndefined();

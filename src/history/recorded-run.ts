@@ -114,11 +114,13 @@ function readTest(test: Record<string, unknown>): EndedTest[] {
   const suite = Array.isArray(test.suite) ? test.suite.filter((one) => typeof one === 'string') : [];
   if (typeof test.name !== 'string') return [];
   const stop = numberOf(test.stop);
+  // It fails whenever certain tests run before it, and passes alone: that is no chance.
+  const isPolluted = asObject(test.extra)?.retryInOrder === 'failed';
   return [
     {
       id: [...suite, test.name].join(' / '),
-      status: statusOf(test.status),
-      isFlaky: test.flaky === true,
+      status: isPolluted ? 'failed' : statusOf(test.status),
+      isFlaky: test.flaky === true && !isPolluted,
       seconds: (numberOf(test.duration) ?? 0) / 1000,
       start: numberOf(test.start) ?? stop,
       stop,
@@ -140,11 +142,12 @@ export function recordReport(
     const seconds = Math.max(0, Math.round(one.seconds * 1000)) / 1000;
     const stop = one.endedAt === undefined ? undefined : numberOf(Date.parse(one.endedAt));
     const suites = [...one.suite.split(' / '), one.classname].filter((part) => part !== '');
-    const isFailed = one.status === 'failed' || one.status === 'error' || one.quarantine?.failed === true;
+    const isPolluted = one.inOrder === 'failed';
+    const isFailed = one.status === 'failed' || one.status === 'error' || one.quarantine?.failed === true || isPolluted;
     const test: EndedTest = {
       id: [...suites, one.name === '' ? nameless : one.name].join(' / '),
       status: isFailed ? 'failed' : one.status === 'passed' ? 'passed' : 'skipped',
-      isFlaky: one.flakyRuns !== undefined && one.status === 'passed',
+      isFlaky: one.flakyRuns !== undefined && one.status === 'passed' && !isPolluted,
       seconds,
       start: stop === undefined ? undefined : stop - seconds * 1000,
       stop,
