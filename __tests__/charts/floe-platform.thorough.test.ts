@@ -83,12 +83,18 @@ async function renderChart(profile: string, ...more: string[]): Promise<Manifest
   return (loadAll(stdout) as (Manifest | null)[]).filter((manifest) => manifest !== null);
 }
 
-function listPods(manifests: Manifest[]): { name: string; spec: PodSpec; containers: Container[] }[] {
+function listPods(manifests: Manifest[]): { kind: string; name: string; spec: PodSpec; containers: Container[] }[] {
   return manifests
     .filter((manifest) => ['Deployment', 'StatefulSet', 'Job', 'DaemonSet'].includes(manifest.kind))
     .map((manifest) => {
       const spec = manifest.spec.template.spec;
-      return { name: manifest.metadata.name, spec, containers: [...(spec.initContainers ?? []), ...spec.containers] };
+      const { kind } = manifest;
+      return {
+        kind,
+        name: manifest.metadata.name,
+        spec,
+        containers: [...(spec.initContainers ?? []), ...spec.containers],
+      };
     });
 }
 
@@ -96,6 +102,16 @@ function readCpu(quantity: string): number {
   const text = String(quantity);
   return text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text);
 }
+
+/** Components that no profile runs, and Apache Polaris itself, as settings over any profile. */
+const optional = [
+  'redis.enabled=true',
+  'grafana.enabled=true',
+  'prometheus.enabled=true',
+  'minio.enabled=true',
+  'polaris.enabled=true',
+  'polaris.server=polaris',
+].join(',');
 
 describe.each(profiles)('profile %s', (profile) => {
   test('passes helm lint --strict', async () => {
@@ -118,8 +134,11 @@ describe.each(profiles)('profile %s', (profile) => {
     expect(served).toEqual({ ...Object.fromEntries(promised), ...replicas, 'floe-example': 4000 });
   });
 
-  test('runs every pod under the restricted Pod Security Standard, without a token', async () => {
-    const pods = listPods(await renderChart(profile));
+  test.each([
+    ['as it is', []],
+    ['with all optional components', ['--set', optional]],
+  ])('runs every pod under the restricted Pod Security Standard, without a token, %s', async (_, settings) => {
+    const pods = listPods(await renderChart(profile, ...settings));
     expect(pods.length).toBeGreaterThan(3);
     const restrictedPod = {
       serviceAccountName: 'floe-platform',
@@ -138,18 +157,18 @@ describe.each(profiles)('profile %s', (profile) => {
   });
 
   test('gives every container requests and limits, and every program a probe', async () => {
-    const pods = listPods(await renderChart(profile));
+    const pods = listPods(await renderChart(profile, '--set', optional));
     const containers = pods.flatMap((pod) => pod.containers);
     const quantities = { cpu: expect.anything(), memory: expect.anything() };
     expect(containers).toMatchObject(
       containers.map(({ name }) => ({ name, resources: { requests: quantities, limits: quantities } })),
     );
-    const programs = pods.flatMap((pod) => pod.spec.containers);
+    const programs = pods.filter(({ kind }) => kind !== 'Job').flatMap((pod) => pod.spec.containers);
     expect(programs).toMatchObject(programs.map(({ name }) => ({ name, livenessProbe: expect.any(Object) })));
   });
 
   test('labels every object, and selects pods by labels that one component alone carries', async () => {
-    const manifests = await renderChart(profile);
+    const manifests = await renderChart(profile, '--set', optional);
     const labels = {
       'app.kubernetes.io/name': 'floe-platform',
       'app.kubernetes.io/instance': 'any-release',
@@ -172,13 +191,14 @@ describe.each(profiles)('profile %s', (profile) => {
   });
 
   test('makes nothing that belongs to the whole cluster', async () => {
-    const kinds = new Set((await renderChart(profile)).map((manifest) => manifest.kind));
+    const kinds = new Set((await renderChart(profile, '--set', optional)).map((manifest) => manifest.kind));
     const namespaced = [
       'ConfigMap',
       'Deployment',
       'ExternalSecret',
       'HorizontalPodAutoscaler',
       'Ingress',
+      'Job',
       'LimitRange',
       'NetworkPolicy',
       'PersistentVolumeClaim',
@@ -198,6 +218,7 @@ describe.each(profiles)('profile %s', (profile) => {
       'images.registry=mirror.example:5000/hub',
       'images.pullSecrets={one,two}',
       `dagster.image.digest=${digest}`,
+      optional,
     ];
     const pods = listPods(await renderChart(profile, '--set', settings.join(',')));
     const images = Object.fromEntries(pods.map((pod) => [pod.name, pod.spec.containers[0]?.image]));
@@ -253,6 +274,10 @@ test.each([
   ['a trace endpoint with a scheme', 'jaeger.existing.endpoint=http://tempo:4317', 'endpoint'],
   ['a bucket that S3 would not make', 'minio.bucket=Floe_Data', 'bucket'],
   ['an ingress for a component that has none', 'ingress.hosts.jaeger=x.example', 'jaeger'],
+  ['a Redis without its scheme', 'redis.existing.url=cache:6379', 'url'],
+  ['a dashboard that is no JSON', 'grafana.dashboards.runs=x', 'runs'],
+  ['a catalog server that there is not', 'polaris.server=nessie', 'server'],
+  ['a database whose name would be SQL', 'polaris.apache.database=x;DROP', 'database'],
   ['a code location without a module', 'codeLocations[0].module=null', 'module'],
 ])('refuses %s', async (_what, setting, named) => {
   const refusal = run('helm', ['template', 'any-release', ...listArguments('minimal', '--set', setting)]);
@@ -264,6 +289,13 @@ test.each([
   ['dagster without a database', 'minimal', 'postgres.enabled=false', 'dagster needs PostgreSQL'],
   ['a catalog without object storage', 'full', 'minio.enabled=false', 'polaris needs object storage'],
   ['Cube without marts', 'full', 'postgres.martsDatabase=', 'cube reads a database'],
+  [
+    'Polaris without a database',
+    'full',
+    'polaris.server=polaris,postgres.enabled=false,dagster.enabled=false,cube.enabled=false',
+    'PostgreSQL',
+  ],
+  ['Grafana with nothing to show', 'minimal', 'grafana.enabled=true', 'grafana needs something to show'],
   ['external secrets without a store', 'minimal', 'externalSecrets.enabled=true', 'needs the name of a SecretStore'],
 ])('refuses %s, and says what would do', async (_what, profile, setting, said) => {
   const refusal = run('helm', ['template', 'any-release', ...listArguments(profile, '--set', setting)]);
@@ -375,4 +407,139 @@ test('an existing catalog, object storage, collector and database reach the code
     MARTS_POSTGRES_HOST: 'floe.postgres.example.internal',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://agent.monitoring:4318',
   });
+});
+
+/** The environment of a container, by names. */
+function envOf(container: Container | undefined): Record<string, string | object | undefined> {
+  const { env = [] } = container as unknown as { env?: { name: string; value?: string; valueFrom?: object }[] };
+  return Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]));
+}
+
+const secretKey = (name: string, key: string) => ({ secretKeyRef: { name, key } });
+
+test('Redis serves the platform alone, with a password, and Cube and code locations know it', async () => {
+  const manifests = await renderChart('full', '--set', 'redis.enabled=true');
+  const pods = listPods(manifests);
+  const containerOf = (name: string) => pods.find((pod) => pod.name === name)?.spec.containers[0];
+  const password = secretKey('redis-credentials', 'password');
+  expect(envOf(containerOf('redis'))).toEqual({ REDISCLI_AUTH: password });
+  expect(envOf(containerOf('cube'))).toMatchObject({
+    CUBEJS_CACHE_AND_QUEUE_DRIVER: 'redis',
+    CUBEJS_REDIS_URL: 'redis://redis:6379',
+    CUBEJS_REDIS_PASSWORD: password,
+  });
+  expect(envOf(containerOf('floe-example'))).toMatchObject({
+    REDIS_URL: 'redis://redis:6379',
+    REDIS_PASSWORD: password,
+  });
+  const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+  expect(policies.map(({ spec }) => (spec as unknown as { podSelector: object }).podSelector)).toMatchObject([
+    { matchExpressions: [{ operator: 'NotIn', values: ['postgres', 'minio', 'redis'] }] },
+    { matchExpressions: [{ operator: 'In', values: ['postgres', 'minio', 'redis'] }] },
+  ]);
+  const without = listPods(await renderChart('full')).find((pod) => pod.name === 'cube')?.spec.containers[0];
+  expect(envOf(without)).toMatchObject({ CUBEJS_CACHE_AND_QUEUE_DRIVER: 'memory' });
+  // One that is there already has a password only where a Secret is named.
+  const open = await renderChart('full', '--set', 'redis.existing.url=redis://cache.example:6379');
+  const location = listPods(open).find((pod) => pod.name === 'floe-example')?.spec.containers[0];
+  expect(envOf(location)).toMatchObject({ REDIS_URL: 'redis://cache.example:6379' });
+  expect(envOf(location)).not.toHaveProperty('REDIS_PASSWORD');
+  expect(JSON.stringify(open)).not.toContain('redis-credentials');
+});
+
+test('Grafana shows what the chart runs, or what is there already, and dashboards of the values', async () => {
+  const sourcesOf = async (profile: string, ...settings: string[]) => {
+    const manifests = await renderChart(profile, '--set', 'grafana.enabled=true', ...settings);
+    const find = (name: string) =>
+      manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name);
+    const data = find('grafana-provisioning')?.data as unknown as Record<string, string>;
+    const { datasources } = load(data['datasources.yaml'] ?? '') as { datasources: { type: string; url: string }[] };
+    return { sources: datasources.map(({ type, url }) => [type, url]), dashboards: find('grafana-dashboards')?.data };
+  };
+  expect(await sourcesOf('full')).toEqual({
+    sources: [
+      ['prometheus', 'http://prometheus:9090'],
+      ['jaeger', 'http://jaeger:16686'],
+    ],
+    dashboards: {},
+  });
+  const dashboards = { 'runs.json': '{"title": "Runs"}' };
+  const given = ['--set-json', `grafana.dashboards=${JSON.stringify(dashboards)}`];
+  const existing = ['--set', 'grafana.existing.prometheusUrl=http://prometheus.monitoring:9090'];
+  expect(await sourcesOf('minimal', ...existing, ...given)).toEqual({
+    sources: [['prometheus', 'http://prometheus.monitoring:9090']],
+    dashboards: { 'runs.json': `${dashboards['runs.json']}\n` },
+  });
+});
+
+test('Apache Polaris runs with its realm, its credentials and its catalog, under the name of the fixture', async () => {
+  const manifests = await renderChart('full', '--set', 'polaris.server=polaris');
+  const pods = listPods(manifests);
+  const server = pods.find((pod) => pod.name === 'polaris');
+  const setup = pods.find((pod) => pod.name.startsWith('polaris-setup-'));
+  const persistence = {
+    POLARIS_PERSISTENCE_TYPE: 'relational-jdbc',
+    QUARKUS_DATASOURCE_JDBC_URL: 'jdbc:postgresql://postgres:5432/polaris',
+    QUARKUS_DATASOURCE_USERNAME: 'dagster',
+    QUARKUS_DATASOURCE_PASSWORD: secretKey('postgres-credentials', 'password'),
+  };
+  const root = {
+    POLARIS_CLIENT_ID: secretKey('polaris-credentials', 'client-id'),
+    POLARIS_CLIENT_SECRET: secretKey('polaris-credentials', 'client-secret'),
+  };
+  expect(server?.kind).toBe('Deployment');
+  expect(server?.containers.map(({ image }) => image)).toEqual([
+    'docker.io/library/postgres:15-bookworm',
+    'docker.io/apache/polaris:1.5.0',
+  ]);
+  expect(envOf(server?.spec.containers[0])).toMatchObject({ ...persistence, POLARIS_REALM_CONTEXT_REALMS: 'POLARIS' });
+  expect(setup?.containers.map(({ name, image }) => [name, image])).toEqual([
+    ['make-database', 'docker.io/library/postgres:15-bookworm'],
+    ['bootstrap', 'docker.io/apache/polaris-admin-tool:1.5.0'],
+    ['make-catalog', 'docker.io/apache/polaris:1.5.0'],
+  ]);
+  expect(envOf(setup?.containers[1])).toMatchObject({ ...persistence, ...root, REALM: 'POLARIS' });
+  const { CATALOG: catalog } = envOf(setup?.containers[2]);
+  expect(JSON.parse(String(catalog))).toEqual({
+    catalog: {
+      name: 'floe',
+      type: 'INTERNAL',
+      readOnly: false,
+      properties: { 'default-base-location': 's3://floe/warehouse' },
+      storageConfigInfo: {
+        storageType: 'S3',
+        allowedLocations: ['s3://floe/warehouse'],
+        endpoint: 'http://minio:9000',
+        region: 'us-east-1',
+        pathStyleAccess: true,
+      },
+    },
+  });
+  expect(envOf(pods.find((pod) => pod.name === 'floe-example')?.spec.containers[0])).toMatchObject({
+    ICEBERG_CATALOG_URI: 'http://polaris:8181/api/catalog',
+    ICEBERG_WAREHOUSE: 'floe',
+    ...root,
+    ICEBERG_CREDENTIAL: '$(POLARIS_CLIENT_ID):$(POLARIS_CLIENT_SECRET)',
+    ICEBERG_SCOPE: 'PRINCIPAL_ROLE:ALL',
+  });
+  // A Job cannot be changed: one that does something else has another name, and one that does the same keeps its.
+  const nameWith = async (...settings: string[]) =>
+    listPods(await renderChart('full', '--set', ['polaris.server=polaris', ...settings].join(','))).find(
+      ({ kind }) => kind === 'Job',
+    )?.name;
+  expect(await nameWith()).toBe(setup?.name);
+  expect(await nameWith('polaris.apache.catalog=other')).not.toBe(setup?.name);
+  // The fixture is as it was.
+  const fixture = listPods(await renderChart('full')).find((pod) => pod.name === 'polaris');
+  expect(fixture).toMatchObject({ kind: 'StatefulSet', containers: [{ name: 'polaris' }] });
+});
+
+test('with external secrets, those of Redis, Grafana and Polaris come from the store too', async () => {
+  const manifests = await renderChart('production', '--set', optional);
+  const namesOf = (wanted: string) =>
+    manifests.filter(({ kind }) => kind === wanted).map(({ metadata }) => metadata.name);
+  expect(namesOf('Secret')).toEqual([]);
+  expect(namesOf('ExternalSecret')).toEqual(
+    expect.arrayContaining(['grafana-credentials', 'polaris-credentials', 'redis-credentials']),
+  );
 });

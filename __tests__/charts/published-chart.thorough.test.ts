@@ -46,12 +46,26 @@ test('ct lint finds nothing wrong with the YAML and the maintainers of the chart
   expect(metadata.maintainers.map(({ name }) => name)).toEqual(['floe']);
 });
 
+interface Image {
+  repository: string;
+  tag: string;
+}
+
 test('a chart registry shows every image that the chart can run, and no other', () => {
   const listed = load(metadata.annotations['artifacthub.io/images'] ?? '');
-  const all = Object.entries(values).flatMap(([name, value]) => {
-    const image = (value as { image?: { repository: string; tag: string } } | null)?.image;
-    return image === undefined ? [] : [{ name, image: `docker.io/${image.repository}:${image.tag}` }];
-  });
+  const { apache } = values.polaris as { apache: { image: Image; adminImage: Image } };
+  const named: [string, Image | undefined][] = Object.entries(values).flatMap(([name, value]) => [
+    [name, (value as { image?: Image } | null)?.image],
+    ...(name === 'polaris'
+      ? ([
+          ['apachePolaris', apache.image],
+          ['apachePolarisAdmin', apache.adminImage],
+        ] as [string, Image][])
+      : []),
+  ]);
+  const all = named.flatMap(([name, image]) =>
+    image === undefined ? [] : [{ name, image: `docker.io/${image.repository}:${image.tag}` }],
+  );
   expect(all.length).toBeGreaterThan(7);
   expect(listed).toEqual(all);
   expect(all[0]?.image).toContain(metadata.appVersion);
@@ -64,10 +78,19 @@ test('the README of the chart names its present version wherever it installs it 
   expect(new Set(named)).toEqual(new Set([metadata.version]));
 });
 
-test.each(['1.27.0', '1.36.0'])(
-  'all three profiles are right by the schemas of Kubernetes %s',
+/** Components that no profile runs. */
+const optional =
+  'redis.enabled=true,grafana.enabled=true,prometheus.enabled=true,minio.enabled=true,polaris.enabled=true,polaris.server=polaris';
+
+test.each([
+  ['1.27.0', ''],
+  ['1.36.0', ''],
+  ['1.27.0', optional],
+  ['1.36.0', optional],
+])(
+  'all three profiles are right by the schemas of Kubernetes %s, with %j',
   { timeout: 120_000 },
-  async (version) => {
+  async (version, settings) => {
     const rendered = await Promise.all(
       ['minimal', 'full', 'production'].map(async (profile) => {
         const names = ['values.yaml', ...(profile === 'production' ? ['production.yaml'] : [])];
@@ -76,8 +99,17 @@ test.each(['1.27.0', '1.36.0'])(
           ...names.map((file) => path.join(root, 'examples/floe/deploy', file)),
         ];
         const given = files.flatMap((file) => ['-f', file]);
-        const { stdout } = await run('helm', ['template', 'any', chart, ...given, '--kube-version', version]);
-        const file = path.join(directory, `${profile}-${version}.yaml`);
+        const { stdout } = await run('helm', [
+          'template',
+          'any',
+          chart,
+          ...given,
+          '--set',
+          settings,
+          '--kube-version',
+          version,
+        ]);
+        const file = path.join(directory, `${profile}-${version}-${settings.length}.yaml`);
         writeFileSync(file, stdout);
         return { file, kinds: loadAll(stdout).map((one) => (one as { kind: string } | null)?.kind) };
       }),

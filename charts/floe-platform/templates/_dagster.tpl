@@ -74,7 +74,13 @@ spec:
   value: {{ include "floe-platform.catalogUri" . | quote }}
 - name: ICEBERG_WAREHOUSE
   value: {{ include "floe-platform.warehouse" . | quote }}
-{{- if and (not .Values.polaris.enabled) .Values.polaris.existing.credentialSecret }}
+{{- if include "floe-platform.runsPolaris" . }}
+{{ include "floe-platform.polarisEnv" . }}
+- name: ICEBERG_CREDENTIAL
+  value: $(POLARIS_CLIENT_ID):$(POLARIS_CLIENT_SECRET)
+- name: ICEBERG_SCOPE
+  value: PRINCIPAL_ROLE:ALL
+{{- else if and (not .Values.polaris.enabled) .Values.polaris.existing.credentialSecret }}
 - name: ICEBERG_CREDENTIAL
   valueFrom:
     secretKeyRef:
@@ -88,6 +94,17 @@ spec:
 - name: S3_ENDPOINT
   value: {{ include "floe-platform.objectStorageEndpoint" . | quote }}
 {{ include "floe-platform.objectStorageEnv" . }}
+{{- end }}
+{{- with include "floe-platform.redisUrl" . }}
+- name: REDIS_URL
+  value: {{ . | quote }}
+{{- with include "floe-platform.redisSecret" $ }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: password
+{{- end }}
 {{- end }}
 {{- with .Values.postgres.martsDatabase }}
 - name: MARTS_POSTGRES_HOST

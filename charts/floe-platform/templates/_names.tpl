@@ -11,6 +11,13 @@ Names of Services do not hold the release's name: tests and programs find "dagst
 {{- define "floe-platform.cubeSecret" -}}
 {{- .Values.cube.existingSecret | default "cube-credentials" -}}
 {{- end }}
+{{/* Of an existing Redis without a password there is none. */}}
+{{- define "floe-platform.redisSecret" -}}
+{{- .Values.redis.existingSecret | default (ternary "redis-credentials" "" .Values.redis.enabled) -}}
+{{- end }}
+{{- define "floe-platform.grafanaSecret" -}}
+{{- .Values.grafana.existingSecret | default "grafana-credentials" -}}
+{{- end }}
 {{- define "floe-platform.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default "floe-platform" -}}
 {{- end }}
@@ -25,14 +32,30 @@ Names of Services do not hold the release's name: tests and programs find "dagst
 {{- define "floe-platform.objectStorageEndpoint" -}}
 {{- if .Values.minio.enabled }}http://minio:9000{{ else }}{{ .Values.minio.existing.endpoint }}{{ end -}}
 {{- end }}
+{{/* "true" where the chart runs Apache Polaris itself */}}
+{{- define "floe-platform.runsPolaris" -}}
+{{- if and .Values.polaris.enabled (eq .Values.polaris.server "polaris") }}true{{ end -}}
+{{- end }}
+{{- define "floe-platform.polarisSecret" -}}
+{{- .Values.polaris.apache.existingSecret | default "polaris-credentials" -}}
+{{- end }}
 {{- define "floe-platform.catalogUri" -}}
-{{- if .Values.polaris.enabled }}http://polaris:8181{{ else }}{{ .Values.polaris.existing.uri }}{{ end -}}
+{{- if .Values.polaris.enabled }}http://polaris:8181{{ if include "floe-platform.runsPolaris" . }}/api/catalog{{ end }}{{ else }}{{ .Values.polaris.existing.uri }}{{ end -}}
 {{- end }}
 {{- define "floe-platform.warehouse" -}}
-{{- if .Values.polaris.enabled }}s3://{{ .Values.minio.bucket }}/warehouse{{ else }}{{ .Values.polaris.existing.warehouse }}{{ end -}}
+{{- if include "floe-platform.runsPolaris" . }}{{ .Values.polaris.apache.catalog }}{{ else if .Values.polaris.enabled }}s3://{{ .Values.minio.bucket }}/warehouse{{ else }}{{ .Values.polaris.existing.warehouse }}{{ end -}}
 {{- end }}
 {{- define "floe-platform.otlpEndpoint" -}}
 {{- if .Values.otelCollector.enabled }}http://otel-collector:4318{{ else }}{{ .Values.otelCollector.existing.endpoint }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.redisUrl" -}}
+{{- if .Values.redis.enabled }}redis://redis:6379{{ else }}{{ .Values.redis.existing.url }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.prometheusUrl" -}}
+{{- if .Values.prometheus.enabled }}http://prometheus:9090{{ else }}{{ .Values.grafana.existing.prometheusUrl }}{{ end -}}
+{{- end }}
+{{- define "floe-platform.jaegerUrl" -}}
+{{- if .Values.jaeger.enabled }}http://jaeger:16686{{ else }}{{ .Values.grafana.existing.jaegerUrl }}{{ end -}}
 {{- end }}
 {{/* Where the collector sends traces: host:port, OTLP over gRPC. */}}
 {{- define "floe-platform.tracesEndpoint" -}}
