@@ -7,58 +7,31 @@ import * as v from 'valibot';
 import { messageOf } from '../core/outcome.ts';
 import type { Quarantine } from '../core/quarantine.ts';
 import type { ChartSource } from './chart-source.ts';
-import { explainHistory, whyNotOurs } from './check-results-dir.ts';
-import { explainPath, inspectPath, readInputFile } from './inspect-path.ts';
+import {
+  checkBuild,
+  checkCluster,
+  checkEnvironment,
+  checkKindConfig,
+  checkMode,
+  checkPlaces,
+  checkRetries,
+  checkShards,
+  checkVolumes,
+} from './check-inputs.ts';
+import { readInputFile } from './inspect-path.ts';
 import { type OwnJob, readOwnJob } from './own-job.ts';
 import { readProjectFile } from './project-file.ts';
 import { readChart } from './read-chart-input.ts';
 import { readQuarantine } from './read-quarantine.ts';
-import {
-  type InputError,
-  type InputName,
-  type InputValues,
-  inputNames,
-  type RawInputs,
-  schema,
-  unknownInput,
-} from './schema.ts';
-import { isWholeNumber, readSetLine, scalarsOf } from './set-lines.ts';
+import { Reading } from './reading.ts';
+import { type InputError, type InputName, inputNames, type RawInputs, schema, unknownInput } from './schema.ts';
 import { type TierName, type TierPreset, tiers } from './tiers.ts';
-import { disablesNetwork, findOwnMirrors, readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
+import { readUserKindConfig, type UserKindConfig } from './user-kind-config.ts';
 import { readUserKubeconfig, type UserKubeconfig } from './user-kubeconfig.ts';
 import { type LegOfMatrix, type RegistryMirror, readSecrets, type VolumeMount } from './value-syntax.ts';
 
 /** An existing cluster may have to add a node first. */
 const startupSeconds = { kind: 180, existing: 600 };
-/** What `mode: report` reads, and of this what a test does too. */
-const ofBoth: ReadonlySet<InputName> = new Set([
-  'mode',
-  'project-file',
-  'leg',
-  'leg-name',
-  'results-dir',
-  'artifact-name',
-  'retention-days',
-  'upload',
-  'comment',
-  'token',
-]);
-const ofReport: ReadonlySet<InputName> = new Set([...ofBoth, 'legs', 'leg-artifacts', 'expect', 'needs']);
-/** Inputs that only a cluster of our own knows, and what to do instead on an existing one. */
-const ofKind: [InputName, string][] = [
-  ['kind-config', 'leave it out'],
-  ['nodes', 'leave it out'],
-  ['node-image', 'leave it out'],
-  ['kind-version', 'leave it out'],
-  ['registry-mirrors', 'its nodes already know how to pull; leave it out'],
-  ['build', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
-  ['dockerfile', 'its nodes must pull the image: build and push it in a step before, and name it with image'],
-  ['load-images', 'its nodes must pull them: push them to a registry in a step before'],
-  ['image-archives', 'its nodes must pull them: push them to a registry in a step before'],
-];
-/** Inputs that only an existing cluster knows. */
-const ofExisting: InputName[] = ['kubeconfig', 'context'];
-
 /** All inputs of a run: checked, with the tier's presets filled in, and every path absolute. */
 export interface Inputs {
   tier: TierName;
@@ -168,12 +141,19 @@ export interface InputSources {
 export function readInputs(
   sources: InputSources,
 ): { inputs: Inputs; errors?: undefined } | { inputs?: undefined; errors: InputError[] } {
-  const errors: InputError[] = [];
-  const defaults = readProjectFile(sources, errors);
-  const raw: RawInputs = { ...defaults, ...sources.given };
+  const reading = readValues(sources);
+  const parts = readParts(reading, sources);
+  const { errors } = reading;
+  return errors.length > 0 ? { errors } : { inputs: completeInputs(reading, parts) };
+}
 
-  for (const name of Object.keys(sources.given)) {
-    if (!inputNames.includes(name as InputName)) errors.push(unknownInput(name, sources.given[name] ?? ''));
+/** Each input by itself. */
+function readValues(sources: InputSources): Reading {
+  const { given, directory } = sources;
+  const errors: InputError[] = [];
+  const raw: RawInputs = { ...readProjectFile(sources, errors), ...given };
+  for (const name of Object.keys(given)) {
+    if (!inputNames.includes(name as InputName)) errors.push(unknownInput(name, given[name] ?? ''));
   }
   const parsed = v.safeParse(schema, raw);
   if (!parsed.success) {
@@ -182,196 +162,135 @@ export function readInputs(
       errors.push({ input: name, value: raw[name] ?? '', problem: issue.message });
     }
   }
-
   // A value that is refused already counts as not given from here on, so that everything else that is wrong is named too.
-  const isRefused = new Set(errors.map((error) => error.input));
-  const accepted = Object.fromEntries(Object.entries(raw).filter(([name]) => !isRefused.has(name)));
+  const refused = new Set(errors.map((error) => error.input));
+  const accepted = Object.fromEntries(Object.entries(raw).filter(([name]) => !refused.has(name)));
   const value = parsed.success ? parsed.output : v.parse(schema, accepted);
-  const preset = tiers[value.tier];
-  const resolve = (file: string) => path.resolve(sources.directory, file);
-  const existing = (input: InputName, file: string, kind: 'file' | 'directory') => {
-    const full = resolve(file);
-    const problem = explainPath(full, kind);
-    if (problem !== undefined) errors.push({ input, value: file, problem });
-    return full;
-  };
-
-  const { profile, chart, valuesFiles } = readChart(raw, value, {
-    resolve,
-    bundledChart: sources.bundledChart,
-    errors,
-  });
-  for (const file of value.values) valuesFiles.push(existing('values', file, 'file'));
-  for (const file of value['image-archives']) existing('image-archives', file, 'file');
-  if (value['tools-checksums'] !== undefined) existing('tools-checksums', value['tools-checksums'], 'file');
-  checkBuild(value, existing, errors);
-  const cluster = value.tier === 'unit' ? 'kind' : (value.cluster ?? preset.cluster);
-  const kubeconfigFile = value.kubeconfig === undefined ? undefined : existing('kubeconfig', value.kubeconfig, 'file');
-  const kubeconfig =
-    value.mode === 'test' ? readCluster(raw, value, { cluster, kubeconfigFile, sources, errors }) : undefined;
-  const kindConfigFile = value['kind-config'];
-  const kindConfig =
-    kindConfigFile === undefined ? undefined : readKindConfig(kindConfigFile, resolve(kindConfigFile), errors);
-  if (disablesNetwork(kindConfig) && chart === undefined)
-    errors.push({
-      input: 'kind-config',
-      value: kindConfigFile ?? '',
-      problem: 'sets disableDefaultCNI, and without a chart no network plugin is installed, which pods need',
-    });
-  const clash =
-    kindConfig === undefined || value['registry-mirrors'].length === 0 ? undefined : findOwnMirrors(kindConfig);
-  if (clash !== undefined)
-    errors.push({
-      input: 'registry-mirrors',
-      value: raw['registry-mirrors'] ?? '',
-      problem: `contradicts kind-config, ${clash}`,
-    });
-  if (value['kind-config'] !== undefined && value.nodes !== undefined)
-    errors.push({
-      input: 'nodes',
-      value: String(value.nodes),
-      problem: 'contradicts kind-config, which lists the nodes itself',
-    });
-
-  for (const name of Object.keys(sources.given) as InputName[]) {
-    if (!inputNames.includes(name) || isRefused.has(name)) continue;
-    const isOfMode = value.mode === 'report' ? ofReport.has(name) : !ofReport.has(name) || ofBoth.has(name);
-    if (!isOfMode)
-      errors.push({ input: name, value: sources.given[name] ?? '', problem: `has no meaning in mode ${value.mode}` });
-  }
-  if (value.legs !== undefined) existing('legs', value.legs, 'directory');
-
-  const ownDir = value.mode === 'report' ? 'report' : value.tier;
-  const resultsDir = resolve(value['results-dir'] ?? path.join('k8s-test-results', ownDir));
-  const notOurs = whyNotOurs(resultsDir, sources.directory);
-  if (notOurs !== undefined)
-    errors.push({ input: 'results-dir', value: value['results-dir'] ?? resultsDir, problem: notOurs });
-  for (const mount of value.volumes) {
-    if (mount.mountPath === value['results-path'])
-      errors.push({
-        input: 'volumes',
-        value: mount.mountPath,
-        problem: 'is the results-path, which is mounted already',
-      });
-  }
-  const { secrets, problems } = readSecrets(value.secrets);
-  for (const problem of problems) errors.push({ input: 'secrets', value: '***', problem });
-  for (const name of new Set(secrets.map(([one]) => one)))
-    if (value.env.some(([other]) => other === name))
-      errors.push({ input: 'env', value: name, problem: 'is given by secrets too; leave one of them out' });
-  for (const input of ['set', 'job-set'] as const)
-    for (const problem of findVisibleSecrets(value[input], secrets)) errors.push({ input, value: '***', problem });
-  checkShards(value, errors);
-  checkRetries(value, errors);
-  const historyProblem =
-    value.history === undefined ? undefined : explainHistory(resolve(value.history), resultsDir, sources.directory);
-  if (historyProblem !== undefined)
-    errors.push({ input: 'history', value: value.history ?? '', problem: historyProblem });
-  const quarantine = readQuarantineFile(value.quarantine, resolve, errors);
-  const baseline = value['coverage-baseline'];
-  if (baseline !== undefined && `${resolve(baseline)}/`.startsWith(`${resultsDir}/`))
-    errors.push({
-      input: 'coverage-baseline',
-      value: baseline,
-      problem: 'lies in results-dir, which each run empties; name another place',
-    });
-  const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
-  if (errors.length > 0) return { errors };
-
-  return {
-    inputs: {
-      tier: value.tier,
-      preset,
-      profile: profile ?? 'own chart',
-      chart,
-      valuesFiles,
-      set: value.set,
-      release: value.release,
-      namespace: value.namespace,
-      isNamespaceNamed: raw.namespace !== undefined,
-      cluster,
-      kubeconfig,
-      kindConfig,
-      nodes: value.nodes ?? (kindConfig?.nodes.length || preset.nodes),
-      nodeImage: value['node-image'],
-      kindVersion: value['kind-version'],
-      helmVersion: value['helm-version'],
-      toolsMirror: value['tools-mirror'],
-      toolsChecksumsPath: value['tools-checksums'] === undefined ? undefined : resolve(value['tools-checksums']),
-      registryMirrors: value['registry-mirrors'],
-      image: value.build !== undefined && raw.image === undefined ? '' : value.image,
-      build:
-        value.build === undefined
-          ? undefined
-          : {
-              context: resolve(value.build),
-              dockerfile: value.dockerfile === undefined ? undefined : resolve(value.dockerfile),
-            },
-      loadImages: value['load-images'],
-      imageArchives: value['image-archives'].map(resolve),
-      command: value.command,
-      args: value.args,
-      env: value.env,
-      secrets,
-      ownJob,
-      collectorImage: value['collector-image'],
-      resultsLimitBytes: value['results-limit'],
-      volumes: value.volumes,
-      resultsPath: value['results-path'],
-      junitGlobs: value.junit,
-      memory: value.memory ?? preset.memory,
-      cpu: value.cpu ?? preset.cpu,
-      serviceAccount: value['service-account'],
-      nodeSelector: value['node-selector'],
-      timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
-      platformTimeoutSeconds: value['platform-timeout'],
-      helmWaits: value['helm-wait'] === 'true',
-      startupTimeoutSeconds: value['startup-timeout'] ?? startupSeconds[cluster],
-      graceSeconds: value.grace,
-      mode: value.mode,
-      legsDir: value.legs === undefined ? undefined : resolve(value.legs),
-      legArtifacts: value['leg-artifacts'],
-      expected: value.expect,
-      jobResults: value.needs ?? {},
-      leg: value.leg,
-      legName: value['leg-name'],
-      historyFile: value.history === undefined ? undefined : resolve(value.history),
-      quarantine,
-      retries: value.retries,
-      retryCommand: value['retry-command'],
-      shards: value.shards === 'auto' ? 1 : value.shards,
-      choosesShards: value.shards === 'auto',
-      testHelper: value['test-helper'],
-      artifactName: value['artifact-name'],
-      retentionDays: value['retention-days'],
-      upload: value.upload,
-      resultsDir,
-      comment: value.comment,
-      coverageBaseline: baseline === undefined ? undefined : resolve(baseline),
-      otlpEndpoint: value['otlp-endpoint'],
-      keep: value.keep,
-    },
-  };
+  return new Reading({ given, directory, raw, value, refused, errors });
 }
 
-/**
- * Values of `set` that helm can only read from its command line, where every user of the machine sees them, and that are
- * secret: a number from a file would be text.
- */
-function findVisibleSecrets(set: readonly string[], secrets: Inputs['secrets']): string[] {
-  const secret = new Map(secrets.map(([name, value]) => [value, name]));
-  return set.flatMap((line) => {
-    const read = readSetLine(line);
-    const assignments = 'problem' in read ? [] : read.assignments;
-    return assignments.flatMap((assignment) =>
-      scalarsOf(assignment)
-        .filter(({ text }) => isWholeNumber(text) && secret.has(text))
-        .map(
-          ({ text }) =>
-            `gives ${assignment.key} the number that is the secret ${secret.get(text)}, and helm reads numbers of set from its command line, which all users of the machine see; put it into a file of values`,
-        ),
-    );
-  });
+/** What the values stand for: the files that they name, and what follows from several of them. */
+type Parts = ReturnType<typeof readParts>;
+
+/** Reads the files that inputs name, and checks the inputs against each other. */
+function readParts(reading: Reading, { bundledChart, env = process.env }: InputSources) {
+  const { raw, value, errors } = reading;
+  const resolve = (file: string) => reading.resolve(file);
+  const { profile, chart, valuesFiles } = readChart(raw, value, { resolve, bundledChart, errors });
+  for (const file of value.values) valuesFiles.push(reading.existing('values', file, 'file'));
+  for (const file of value['image-archives']) reading.existing('image-archives', file, 'file');
+  if (value['tools-checksums'] !== undefined) reading.existing('tools-checksums', value['tools-checksums'], 'file');
+  checkBuild(reading);
+  const cluster = value.tier === 'unit' ? 'kind' : (value.cluster ?? tiers[value.tier].cluster);
+  const kubeconfig = readCluster(reading, cluster, env);
+  const kindConfig = readKindConfig(reading);
+  checkKindConfig(reading, kindConfig, chart !== undefined);
+  checkMode(reading);
+  if (value.legs !== undefined) reading.existing('legs', value.legs, 'directory');
+  const ownDir = value.mode === 'report' ? 'report' : value.tier;
+  const resultsDir = reading.resolve(value['results-dir'] ?? path.join('k8s-test-results', ownDir));
+  checkVolumes(reading);
+  const { secrets, problems } = readSecrets(value.secrets);
+  for (const problem of problems) reading.refuse('secrets', problem, '***');
+  checkEnvironment(reading, secrets);
+  checkShards(reading);
+  checkRetries(reading);
+  checkPlaces(reading, resultsDir);
+  const quarantine = readQuarantineFile(reading);
+  const ownJob = readOwnJob(raw, value, { resolve, hasChart: profile !== 'none', errors });
+  return {
+    profile,
+    chart,
+    valuesFiles,
+    cluster,
+    kubeconfig,
+    kindConfig,
+    resultsDir,
+    secrets,
+    quarantine,
+    ownJob,
+  } as const;
+}
+
+/** Fills in what the tier presets; every path is absolute. */
+function completeInputs(reading: Reading, parts: Parts): Inputs {
+  const { raw, value } = reading;
+  const { profile, chart, valuesFiles, cluster, kubeconfig, kindConfig, resultsDir, secrets, quarantine, ownJob } =
+    parts;
+  const preset = tiers[value.tier];
+  const baseline = value['coverage-baseline'];
+  return {
+    tier: value.tier,
+    preset,
+    profile: profile ?? 'own chart',
+    chart,
+    valuesFiles,
+    set: value.set,
+    release: value.release,
+    namespace: value.namespace,
+    isNamespaceNamed: raw.namespace !== undefined,
+    cluster,
+    kubeconfig,
+    kindConfig,
+    nodes: value.nodes ?? (kindConfig?.nodes.length || preset.nodes),
+    nodeImage: value['node-image'],
+    kindVersion: value['kind-version'],
+    helmVersion: value['helm-version'],
+    toolsMirror: value['tools-mirror'],
+    toolsChecksumsPath: value['tools-checksums'] === undefined ? undefined : reading.resolve(value['tools-checksums']),
+    registryMirrors: value['registry-mirrors'],
+    image: value.build !== undefined && raw.image === undefined ? '' : value.image,
+    build:
+      value.build === undefined
+        ? undefined
+        : {
+            context: reading.resolve(value.build),
+            dockerfile: value.dockerfile === undefined ? undefined : reading.resolve(value.dockerfile),
+          },
+    loadImages: value['load-images'],
+    imageArchives: value['image-archives'].map((file) => reading.resolve(file)),
+    command: value.command,
+    args: value.args,
+    env: value.env,
+    secrets,
+    ownJob,
+    collectorImage: value['collector-image'],
+    resultsLimitBytes: value['results-limit'],
+    volumes: value.volumes,
+    resultsPath: value['results-path'],
+    junitGlobs: value.junit,
+    memory: value.memory ?? preset.memory,
+    cpu: value.cpu ?? preset.cpu,
+    serviceAccount: value['service-account'],
+    nodeSelector: value['node-selector'],
+    timeoutSeconds: value.timeout ?? preset.timeoutSeconds,
+    platformTimeoutSeconds: value['platform-timeout'],
+    helmWaits: value['helm-wait'] === 'true',
+    startupTimeoutSeconds: value['startup-timeout'] ?? startupSeconds[cluster],
+    graceSeconds: value.grace,
+    mode: value.mode,
+    legsDir: value.legs === undefined ? undefined : reading.resolve(value.legs),
+    legArtifacts: value['leg-artifacts'],
+    expected: value.expect,
+    jobResults: value.needs ?? {},
+    leg: value.leg,
+    legName: value['leg-name'],
+    historyFile: value.history === undefined ? undefined : reading.resolve(value.history),
+    quarantine,
+    retries: value.retries,
+    retryCommand: value['retry-command'],
+    shards: value.shards === 'auto' ? 1 : value.shards,
+    choosesShards: value.shards === 'auto',
+    testHelper: value['test-helper'],
+    artifactName: value['artifact-name'],
+    retentionDays: value['retention-days'],
+    upload: value.upload,
+    resultsDir,
+    comment: value.comment,
+    coverageBaseline: baseline === undefined ? undefined : reading.resolve(baseline),
+    otlpEndpoint: value['otlp-endpoint'],
+    keep: value.keep,
+  };
 }
 
 /** Only the secrets of a run, from all places, even if other inputs are invalid. */
@@ -380,122 +299,48 @@ export function readOnlySecrets({ given, directory }: Pick<InputSources, 'given'
   return readSecrets(secrets).secrets;
 }
 
-/** The connection to an existing cluster; errors in it, and inputs without a meaning there, are added to `errors`. */
+/** The connection to an existing cluster; undefined on Kind, and in mode report, which reaches none. */
 function readCluster(
-  raw: RawInputs,
-  value: InputValues,
-  options: {
-    cluster: 'kind' | 'existing';
-    kubeconfigFile: string | undefined;
-    sources: InputSources;
-    errors: InputError[];
-  },
+  reading: Reading,
+  cluster: 'kind' | 'existing',
+  env: NodeJS.ProcessEnv,
 ): UserKubeconfig | undefined {
-  const { cluster, kubeconfigFile, sources, errors } = options;
-  if (value.tier === 'unit' && value.cluster === 'existing')
-    errors.push({ input: 'cluster', value: 'existing', problem: 'contradicts tier unit, which runs on this machine' });
-  if (cluster === 'kind') {
-    for (const input of ofExisting)
-      if (raw[input] !== undefined)
-        errors.push({
-          input,
-          value: raw[input],
-          problem: 'only applies to cluster existing; give that, or leave it out',
-        });
-    return undefined;
-  }
-  for (const [input, instead] of ofKind)
-    if (raw[input] !== undefined)
-      errors.push({ input, value: raw[input], problem: `has no meaning for an existing cluster: ${instead}` });
+  const { value, errors } = reading;
+  const file = value.kubeconfig === undefined ? undefined : reading.existing('kubeconfig', value.kubeconfig, 'file');
+  if (value.mode !== 'test') return undefined;
+  checkCluster(reading, cluster);
   // A missing file has been reported already.
-  if (errors.some(({ input }) => input === 'kubeconfig')) return undefined;
-  const read = readUserKubeconfig({ file: kubeconfigFile, context: value.context, env: sources.env ?? process.env });
+  if (cluster === 'kind' || errors.some(({ input }) => input === 'kubeconfig')) return undefined;
+  const read = readUserKubeconfig({ file, context: value.context, env });
   if (read.problem !== undefined) errors.push(read.problem);
   return read.kubeconfig;
 }
 
-/** A build needs its directory and its Dockerfile, and a name that can be given to it. */
-function checkBuild(
-  value: { build?: string | undefined; dockerfile?: string | undefined; image: string },
-  existing: (input: InputName, file: string, kind: 'file' | 'directory') => string,
-  errors: InputError[],
-): void {
-  const { build, dockerfile, image } = value;
-  if (build === undefined) {
-    if (dockerfile !== undefined)
-      errors.push({
-        input: 'dockerfile',
-        value: dockerfile,
-        problem: 'says how to build, but build does not say what',
-      });
-    return;
-  }
-  const context = existing('build', build, 'directory');
-  if (dockerfile !== undefined) existing('dockerfile', dockerfile, 'file');
-  else if (inspectPath(context) === 'directory') {
-    const found = inspectPath(path.join(context, 'Dockerfile'));
-    if (found === 'absent')
-      errors.push({ input: 'build', value: build, problem: 'holds no Dockerfile; name it with dockerfile' });
-    else if (typeof found === 'object')
-      errors.push({ input: 'build', value: build, problem: `holds a Dockerfile that ${found.problem}` });
-  }
-  if (image.includes('@'))
-    errors.push({ input: 'image', value: image, problem: 'holds a digest, which no build can be given; name a tag' });
-}
-
-/** Shards are pods of a cluster, and their number is chosen from earlier runs. */
-function checkShards({ shards, tier, history }: InputValues, errors: InputError[]): void {
-  const about = { input: 'shards', value: String(shards) } as const;
-  if (shards !== 1 && tier === 'unit')
-    errors.push({ ...about, problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out' });
-  if (shards === 'auto' && history === undefined)
-    errors.push({ ...about, problem: 'needs the input history, a file that keeps how long each test took' });
-}
-
-/** A retry needs a fresh pod, and a command that selects which tests it runs. */
-function checkRetries(value: InputValues, errors: InputError[]): void {
-  const { retries, tier, 'retry-command': command } = value;
-  if (retries > 0 && tier === 'unit')
-    errors.push({
-      input: 'retries',
-      value: String(retries),
-      problem: 'needs a cluster, and tier unit runs on the runner itself; leave it out',
-    });
-  if (command === undefined) return;
-  const quoted = command.join(' ');
-  if (!command.some((word) => word.includes('{tests}')))
-    errors.push({
-      input: 'retry-command',
-      value: quoted,
-      problem: 'does not say where the names of the tests go; write {tests} there',
-    });
-  if (retries === 0)
-    errors.push({ input: 'retry-command', value: quoted, problem: 'has no meaning without retries; give it 1 or 2' });
-}
-
-function readQuarantineFile(
-  file: string | undefined,
-  resolve: (file: string) => string,
-  errors: InputError[],
-): Quarantine | undefined {
+function readQuarantineFile(reading: Reading): Quarantine | undefined {
+  const file = reading.value.quarantine;
   if (file === undefined) return undefined;
-  const { text, problem } = readInputFile(resolve(file));
+  const { text, problem } = readInputFile(reading.resolve(file));
   const { entries, problems } = text === undefined ? { entries: [], problems: [problem] } : readQuarantine(text);
-  for (const one of problems) errors.push({ input: 'quarantine', value: file, problem: one });
+  for (const one of problems) reading.refuse('quarantine', one, file);
   return { file, entries };
 }
 
-function readKindConfig(file: string, full: string, errors: InputError[]): UserKindConfig | undefined {
-  const { text, problem: unreadable } = readInputFile(full);
-  if (unreadable !== undefined) {
-    errors.push({ input: 'kind-config', value: file, problem: unreadable });
+function readKindConfig(reading: Reading): UserKindConfig | undefined {
+  const file = reading.value['kind-config'];
+  if (file === undefined) return undefined;
+  const { text, problem } = readInputFile(reading.resolve(file));
+  if (problem !== undefined) {
+    reading.refuse('kind-config', problem, file);
     return undefined;
   }
   try {
     return readUserKindConfig(text);
   } catch (error) {
-    const problem = `is not a Kind config: ${messageOf(error)}; compare it with kind.sigs.k8s.io/docs/user/configuration`;
-    errors.push({ input: 'kind-config', value: file, problem });
+    reading.refuse(
+      'kind-config',
+      `is not a Kind config: ${messageOf(error)}; compare it with kind.sigs.k8s.io/docs/user/configuration`,
+      file,
+    );
     return undefined;
   }
 }
