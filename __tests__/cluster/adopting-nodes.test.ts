@@ -24,6 +24,9 @@ beforeEach(() => {
   chownSync(path.join(hostPath, 'closed', 'report.xml'), 1000, 1000);
   chownSync(path.join(hostPath, 'closed'), 1000, 1000);
   chmodSync(path.join(hostPath, 'closed'), 0o555);
+  mkdirSync(path.join(hostPath, 'open'));
+  writeFileSync(path.join(hostPath, 'open', 'log.txt'), 'x');
+  for (const name of ['open', 'open/log.txt']) chmodSync(path.join(hostPath, name), 0o777);
 });
 afterEach(() => {
   docker('rm', '--force', '--volumes', ...nodes);
@@ -36,6 +39,8 @@ const ownerOf = (...names: string[]) => lstatSync(path.join(hostPath, ...names))
 function expectOurs(): void {
   expect([ownerOf('closed'), ownerOf('closed', 'report.xml')]).toEqual([process.getuid?.(), process.getuid?.()]);
   expect(lstatSync(path.join(hostPath, 'closed')).mode & 0o700).toBe(0o700);
+  // Nobody else may write there any more, as long as the run reads it.
+  for (const name of ['open', 'open/log.txt']) expect(lstatSync(path.join(hostPath, name)).mode & 0o022).toBe(0);
 }
 
 test('results of three nodes are the runner’s after one of them adopted them', async () => {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ActionReporter } from '../../src/action/action-reporter.ts';
-import { publish } from '../../src/action/publish.ts';
+import { publish, publishInputErrors } from '../../src/action/publish.ts';
 import { planComment } from '../../src/action/pull-request-comment.ts';
 import type { ReportInput } from '../../src/core/report-model.ts';
+import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { hostileTexts } from '../report/hostile.ts';
 import { failedRun, makeInput, makeTest } from '../report/sample-runs.ts';
 
@@ -100,4 +101,37 @@ describe('the outcome published on GitHub', () => {
     for (const line of outside) expect(line).toMatch(/^(::(error title=|stop-commands::|\w{32}::$)|(?!\s*::))/);
     expect(outside.join('\n')).not.toContain('##[');
   });
+
+  test('has the summary also where its file could not be written, for a full disk', async () => {
+    rmSync(path.join(directory, 'summary.md'));
+    const errors = await annotationsAfter(failedRun);
+    expect(errors.length).toBeGreaterThan(1);
+    expect(readFileSync(path.join(directory, 'steps.md'), 'utf8')).toContain(renderSummary(failedRun));
+    expect(readFileSync(path.join(directory, 'outputs'), 'utf8')).toContain('outcome');
+  });
+});
+
+test('wrong inputs of a pull request make no heading, no link and no command in the summary of the maintainers', async () => {
+  const errors = [
+    ...hostileTexts,
+    'x\n\n# Forged heading\n\n[link](https://evil.example) <h1>',
+    '```\n# Forged heading',
+  ].map((text) => ({ input: text, value: text, problem: text }));
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  await publishInputErrors(
+    errors,
+    { tier: 'integration', comment: planComment('never', {}, {}) },
+    new ActionReporter(),
+  ).finally(() => spy.mockRestore());
+  const [title, empty, fence = '', ...rest] = readFileSync(path.join(directory, 'steps.md'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  expect([title, empty]).toEqual(['**✗ wrong input**', '']);
+  // All of it is in one block of code, which nothing in it can end.
+  expect(fence).toMatch(/^`{3,}text$/);
+  const end = fence.replace('text', '');
+  expect(rest.at(-1)).toBe(end);
+  expect(rest.slice(0, -1).filter((line) => line.trim().startsWith(end))).toEqual([]);
+  for (const line of written.join('').split('\n').filter(Boolean)) expect(line).toMatch(/^::error( |::)/);
 });

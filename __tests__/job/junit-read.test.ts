@@ -201,6 +201,60 @@ describe('what writers do wrong without harm is read', () => {
     expect((await read(inside)).claimedTests).toBe(claimed);
   });
 
+  test.each([
+    ['in other letters', '<Failure message="x"/>', 'failed'],
+    ['in other letters', '<ERROR message="x"/>', 'error'],
+    ['with the prefix of a namespace', '<j:failure message="x"/>', 'failed'],
+    ['as a word', '<failed message="x"/>', 'failed'],
+    ['as a word', '<timed-out message="x"/>', 'error'],
+    ['as a word', '<aborted message="x"/>', 'error'],
+  ])('a failure that is written %s (%s) fails its test', async (_, element, status) => {
+    const { cases } = await read(suite(`<testcase name="a">${element}</testcase>`, 'name="s" tests="1" xmlns:j="x"'));
+    expect(cases).toMatchObject([{ name: 'a', status, message: 'x' }]);
+  });
+
+  test('a word that is no result, or stands elsewhere than right within a case, is none', async () => {
+    const properties = '<properties><timeout>30</timeout></properties><success/><Passed/><warning/>';
+    const { cases } = await read(suite(`<testcase name="a">${properties}</testcase>`, 'name="s" tests="1"'));
+    expect(cases).toMatchObject([{ name: 'a', status: 'passed' }]);
+  });
+
+  test('a report that was saved again with prefixes is read as it was', async () => {
+    const xml =
+      '<n:testsuites xmlns:n="x"><n:testsuite name="s" tests="1"><n:testcase name="a"><n:failure>why</n:failure></n:testcase></n:testsuite></n:testsuites>';
+    expect((await read(xml)).cases).toMatchObject([{ suite: 's', name: 'a', status: 'failed', details: 'why' }]);
+  });
+
+  test.each(['outcome="Failed"', 'state="failed"'])('a case with the attribute %s has failed', async (attribute) => {
+    const { cases } = await read(suite(`<testcase name="a" ${attribute}/>`, 'name="s" tests="1"'));
+    expect(cases).toMatchObject([{ status: 'failed' }]);
+  });
+
+  test.each(['outcome="2026-11"', 'state="Bavaria"'])('the attribute %s of a case is no result', async (attribute) => {
+    const { cases } = await read(suite(`<testcase name="a" ${attribute}/>`, 'name="s" tests="1"'));
+    expect(cases).toMatchObject([{ status: 'passed' }]);
+  });
+
+  test('a suite that says that it failed, and none of whose tests did, is a failure of its own', async () => {
+    const { cases } = await read(suite('<testcase name="a"/>', 'name="s" tests="1" result="Failed"'));
+    expect(cases).toMatchObject([
+      { name: 'a', status: 'passed' },
+      {
+        name: '(suite) s',
+        status: 'failed',
+        message: 'the report says result="Failed" of this suite, and none of its tests failed',
+      },
+    ]);
+    const failed = await read(suite('<testcase name="a"><failure/></testcase>', 'name="s" tests="1" status="failed"'));
+    expect(failed.cases).toHaveLength(1);
+  });
+
+  test.each(['failures="1.0"', 'failures="+1"', 'failed="1"'])('%s claims a failure', async (attribute) => {
+    expect(await read(suite('<testcase name="a"/>', `name="s" tests="1" ${attribute}`))).toMatchObject({
+      claimedFailures: 1,
+    });
+  });
+
   test('missing counts are a warning', async () => {
     expect((await read(suite('<testcase name="a"/>'))).warnings).toEqual(['junit.xml gave no counts for 1 suites']);
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readJUnit } from '../../src/junit/read-junit.ts';
@@ -259,4 +259,12 @@ describe('a script is green', () => {
     const { counts } = await judgeScript(`${green} --junit-prefix=stage`);
     expect(counts).toMatchObject({ total: 3, passed: 3, reconstructed: 0 });
   });
+});
+
+test('a session without plugins is only seen by its report or its exit code, as docs/verdict.md says', async () => {
+  const hidden = 'PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 pytest red';
+  expect(readFileSync('docs/verdict.md', 'utf8')).toContain('PYTEST_DISABLE_PLUGIN_AUTOLOAD');
+  expect((await judgeScript(`${green}; ${hidden}; true`)).failure).toBeNull();
+  const { failure } = await judgeScript(`${green}; ${hidden} --junitxml=results/b.xml; true`);
+  expect(failure).toMatchObject({ kind: 'test', reason: expect.stringContaining('test_r2') });
 });

@@ -467,3 +467,11 @@ describe('result.json', () => {
     ]);
   });
 });
+
+test('the outcome of a phase, which a matrix job may have forged, is only text in the time line', () => {
+  const forged = '"><img src=x onerror=alert(1)>';
+  const phases = [{ name: 'tests' as const, outcome: forged as 'passed', seconds: 3, startedAt: 1 }];
+  const html = htmlOf({ ...greenRun, verdict: { ...greenRun.verdict, phases } });
+  expect(html).toContain('&quot;&gt;&lt;img src=x');
+  expect(html).not.toContain('<img src=x');
+});

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DefaultArtifactClient } from '@actions/artifact';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ActionReporter } from '../../src/action/action-reporter.ts';
 import { uploadArtifact } from '../../src/action/artifact.ts';
 import { publish } from '../../src/action/publish.ts';
 import { planComment } from '../../src/action/pull-request-comment.ts';
+import { makeRunner, untilEnd } from '../as-runner.ts';
 import { makeInput, makeTest } from '../report/sample-runs.ts';
 import { type ResultsService, startResultsService, withEnv } from './results-service.ts';
 
@@ -48,6 +49,34 @@ describe('an upload', () => {
         true,
       );
   });
+
+  // Only root can make files of other users.
+  test.runIf(process.getuid?.() === 0)(
+    'of a runner who is not root holds all that it may read, and names the rest',
+    async () => {
+      const runner = makeRunner();
+      onTestFinished(() => rmSync(runner.directory, { recursive: true }));
+      const own = path.join(runner.directory, 'home/out');
+      for (const name of ['results/closed', 'results/open']) mkdirSync(path.join(own, name), { recursive: true });
+      for (const name of ['result.json', 'results/open/junit.xml', 'results/closed/in.txt', 'results/mine.txt'])
+        writeFileSync(path.join(own, name), name);
+      chmodSync(path.join(own, 'results/closed'), 0o700);
+      chmodSync(path.join(own, 'results/mine.txt'), 0o600);
+      const script = runner.bundle('__tests__/results-service/upload-as-runner.ts');
+      const env = service.admitJob();
+      const { status, output } = await untilEnd(
+        runner.start(runner.node, [script, own, 'as-runner'], { env: { ...env } }),
+      );
+      expect(status, output).toBe(0);
+      const uploaded = JSON.parse(output.trimEnd().split('\n').at(-1) ?? '');
+      expect(uploaded).toMatchObject({ ok: true, value: { leftOut: [] } });
+      expect(uploaded.value.unreadable.sort()).toEqual(['results/closed', 'results/mine.txt']);
+      const out = path.join(directory, 'out-as-runner');
+      await service.download('as-runner', out);
+      const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).sort();
+      expect(files).toEqual(['result.json', 'results', 'results/open', 'results/open/junit.xml']);
+    },
+  );
 
   test('of results that could not be masked holds verdict and reports alone, and never what is beside the results', async () => {
     const own = path.join(directory, 'own');

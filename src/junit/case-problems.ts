@@ -8,7 +8,7 @@ export interface Problem {
   details: string;
 }
 
-export const problemStatus: Record<string, Problem['status']> = {
+const problemStatus: Record<string, Problem['status']> = {
   failure: 'failed',
   error: 'error',
   skipped: 'skipped',
@@ -38,9 +38,36 @@ function words(status: TestStatus, list: string): [string, TestStatus][] {
   return list.split(' ').map((word) => [word, status]);
 }
 
+/** Names of elements, beside these words, by which a writer says that a test did not come to its end. */
+const unfinished = new Set(
+  'timeout timedout aborted incomplete crash crashed cancelled canceled broken interrupted killed'.split(' '),
+);
+
+/** What an element right within a case, or within a suite, says by its name; undefined when that is not a result. */
+export function statusOfElement(name: string): Problem['status'] | undefined {
+  if (Object.hasOwn(problemStatus, name)) return problemStatus[name];
+  const word = foldWord(name);
+  const status = unfinished.has(word) ? 'error' : statusOfWord.get(word);
+  return status === 'passed' ? undefined : status;
+}
+
+function foldWord(written: string): string {
+  return written.toLowerCase().replace(/[\s_-]/g, '');
+}
+
+/** A suite that says itself that it failed, in words that are known; undefined where it does not. */
+export function problemOfSuite(attributes: Readonly<Record<string, string>>): Problem | undefined {
+  for (const name of ['result', 'status', 'outcome']) {
+    const status = statusOfWord.get(foldWord(attributes[name] ?? ''));
+    const message = `the report says ${name}="${attributes[name]}" of this suite, and none of its tests failed`;
+    if (status === 'failed' || status === 'error') return { status, message, type: '', details: '' };
+  }
+  return undefined;
+}
+
 /**
  * The result in the attributes `status` and `result` of a case, the worse of the two; undefined when neither contradicts a
- * pass.
+ * pass. `outcome` and `state` mean other things elsewhere, so that they count only with a word that is known.
  */
 export function problemOfAttributes(attributes: Readonly<Record<string, string>>): Problem | undefined {
   const said: Problem[] = [];
@@ -52,11 +79,11 @@ export function problemOfAttributes(attributes: Readonly<Record<string, string>>
         type: '',
         details: '',
       });
-  for (const name of ['result', 'status']) {
+  for (const name of ['result', 'status', 'outcome', 'state']) {
     const value = (attributes[name] ?? '').trim();
     if (value === '') continue;
-    const status = statusOfWord.get(value.toLowerCase().replace(/[\s_-]/g, ''));
-    if (status === 'passed') continue;
+    const status = statusOfWord.get(foldWord(value));
+    if (status === 'passed' || (status === undefined && (name === 'outcome' || name === 'state'))) continue;
     const message =
       status === undefined
         ? `the report says ${name}="${value.slice(0, 100)}" of this test, which is not a known status`

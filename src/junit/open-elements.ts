@@ -28,6 +28,8 @@ export interface OpenSuite {
   ownSeconds: number;
   declaredSeconds: number | undefined;
   timestamp: string | undefined;
+  /** What its own attributes say against it. */
+  saysItself: Problem | undefined;
 }
 
 export interface OpenCase {

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { SaxesParser } from 'saxes';
 import { type Failure, fail, succeed } from '../core/outcome.ts';
 import { decodeXml, MalformedReport, type SieveLimits, XmlSieve } from './bounded-xml.ts';
+import { nameOfElement, withoutPrefix } from './element-names.ts';
 import { ForeignXml, isForeignRoot } from './foreign-xml.ts';
 import {
   defaultJUnitLimits,
@@ -130,17 +131,19 @@ async function parseXml(
   let sink: ReportSink | undefined;
   // Parser and sinks keep every element that is open.
   let depth = 0;
+  const nameOf = (written: string) => (sink === builder ? nameOfElement(written) : withoutPrefix(written));
   parser.on('opentag', ({ name, attributes }) => {
-    sink ??= options.otherFormats === true && isForeignRoot(name) ? new ForeignXml(name, builder) : builder;
+    const root = withoutPrefix(name);
+    sink ??= options.otherFormats === true && isForeignRoot(root) ? new ForeignXml(root, builder) : builder;
     const mostDepth = sink === builder ? limits.depth : foreignDepth;
     if (depth >= mostDepth)
       throw new MalformedReport(`nests elements more than ${mostDepth} deep`, { line: lineNow() });
     depth++;
-    sink.open(name, attributes, lineNow());
+    sink.open(nameOf(name), attributes, lineNow());
   });
   parser.on('closetag', ({ name }) => {
     depth--;
-    sink?.close(name);
+    sink?.close(nameOf(name));
   });
   parser.on('text', (text) => sink?.addText(text));
   parser.on('cdata', (text) => sink?.addText(text));

@@ -15,7 +15,8 @@ import {
   type Problem,
   problemOfAttributes,
   problemOfOutput,
-  problemStatus,
+  problemOfSuite,
+  statusOfElement,
   worst,
 } from './case-problems.ts';
 import {
@@ -119,11 +120,19 @@ export class ReportBuilder implements ReportSink {
     }
     if (name === 'testcase') throw new MalformedReport('has a test case inside a test case', { line });
     if (this.#problem !== undefined) return;
-    const status = problemStatus[name];
-    if (status !== undefined) this.#openProblem(status, attributes);
-    else if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
+    if (earlierRunNames.has(name)) this.#openProblem(name.endsWith('Error') ? 'error' : 'failed', attributes);
     else if (name === 'property') this.#takeProperty(this.#case, attributes);
     else if (name === 'Pass') this.#case.saysPass = '';
+    else this.#openResult(name, attributes);
+  }
+
+  /** Words that are no elements of JUnit are a result only right within the case: elsewhere they may be anything. */
+  #openResult(name: string, attributes: Attributes): void {
+    const status = statusOfElement(name);
+    const isKnown = name === 'failure' || name === 'error' || name === 'skipped';
+    if (status === undefined || !(isKnown || this.#elements.at(-2) === 'testcase')) return;
+    const message = isKnown ? {} : { message: `the report says <${name}> of this test` };
+    this.#openProblem(status, { ...message, ...attributes });
   }
 
   addText(text: string): void {
@@ -141,7 +150,7 @@ export class ReportBuilder implements ReportSink {
     }
     // Text of an element within (surefire's system-out in a flakyFailure) is output, not the failure's message.
     const inner = this.#elements.at(-1) ?? '';
-    if (problemStatus[inner] === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
+    if (statusOfElement(inner) === undefined && !earlierRunNames.has(inner) && inner !== 'stackTrace') return;
     const room = this.#limits.detailsChars + cutNoteChars - problem.details.length;
     if (room > 0) problem.details += text.slice(0, room);
   }
@@ -245,7 +254,7 @@ export class ReportBuilder implements ReportSink {
       host,
       declared: {
         tests: parseCount(attributes.tests),
-        failures: parseCount(attributes.failures),
+        failures: parseCount(attributes.failures ?? attributes.failed),
         errors: parseCount(attributes.errors),
         ran: countRan(attributes),
       },
@@ -262,6 +271,7 @@ export class ReportBuilder implements ReportSink {
       ownSeconds: 0,
       declaredSeconds,
       timestamp: attributes.timestamp,
+      saysItself: problemOfSuite(attributes),
     });
   }
 
@@ -272,6 +282,8 @@ export class ReportBuilder implements ReportSink {
 
   #endSuite(element: string): void {
     this.#addErrorOutput(this.#innerSuite);
+    const { saysItself, failedRunsBefore } = this.#innerSuite;
+    if (saysItself !== undefined && this.#failedRuns === failedRunsBefore) this.#addSuiteProblem(saysItself);
     const suite = must(this.#suites.pop(), 'a suite to end');
     const { tests, failures, errors } = suite.declared;
     const called = suite.path === '' ? 'the whole report' : `suite "${cut(suite.path, 100)}"`;

@@ -17,8 +17,9 @@ export function detach(text: string): string {
 let scratch = Buffer.allocUnsafeSlow(256 * 1024);
 const beyondLatin1 = /[\u0100-\uffff]/;
 
+/** A number of things; writers that count in floating point have `3.0`. */
 export function parseCount(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;
+  return text !== undefined && /^\+?\d{1,9}(\.0{0,9})?$/.test(text.trim()) ? Number(text) : undefined;
 }
 
 /** How many tests attributes claim to have run. mocha-junit-reporter counts pending tests and writes no case of them. */

@@ -48,9 +48,9 @@ function splitLines(bytes: Buffer): string[] {
 
 /**
  * A node refuses the log of a container that has not started. It is asked again this often, because one that fails at once may
- * be gone within a second of its start.
+ * be gone within a second of its start; no oftener, since its image may be pulled for minutes.
  */
-const askMilliseconds = 100;
+const timing = { firstRetryMilliseconds: 100, maxRetryMilliseconds: 250 };
 
 /** The last lines of one run of a container, followed from before it starts, so that they outlive its pod. */
 export class FollowedTail {
@@ -62,7 +62,6 @@ export class FollowedTail {
     connection: KubeConnection,
     options: Pick<FollowLogOptions, 'namespace' | 'pod' | 'container' | 'signal' | 'ended' | 'instance'>,
   ) {
-    const timing = { firstRetryMilliseconds: askMilliseconds, maxRetryMilliseconds: askMilliseconds };
     this.#following = followLog({ ...options, connection, timing, onChunk: (chunk) => this.#take(chunk) }).then(
       () => undefined,
     );
