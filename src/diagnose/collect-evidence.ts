@@ -30,6 +30,7 @@ export interface EvidenceOptions {
   /** Objects that existed before are left out: in a namespace that the chart shares with others, they belong to these. */
   since?: Date | undefined;
   signal: AbortSignal;
+  limits?: Partial<typeof usualLimits>;
 }
 
 export interface Evidence {
@@ -49,8 +50,11 @@ const maxLogBytesTogether = 512 * 1024 * 1024;
 const readers = 6;
 /** Objects of a kind beyond this number in a namespace are left out. */
 const maxObjects = 2000;
-/** An API server that no longer answers must not keep us from the report. */
-const objectsSeconds = 30;
+/**
+ * An API server or a kubelet that no longer answers must not keep us from the report, nor from the logs of other nodes: of the
+ * seconds that a run has for its evidence, objects and logs may take these.
+ */
+const usualLimits = { objectsSeconds: 30, logSeconds: 20, logsSeconds: 60 };
 
 /**
  * Collects the state of the cluster: its objects as YAML and the logs of all containers, restarted ones
@@ -58,6 +62,7 @@ const objectsSeconds = 30;
  */
 export async function collectEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { connection, namespace, signal } = options;
+  const limits = { ...usualLimits, ...options.limits };
   for (const directory of [options.clusterDir, options.logsDir]) await mkdir(directory, { recursive: true });
   const evidence: Evidence = { events: [], logs: [], pods: [], problems: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
@@ -68,7 +73,7 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     }
   };
   const lists = new Map<string, { metadata: ObjectMeta }[]>();
-  const hurry = AbortSignal.any([signal, AbortSignal.timeout(objectsSeconds * 1000)]);
+  const hurry = AbortSignal.any([signal, AbortSignal.timeout(limits.objectsSeconds * 1000)]);
   await Promise.all(
     Object.entries(filesOf(namespace)).map(([name, paths]) =>
       attempt(`cluster/${name}.yaml`, async () => {
@@ -101,12 +106,16 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
     .filter(({ pod, name }) => !options.alreadyLogged.includes(`${pod.metadata.name}/${name}`));
   const room = { bytes: maxLogBytesTogether };
   const omitted: string[] = [];
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(limits.logsSeconds * 1000)]);
   const readNext = async (): Promise<void> => {
     for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
       const { pod, name } = next;
       const file = `logs/${pod.metadata.name}/${name}.log`;
       if (room.bytes <= 0) omitted.push(file);
-      else await attempt(file, () => saveLog(options, pod, name, room));
+      else {
+        const late = AbortSignal.any([enough, AbortSignal.timeout(limits.logSeconds * 1000)]);
+        await attempt(file, () => saveLog({ ...options, signal: late }, pod, name, room));
+      }
     }
   };
   await Promise.all(Array.from({ length: readers }, readNext));

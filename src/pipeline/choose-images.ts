@@ -59,7 +59,7 @@ export async function buildTestImage(run: Run, images: NodeImages, signal: Abort
   if (build === undefined || images.test !== undefined) return succeed(images);
   const former = isNamedByUs(image) ? await prepareName(run, image, signal) : undefined;
   run.reporter.say(`docker build of ${build.context}: ${image}`);
-  const proof = proofImageName(run.record.content.runId);
+  const proof = proofImageName((run.kept ?? run.record).content.runId);
   noteImage(run, proof);
   const built = await buildImage({ ...build, tag: image, proof }, { ...run.voice, signal });
   const test = built.ok ? await inspectLocalImage(image, signal) : undefined;
