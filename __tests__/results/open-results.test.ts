@@ -10,7 +10,7 @@ const allowed: Record<string, string> = {
   'pipeline/recover-run.ts': 'moves logs of its own',
   'pipeline/environments/run-on-machine.ts': 'writes a log of its own',
   'pipeline/provide-helper.ts': 'reads the helper that comes with us',
-  'pipeline/retry-tests.ts': 'makes directories, once every writer of the first attempt has ended',
+  'pipeline/run-again.ts': 'makes directories, once every writer of the first attempt has ended',
   'pipeline/sees-results.ts': 'makes a mark of its own, before any test runs',
   'pipeline/write-verdict.ts': 'removes reports of its own',
   'reconstruct/reconstruct-run.ts': 'reads what was taken',
