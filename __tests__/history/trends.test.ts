@@ -163,13 +163,13 @@ describe('the files of a run', () => {
   });
 
   test('show a test that another one pollutes as failed, and not as flaky', () => {
-    const test = (retryInOrder: string) => ({
+    const entryOf = (retryInOrder: string) => ({
       name: retryInOrder,
       status: 'passed',
       flaky: true,
       extra: { retryInOrder },
     });
-    const tests = ['passed', 'failed', 'first'].map(test);
+    const tests = ['passed', 'failed', 'first'].map(entryOf);
     const run = readRecordedRun('one', { result, ctrf: JSON.stringify({ results: { summary: {}, tests } }), at: 0 });
     expect([...(run?.tests ?? [])].map(([id, one]) => [id, one.status, one.isFlaky])).toEqual([
       ['passed', 'passed', true],
