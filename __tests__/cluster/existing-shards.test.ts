@@ -156,4 +156,28 @@ describe('shards on an existing cluster', () => {
     expect(existsSync(path.join(run.dir.junit, 'rest-1/shard-1/junit.xml'))).toBe(true);
     expect(run.problems).toEqual([]);
   });
+
+  test('that could never start run in a fresh pod, and the Job that still waits for a quota creates none beside it', async () => {
+    const setQuota = (pods: number) =>
+      inNamespace(['patch', 'quota', 'few-pods', '--type=merge', `--patch={"spec":{"hard":{"pods":"${pods}"}}}`]);
+    inNamespace(['create', 'quota', 'few-pods', '--hard=pods=1']);
+    const hasCounted = () => inNamespace(['get', 'quota', 'few-pods', '--output=jsonpath={.status.hard.pods}']) === '1';
+    await vi.waitUntil(hasCounted, { timeout: 60_000 });
+    const run = await runOnExisting({
+      kubeconfig,
+      script: suite('time.sleep(1)'),
+      given: { ...given, shards: '2', retries: '1', 'startup-timeout': '20s' },
+      onPrinted: (line) => {
+        if (/^shard \d waits: exceeded quota/.test(line)) setQuota(0);
+        // Room for both, the first Job's and the second one's.
+        if (/^shard \d has ended: the test pod did not start/.test(line)) setQuota(2);
+      },
+    }).finally(() => inNamespace(['delete', 'quota', 'few-pods']));
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12 } });
+    expect(run.onDisk.warnings.join('\n')).toMatch(
+      /shard \d was lost, it ran again as a whole in a fresh pod: the test pod did not start within 20 s; last seen: exceeded quota: few-pods/,
+    );
+    const begun = run.printed.filter((line) => /collected 12 items/.test(line));
+    expect(begun).toHaveLength(2);
+  });
 });

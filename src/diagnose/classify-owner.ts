@@ -43,15 +43,20 @@ function podsOf(facts: Pick<NamespaceFacts, 'pods'>, owner: { metadata: ObjectMe
   return facts.pods.filter((pod) => controllerOf(pod)?.uid === owner.metadata.uid);
 }
 
-/** Quota, admission or a missing ServiceAccount: only the owner of the pod that is missing reports these. */
-function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string, facts: NamespaceFacts): Diagnosis {
-  // The deployment's name is more familiar to a user than that of its ReplicaSet.
-  const maker = controllerOf(owner) ?? { kind, name: owner.metadata.name };
-  const words = message
+/** What the API server said of a pod that a controller could not create, without what the controller put before it. */
+export function wordsOfRefusal(message: string): string {
+  return message
     .replace('(combined from similar events): ', '')
     .replace(/^Error creating: /, '')
     .replace(/^create Pod \S+ in StatefulSet \S+ failed error: /, '')
     .replace(/^pods "[^"]*" is forbidden: /, '');
+}
+
+/** Quota, admission or a missing ServiceAccount: only the owner of the pod that is missing reports these. */
+function refusal(kind: string, owner: { metadata: ObjectMeta }, message: string, facts: NamespaceFacts): Diagnosis {
+  // The deployment's name is more familiar to a user than that of its ReplicaSet.
+  const maker = controllerOf(owner) ?? { kind, name: owner.metadata.name };
+  const words = wordsOfRefusal(message);
   const where = `${maker.kind} ${maker.name} may not create its pod`;
   const evidence = eventsOf(facts.events, owner).slice(-3).map(describeEvent);
   const account = /service ?account "([^"]+)" not found/i.exec(words)?.[1];

@@ -1,6 +1,6 @@
 import { type Failure, fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { describeStuckPull } from '../diagnose/classify-image.ts';
-import { lastRefusal } from '../diagnose/classify-owner.ts';
+import { lastRefusal, wordsOfRefusal } from '../diagnose/classify-owner.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import { explainDiagnosis } from '../diagnose/explain-diagnosis.ts';
 import { findDiagnoses, uidsOfJob } from '../diagnose/find-diagnoses.ts';
@@ -312,7 +312,7 @@ function findRefusal({ watch }: FollowOptions, part: JobPart): string | undefine
   if (watch.pods.some((pod) => isOfPart(pod, part))) return undefined;
   const job = watch.facts.jobs.find(({ metadata }) => metadata.uid === part.jobUid);
   const message = job === undefined ? undefined : lastRefusal(watch.facts, job)?.message;
-  return message?.replace(/^(?:Error creating: )?pods "[^"]*" is forbidden: /, '');
+  return message === undefined ? undefined : wordsOfRefusal(message);
 }
 
 /** The uids of all objects that can prevent a part from running. A Job that has pods is left out itself. */

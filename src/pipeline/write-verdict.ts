@@ -13,7 +13,7 @@ import { type ResultsDir, releaseReserve } from '../results/results-dir.ts';
 import { addFailure, type RunEnd, withVerdict } from '../results/run-end.ts';
 import { blameIncidents, incidentsOf } from '../verdict/blame-incidents.ts';
 import { compareCoverage } from './compare-coverage.ts';
-import { judgeSuite, type TriedSuite } from './judge-suite.ts';
+import { judgeSuite, listAttempts, type TriedSuite } from './judge-suite.ts';
 import { type Progress, testsOf, usageOf } from './progress.ts';
 import type { Retried } from './retry-tests.ts';
 import type { Run } from './run.ts';
@@ -75,9 +75,9 @@ export async function writeVerdict(
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });
   const problems = [await orNothing(dir.junitXml, junit), await saveReport(report, dir)];
   const { cluster } = progress;
-  const { job, parts = [] } = started ?? {};
-  // With several pods the user wants to inspect one that failed.
-  const ends = parts.flatMap(({ end }) => (end === undefined ? [] : [end]));
+  const { job } = started ?? {};
+  // With several pods the user wants to inspect one that failed; one that was lost is gone.
+  const ends = listAttempts(run, suite).flatMap((attempts) => attempts.at(-1)?.part.end ?? []);
   const shownEnd = ends.find(({ terminated }) => terminated?.exitCode !== 0) ?? ends[0];
   const testPod = job && shownEnd && { name: shownEnd.pod.metadata.name, container: job.container };
   const end = {
