@@ -20,6 +20,14 @@ afterEach(async () => {
   await github.stop();
 });
 
+const inPullRequest = () => ({
+  GITHUB_ACTIONS: 'true',
+  GITHUB_API_URL: github.url,
+  GITHUB_REPOSITORY: 'floe/shop',
+  GITHUB_EVENT_PATH: payload,
+  GITHUB_RUN_ID: '50',
+});
+
 /** A step of tier unit in a pull request. Its suite prints its environment. */
 async function runStep(given: Record<string, string>, failing = false) {
   const failure = failing ? '<failure message="4 is not 5"/>' : '';
@@ -34,13 +42,7 @@ async function runStep(given: Record<string, string>, failing = false) {
     upload: 'never',
     ...given,
   };
-  const step = startStep(inputs, {
-    GITHUB_ACTIONS: 'true',
-    GITHUB_API_URL: github.url,
-    GITHUB_REPOSITORY: 'floe/shop',
-    GITHUB_EVENT_PATH: payload,
-    GITHUB_RUN_ID: '50',
-  });
+  const step = startStep(inputs, inPullRequest());
   const ended = await step.ended;
   const log = readFileSync(path.join(step.resultsDir, 'logs/machine/tests.log'), 'utf8');
   rmSync(step.directory, { recursive: true });
@@ -63,6 +65,21 @@ describe('a step with comment', () => {
     const step = await runStep({ comment: 'always', token });
     expect(step).toMatchObject({ status: 0 });
     expect(step.output).toMatch(/::warning::the pull request gets no comment: .*pull-requests: write\./);
+  });
+
+  test('and mode report writes one for all jobs, also when its inputs are wrong', async () => {
+    const legs = path.resolve('scripts/pictures/runs/legs');
+    const given = { mode: 'report', legs, comment: 'always', token, upload: 'never', needs: '{}' };
+    const step = startStep(given, inPullRequest());
+    expect(await step.ended).toMatchObject({ status: 1 });
+    rmSync(step.directory, { recursive: true });
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]?.body).toContain('2 of 3 legs are red');
+    const wrong = startStep({ ...given, needs: 'all' }, inPullRequest());
+    expect(await wrong.ended).toMatchObject({ status: 3 });
+    rmSync(wrong.directory, { recursive: true });
+    expect(github.comments).toHaveLength(1);
+    expect(github.comments[0]?.body).toContain('needs: "all" is not what toJSON(needs) gives');
   });
 
   test('that is not asked for asks GitHub for nothing', async () => {

@@ -200,7 +200,9 @@ describe('untrusted text', () => {
       'a\\_b \\[x\\](https\\://y) \\<b\\> @\u2060me \\#\u20601 \\`c\\` \\| \\~\\~',
     );
     expect(escapeMarkdown('- item')).toBe('\\- item');
-    expect(escapeMarkdown('1. item')).toBe('\\1. item');
+    // A backslash before a digit would be shown.
+    expect(escapeMarkdown('1. item')).toBe('1\\. item');
+    expect(escapeMarkdown('81.0 % of')).toBe('81\\.0 % of');
   });
 
   test.each(hostileTexts)('%j leaves a page with only our scripts and elements', (text) => {

@@ -58,13 +58,17 @@ export function escapeHtml(text: string): string {
  * addresses, mentions and issues after it has decoded the escapes, so that a word joiner (U+2060) has to separate them.
  */
 export function escapeMarkdown(text: string, maxChars = 500): string {
-  return toPlainLine(text, maxChars)
-    .replace(/[\\`*_[\]<>#|~&]/g, '\\$&')
-    .replace(/@/g, '@\u2060')
-    .replace(/#(?=\d)|\bGH-(?=\d)/gi, '$&\u2060')
-    .replace(/:(?=\/\/)/g, '\\:')
-    .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\\.`)
-    .replace(/^([-+=]|\d+[.)])/, '\\$1');
+  return (
+    toPlainLine(text, maxChars)
+      .replace(/[\\`*_[\]<>#|~&]/g, '\\$&')
+      .replace(/@/g, '@\u2060')
+      .replace(/#(?=\d)|\bGH-(?=\d)/gi, '$&\u2060')
+      .replace(/:(?=\/\/)/g, '\\:')
+      .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\\.`)
+      .replace(/^[-+=]/, '\\$&')
+      // A backslash before a digit would be shown: only punctuation can be escaped.
+      .replace(/^(\d+)([.)])/, '$1\\$2')
+  );
 }
 
 function longestRun(text: string, character: string): number {
