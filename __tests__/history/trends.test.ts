@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type RecordedRun, type RecordedTest, readRecordedRun } from '../../src/history/recorded-run.ts';
-import { describeChanges, describeContainers, describeTests } from '../../src/history/trends.ts';
+import { type RecordedRun, type RecordedTest, readRecordedRun, recordReport } from '../../src/history/recorded-run.ts';
+import { addRun, packRuns, unpackRuns } from '../../src/history/run-log.ts';
+import { describeContainers, describeTests, describeTrend } from '../../src/history/trends.ts';
+import { renderCtrf } from '../../src/report/ctrf-json.ts';
+import { renderResultJson } from '../../src/report/result-json.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
+import { failedRun, greenRun, restlessRun } from '../report/sample-runs.ts';
 
 const passed: RecordedTest = { status: 'passed', isFlaky: false, isBesideIncident: false, seconds: 1 };
 const failed: RecordedTest = { ...passed, status: 'failed' };
@@ -102,27 +106,102 @@ describe('containers over many runs', () => {
   });
 });
 
-test('the last run shows what changed: slower tests and phases, fewer tests, newly flaky ones, memory', () => {
-  const usual = (more: Partial<RecordedRun> = {}) =>
+describe('a run against those before it', () => {
+  const usual = (more: Partial<RecordedRun> = {}, seconds = 1) =>
     runOf(
       [
-        ['a', passed],
+        ['a', { ...passed, seconds }],
         ['b', passed],
       ],
-      {
-        usage: [{ container: 'shop/db', peakBytes: 95, limitBytes: 100 }],
-        ...more,
-      },
+      { usage: [{ container: 'shop/db', peakBytes: 80, limitBytes: 100 }], ...more },
     );
-  const last = runOf([['a', { ...passed, seconds: 9, isFlaky: true }]], { phases: new Map([['tests', 60]]) });
-  expect(describeChanges([usual(), usual(), usual(), last])).toEqual([
-    '1 tests fewer than before',
-    'phase tests: 100 % slower: 60.0 s in place of 30.0 s',
-    'newly flaky: a',
-    'a: 800 % slower: 9.0 s in place of 1.0 s',
-    'shop/db: memory near its limit in 3 runs',
-  ]);
-  expect(describeChanges([usual(), usual()])).toEqual([]);
+  const close = { usage: [{ container: 'shop/db', peakBytes: 95, limitBytes: 100 }] };
+  const changesOf = (before: RecordedRun[], now: RecordedRun) => describeTrend(before, now)?.changes;
+
+  test('shows what changed: fewer tests, newly flaky ones, memory, slower phases and tests', () => {
+    const before = [usual(), usual(close), usual(), usual(close), usual()];
+    const last = runOf([['a', { ...passed, seconds: 9, isFlaky: true }]], {
+      phases: new Map([['tests', 60]]),
+      ...close,
+    });
+    expect(changesOf(before, last)).toEqual([
+      '1 test fewer than before',
+      'newly flaky: a',
+      'shop/db: memory near its limit in 3 runs',
+      'phase tests: 100 % slower: 60.0 s in place of 30.0 s',
+      'a: 800 % slower: 9.0 s in place of 1.0 s',
+    ]);
+    expect(describeTrend(before, last)?.runs).toHaveLength(6);
+  });
+
+  test('says nothing with fewer than five runs before it, of a run that was broken, or where nothing changed', () => {
+    const last = runOf([['a', { ...passed, seconds: 9 }]]);
+    expect(describeTrend([usual(), usual(), usual(), usual()], last)).toBeUndefined();
+    const broken = usual({ outcome: 'broken' });
+    expect(describeTrend([usual(), usual(), usual(), usual(), broken, broken], last)).toBeUndefined();
+    const five = [usual(), usual(), usual(), usual(), usual()];
+    expect(describeTrend(five, { ...last, outcome: 'broken' })).toBeUndefined();
+    expect(describeTrend(five, { ...last, outcome: 'cancelled' })).toBeUndefined();
+    expect(changesOf(five, usual())).toEqual([]);
+  });
+
+  test('makes no noise of times that vary, of short ones, or of what has been mended', () => {
+    const varied = [1, 1, 4, 1, 1].map((seconds) => usual({}, seconds));
+    // Slower than the median by far, but not slower than it has been before.
+    expect(changesOf(varied, usual({}, 3.9))).toEqual([]);
+    expect(changesOf(varied, usual({}, 4.1))).toEqual(['a: 310 % slower: 4.1 s in place of 1.0 s']);
+    const short = [0.1, 0.1, 0.1, 0.1, 0.1].map((seconds) => usual({}, seconds));
+    expect(changesOf(short, usual({}, 1))).toEqual([]);
+    expect(changesOf([usual(close), usual(close), usual(close), usual(close), usual()], usual())).toEqual([]);
+    // A test that only the last few runs have has no usual time yet.
+    const fresh = (seconds: number) => runOf([['c', { ...passed, seconds }]]);
+    expect(changesOf([fresh(1), fresh(1), usual(), usual(), usual()], fresh(60))).toEqual(['1 test fewer than before']);
+  });
+});
+
+describe('the runs in the file of a history', () => {
+  const example = runOf(
+    [
+      ['a', passed],
+      ['b', { ...failed, isBesideIncident: true }],
+      ['__proto__', { ...passed, isFlaky: true, seconds: 0.125 }],
+    ],
+    { name: '', at: 5, usage: [{ container: 'shop/db', peakBytes: 95, limitBytes: 100, requestBytes: 50 }] },
+  );
+
+  test('come back as they were, of tests that not every run has', () => {
+    const runs = [example, runOf([['other', { ...passed, status: 'skipped' }]], { name: '' })];
+    expect(unpackRuns(JSON.parse(JSON.stringify(packRuns(runs))))).toEqual(runs);
+  });
+
+  test('are the last 20, and have room for thousands of tests', () => {
+    const many = runOf(Array.from({ length: 6000 }, (_, i) => [`tests.test_module_${i % 100} / test_${i}`, passed]));
+    let runs: RecordedRun[] = [];
+    for (let at = 0; at < 30; at++) runs = addRun(runs, { ...many, at });
+    expect(runs.map(({ at }) => at)).toEqual(Array.from({ length: 20 }, (_, i) => i + 10));
+    expect(runs[0]?.tests.size).toBe(5000);
+    expect(JSON.stringify(packRuns(runs)).length).toBeLessThan(1_500_000);
+  });
+
+  test('are read with suspicion, since any branch may have written them', () => {
+    for (const wrong of [undefined, null, 1, [], {}, { names: 1, runs: [] }, { names: ['a'], runs: [null, 1, {}] }])
+      expect(unpackRuns(wrong)).toEqual([]);
+    const [one] = (packRuns([example]) as { runs: object[] }).runs;
+    const names = ['a', 'x'.repeat(5000), 7];
+    for (const at of [-1, Number.NaN, '5', 1e300]) expect(unpackRuns({ names, runs: [{ ...one, at }] })).toEqual([]);
+    const [read] = unpackRuns({ names, runs: [{ ...one, tests: 'p?', milliseconds: ['x'], usage: [3], phases: [] }] });
+    expect([...(read?.tests ?? [])]).toEqual([['a', { ...passed, seconds: 0 }]]);
+    expect(read).toMatchObject({ usage: [], phases: new Map() });
+  });
+});
+
+test.each([
+  ['a green run', greenRun],
+  ['a failed run', failedRun],
+  ['a run with an incident', restlessRun],
+])('%s is recorded as its files describe it', (_, report) => {
+  const files = { result: renderResultJson(report.verdict, report), ctrf: [...renderCtrf(report)].join(''), at: 0 };
+  expect(recordReport('run', report)).toEqual(readRecordedRun('run', files));
 });
 
 describe('the files of a run', () => {
@@ -163,13 +242,13 @@ describe('the files of a run', () => {
   });
 
   test('show a test that another one pollutes as failed, and not as flaky', () => {
-    const entryOf = (retryInOrder: string) => ({
+    const polluted = (retryInOrder: string) => ({
       name: retryInOrder,
       status: 'passed',
       flaky: true,
       extra: { retryInOrder },
     });
-    const tests = ['passed', 'failed', 'first'].map(entryOf);
+    const tests = ['passed', 'failed', 'first'].map(polluted);
     const run = readRecordedRun('one', { result, ctrf: JSON.stringify({ results: { summary: {}, tests } }), at: 0 });
     expect([...(run?.tests ?? [])].map(([id, one]) => [id, one.status, one.isFlaky])).toEqual([
       ['passed', 'passed', true],
