@@ -1,7 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { useOwnTemporaryDirectory } from './__tests__/own-temporary-directory.ts';
+import { useOwnTemporaryDirectory } from './__tests__/support/own-temporary-directory.ts';
 
 useOwnTemporaryDirectory();
 
@@ -9,11 +9,11 @@ useOwnTemporaryDirectory();
 const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 const minute = 60_000;
 /** The folders of the projects that are not quick. */
-const folders = ['cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tests__/${folder}/**`);
+const folders = ['on-cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tests__/${folder}/**`);
 const thorough = '__tests__/**/*.thorough.test.ts';
 // vitest leaves one core to itself, which is half of a small machine.
 const everyCore = { testTimeout: 2 * minute, maxWorkers: availableParallelism() };
-const sharedCluster = { globalSetup: ['__tests__/cluster/global-setup.ts'], testTimeout: 10 * minute };
+const sharedCluster = { globalSetup: ['__tests__/on-cluster/global-setup.ts'], testTimeout: 10 * minute };
 
 /**
  * The projects, in the order in which they run; none runs beside another, since clusters take the whole machine and tests
@@ -32,14 +32,14 @@ const projects = [
   {
     name: 'cluster',
     ...sharedCluster,
-    include: ['__tests__/cluster/**/*.test.ts'],
-    exclude: ['__tests__/cluster/**/*.{exclusive,slow}.test.ts'],
+    include: ['__tests__/on-cluster/**/*.test.ts'],
+    exclude: ['__tests__/on-cluster/**/*.{exclusive,slow}.test.ts'],
     maxWorkers: 3,
   },
   // These make clusters of their own, look at everything that the machine has, or load it, so one file runs at a time.
-  { name: 'exclusive', ...sharedCluster, include: ['__tests__/cluster/**/*.exclusive.test.ts'], maxWorkers: 1 },
+  { name: 'exclusive', ...sharedCluster, include: ['__tests__/on-cluster/**/*.exclusive.test.ts'], maxWorkers: 1 },
   // As exclusive, and too slow for `make test`.
-  { name: 'slow', ...sharedCluster, include: ['__tests__/cluster/**/*.slow.test.ts'], maxWorkers: 1 },
+  { name: 'slow', ...sharedCluster, include: ['__tests__/on-cluster/**/*.slow.test.ts'], maxWorkers: 1 },
   // As the user of `lab/docker28 runner`; scripts/run-runner-tests.ts starts it there.
   { name: 'runner', include: ['__tests__/runner/**/*.test.ts'], testTimeout: 3 * minute, maxWorkers: 1 },
 ];

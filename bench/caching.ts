@@ -14,7 +14,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Registry } from '../__tests__/registry/registry.ts';
+import { Registry } from '../__tests__/support/registry/registry.ts';
 import { provideTool } from '../src/tools/install-tool.ts';
 import { pinnedTools, toolFileName } from '../src/tools/versions.ts';
 

@@ -11,7 +11,7 @@ import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statS
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
-import { makeSharedCluster, sharedImage } from '../__tests__/cluster/global-setup.ts';
+import { makeSharedCluster, sharedImage } from '../__tests__/on-cluster/global-setup.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 
 interface Numbers {

@@ -8,8 +8,8 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeSharedCluster, sharedImage } from '../__tests__/cluster/global-setup.ts';
 import { SeededRandom } from '../__tests__/kube/seeded-random.ts';
+import { makeSharedCluster, sharedImage } from '../__tests__/on-cluster/global-setup.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 import type { Reporter } from '../src/core/reporter.ts';
 import { medianOf } from '../src/history/median.ts';

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 import { sumAttacks } from '../__tests__/attacks/attempts.ts';
-import { describeDocker } from '../__tests__/cluster/dockers.ts';
+import { describeDocker } from '../__tests__/on-cluster/dockers.ts';
 
 const slowestShown = 12;
 const clusterProjects = ['cluster', 'exclusive', 'slow'];

@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { makeSharedCluster, sharedImage } from '../__tests__/cluster/global-setup.ts';
+import { makeSharedCluster, sharedImage } from '../__tests__/on-cluster/global-setup.ts';
 import type { Verdict } from '../src/core/outcome.ts';
 import { drain, evictTwo } from './production/disrupt.ts';
 import { judge, say, tellAll } from './production/judge.ts';

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import type { ImageStore } from '../__tests__/cluster/dockers.ts';
+import type { ImageStore } from '../__tests__/on-cluster/dockers.ts';
 
 const lab = path.resolve('lab', 'docker28');
 

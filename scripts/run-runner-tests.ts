@@ -3,7 +3,7 @@
  * `containerd` for only that store, and names of test files: `classic main-job`. Each store ends with a count of its own.
  */
 import { spawnSync } from 'node:child_process';
-import { type ImageStore, imageStores } from '../__tests__/cluster/dockers.ts';
+import { type ImageStore, imageStores } from '../__tests__/on-cluster/dockers.ts';
 import { runnerFiles, startRunner } from './run-as-runner.ts';
 
 const isStore = (word: string): word is ImageStore => imageStores.some((store) => store === word);

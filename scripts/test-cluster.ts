@@ -4,7 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeSharedCluster } from '../__tests__/cluster/global-setup.ts';
+import { makeSharedCluster } from '../__tests__/on-cluster/global-setup.ts';
 import { deleteCluster } from '../src/cluster/create-cluster.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 

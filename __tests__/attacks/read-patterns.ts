@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import ts from 'typescript';
-import { readSources } from '../read-sources.ts';
+import { readSources } from '../support/read-sources.ts';
 
 /** A regular expression of our sources. */
 export interface SourcePattern {

@@ -1,7 +1,7 @@
 /** XML that is small and means much, or that never ends, in every format of reports that is read. */
 import { expect } from 'vitest';
 import { type JUnitReading, readJUnit } from '../../src/junit/read-junit.ts';
-import { liveBytes } from '../live-bytes.ts';
+import { liveBytes } from '../support/live-bytes.ts';
 import { type Attempt, testAttack } from './attempts.ts';
 
 /** A report of one passed and one failed test in each format; the payload replaces `%`. */

@@ -1,7 +1,7 @@
 /** Hostile YAML: bombs of aliases, cycles, depth, keys that are names of JavaScript's, and documents torn at any place. */
 import { expect } from 'vitest';
 import { readYaml, readYamlDocuments } from '../../src/inputs/read-yaml.ts';
-import { DocumentGenerator, seededRandom } from '../yaml/generate-documents.ts';
+import { DocumentGenerator, seededRandom } from '../inputs/yaml/generate-documents.ts';
 import { testAttack } from './attempts.ts';
 
 /** Beyond what a busy machine takes for any of them, and far below what a bomb would take. */

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { initialize, type Start } from '../../src/cli/init.ts';
 import { readInputs } from '../../src/inputs/read-inputs.ts';
 import { renderInputErrors } from '../../src/inputs/schema.ts';
-import { checkProjectFile } from '../schemas/validators.ts';
+import { checkProjectFile } from '../repository/schemas/validators.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Verdict } from '../../src/core/outcome.ts';
-import { checkResult } from '../schemas/validators.ts';
+import { checkResult } from '../repository/schemas/validators.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { renderCompletion, type Shell } from '../../src/cli/completion.ts';
-import { WatchedOutput } from '../cluster/watched-output.ts';
+import { WatchedOutput } from '../on-cluster/watched-output.ts';
 
 /** How a shell starts without files of the user's, and how it reads a script of completions. */
 const shells: Record<Shell, { start: string; load: (script: string) => string }> = {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { NamespaceWatch } from '../../src/diagnose/namespace-watch.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { listen, writePlainKubeconfig } from '../kube/loopback-kubeconfig.ts';
-import { liveBytes } from '../live-bytes.ts';
+import { liveBytes } from '../support/live-bytes.ts';
 import { recorded } from './recorded.ts';
 
 /** An API server without objects: lists are empty, watches stay open. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readHelperFault, readHelperNotes, takeHelperFiles } from '../../src/reconstruct/reconstruct-run.ts';
-import { placeHelper } from '../python/place-helper.ts';
-import { type Python, providePython } from '../python/python-packages.ts';
+import { placeHelper } from '../support/python/place-helper.ts';
+import { type Python, providePython } from '../support/python/python-packages.ts';
 
 const signal = new AbortController().signal;
 const ids = ['tests/test_a.py::test_x', 'tests/test_a.py::TestC::test_y[a::b]', 'tests/test_b.py::test_z'];

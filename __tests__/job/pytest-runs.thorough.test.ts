@@ -14,7 +14,7 @@ import {
   takeHelperFiles,
 } from '../../src/reconstruct/reconstruct-run.ts';
 import type { ReconstructedRun } from '../../src/reconstruct/reconstructed-tests.ts';
-import { helperRunId, usePytest } from '../python/use-pytest.ts';
+import { helperRunId, usePytest } from '../support/python/use-pytest.ts';
 
 const signal = new AbortController().signal;
 const pytest = usePytest('pytest-runs');

@@ -11,7 +11,7 @@ import {
 } from '../../src/reconstruct/reconstruct-run.ts';
 import { closeReconstructed } from '../../src/reconstruct/reconstructed-tests.ts';
 import { decideVerdict } from '../../src/verdict/decide-verdict.ts';
-import { helperRunId, usePytest } from '../python/use-pytest.ts';
+import { helperRunId, usePytest } from '../support/python/use-pytest.ts';
 
 const signal = new AbortController().signal;
 const pytest = usePytest('pytest-sessions');

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readHelperFault, readHelperNotes, takeHelperFiles } from '../../src/reconstruct/reconstruct-run.ts';
-import { helperRunId, usePytest } from '../python/use-pytest.ts';
+import { helperRunId, usePytest } from '../support/python/use-pytest.ts';
 
 const signal = new AbortController().signal;
 const pytest = usePytest('pytest-shards');

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Result } from '../../src/core/outcome.ts';
 import type { TakenFiles } from '../../src/results/take-files.ts';
-import { makeRunner, type Runner, runnerUid, untilEnd } from '../as-runner.ts';
+import { makeRunner, type Runner, runnerUid, untilEnd } from '../support/as-runner.ts';
 
 const secret = 'hunter2-secret';
 let runner: Runner;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { providePython } from '../python/python-packages.ts';
+import { providePython } from '../support/python/python-packages.ts';
 import { makeDirectory, runAsShards, type ShardedTool } from './run-as-shards.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
 import ts from 'typescript';
 import { expect, test } from 'vitest';
-import { readSources } from '../read-sources.ts';
+import { readSources } from '../support/read-sources.ts';
 
 /** Calls that start a program and are given no `timeoutSeconds` where they are written, and what ends each of them. */
 const others = {

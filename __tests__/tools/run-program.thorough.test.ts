@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeProgramEnd, pipePrograms, runProgram } from '../../src/tools/run-program.ts';
-import { liveBytes } from '../live-bytes.ts';
+import { liveBytes } from '../support/live-bytes.ts';
 
 const never = new AbortController().signal;
 let folder: string;

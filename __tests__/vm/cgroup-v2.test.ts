@@ -5,9 +5,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseKernelKills } from '../../src/cluster/kernel-kills.ts';
 import { type ProgressNotes, readProgress } from '../../src/reconstruct/progress-notes.ts';
-import { noteMachine } from '../cluster/dockers.ts';
-import { placeHelper } from '../python/place-helper.ts';
-import { providePython } from '../python/python-packages.ts';
+import { noteMachine } from '../on-cluster/dockers.ts';
+import { placeHelper } from '../support/python/place-helper.ts';
+import { providePython } from '../support/python/python-packages.ts';
 
 /** As the kubelet and containerd name the cgroups of a container in a node of Kind. */
 const container = '3f8c0c4a9d1e4f7bb2d6a85c11e0979ab1c2d3e4f5061728394a5b6c7d8e9f00';

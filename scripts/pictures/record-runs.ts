@@ -9,7 +9,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { sharedImage } from '../../__tests__/cluster/global-setup.ts';
+import { sharedImage } from '../../__tests__/on-cluster/global-setup.ts';
 import type { ReadyCluster } from '../../src/cluster/make-cluster.ts';
 import type { ReportInput } from '../../src/core/report-model.ts';
 import type { Reporter, Transfer } from '../../src/core/reporter.ts';

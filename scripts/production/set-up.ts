@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { dump, load, loadAll } from 'js-yaml';
-import { writeUserKubeconfig } from '../../__tests__/cluster/write-user-kubeconfig.ts';
+import { writeUserKubeconfig } from '../../__tests__/on-cluster/write-user-kubeconfig.ts';
 import { inspectLocalImage } from '../../src/cluster/docker.ts';
 import { loadImages } from '../../src/cluster/load-images.ts';
 import { say } from './judge.ts';
