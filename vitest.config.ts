@@ -13,6 +13,8 @@ const folders = ['on-cluster', 'attacks', 'vm', 'runner'].map((folder) => `__tes
 const thorough = '__tests__/**/*.thorough.test.ts';
 // vitest leaves one core to itself, which is half of a small machine.
 const everyCore = { testTimeout: 2 * minute, maxWorkers: availableParallelism() };
+const guests = { include: ['__tests__/vm/**/*.test.ts'], testTimeout: 5 * minute, maxWorkers: 1 };
+const slowGuests = '__tests__/vm/**/*.slow.test.ts';
 const sharedCluster = { globalSetup: ['__tests__/on-cluster/global-setup.ts'], testTimeout: 10 * minute };
 
 /**
@@ -26,8 +28,13 @@ const projects = [
   { name: 'thorough', include: [thorough], ...everyCore },
   // Calls functions of ours with hostile input and counts the attempts.
   { name: 'attacks', include: ['__tests__/attacks/**/*.test.ts'], testTimeout: 2 * minute },
-  // Boots guests of the lab (lab/vm).
-  ...(isLab ? [{ name: 'vm', include: ['__tests__/vm/**/*.test.ts'], testTimeout: 5 * minute, maxWorkers: 1 }] : []),
+  // Boots guests of the lab: for seconds (lab/vm), and with docker and a cluster in one (lab/guest), too slow for `make test`.
+  ...(isLab
+    ? [
+        { ...guests, name: 'vm', exclude: [slowGuests] },
+        { ...guests, name: 'vm-slow', include: [slowGuests], testTimeout: 45 * minute, hookTimeout: 20 * minute },
+      ]
+    : []),
   // On one shared cluster. Its tests mostly wait, so three files run at once.
   {
     name: 'cluster',

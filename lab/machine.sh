@@ -3,6 +3,8 @@
 
 # A step that makes an image needs docker and these; a step that makes a program does not.
 packages=(docker.io debootstrap iptables jq tar util-linux chromium fonts-dejavu-core cmark-gfm zsh fish g++ libgtest-dev)
+# The kernel of a guest is compiled with these.
+packages+=(bc bison flex gcc make xz-utils)
 # Tests install readers of JUnit and versions of pytest beside the checkout.
 if ! python3 -m pip --version &>/dev/null; then packages+=(python3-pip); fi
 
