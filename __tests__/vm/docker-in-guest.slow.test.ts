@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { noteMachine } from '../cluster/dockers.ts';
+import { noteMachine } from '../on-cluster/dockers.ts';
 import { bootGuest, type Guest } from './guest.ts';
 
 let guest: Guest;
