@@ -134,7 +134,7 @@ test('the schemas are those of the oldest and of the newest Kubernetes that the 
 /** kubeconform as the lab made it, with the schemas beside it; of custom resources there is none. */
 async function validate(files: string[], version: string): Promise<unknown> {
   const { stdout: found } = await run('sh', ['-c', 'command -v kubeconform']);
-  const schemas = path.join(path.dirname(realpathSync(found.trim())), '../repository/schemas');
+  const schemas = path.join(path.dirname(realpathSync(found.trim())), '../schemas');
   const location = `${schemas}/{{ .NormalizedKubernetesVersion }}{{ .StrictSuffix }}/{{ .ResourceKind }}{{ .KindSuffix }}.json`;
   const flags = ['-strict', '-summary', '-output', 'json', '-skip', 'ExternalSecret', '-schema-location', location];
   const ended = await run('kubeconform', [...flags, '-kubernetes-version', version, ...files]).catch(

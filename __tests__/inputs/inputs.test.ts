@@ -178,7 +178,7 @@ describe('wrong inputs', () => {
     expect(errorsOf({ profile: 'none', chart: '.' })[0]).toMatch(/^chart: "\." contradicts profile "none"/);
   });
 
-  test('a results-path with "../.." is refused', () => {
+  test('a results-path with ".." is refused', () => {
     expect(errorsOf({ 'results-path': '/results/../etc' })[0]).toMatch(/^results-path/);
   });
 });
@@ -207,7 +207,7 @@ describe('results-dir', () => {
       symlinkSync(elsewhere, path.join(directory, 'k8s-test-results'));
       symlinkSync('k8s-test-results', path.join(directory, 'again'));
       symlinkSync(path.join(elsewhere, 'not-there'), path.join(directory, 'dangling'));
-      symlinkSync('../..', path.join(directory, 'up'));
+      symlinkSync('..', path.join(directory, 'up'));
       mkdirSync(path.join(directory, 'real'));
       symlinkSync(elsewhere, path.join(directory, 'real', 'link'));
       symlinkSync(directory, path.join(elsewhere, 'of-the-machine'));
@@ -251,7 +251,7 @@ describe('results-dir', () => {
     expect(errorsOf({ 'results-dir': 'out' })).toEqual([]);
   });
 
-  test.each(['.', '../..', '/', homedir()])('%s holds what is not ours', (dir) => {
+  test.each(['.', '..', '/', homedir()])('%s holds what is not ours', (dir) => {
     expect(errorsOf({ 'results-dir': dir })[0]).toMatch(/^results-dir: .* holds your files/);
   });
 });
