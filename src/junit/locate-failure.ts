@@ -1,4 +1,6 @@
 import path from 'node:path';
+import type { Attributes } from './open-elements.ts';
+import { parseCount } from './report-values.ts';
 
 const libraryPath =
   /(^|[/\\])(site-packages|dist-packages|node_modules)[/\\]|[/\\]lib(64)?[/\\]python\d[\d.]*[/\\]|^node:|<frozen/;
@@ -30,7 +32,25 @@ export function locateFailure(details: string): { file: string; line: number } |
   return found;
 }
 
-export function samePath(one: string, other: string): boolean {
+function samePath(one: string, other: string): boolean {
   const [a, b] = [path.posix.normalize(one), path.posix.normalize(other)];
   return a === b || a.endsWith(`/${b}`) || b.endsWith(`/${a}`);
+}
+
+/**
+ * The file and line to which a case points: those that its writer gave, where the line that failed is more precise than the one
+ * where the test begins, and else those of its trace.
+ * @param countsFromZero pytest (junit_family=xunit1) writes the line of the test counted from 0.
+ */
+export function placeOfCase(
+  attributes: Attributes,
+  details: string,
+  countsFromZero: boolean,
+): { file: string; line?: number } | undefined {
+  const failing = details === '' ? undefined : locateFailure(details);
+  const { file = '' } = attributes;
+  if (file === '') return failing;
+  const line = parseCount(attributes.line);
+  if (failing !== undefined && samePath(failing.file, file)) return { file, line: failing.line };
+  return line === undefined ? { file } : { file, line: countsFromZero ? line + 1 : Math.max(line, 1) };
 }

@@ -1,6 +1,6 @@
 /** The state of the suites and the case that a reader is in. */
 import type { TestCase, TestProperty } from '../core/outcome.ts';
-import type { AttachmentNames } from './attachment-names.ts';
+import { AttachmentNames } from './attachment-names.ts';
 import type { Problem } from './case-problems.ts';
 
 export type Attributes = Record<string, string>;
@@ -47,4 +47,9 @@ export interface OpenCase {
 export interface KeptCase {
   kept: TestCase;
   suite: OpenSuite;
+}
+
+/** A case that has just begun. */
+export function openCase(attributes: Attributes): OpenCase {
+  return { attributes, properties: [], attachments: new AttachmentNames(), problems: [], earlierRuns: [] };
 }

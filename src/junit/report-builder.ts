@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto';
 import { must } from '../core/must.ts';
 import { noTests, type TestCase, type TestCounts } from '../core/outcome.ts';
-import { AttachmentNames } from './attachment-names.ts';
 import { MalformedReport, type XmlSieve } from './bounded-xml.ts';
 import {
   couldNotStart,
@@ -26,8 +25,8 @@ import {
   type KeptTotals,
   normalisedName,
 } from './junit-report.ts';
-import { locateFailure, samePath } from './locate-failure.ts';
-import type { Attributes, KeptCase, OpenCase, OpenSuite } from './open-elements.ts';
+import { placeOfCase } from './locate-failure.ts';
+import { type Attributes, type KeptCase, type OpenCase, type OpenSuite, openCase } from './open-elements.ts';
 import type { ReportSink } from './report-sink.ts';
 import { countRan, cut, detach, parseCount, parseSeconds } from './report-values.ts';
 import { cutNoteChars, TextRoom } from './text-room.ts';
@@ -402,7 +401,9 @@ export class ReportBuilder implements ReportSink {
     if (properties.length > 0) kept.properties = properties;
     this.#attach(kept, attachments.names);
     if (flakyRuns > 0) kept.flakyRuns = flakyRuns;
-    this.#place(kept, attributes, suite);
+    const place = placeOfCase(attributes, kept.details, suite.hasUniqueNames);
+    if (place?.file !== undefined) kept.file = detach(this.#name(place.file));
+    if (place?.line !== undefined) kept.line = place.line;
     this.#totals.nameChars += kept.name.length + kept.classname.length + (kept.file?.length ?? 0);
     this.#kept.push({ kept, suite });
     if (!replaceable || key === undefined) return;
@@ -474,22 +475,6 @@ export class ReportBuilder implements ReportSink {
     } else this.#totals.cases--;
   }
 
-  #place(kept: TestCase, attributes: Attributes, suite: OpenSuite): void {
-    const file = attributes.file;
-    const line = parseCount(attributes.line);
-    const failing = kept.details === '' ? undefined : locateFailure(kept.details);
-    if (file !== undefined && file !== '') {
-      kept.file = detach(this.#name(file));
-      // pytest (junit_family=xunit1) writes the line of the test counted from 0.
-      if (line !== undefined) kept.line = suite.hasUniqueNames ? line + 1 : Math.max(line, 1);
-      // The line that failed is more precise than the one where the test begins.
-      if (failing !== undefined && samePath(failing.file, kept.file)) kept.line = failing.line;
-    } else if (failing !== undefined) {
-      kept.file = detach(this.#name(failing.file));
-      kept.line = failing.line;
-    }
-  }
-
   /** What distinguishes a case from others, or undefined when its names are too long to have been read whole. */
   #keyOf(suite: OpenSuite, attributes: Attributes): string | undefined {
     const parts = [suite.path, suite.host, attributes.classname ?? '', attributes.name ?? '', attributes.file ?? ''];
@@ -509,8 +494,4 @@ export class ReportBuilder implements ReportSink {
     this.#oddTimes++;
     return 0;
   }
-}
-
-function openCase(attributes: Attributes): OpenCase {
-  return { attributes, properties: [], attachments: new AttachmentNames(), problems: [], earlierRuns: [] };
 }
