@@ -1,4 +1,5 @@
 /** One run, as its result.json and its ctrf.json describe it. Pure: the caller passes the texts of the files. */
+import { isObject } from '../core/is-object.ts';
 import type { ReportInput } from '../core/report-model.ts';
 
 /** How a test ended in one run. */
@@ -202,9 +203,7 @@ function parseJson(text: string): unknown {
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 function listOf(value: unknown): Record<string, unknown>[] {

@@ -1,4 +1,5 @@
 /** The last runs of a suite in the file of its history: compact, since it is kept in a cache. Pure. */
+import { isObject } from '../core/is-object.ts';
 import type { RecordedRun, RecordedTest, RecordedUsage } from './recorded-run.ts';
 
 /** Runs that are kept; the same number as of the times of a test. */
@@ -114,8 +115,4 @@ function isAmount(value: unknown): value is number {
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= maxNameChars;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

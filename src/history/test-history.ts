@@ -1,4 +1,5 @@
 /** How long each test took in earlier runs. Pure: the caller passes the text of the file. */
+import { isObject } from '../core/is-object.ts';
 import type { TestCase } from '../core/outcome.ts';
 import { medianOf } from './median.ts';
 import type { RecordedRun } from './recorded-run.ts';
@@ -114,10 +115,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Seconds that a test can take: a day at most. */

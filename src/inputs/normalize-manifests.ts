@@ -2,6 +2,7 @@
  * Turns manifests as users have them into ones that can be created: exported from a cluster, rendered for another namespace,
  * named by the API server, or a Pod in place of a Job. Every change is reported. Pure.
  */
+import { isObject } from '../core/is-object.ts';
 import { trimEndOf } from '../core/trim-end.ts';
 
 type Fields = Record<string, unknown>;
@@ -44,7 +45,7 @@ const serverAnnotations = [
  * with a name, and out of namespace `default`, which `kubectl` and `helm template` write where no other one was given.
  */
 export function normalizeDocument(document: unknown, namespace: string): NormalizedDocument {
-  if (!isFields(document) || !isFields(document.metadata)) return { document, changes: [] };
+  if (!isObject(document) || !isObject(document.metadata)) return { document, changes: [] };
   const object: Fields = { ...document, metadata: { ...document.metadata } };
   const metadata = object.metadata as Fields;
   const changes = giveName(metadata);
@@ -76,9 +77,9 @@ function giveName(metadata: Fields): string[] {
 function dropServerFields(object: Fields, metadata: Fields): string[] {
   const dropped: string[] = [];
   const drop = (from: unknown, field: string, path: string) => {
-    if (!isFields(from) || from[field] === undefined) return;
+    if (!isObject(from) || from[field] === undefined) return;
     // kubectl writes `creationTimestamp: null` and `status: {}` into what it only prints: nothing is lost there.
-    const isEmpty = from[field] === null || (isFields(from[field]) && Object.keys(from[field]).length === 0);
+    const isEmpty = from[field] === null || (isObject(from[field]) && Object.keys(from[field]).length === 0);
     delete from[field];
     if (!isEmpty) dropped.push(`${path}${field}`);
   };
@@ -108,7 +109,7 @@ function dropServerFields(object: Fields, metadata: Fields): string[] {
 
 /** A mapping in an object, copied before it is changed. */
 function copyField(holder: Fields | undefined, field: string): Fields | undefined {
-  if (holder === undefined || !isFields(holder[field])) return undefined;
+  if (holder === undefined || !isObject(holder[field])) return undefined;
   const copy = { ...holder[field] };
   holder[field] = copy;
   return copy;
@@ -118,12 +119,8 @@ function copyField(holder: Fields | undefined, field: string): Fields | undefine
 function moveSubjects(object: Fields, what: string, namespace: string): string[] {
   if (object.kind !== 'RoleBinding' || !Array.isArray(object.subjects) || namespace === 'default') return [];
   const subjects = object.subjects as unknown[];
-  const isOfDefault = (one: unknown) => isFields(one) && one.namespace === 'default';
+  const isOfDefault = (one: unknown) => isObject(one) && one.namespace === 'default';
   if (!subjects.some(isOfDefault)) return [];
   object.subjects = subjects.map((one) => (isOfDefault(one) ? { ...(one as Fields), namespace } : one));
   return [`${what}: its subjects are looked for in namespace ${namespace} (was default)`];
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

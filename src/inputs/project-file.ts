@@ -1,6 +1,7 @@
 /** The file in which a repository keeps its defaults. */
 
 import path from 'node:path';
+import { isObject } from '../core/is-object.ts';
 import { quoteValue } from '../core/quote-value.ts';
 import { inspectPath, readInputFile } from './inspect-path.ts';
 import { chooseTrust, isBelow, refuseUnsafe } from './project-file-trust.ts';
@@ -48,7 +49,7 @@ export function readProjectFile(
     return {};
   }
   const content = read.value ?? {};
-  if (!isMapping(content)) {
+  if (!isObject(content)) {
     errors.push({ input: projectFileName, value: file, problem: 'is not a mapping of tiers to inputs' });
     return {};
   }
@@ -60,7 +61,7 @@ export function readProjectFile(
         value: tier,
         problem: `is not a tier; choose one of ${tierNames.join(', ')}`,
       });
-    else if (!isMapping(entries))
+    else if (!isObject(entries))
       errors.push({ input: projectFileName, value: tier, problem: 'is not a mapping of inputs to values' });
     else
       for (const name of Object.keys(entries))
@@ -74,7 +75,7 @@ export function readProjectFile(
     errors.push({ input: projectFileName, value: file, problem: `has ${more} more names that are no inputs` });
   const tier = given.tier ?? 'integration';
   const own = content[tier];
-  if (!isMapping(own)) return {};
+  if (!isObject(own)) return {};
   const raw: RawInputs = {};
   for (const [name, value] of Object.entries(own)) {
     if (value === null || value === undefined || ofWorkflowAlone.has(name)) continue;
@@ -101,8 +102,4 @@ function projectValue(name: string, value: unknown): string | undefined {
   if (isScalar(value)) return String(value);
   if (!Array.isArray(value) || !value.every(isScalar)) return undefined;
   return name === 'command' || name === 'args' ? JSON.stringify(value) : value.join('\n');
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,8 @@
 /** What our helper in the test image noted, and what pytest-reportlog did: lines of JSON, one written as each test ended. */
+
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
+import { isObject } from '../core/is-object.ts';
 import { placeOfNodeId } from './pytest-names.ts';
 import { PytestSessions } from './pytest-sessions.ts';
 import { readLines } from './read-lines.ts';
@@ -292,10 +294,6 @@ function parseObject(line: string): Record<string, unknown> | undefined {
     // The last line of a run that was killed may be half written.
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textOf(value: unknown): string {
