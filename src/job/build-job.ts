@@ -137,10 +137,7 @@ export function buildJob(options: JobOptions): JobManifest {
               ...(command === undefined ? {} : { command }),
               ...(args === undefined ? {} : { args }),
               env: (options.helper?.env ?? options.env).map(([name, value]) => ({ name, value })),
-              resources: {
-                requests: { cpu: '100m', memory: options.memory },
-                limits: { cpu: options.cpu, memory: options.memory },
-              },
+              resources: resourcesOfTests(options),
               securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
               volumeMounts: [
                 ...claims.map(({ name, mountPath, readOnly }) => ({ name, mountPath, readOnly })),
@@ -159,4 +156,9 @@ export function buildJob(options: JobOptions): JobManifest {
       },
     },
   };
+}
+
+/** What the built-in Job asks for its container: of CPU little, since tests mostly wait, and of memory all that it may use. */
+export function resourcesOfTests({ cpu, memory }: { cpu: string; memory: string }) {
+  return { requests: { cpu: '100m', memory }, limits: { cpu, memory } };
 }

@@ -2,14 +2,13 @@
 import { countQuota, countRoom, type ResourceQuota } from '../diagnose/count-room.ts';
 import { chooseShards, shortSuiteSeconds, totalSeconds } from '../history/choose-shards.ts';
 import type { TestHistory } from '../history/test-history.ts';
+import { resourcesOfTests } from '../job/build-job.ts';
 import { ApiError } from '../kube/api-error.ts';
 import type { Node, Pod } from '../kube/objects.ts';
 import { listResources } from '../kube/resources.ts';
 import type { Platform } from './progress.ts';
 import type { Run } from './run.ts';
 
-/** What the built-in Job asks for. */
-const builtInCpu = '100m';
 const lookSeconds = 30;
 
 /** Decides `shards: auto` and prints why; of a number that the user gave it says where one pod would do. */
@@ -52,10 +51,8 @@ async function findRoom(run: Run, { connection, own }: Platform): Promise<number
 }
 
 function builtInPod({ inputs }: Run): Pod {
-  const { cpu, memory } = inputs;
-  const resources = { requests: { cpu: builtInCpu, memory }, limits: { cpu, memory } };
   return asPod({
-    containers: [{ name: 'tests', resources }],
+    containers: [{ name: 'tests', resources: resourcesOfTests(inputs) }],
     nodeSelector: Object.fromEntries(inputs.nodeSelector),
   });
 }
