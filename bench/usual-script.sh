@@ -6,6 +6,7 @@ set -e
 cd "$(dirname "$0")/.."
 name=$1; values=${2:-examples/floe/deploy/values.yaml}
 work=$(mktemp -d); export KUBECONFIG=$work/kubeconfig
+# At a regular end the cluster is gone already.
 trap 'kind delete cluster --name "$name" >>"$work/log" 2>&1 || true; rm -rf "$work"' EXIT
 start=$(date +%s%3N); lap() { echo "$1 $(($(date +%s%3N) - start))"; }
 kind create cluster --name "$name" ${FLOE_LAB_NODE_IMAGE:+--image "$FLOE_LAB_NODE_IMAGE"} --wait 120s >"$work/log" 2>&1; lap create

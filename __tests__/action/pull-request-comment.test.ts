@@ -188,7 +188,7 @@ describe('the comment of a pull request', () => {
     expect(github.comments[0]?.body).toContain('***');
     expect(github.comments[0]?.body).not.toContain(token);
     expect(said).not.toContain(token);
-    // The runner is told to mask it.
+    // The runner masks it in its log from then on.
     expect(printed.join('')).toContain(`::add-mask::${token}`);
   });
 

@@ -9,7 +9,7 @@ describe('an error of the file system', () => {
     ['EPERM', 'permission denied', /^Give this user the rights there/],
     ['ENOSPC', 'the disk is full', /^Free some space there/],
     ['EROFS', 'the disk is read-only', /another disk/],
-  ])('%s is told with what helps against it', (code, said, hint) => {
+  ])('the message for %s says what helps', (code, said, hint) => {
     expect(explainFileError(errorOf(code))).toBe(said);
     expect(describeDiskError(errorOf(code), 'results-dir cannot be used')).toMatchObject({
       kind: 'results',

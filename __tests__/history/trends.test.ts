@@ -145,7 +145,7 @@ describe('a run against those before it', () => {
     expect(changesOf(five, usual())).toEqual([]);
   });
 
-  test('makes no noise of times that vary, of short ones, or of what has been mended', () => {
+  test('makes no noise of times that vary, of short ones, or of what has been fixed', () => {
     const varied = [1, 1, 4, 1, 1].map((seconds) => usual({}, seconds));
     // Slower than the median by far, but not slower than it has been before.
     expect(changesOf(varied, usual({}, 3.9))).toEqual([]);

@@ -207,7 +207,7 @@ function toText(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Values of the matrix, which action.yml fills in; the input may be wrong as any other. */
+/** Values of the matrix from the input `leg`, which action.yml fills in; none where a user gave something else. */
 function matrixOf({ leg }: RawInputs): Record<string, unknown> {
   try {
     const { matrix } = v.parse(

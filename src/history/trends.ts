@@ -167,7 +167,7 @@ function describeChanges(runs: readonly RecordedRun[]): string[] {
   const wereFlaky = new Set(describeTests(before).flatMap(({ id, isFlaky }) => (isFlaky ? [id] : [])));
   for (const { id, isFlaky } of describeTests(runs))
     if (isFlaky && !wereFlaky.has(id)) changes.push(`newly flaky: ${id}`);
-  // What is no longer close has been mended, whatever earlier runs were.
+  // What is no longer close has been fixed, whatever earlier runs were.
   const closeNow = new Set(
     describeContainers([last]).flatMap(({ container, closeRuns }) => (closeRuns > 0 ? [container] : [])),
   );
