@@ -35,6 +35,21 @@ const dropUnusedClients = {
   },
 };
 
+/**
+ * Node's own streams in place of their copy in readable-stream 4, which gives out Node's as well where READABLE_STREAM says
+ * `disable`.
+ */
+const useStreamsOfNode = {
+  name: 'use-streams-of-node',
+  setup(bundler) {
+    bundler.onLoad({ filter: /node_modules\/readable-stream\/lib\/ours\/index\.js$/ }, async ({ path: file }) => {
+      const copied = JSON.parse(await readFile(path.join(file, '../../../package.json'), 'utf8'));
+      if (!copied.version.startsWith('4.')) throw new Error(`readable-stream ${copied.version}: is it still a copy?`);
+      return { contents: "module.exports = require('node:stream');" };
+    });
+  },
+};
+
 await rm('dist', { recursive: true, force: true });
 const { metafile } = await build({
   entryPoints: { action: 'src/action/main.ts', cleanup: 'src/action/post.ts', cli: 'src/cli/main.ts' },
@@ -46,7 +61,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node24',
   minify: true,
-  plugins: [dropUnusedKinds, dropUnusedClients],
+  plugins: [dropUnusedKinds, dropUnusedClients, useStreamsOfNode],
   // Loaded by @azure/storage-blob when a list of blobs is asked for in Arrow's format, which nothing here does.
   external: ['apache-arrow'],
   // Names of classes and functions stay, for stack traces that a reader can follow.
