@@ -267,6 +267,8 @@ test('a run says and draws what it changed against five runs before it, and noth
     const fourth = await runUnitTier(write(slower), { history });
     expect(readFileSync(fourth.dir.summary, 'utf8')).not.toContain('What this run changed');
     expect(readFileSync(fourth.dir.reportHtml, 'utf8')).not.toContain('id="trend"');
+    const trendIn = ({ resultJson }: { resultJson: string }) => JSON.parse(readFileSync(resultJson, 'utf8')).trend;
+    expect(trendIn(fourth.dir)).toBeUndefined();
     // A pull request is compared, and is nothing to compare with.
     branch('refs/pull/7/merge');
     for (let push = 0; push < 2; push++) {
@@ -275,6 +277,7 @@ test('a run says and draws what it changed against five runs before it, and noth
         '**What this run changed**, against the 5 runs before\n\n- 1 test fewer than before\n',
       );
       expect(readFileSync(dir.reportHtml, 'utf8')).toContain('<h2 id="trend-title">Against the 5 runs before</h2>');
+      expect(trendIn(dir)).toEqual({ runs: 5, changes: ['1 test fewer than before'] });
     }
   } finally {
     vi.unstubAllEnvs();
