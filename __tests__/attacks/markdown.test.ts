@@ -58,7 +58,8 @@ const failureOf = (text: string): Failure => ({ kind: 'test', reason: text, hint
 /** A leg all of whose texts are one. */
 function makeLeg(text: string): Leg {
   const tests = [makeTest({ status: 'failed', name: text, message: text, file: text })];
-  const { verdict } = makeInput({ outcome: 'failed', failure: failureOf(text), tier: text }, tests);
+  const trend = { runs: 5, changes: [text] };
+  const { verdict } = makeInput({ outcome: 'failed', failure: failureOf(text), tier: text, trend }, tests);
   // Two suites, as a grid has them.
   const suites = [text, `${text} 2`].map((name) => ({ name, counts: verdict.tests, seconds: 1 }));
   const of = { name: text, job: text, call: text, step: text, matrix: text, directory: text };

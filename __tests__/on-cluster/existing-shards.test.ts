@@ -34,6 +34,19 @@ function suite(body: string): string {
   const run = 'exec pytest -v -s --junitxml=/results/junit.xml .';
   return ['mkdir -p /tmp/suite && cd /tmp/suite', 'date > /results/begun', ...modules, run].join('\n');
 }
+/** What each test does: one module waits in its first pod. */
+const slow =
+  'print("\\nbegun", __name__, flush=True); time.sleep(100 if __name__ == "test_m1" and "rest" not in os.environ["HOSTNAME"] else 0)';
+/** Deletes a pod whose name begins so, when a line that begins so is printed for the first time. */
+function deletePodAt(begin: string, name: string): (line: string) => void {
+  let hasDeleted = false;
+  return (line) => {
+    if (hasDeleted || !line.startsWith(begin)) return;
+    hasDeleted = true;
+    const pods = inNamespace(['get', 'pods', '--output=name']).split('\n');
+    inNamespace(['delete', pods.find((one) => one.startsWith(`pod/${name}`))!, '--grace-period=0', '--force']);
+  };
+}
 const given = { namespace, 'test-helper': 'on', timeout: '3m' };
 const list = () => inNamespace(['get', 'jobs,pods,configmaps,secrets', '--output=name']).trim().split('\n').sort();
 
@@ -132,28 +145,28 @@ describe('shards on an existing cluster', () => {
   });
 
   test('that lose their pod go on in a fresh one, whose results come through its collector', async () => {
-    const slow =
-      'print("\\nbegun", __name__, flush=True); time.sleep(100 if __name__ == "test_m1" and "rest" not in os.environ["HOSTNAME"] else 0)';
-    let hasDeleted = false;
     const run = await runOnExisting({
       kubeconfig,
       script: suite(slow),
       given: { ...given, shards: '3', retries: '1' },
-      onPrinted: (line) => {
-        if (hasDeleted || !line.startsWith('[shard 1] begun test_m1')) return;
-        hasDeleted = true;
-        const pods = inNamespace(['get', 'pods', '--output=name']).split('\n');
-        inNamespace([
-          'delete',
-          pods.find((one) => one.startsWith('pod/integration-tests-1-'))!,
-          '--grace-period=0',
-          '--force',
-        ]);
-      },
+      onPrinted: deletePodAt('[shard 1] begun test_m1', 'integration-tests-1-'),
     });
     expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12 } });
     expect(run.onDisk.shards?.[1]?.lostPods).toHaveLength(1);
     expect(existsSync(path.join(run.dir.junit, 'rest-1/shard-1/junit.xml'))).toBe(true);
+    expect(run.problems).toEqual([]);
+  });
+
+  test('or a suite in one piece that loses its pod goes on in a fresh one as well', async () => {
+    const run = await runOnExisting({
+      kubeconfig,
+      script: suite(slow),
+      given: { ...given, retries: '1' },
+      onPrinted: deletePodAt('begun test_m1', 'integration-tests-'),
+    });
+    expect(run.onDisk, run.printed.join('\n')).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12 } });
+    expect(run.onDisk.warnings.join()).toContain('the pod of the tests was lost');
+    expect(existsSync(path.join(run.dir.junit, 'rest-1/junit.xml'))).toBe(true);
     expect(run.problems).toEqual([]);
   });
 

@@ -28,19 +28,89 @@ const oneLineCovered = [
 ].join('; ');
 
 /** What each test does: it says that it has begun, and one of them goes on only in the second pod of its shard. */
-const slowOnce = (name: string) =>
-  `print("\\nbegun", __name__, "${name}", os.environ["HOSTNAME"], flush=True); time.sleep(100 if (__name__, "${name}") == ("test_m1", "b") and "rest" not in os.environ["HOSTNAME"] else 0)`;
-const slowSuite = (more = '') =>
+const slowOnce = (name: string, lostTests = 'b') =>
+  `print("\\nbegun", __name__, "${name}", os.environ["HOSTNAME"], flush=True); time.sleep(100 if __name__ == "test_m1" and "${name}" == dict(zip(["0", "1"], "${lostTests}")).get((os.environ["HOSTNAME"] + "-rest-0").split("-rest-")[1][0]) else 0)`;
+/** @param lostTests the tests of the second module that go on only after their first pod, and after their second. */
+const slowSuite = (more = '', lostTests = 'b') =>
   [
     'mkdir -p /tmp/suite && cd /tmp/suite',
     ...[0, 1, 2, 3].map((i) => {
       const tests = ['a', 'b', 'c'].map(
-        (name) => `def test_${name}():\n  ${slowOnce(name)}\n${i === 1 && name === 'a' ? more : ''}`,
+        (name) => `def test_${name}():\n  ${slowOnce(name, lostTests)}\n${i === 1 && name === 'a' ? more : ''}`,
       );
       return `cat > /tmp/suite/test_m${i}.py <<'PY'\nimport os, time\n${tests.join('')}PY`;
     }),
     'exec pytest -v -s --junitxml=/results/junit.xml .',
   ].join('\n');
+
+/** The tests that began more than once, of those that say so. */
+function begunTwice(printed: readonly string[]): string[] {
+  const begun = printed.flatMap((line) => /^(?:\[shard \d\] )?begun (\S+ \S) /.exec(line)?.[1] ?? []);
+  return [...Map.groupBy(begun, (name) => name)].flatMap(([name, runs]) => (runs.length > 1 ? [name] : []));
+}
+
+describe('a suite in one piece whose pod is lost', () => {
+  const given = { 'test-helper': 'on', retries: '1', timeout: '2m' };
+  const first = { pod: 'integration-tests-', at: 'begun test_m1 b' };
+  const second = { pod: 'integration-tests-rest-1-', at: 'begun test_m1 c integration-tests-rest-1-' };
+
+  test('has its unfinished tests run in a fresh pod, with retries: each test runs to its end exactly once', async () => {
+    const run = await runWithLosses({ script: slowSuite(), given, losses: [first] });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 12, passed: 12, flaky: 0, rebuilt: 0 } });
+    expect(run.onDisk.shards).toBeUndefined();
+    expect(begunTwice(run.printed)).toEqual(['test_m1 b']);
+    expect(new Set(run.report.tests.map(({ classname, name }) => `${classname} ${name}`)).size).toBe(12);
+    expect(run.onDisk.warnings).toEqual([
+      expect.stringMatching(
+        /^the pod of the tests was lost, 4 finished tests count, and the others ran in a fresh pod: the test pod integration-tests-\S+ was deleted/,
+      ),
+    ]);
+    expect(run.onDisk.phases).toContainEqual(expect.objectContaining({ name: 'retries', outcome: 'passed' }));
+    expect(existsSync(path.join(run.dir.junit, 'rest-1/junit.xml'))).toBe(true);
+  });
+
+  test('goes on once more when the fresh pod is lost too, as often as retries says', async () => {
+    const script = slowSuite('', 'bc');
+    const run = await runWithLosses({ script, given: { ...given, retries: '2' }, losses: [first, second] });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk.tests).toMatchObject({ total: 12, passed: 12 });
+    expect(begunTwice(run.printed)).toEqual(['test_m1 b', 'test_m1 c']);
+    const once = await runWithLosses({ script, given, losses: [first, second] });
+    expect(once.onDisk).toMatchObject({ outcome: 'broken', failure: { kind: 'evicted' }, tests: { passed: 5 } });
+  });
+
+  test('counts a test that failed before the loss, which fails the run where it fails again', async () => {
+    const run = await runWithLosses({ script: slowSuite('  assert False, "broken"\n'), given, losses: [first] });
+    expect(run.onDisk).toMatchObject({
+      outcome: 'failed',
+      failure: { kind: 'test', reason: '1 of 4 tests failed before the pod was lost: test_a' },
+      tests: { total: 12, passed: 11, failed: 1 },
+      retries: [{ tests: 1, passed: 0 }],
+    });
+  });
+
+  test('runs again as a whole where its tool does not show what finished', async () => {
+    const run = await runWithLosses({
+      script: `echo begun once; case $HOSTNAME in *-rest-*) ;; *) sleep 100 ;; esac; ${reportOf('only')}`,
+      given: { ...given, 'test-helper': 'off' },
+      losses: [{ pod: 'integration-tests-', at: 'begun once' }],
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 1, passed: 1 } });
+    expect(run.onDisk.warnings.join()).toContain(
+      'the pod of the tests was lost, it ran again as a whole in a fresh pod',
+    );
+  });
+
+  test('fails the run without retries, and names what did not run', async () => {
+    const run = await runWithLosses({ script: slowSuite(), given: { ...given, retries: '0' }, losses: [first] });
+    expect(run.onDisk).toMatchObject({
+      outcome: 'broken',
+      failure: { kind: 'evicted', reason: expect.stringContaining('4 of 12 tests finished') },
+    });
+  });
+});
 
 describe('a shard whose pod is lost, with retries', () => {
   const given = { shards: '3', 'test-helper': 'on', retries: '1', timeout: '2m' };
@@ -73,6 +143,21 @@ describe('a shard whose pod is lost, with retries', () => {
       /integration-tests-rest-1-1-\S+, after integration-tests-1-\S+ was lost/,
     );
     expect(existsSync(path.join(run.dir.junit, 'rest-1/shard-1/junit.xml'))).toBe(true);
+  });
+
+  test('goes on once more when its fresh pod is lost too', async () => {
+    const run = await runWithLosses({
+      script: slowSuite('', 'bc'),
+      given: { ...given, retries: '2' },
+      losses: [
+        { shard: 1, at: '[shard 1] begun test_m1 b' },
+        { pod: 'integration-tests-rest-1-1-', at: '[shard 1] begun test_m1 c integration-tests-rest-1-' },
+      ],
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk.tests).toMatchObject({ total: 12, passed: 12 });
+    expect(begunTwice(run.printed)).toEqual(['test_m1 b', 'test_m1 c']);
+    expect(run.onDisk.shards?.[1]?.lostPods).toHaveLength(2);
   });
 
   test('counts a test that failed before the loss, runs it again alone, and fails the run where it fails again', async () => {

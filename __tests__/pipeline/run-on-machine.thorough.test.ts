@@ -1,8 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { succeed } from '../../src/core/outcome.ts';
 import { placeResults, placeVariables } from '../../src/pipeline/environments/run-on-machine.ts';
+import type { Run } from '../../src/pipeline/run.ts';
+import { loadHistory } from '../../src/pipeline/run-history.ts';
 import { renderSummary } from '../../src/report/summary-markdown.ts';
 import { providePython } from '../support/python/python-packages.ts';
 import { runUnitTier } from './unit-tier.ts';
@@ -235,6 +238,24 @@ describe('the times of tests', () => {
     expect(existsSync(history)).toBe(false);
   });
 
+  test('are read from the junit.xml beside the result.json of an earlier run, which stays as it is', async () => {
+    const { dir } = await runUnitTier(passing);
+    const earlier = mkdtempSync(path.join(tmpdir(), 'earlier-'));
+    const history = path.join(earlier, 'result.json');
+    expect((await runUnitTier(passing, { history })).verdict.outcome).toBe('passed');
+    // Also one that is not there yet is never made.
+    expect(existsSync(history)).toBe(false);
+    for (const file of [dir.resultJson, dir.junitXml]) cpSync(file, path.join(earlier, path.basename(file)));
+    const before = readFileSync(history, 'utf8');
+    expect((await runUnitTier(passing, { history })).verdict.outcome).toBe('passed');
+    expect(readFileSync(history, 'utf8')).toBe(before);
+    const run = { inputs: { historyFile: history }, signal: new AbortController().signal } as Run;
+    expect(await loadHistory(run)).toEqual(succeed({ groups: new Map([['', new Map([['adds', [0.1]]])]]), runs: [] }));
+    writeFileSync(path.join(earlier, 'junit.xml'), '<nothing/>');
+    const { verdict } = await runUnitTier(passing, { history });
+    expect(verdict.failure).toMatchObject({ kind: 'input', reason: expect.stringContaining('history: ') });
+  });
+
   test('never take the place of a file that is something else', async () => {
     const history = path.join(mkdtempSync(path.join(tmpdir(), 'history-')), 'package.json');
     writeFileSync(history, '{"name":"mine"}');
@@ -267,6 +288,8 @@ test('a run says and draws what it changed against five runs before it, and noth
     const fourth = await runUnitTier(write(slower), { history });
     expect(readFileSync(fourth.dir.summary, 'utf8')).not.toContain('What this run changed');
     expect(readFileSync(fourth.dir.reportHtml, 'utf8')).not.toContain('id="trend"');
+    const trendIn = ({ resultJson }: { resultJson: string }) => JSON.parse(readFileSync(resultJson, 'utf8')).trend;
+    expect(trendIn(fourth.dir)).toBeUndefined();
     // A pull request is compared, and is nothing to compare with.
     branch('refs/pull/7/merge');
     for (let push = 0; push < 2; push++) {
@@ -275,6 +298,7 @@ test('a run says and draws what it changed against five runs before it, and noth
         '**What this run changed**, against the 5 runs before\n\n- 1 test fewer than before\n',
       );
       expect(readFileSync(dir.reportHtml, 'utf8')).toContain('<h2 id="trend-title">Against the 5 runs before</h2>');
+      expect(trendIn(dir)).toEqual({ runs: 5, changes: ['1 test fewer than before'] });
     }
   } finally {
     vi.unstubAllEnvs();

@@ -64,3 +64,23 @@ test('artifacts that cannot be downloaded are red in every case', async () => {
   expect(end.verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'results' } });
   expect(end.verdict.failure?.reason).toContain('no token');
 });
+
+test('what a leg changed against the runs before it is in the summary, read from its result.json', async () => {
+  const junit = '<testsuite name="pytest"><testcase name="test_a"/></testsuite>';
+  const changes = Array.from({ length: 12 }, (_, i) => `<b>test_${i}</b>: 50 % slower: 3.0 s in place of 2.0 s`);
+  leaveLeg('unit', { trend: { runs: 20, changes } }, junit);
+  leaveLeg('e2e', { trend: { runs: 5, changes: [] } }, junit);
+  const resultsDir = path.join(root, 'out');
+  await rollUp({
+    inputs: { resultsDir, expected: [], jobResults: {} },
+    legs: succeed({ directory: path.join(root, 'legs'), artifacts: [] }),
+    say: () => {},
+    signal,
+  });
+  const summary = readFileSync(path.join(resultsDir, 'summary.md'), 'utf8');
+  expect(summary).toContain('**What these runs changed**\n\n- unit, against the 20 runs before\n  - ');
+  expect(summary.match(/50 % slower/g)).toHaveLength(10);
+  expect(summary).toContain('  - … and 2 more in its `report.html`\n\n');
+  expect(summary).not.toContain('<b>');
+  expect(summary).not.toContain('e2e, against');
+});

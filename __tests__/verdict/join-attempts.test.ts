@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Failure, noTests, type TestCase, type TestCounts } from '../../src/core/outcome.ts';
-import { joinAttempts, judgeFinished } from '../../src/verdict/join-attempts.ts';
+import { joinAttempts, judgeFinished, judgeWhole } from '../../src/verdict/join-attempts.ts';
 import { mergeShards, type ShardFacts } from '../../src/verdict/merge-shards.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
 
@@ -131,3 +131,39 @@ function judged(cases: TestCase[]): { verdict: ShardFacts['verdict'] } {
     ),
   };
 }
+
+describe('a suite in one piece whose pod was lost and whose other tests ran in a fresh one', () => {
+  const all = ['a', 'b', 'c'];
+  const lost = attempt([caseOf('a')], { all });
+
+  test('passes where its pods together ran each of its tests once', () => {
+    expect(judgeWhole([lost, attempt([caseOf('b'), caseOf('c')], { all: ['b', 'c'] })])).toMatchObject({
+      failure: null,
+      counts: { total: 3, passed: 3 },
+    });
+  });
+
+  test('fails where the fresh pod did not collect a test that had not finished, or ran one that had', () => {
+    expect(judgeWhole([lost, attempt([caseOf('b')], { all: ['b'] })])).toMatchObject({
+      failure: { kind: 'report', reason: '1 test ran in none of the pods: c' },
+      counts: { total: 2, notRun: 1 },
+    });
+    expect(
+      judgeWhole([
+        lost,
+        attempt(
+          all.map((name) => caseOf(name)),
+          { all },
+        ),
+      ]).failure,
+    ).toMatchObject({
+      kind: 'report',
+      reason: '1 test ran in more than one pod: a',
+    });
+  });
+
+  test('fails where the fresh pod does, whatever the lost one showed', () => {
+    const rest = attempt([caseOf('b', 'failed'), caseOf('c')], { all: ['b', 'c'], failure: failed });
+    expect(judgeWhole([lost, rest]).failure).toEqual(failed);
+  });
+});

@@ -287,6 +287,8 @@ export interface Verdict {
   shards?: ShardRecord[];
   /** Runs of the failed tests; absent where there were none. */
   retries?: RetryRecord[];
+  /** What this run changed against `runs` earlier ones, the most important first; absent where too few are known. */
+  trend?: { runs: number; changes: string[] };
   /** Of `tests`, those that junit.xml does not hold because there are too many. Absent where it holds all. */
   casesLeftOut?: number;
 }

@@ -326,7 +326,7 @@ export const inputDocs: Record<InputName, InputDoc> = {
     group: 'tests',
     default: '',
     description:
-      'JSON file that keeps how long each test took and how the last runs went: read before the tests, to divide them over `shards` by time and to report what this run changed, and written after them. It need not be there yet',
+      'JSON file that keeps how long each test took and how the last runs went: read before the tests, to divide them over `shards` by time and to report what this run changed, and written after them. It need not be there yet. A `result.json` of an earlier run with its `junit.xml` gives the times alone, and is not written',
     example: '.k8s-test-history.json',
   },
   quarantine: {

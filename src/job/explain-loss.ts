@@ -95,6 +95,14 @@ const kinds: Record<Interruption['why'], Failure['kind']> = {
   'api-lost': 'api',
 };
 
+/** In these ways a pod is lost through no fault of its tests, so that a fresh one may end well. */
+const passingLosses: ReadonlySet<Interruption['why']> = new Set(['evicted', 'deleted', 'node-lost']);
+
+/** Whether the tests may go to a fresh pod. */
+export function isPassingLoss(interruption: Interruption | null): boolean {
+  return interruption !== null && passingLosses.has(interruption.why);
+}
+
 /** The failure that an interruption is. */
 export function failureOf({ why, words }: Interruption, evidence: string[]): Failure {
   return { kind: kinds[why], reason: toOneLine(words), hint: hints[why], evidence };

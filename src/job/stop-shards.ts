@@ -15,6 +15,7 @@ const goneSeconds = 30;
  * Suspends Jobs, which then create no more pods, not even for an index that waits for a quota; their pods that have ended stay.
  * Then deletes what is left of the pods of lost shards, also on a node that does not answer.
  * @param jobs names of the Jobs that have these shards.
+ * @param shards undefined for the one pod of a suite in one piece.
  * @returns a failure of kind `api` where a pod may still run: its tests must not run beside it.
  */
 export async function stopShards(
@@ -30,12 +31,13 @@ export async function stopShards(
     signal: AbortSignal;
   },
   jobs: readonly string[],
-  shards: readonly number[],
+  shards: readonly number[] | undefined,
 ): Promise<Result<undefined>> {
   const isLeft = (pod: Pod) =>
-    jobs.some((job) => isOfJob(pod, job)) && shards.includes(shardOfPod(pod) ?? -1) && !hasEnded(pod);
+    jobs.some((job) => isOfJob(pod, job)) && (shards?.includes(shardOfPod(pod) ?? -1) ?? true) && !hasEnded(pod);
   try {
-    for (const job of jobs)
+    // The Job of a suite in one piece has failed with its only pod, and creates none.
+    for (const job of shards === undefined ? [] : jobs)
       await connection.call('PATCH', `/apis/batch/v1/namespaces/${namespace}/jobs/${job}`, {
         body: { spec: { suspend: true } },
         signal,

@@ -95,7 +95,10 @@ export async function collectRun(
       // A cluster that does not answer takes nothing of the logs that are here.
       if (!isRetry && connection !== undefined) collected.evidence ??= await readLogsAlone(run);
     });
-    const incomplete = parts.find((part) => part.shard === undefined && part.collected?.failure !== undefined);
+    // Of a pod that is lost nothing more can come: what it had not finished may run in another.
+    const incomplete = parts.find(
+      (part) => part.shard === undefined && part.failure === null && part.collected?.failure !== undefined,
+    );
     if (incomplete?.collected?.failure !== undefined) return { ok: false, failure: incomplete.collected.failure };
   } finally {
     steps.close();

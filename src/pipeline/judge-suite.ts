@@ -11,7 +11,7 @@ import { decideVerdict, type TestVerdict } from '../verdict/decide-verdict.ts';
 import { causeOfEnd } from '../verdict/describe-facts.ts';
 import { saysNoTests } from '../verdict/explain-exit.ts';
 import { explainNoReport } from '../verdict/explain-no-report.ts';
-import { joinAttempts, judgeFinished } from '../verdict/join-attempts.ts';
+import { joinAttempts, judgeFinished, judgeWhole } from '../verdict/join-attempts.ts';
 import { mergeShards, type ShardFacts } from '../verdict/merge-shards.ts';
 import { judgeQuarantine, quarantineTests } from '../verdict/quarantine.ts';
 import { applyRetries, type InOrderOutcome, mayRunAgain, type RetryOutcome } from '../verdict/settle-retries.ts';
@@ -115,15 +115,20 @@ function judgeParts(run: Run, suite: EndedSuite): JudgedSuite {
   const { progress, before, collected } = suite;
   const attempts = listAttempts(run, suite);
   const judged = attempts.map((own) => own.map((one) => judgeAttempt(run, suite, one)));
+  const facts = attempts.map((own, i) => own.map((one, j) => factsOfShard(one, judged[i]?.[j])));
+  const all = judged.flat();
+  const finished = all.flatMap((one) => one.finished);
   const [[whole] = []] = judged;
-  if (whole !== undefined && attempts[0]?.[0]?.part.shard === undefined) return whole;
-  const shards = attempts.map((own, i) => joinAttempts(own.map((one, j) => factsOfShard(one, judged[i]?.[j]))));
+  if (whole !== undefined && attempts[0]?.[0]?.part.shard === undefined)
+    return all.length === 1
+      ? whole
+      : { ...judgeWhole(facts.flat()), reports: all.flatMap(({ reports }) => reports), finished };
+  const shards = facts.map(joinAttempts);
   const isAnnounced =
     testsOf(progress)?.job?.way === 'placeholders' || collected.parts.some((part) => part.hasShardStatus === true);
   const merged = mergeShards(shards, { interruption: before, isAnnounced });
-  const all = judged.flat();
   const reports = all.flatMap((one) => one.reports).map((report) => withoutCases(report, merged.repeated));
-  return { ...merged, reports, finished: all.flatMap((one) => one.finished) };
+  return { ...merged, reports, finished };
 }
 
 /** What is known of each shard, by its last pod. */
@@ -208,16 +213,17 @@ function excuseInSessions(sessions: readonly PytestSession[], excused: readonly 
   });
 }
 
+/** A suite in one piece counts as the only shard. */
 function factsOfShard({ part, found, isResumed }: Attempt, judged: JudgedSuite | undefined): ShardFacts {
-  if (judged === undefined || part.shard === undefined) throw new Error('a shard has no verdict of its own');
-  const { end, failure } = part;
+  if (judged === undefined) throw new Error('a shard has no verdict of its own');
+  const { end, failure, shard = 0 } = part;
   const exitCode = end?.terminated?.exitCode ?? -1;
   const hasNone = judged.failure?.kind === 'no-tests' && failure === null;
   const { notes, results } = found;
   const ended = isResumed ? new Set(notes?.tests.idsEnded()?.map(idOfKey)) : undefined;
   const seconds = secondsOf(part);
   return {
-    shard: part.shard,
+    shard,
     pod: end?.pod.metadata.name ?? '',
     verdict: judged,
     isLost: failure !== null && !isResumed,
@@ -230,12 +236,17 @@ function factsOfShard({ part, found, isResumed }: Attempt, judged: JudgedSuite |
       notes === undefined
         ? undefined
         : {
-            collected: notes.undivided,
+            collected: notes.undivided ?? (part.shard === undefined ? listExpected(notes) : undefined),
             // A test that was running when its pod was lost runs again.
             hasRun: (id) => ended?.has(id) ?? notes.sessions.isNoted(id),
           },
     ...(seconds === undefined ? {} : { seconds }),
   };
+}
+
+function listExpected({ tests }: NonNullable<PartFindings['notes']>): Set<string> | undefined {
+  const keys = tests.idsExpected();
+  return keys && new Set(keys.map(idOfKey));
 }
 
 /** The hosts of suites, but for the pod itself: that differs from shard to shard in any case. */

@@ -1,7 +1,11 @@
-/** In the phase `retries`: the tests that lost shards had not finished, in fresh pods. docs/shards.md describes it for users. */
+/**
+ * In the phase `retries`: the tests that lost pods had not finished, in fresh ones, for shards and for a suite in one piece.
+ * docs/shards.md describes it for users.
+ */
 import path from 'node:path';
 import type { TestCase } from '../core/outcome.ts';
 import type { TestHistory } from '../history/test-history.ts';
+import { isPassingLoss } from '../job/explain-loss.ts';
 import { stopShards } from '../job/stop-shards.ts';
 import { idOfKey } from '../reconstruct/progress-notes.ts';
 import { closeReconstructed } from '../reconstruct/reconstructed-tests.ts';
@@ -15,15 +19,15 @@ import { type EndedRun, runAgain } from './run-again.ts';
 
 /** What runs once more of lost shards. */
 interface Rest {
-  shards: number[];
+  /** Undefined for a suite in one piece. */
+  shards: number[] | undefined;
   /** Ids of tests that finished in them, and do not run again. Without any, each of these shards runs as a whole. */
   finished: string[];
 }
 
 /** Room for the ids of finished tests, beside a plan of 800 KB and the helper in the 1 MiB of a ConfigMap. */
 const maxFinishedBytes = 180_000;
-/** In these ways a pod is lost through no fault of its tests, so that a fresh one may end well. */
-const passingLosses: ReadonlySet<string> = new Set(['evicted', 'deleted', 'node-lost']);
+/** In these ways a pod does not start through no fault of its tests, so that a fresh one may end well. */
 const passingStarts: ReadonlySet<string> = new Set(['evicted', 'schedule', 'start']);
 
 /**
@@ -32,17 +36,26 @@ const passingStarts: ReadonlySet<string> = new Set(['evicted', 'schedule', 'star
  * only the log tells.
  */
 export function planRest(run: Run, suite: TriedSuite): Rest | undefined {
-  if (run.inputs.retries === 0 || run.inputs.shards === 1 || suite.progress.stage !== 'tests') return undefined;
-  const shards = listAttempts(run, suite).flatMap((attempts) => attempts.slice(-1));
+  if (run.inputs.retries === 0 || suite.progress.stage !== 'tests') return undefined;
+  const tried = listAttempts(run, suite);
+  const shards = tried.flatMap((attempts) => attempts.slice(-1));
   const lost = shards.filter(({ part }) => part.failure !== null);
-  if (lost.length === 0 || lost.length === shards.length || !lost.every(mayPassElsewhere)) return undefined;
+  const isWhole = shards.every(({ part }) => part.shard === undefined);
+  if (lost.length === 0 || !lost.every(mayPassElsewhere) || (lost.length === shards.length && !isWhole))
+    return undefined;
   const assumed = listFailed(run, suite).map((one): [TestCase, RetryOutcome[]] => [one, ['passed']]);
   const judged = judgeAttempts(run, { ...suite, before: null, retries: new Map(assumed) });
   if (judged.some(({ isLost, isEmpty, verdict }) => !isLost && !isEmpty && verdict.failure !== null)) return undefined;
-  const isOneWay = shards.every(({ found }) => found.notes?.hasVariants !== true);
-  const finished = isOneWay ? lost.flatMap(({ found }) => listFinished(found) ?? []) : [];
+  // The second of two sessions may not begin after one without tests.
+  const isOneWay = shards.every(
+    ({ found }) => found.notes?.hasVariants !== true && !(isWhole && (found.sessions?.length ?? 0) > 1),
+  );
+  // Those of earlier pods too, for a shard that is lost once more.
+  const lostShards = tried.filter((attempts) => attempts.at(-1)?.part.failure != null).flat();
+  const finished = isOneWay ? lostShards.flatMap(({ found }) => listFinished(found) ?? []) : [];
   const isRoom = Buffer.byteLength(JSON.stringify(finished)) <= maxFinishedBytes;
-  const rest = { shards: lost.flatMap(({ part }) => part.shard ?? []), finished: isRoom ? finished : [] };
+  const own = isWhole ? undefined : lost.flatMap(({ part }) => part.shard ?? []);
+  const rest = { shards: own, finished: isRoom ? finished : [] };
   if (lost.some(({ found }) => hasFailures(found) && !isResumable(found, rest))) return undefined;
   return rest;
 }
@@ -68,12 +81,12 @@ export async function resumeShards(run: Run, suite: TriedSuite, history: TestHis
     const ended = stopped.ok ? await runAgain(again, platform, history) : stopped;
     run.warnings.push(...again.warnings);
     if (!ended.ok) {
-      run.warn(`lost shards could not run again: ${ended.failure.reason}`);
+      run.warn(`what was lost could not run again: ${ended.failure.reason}`);
       return;
     }
     for (const attempts of listAttempts(run, suite)) {
       const lost = attempts.at(-1);
-      if (lost === undefined || !shards.includes(lost.part.shard ?? -1)) continue;
+      if (lost === undefined || !isOf(lost.part, shards)) continue;
       sayResumed(run, lost, rest);
       lost.keep(isResumable(lost.found, rest) ? keepFinished(lost.found, nameOfSuites(suite)) : {});
     }
@@ -94,8 +107,7 @@ async function addCoverage(run: Run, { collected }: TriedSuite, more: readonly s
 
 function mayPassElsewhere({ part }: Attempt): boolean {
   const { end, failure } = part;
-  if (end === undefined) return passingStarts.has(failure?.kind ?? '');
-  return passingLosses.has(end.interruption?.why ?? '');
+  return end === undefined ? passingStarts.has(failure?.kind ?? '') : isPassingLoss(end.interruption);
 }
 
 /** Ids of the tests that finished; undefined where not all of them are known, or nothing is. */
@@ -140,16 +152,20 @@ function sayResumed(run: Run, { part, found }: Attempt, rest: Rest): void {
   const count = isResumable(found, rest) ? (listFinished(found)?.length ?? 0) : 0;
   const finished = count === 1 ? '1 finished test counts' : `${count} finished tests count`;
   const what = count === 0 ? 'it ran again as a whole' : `${finished}, and the others ran`;
-  run.warn(`shard ${part.shard} was lost, ${what} in a fresh pod: ${part.failure?.reason ?? ''}`);
+  const name = part.shard === undefined ? 'the pod of the tests' : `shard ${part.shard}`;
+  run.warn(`${name} was lost, ${what} in a fresh pod: ${part.failure?.reason ?? ''}`);
+}
+
+function isOf({ shard }: SuitePart, shards: readonly number[] | undefined): boolean {
+  return shards === undefined || shards.includes(shard ?? -1);
 }
 
 /** The Jobs that lost shards belong to, the latest ones included. */
-function jobsOf(suite: TriedSuite, shards: readonly number[]): string[] {
-  const isOf = (part: SuitePart) => shards.includes(part.shard ?? -1);
+function jobsOf(suite: TriedSuite, shards: readonly number[] | undefined): string[] {
   return [suite, ...suite.again].flatMap(({ progress }) => {
     const { job, parts = [] } = testsOf(progress) ?? {};
-    if (job?.jobs === undefined || !parts.some(isOf)) return [];
-    const own = job.jobs.filter((one) => one.shards.some((shard) => shards.includes(shard)));
+    if (job?.jobs === undefined || !parts.some((part) => isOf(part, shards))) return [];
+    const own = job.jobs.filter((one) => shards === undefined || one.shards.some((shard) => shards.includes(shard)));
     return own.map(({ manifest }) => manifest.metadata.name);
   });
 }

@@ -1,6 +1,6 @@
 /** The file in which a suite keeps how long its tests took: read before the tests, written after them. */
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
@@ -10,16 +10,24 @@ import { recordReport } from '../history/recorded-run.ts';
 import { addRun } from '../history/run-log.ts';
 import { emptyHistory, parseHistory, recordRun, renderHistory, type TestHistory } from '../history/test-history.ts';
 import { describeTrend } from '../history/trends.ts';
+import { resultsMarker } from '../inputs/check-results-dir.ts';
+import { readJUnit } from '../junit/read-junit.ts';
 import type { Run } from './run.ts';
+
+/** Whether `history` names the verdict of an earlier run: its times count, and nothing is written there. */
+function isEarlierResult(file: string): boolean {
+  return path.basename(file) === resultsMarker;
+}
 
 /**
  * What the input `history` names: nothing yet where there is no such file, as in the very first run.
  * @returns a failure of kind `input` for a file that is no history of ours, which would be overwritten.
  */
-export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>> {
+export async function loadHistory({ inputs, signal }: Run): Promise<Result<TestHistory>> {
   const { historyFile } = inputs;
   if (historyFile === undefined) return succeed(emptyHistory());
   try {
+    if (isEarlierResult(historyFile)) return await readTimes(historyFile, signal);
     const history = parseHistory(await readFile(historyFile, 'utf8'));
     if (history !== undefined) return succeed(history);
     return fail('input', `history: ${historyFile} is no history that a run of ours wrote`, {
@@ -31,12 +39,22 @@ export async function loadHistory({ inputs }: Run): Promise<Result<TestHistory>>
   }
 }
 
+/** The times of the tests in the junit.xml beside a `result.json`. @throws where one of the files is missing. */
+async function readTimes(resultFile: string, signal: AbortSignal): Promise<Result<TestHistory>> {
+  await access(resultFile);
+  const junit = path.join(path.dirname(resultFile), 'junit.xml');
+  await access(junit);
+  const read = await readJUnit(junit, { signal });
+  if (!read.ok) return fail('input', `history: ${read.failure.reason}`);
+  return succeed(recordRun(emptyHistory(), read.value.cases));
+}
+
 /** Adds a run whose tests have all ended to the history, where there is a file for it. An error is only a warning. */
 export async function saveHistory(run: Run, history: TestHistory, report: ReportInput): Promise<void> {
   const { verdict, tests } = report;
   const { historyFile } = run.inputs;
   const isWhole = verdict.failure === null || verdict.failure.kind === 'test';
-  if (historyFile === undefined || !isWhole) return;
+  if (historyFile === undefined || isEarlierResult(historyFile) || !isWhole) return;
   // A run of some tests has fewer of them, and one of another branch is what is compared.
   const isKept = run.tests.length === 0 && !isOfOtherBranch(process.env);
   const runs = isKept ? addRun(history.runs, recordReport('', report)) : history.runs;

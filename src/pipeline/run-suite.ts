@@ -2,6 +2,7 @@ import { signalContainer } from '../cluster/signal-container.ts';
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 import { PlatformWatch } from '../diagnose/platform-watch.ts';
 import type { TestHistory } from '../history/test-history.ts';
+import { isPassingLoss } from '../job/explain-loss.ts';
 import { createJob, type FollowOptions, followPart, type JobPart, runJob } from '../job/run-job.ts';
 import { signalInPod } from '../job/signal-in-pod.ts';
 import { statusesOf } from '../kube/job-pods.ts';
@@ -133,7 +134,12 @@ async function runWhole(
   });
   if (!ended.ok) return ended;
   part.end = ended.value;
-  return ended.value.failure === null ? succeed(undefined) : { ok: false, failure: ended.value.failure };
+  const { failure, interruption } = ended.value;
+  if (failure === null) return succeed(undefined);
+  if (run.inputs.retries === 0 || !isPassingLoss(interruption)) return { ok: false, failure };
+  // What it had not finished goes to a fresh pod, whose end decides.
+  part.failure = failure;
+  return succeed(undefined);
 }
 
 /** After the end of a shard its node needs a moment to be free for the next. */

@@ -19,6 +19,9 @@ import type { Retried } from './retry-tests.ts';
 import type { Run } from './run.ts';
 import { compareWithHistory } from './run-history.ts';
 
+/** Changes against earlier runs that the verdict holds; `report.html` has more. */
+const maxChanges = 100;
+
 /**
  * The phase `report`: one verdict from all that is known, and its renderings.
  * @param before what had ended the run before the tests had a result; it outweighs their results.
@@ -44,7 +47,7 @@ export async function writeVerdict(
   if (usage !== undefined && usage.problem !== '') run.reporter.say(usage.problem);
   const coverage = collected.coverage && (await compareCoverage(run, collected.coverage));
   const casesLeftOut = reports.reduce((sum, one) => sum + one.casesLeftOut, 0);
-  const verdict = {
+  const verdict: Verdict = {
     ...assembleVerdict(run, progress, { failure, tests: decided.counts, isMasked: collected.isMasked }),
     ...(casesLeftOut > 0 ? { casesLeftOut } : {}),
     ...(coverage === undefined ? {} : { coverage }),
@@ -70,6 +73,7 @@ export async function writeVerdict(
     : new Map<string, string>();
   const untold: ReportInput = { ...context, verdict, tests, pictures };
   const trend = history && compareWithHistory(run, history, untold);
+  if (trend !== undefined) verdict.trend = { runs: trend.runs.length - 1, changes: trend.changes.slice(0, maxChanges) };
   const report = trend === undefined ? untold : { ...untold, trend };
   await releaseReserve(dir);
   const junit = () => writeJUnit(dir.junitXml, { reports: shown, phases: verdict.phases, failure });

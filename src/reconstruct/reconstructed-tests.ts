@@ -206,6 +206,11 @@ export class ReconstructedTests {
     return this.#leftOut === 0 ? [...this.#ended.keys()] : undefined;
   }
 
+  /** Ids of the tests that were to run; undefined where not all of them are known. */
+  idsExpected(): string[] | undefined {
+    return this.#areExpectedIdsKnown && this.#expected.size > 0 ? [...this.#expected] : undefined;
+  }
+
   /** Ids of the tests in flight. */
   idsInFlight(): string[] {
     return [...this.#begun.keys()];

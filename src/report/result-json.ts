@@ -29,6 +29,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     casesLeftOut,
     shards,
     retries,
+    trend,
   } = verdict;
   const ordered: ResultFile = {
     schema,
@@ -89,6 +90,7 @@ export function renderResultJson(verdict: Verdict, { incidents = [], usage = [] 
     ...(casesLeftOut === undefined ? {} : { casesLeftOut }),
     ...(shards === undefined ? {} : { shards: shards.map(orderShard) }),
     ...(retries === undefined ? {} : { retries: retries.map(orderRetry) }),
+    ...(trend === undefined ? {} : { trend: { runs: trend.runs, changes: trend.changes } }),
     incidents: incidents.map(({ at, pod, container, what, lasts, wasBefore }) => ({
       at,
       pod,

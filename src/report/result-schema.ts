@@ -77,6 +77,11 @@ const retry = v.object({
   problem: v.exactOptional(about(v.string(), 'Why it came to nothing')),
 });
 
+const trend = v.object({
+  runs: about(count, 'How many earlier runs it is compared with'),
+  changes: about(v.array(v.string()), 'What it changed, a line each, the most important first; 100 at most'),
+});
+
 /** A verdict. It comes from another job, so any content is possible. */
 export const verdictSchema = v.object({
   schema: v.literal(1),
@@ -112,6 +117,7 @@ export const verdictSchema = v.object({
   ),
   shards: v.exactOptional(about(v.array(shard), 'The shards of a suite; absent for one in one piece')),
   retries: v.exactOptional(about(v.array(retry), 'Runs of the failed tests, alone in a fresh pod')),
+  trend: v.exactOptional(about(trend, 'This run against those before it, with the input history')),
   leg: v.exactOptional(about(matrixJob, 'The job of a workflow that this was')),
 });
 

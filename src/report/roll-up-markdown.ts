@@ -19,6 +19,7 @@ export interface RollUpInput {
 const signs = { passed: '✅', failed: '❌', broken: '❌', cancelled: '⏹️' };
 const maxSuitesPerLeg = 30;
 const maxTestsPerLeg = 20;
+const maxChangesPerLeg = 10;
 
 /** Markdown of at most `maxBytes` bytes of UTF-8: red legs are reported first, and what does not fit is named. */
 export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string {
@@ -33,7 +34,7 @@ export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string 
   let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot) - 200;
   const parts = [head];
   let leftOut = 0;
-  for (const part of [renderGrid(legs), renderTable(legs), ...red.map(renderRedLeg)]) {
+  for (const part of [renderGrid(legs), renderTable(legs), ...red.map(renderRedLeg), renderChanges(legs)]) {
     const size = Buffer.byteLength(part);
     if (size > left) leftOut++;
     else {
@@ -108,6 +109,18 @@ function renderRedLeg(leg: Leg): string {
   const more = Math.max(failed.length, leg.verdict.tests.failed + leg.verdict.tests.errors) - maxTestsPerLeg;
   if (more > 0) lines.push(`- … and ${more.toLocaleString('en-US')} more in \`report.html\``);
   return `${lines.join('\n')}\n\n`;
+}
+
+/** What the legs changed against the runs before them; empty where nothing did. */
+function renderChanges(legs: readonly Leg[]): string {
+  const lines = legs.flatMap(({ name, verdict: { trend } }) => {
+    if (trend === undefined || trend.changes.length === 0) return [];
+    const shown = trend.changes.slice(0, maxChangesPerLeg).map((change) => `  - ${escapeMarkdown(change, 300)}`);
+    const more = trend.changes.length - shown.length;
+    if (more > 0) shown.push(`  - … and ${more} more in its \`report.html\``);
+    return [`- ${escapeMarkdown(name, 100)}, against the ${formatCount(trend.runs, 'run')} before`, ...shown];
+  });
+  return lines.length === 0 ? '' : `**What these runs changed**\n\n${lines.join('\n')}\n\n`;
 }
 
 function escapeCell(text: string): string {

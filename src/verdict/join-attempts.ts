@@ -31,6 +31,24 @@ export function joinAttempts(attempts: readonly ShardFacts[]): ShardFacts {
   };
 }
 
+/**
+ * The verdict of a suite in one piece whose pods were lost, but for the last: together they must have run every test once.
+ * @param attempts in their order, at least one.
+ */
+export function judgeWhole(attempts: readonly ShardFacts[]): TestVerdict {
+  const { verdict, pytest, ranTwice = [] } = joinAttempts(attempts);
+  const missing = [...(pytest?.collected ?? [])].filter((id) => !pytest?.hasRun(id));
+  const counts = missing.length === 0 ? verdict.counts : { ...verdict.counts, notRun: missing.length };
+  const told = ranTwice.length > 0 ? ranTwice : missing;
+  if (verdict.failure !== null || told.length === 0) return { ...verdict, counts };
+  const where = ranTwice.length > 0 ? 'more than one pod' : 'none of the pods';
+  const tests = told.length === 1 ? '1 test' : `${told.length} tests`;
+  const failed = fail('report', `${tests} ran in ${where}: ${listTestNames(told)}`, {
+    hint: 'The tests must be the same each time that they are collected.',
+  });
+  return { ...verdict, counts, failure: failed.failure };
+}
+
 /** The verdict of the tests that finished in a pod before it was lost. Why it was lost, and what is missing, no longer counts. */
 export function judgeFinished(reports: readonly { counts: TestCounts }[], failedNames: readonly string[]): TestVerdict {
   const counts = reports.reduce<TestCounts>((sum, one) => addCounts(sum, one.counts), { ...noTests });
