@@ -71,7 +71,8 @@ test('a repository with a chart and a Dockerfile gets a configuration, a workflo
 test('the command init prints what it wrote, what it assumed and the next step', () => {
   const directory = makeRepository({ 'tests/test_shop.py': '' });
   const main = path.join(root, 'src/cli/main.ts');
-  const { status, stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8' });
+  const env = { ...process.env, COLUMNS: '' };
+  const { status, stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8', env });
   expect(stdout).toBe(
     [
       'Written:',
@@ -91,6 +92,18 @@ test('the command init prints what it wrote, what it assumed and the next step',
     ].join('\n'),
   );
   expect(status).toBe(0);
+});
+
+test('on a narrow terminal the assumptions of init are folded at blanks, and paths stay whole', () => {
+  const directory = makeRepository({ 'tests/test_shop.py': '' });
+  const env = { ...process.env, COLUMNS: '48' };
+  const main = path.join(root, 'src/cli/main.ts');
+  const { stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8', env });
+  const assumed = stdout.slice(stdout.indexOf('Assumed:'), stdout.indexOf('Next:')).trim().split('\n');
+  expect(assumed).toContain('  there is no chart here: the tests run without');
+  expect(assumed).toContain('    a platform (profile: none)');
+  expect(Math.max(...assumed.map((line) => line.length))).toBeLessThanOrEqual(48);
+  expect(stdout).toContain('  .github/workflows/integration.yml\n');
 });
 
 test('an image that the chart names literally is built under that name', async () => {

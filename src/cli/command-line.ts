@@ -32,6 +32,7 @@ import { compareShape, describeShape, explainNotFound, findKept, type KeptCluste
 import { RunRecord } from '../state/run-record.ts';
 import { isShell, renderCompletion } from './completion.ts';
 import { examine } from './doctor.ts';
+import { columnsOf } from './fold-text.ts';
 import { type CommandName, commandDocs, renderCommandHelp, renderHelp, shells, takesJson } from './help.ts';
 import { initialize } from './init.ts';
 import { type Removal, Screen } from './screen.ts';
@@ -48,13 +49,13 @@ export async function runCommand(args: string[]): Promise<number> {
   const name = word === 'again' ? 'rerun' : word;
   if (name === '--version') return show(manifest.version);
   if (name === 'help' && rest.length === 1) return runCommand([...rest, '--help']);
-  if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp());
-  if (name === undefined) return complain(renderHelp());
-  if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp()}`);
+  if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp(columnsOf(process.stdout)));
+  if (name === undefined) return complain(renderHelp(columnsOf(process.stderr)));
+  if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp(columnsOf(process.stderr))}`);
   // The arguments after `--` are those of the test command.
   const end = rest.includes('--') ? rest.indexOf('--') : rest.length;
   const own = rest.slice(0, end);
-  if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
+  if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name, columnsOf(process.stdout)));
   const screen = new Screen(takesJson(name) && own.includes('--json'));
   const given = [...(screen.isJson ? own.filter((one) => one !== '--json') : own), ...rest.slice(end)];
   if ((name === 'down' || name === 'init') && given.length > 0)
