@@ -9,6 +9,7 @@ import type { Inputs } from '../inputs/read-inputs.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { headlineOf } from '../report/headline.ts';
 import type { Leg, LegArtifact } from '../report/leg.ts';
+import { makeGrid } from '../report/roll-up-grid.ts';
 import { renderRollUp } from '../report/roll-up-markdown.ts';
 import { writeReport } from '../report/write-report.ts';
 import { layoutResults, releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
@@ -51,11 +52,13 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
     const casesLeftOut = judged.legs.reduce((sum, leg) => sum + leg.testsLeftOut + (leg.verdict.casesLeftOut ?? 0), 0);
     if (casesLeftOut > 0) judged.verdict = { ...judged.verdict, casesLeftOut };
     const { verdict } = judged;
+    const grid = makeGrid(judged.legs);
     const report: ReportInput = {
       verdict,
       tests: judged.legs.flatMap((leg) => ofLeg(leg, leg.tests)),
       logs: [],
       resultsDir: dir.root,
+      ...(grid === undefined ? {} : { grid }),
     };
     const summarize = (maxBytes?: number) =>
       renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }, maxBytes);
