@@ -71,14 +71,19 @@ test('the help of report has the flags that it reads, and none of what only a ru
 
 test('--version prints the version of the package', () => {
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
-  expect(k8sTest('--version')).toMatchObject({ status: 0, stdout: `${version}\n` });
+  for (const flag of ['--version', '-v']) expect(k8sTest(flag)).toMatchObject({ status: 0, stdout: `${version}\n` });
 });
 
-test('a mistyped command names the one that may be meant, prints the help, and exits with 3', () => {
-  const { status, stderr } = k8sTest('dwon');
-  expect(stderr).toContain('"dwon" is not a command; did you mean down?');
-  expect(stderr).toContain(renderHelp());
-  expect(status).toBe(3);
+test.each([
+  ['dwon', '"dwon" is not a command; did you mean down?'],
+  // Nothing is near to a word that shares no letter with it.
+  ['-x', `"-x" is not a command: ${commands.join(', ')}`],
+])('the mistyped command %s is answered in two lines, and exits with 3', (word, answer) => {
+  expect(k8sTest(word)).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: `${answer}\nAll commands: k8s-test --help\n`,
+  });
 });
 
 test('words behind -- belong to the test command, --help among them', () => {

@@ -50,6 +50,7 @@ test('a repository with a chart and a Dockerfile gets a configuration, a workflo
     '.github/workflows/integration.yml',
     'tests/Dockerfile',
     'tests/integration/test_first.py',
+    '.gitignore',
   ]);
   const config = read('.k8s-test.yaml');
   expect(config).toMatch(/^# yaml-language-server: \$schema=https:\/\/.+\/schemas\/k8s-test\.schema\.json\n/);
@@ -80,6 +81,7 @@ test('the command init prints what it wrote, what it assumed and the next step',
       '  .github/workflows/integration.yml',
       '  tests/Dockerfile',
       '  tests/integration/test_first.py',
+      '  .gitignore',
       '',
       'Assumed:',
       '  there is no chart here: the tests run without a platform (profile: none)',
@@ -134,11 +136,31 @@ test('no file that is there is changed, and the existing ones are named', async 
     'tests/integration/test_shop.py': 'def test_shop(): pass\n',
   });
   const { written, kept, read } = await initializeAndCheck(directory);
-  expect(written).toEqual(['.github/workflows/integration.yml']);
+  expect(written).toEqual(['.github/workflows/integration.yml', '.gitignore']);
   expect(kept).toEqual(['.k8s-test.yaml']);
   expect(read('.k8s-test.yaml')).toBe('integration: { profile: none }\n');
   expect(read('tests/Dockerfile')).toBe('FROM mine\n');
   expect(readdirSync(path.join(directory, 'tests/integration'))).toEqual(['test_shop.py']);
+});
+
+test.each([
+  ['node_modules/\n', true],
+  ['node_modules/\n/k8s-test-results/\n', false],
+])('a .gitignore of %j stays as it is, and whether it names the results is said', async (ignored, isSaid) => {
+  const { written, assumptions, read } = await initializeAndCheck(makeRepository({ '.gitignore': ignored }));
+  expect(written).not.toContain('.gitignore');
+  expect(read('.gitignore')).toBe(ignored);
+  expect(assumptions.join('\n').includes('.gitignore does not name')).toBe(isSaid);
+});
+
+test('git takes the results of a run for none of its own after init', async () => {
+  const directory = makeRepository({});
+  await initializeAndCheck(directory);
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: directory, encoding: 'utf8' });
+  git('init', '--quiet');
+  mkdirSync(path.join(directory, 'k8s-test-results/integration'), { recursive: true });
+  writeFileSync(path.join(directory, 'k8s-test-results/integration/junit.xml'), '');
+  expect(git('status', '--porcelain')).not.toContain('k8s-test-results');
 });
 
 test('a second init changes nothing', async () => {
@@ -192,7 +214,7 @@ test('a chart that does not render is reported, and the files are written all th
     'chart/templates/all.yaml': '{{ fail "no database named" }}\n',
   });
   const { written, assumptions } = await initializeAndCheck(directory);
-  expect(written).toHaveLength(4);
+  expect(written).toHaveLength(5);
   expect(assumptions.join('\n')).toMatch(/could not be rendered.*no database named/);
 });
 

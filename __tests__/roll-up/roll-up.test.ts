@@ -54,6 +54,24 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
   expect(junit).toMatchObject({ ok: true, value: { counts: { total: 3, passed: 1, errors: 2 }, cases } });
 });
 
+test('a roll-up whose results lie beside those of the legs, as the command report has them, is no leg of itself', async () => {
+  leaveLeg('unit', {}, '<testsuite name="pytest"><testcase name="test_a"/></testsuite>');
+  const roll = (resultsDir: string) =>
+    rollUp({
+      inputs: { resultsDir, expected: [], jobResults: {} },
+      legs: succeed({ directory: path.join(root, 'legs'), artifacts: [] }),
+      say: () => {},
+      signal,
+    });
+  for (const _ of ['first', 'again']) {
+    const { verdict } = await roll(path.join(root, 'legs/report'));
+    expect(verdict).toMatchObject({ outcome: 'passed', failure: null, tests: { total: 1 } });
+  }
+  // That of another one still is not taken for a leg in silence.
+  const { verdict } = await roll(path.join(root, 'out'));
+  expect(verdict.failure?.reason).toContain('report holds the verdict of a roll-up, not of a matrix job');
+});
+
 test('the report of a matrix begins with its jobs and the suites that they ran', async () => {
   const suites = (failure: string) =>
     `<testsuites><testsuite name="api"><testcase name="a">${failure}</testcase></testsuite><testsuite name="ui&lt;b&gt;"><testcase name="u"/></testsuite></testsuites>`;

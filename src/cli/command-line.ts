@@ -47,11 +47,11 @@ export async function runCommand(args: string[]): Promise<number> {
   const [word, ...rest] = args;
   // The name that `rerun` had first.
   const name = word === 'again' ? 'rerun' : word;
-  if (name === '--version') return show(manifest.version);
+  if (name === '--version' || name === '-v') return show(manifest.version);
   if (name === 'help' && rest.length === 1) return runCommand([...rest, '--help']);
   if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp(columnsOf(process.stdout)));
   if (name === undefined) return complain(renderHelp(columnsOf(process.stderr)));
-  if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp(columnsOf(process.stderr))}`);
+  if (!isCommand(name)) return complain(describeUnknown(name));
   // The arguments after `--` are those of the test command.
   const end = rest.includes('--') ? rest.indexOf('--') : rest.length;
   const own = rest.slice(0, end);
@@ -68,8 +68,9 @@ function isCommand(word: string): word is CommandName {
 }
 
 function describeUnknown(word: string): string {
-  const near = Object.keys(commandDocs).find((name) => leven(word, name) <= 2);
-  return `${quoteValue(word)} is not a command${near === undefined ? '' : `; did you mean ${near}?`}`;
+  const near = Object.keys(commandDocs).find((name) => leven(word, name) < Math.min(3, word.length));
+  const hint = near === undefined ? `: ${Object.keys(commandDocs).join(', ')}` : `; did you mean ${near}?`;
+  return `${quoteValue(word)} is not a command${hint}\nAll commands: ${nameCommand('--help')}`;
 }
 
 function show(text: string): number {

@@ -37,7 +37,9 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
   const dir = layoutResults(inputs.resultsDir);
   const taken = await takeResultsDir(dir, allTiers);
   try {
-    const found = given.ok ? await readUnlessCancelled(given.value.directory, given.value.artifacts, signal) : given;
+    // Ours, emptied just now: no leg is in it.
+    const own = taken.ok ? path.resolve(dir.root) : '';
+    const found = given.ok ? await readUnlessCancelled(given.value, own, signal) : given;
     const { runAttempt } = options;
     const chosen = chooseLegs(found.ok ? found.value : [], { runAttempt, jobResults: inputs.jobResults });
     const judged = judgeLegs(chosen.legs, inputs);
@@ -81,12 +83,12 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
 }
 
 async function readUnlessCancelled(
-  directory: string,
-  artifacts: readonly LegArtifact[],
+  { directory, artifacts }: { directory: string; artifacts: readonly LegArtifact[] },
+  own: string,
   signal: AbortSignal,
 ): Promise<Result<Leg[]>> {
   try {
-    return succeed(await readLegs(directory, signal, artifacts));
+    return succeed(await readLegs(directory, signal, artifacts, own));
   } catch (error) {
     if (!signal.aborted) throw error;
     return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);
