@@ -50,6 +50,7 @@ test('a repository with a chart and a Dockerfile gets a configuration, a workflo
     '.github/workflows/integration.yml',
     'tests/Dockerfile',
     'tests/integration/test_first.py',
+    '.gitignore',
   ]);
   const config = read('.k8s-test.yaml');
   expect(config).toMatch(/^# yaml-language-server: \$schema=https:\/\/.+\/schemas\/k8s-test\.schema\.json\n/);
@@ -71,7 +72,8 @@ test('a repository with a chart and a Dockerfile gets a configuration, a workflo
 test('the command init prints what it wrote, what it assumed and the next step', () => {
   const directory = makeRepository({ 'tests/test_shop.py': '' });
   const main = path.join(root, 'src/cli/main.ts');
-  const { status, stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8' });
+  const env = { ...process.env, COLUMNS: '' };
+  const { status, stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8', env });
   expect(stdout).toBe(
     [
       'Written:',
@@ -79,6 +81,7 @@ test('the command init prints what it wrote, what it assumed and the next step',
       '  .github/workflows/integration.yml',
       '  tests/Dockerfile',
       '  tests/integration/test_first.py',
+      '  .gitignore',
       '',
       'Assumed:',
       '  there is no chart here: the tests run without a platform (profile: none)',
@@ -91,6 +94,18 @@ test('the command init prints what it wrote, what it assumed and the next step',
     ].join('\n'),
   );
   expect(status).toBe(0);
+});
+
+test('on a narrow terminal the assumptions of init are folded at blanks, and paths stay whole', () => {
+  const directory = makeRepository({ 'tests/test_shop.py': '' });
+  const env = { ...process.env, COLUMNS: '48' };
+  const main = path.join(root, 'src/cli/main.ts');
+  const { stdout } = spawnSync(process.execPath, [main, 'init'], { cwd: directory, encoding: 'utf8', env });
+  const assumed = stdout.slice(stdout.indexOf('Assumed:'), stdout.indexOf('Next:')).trim().split('\n');
+  expect(assumed).toContain('  there is no chart here: the tests run without');
+  expect(assumed).toContain('    a platform (profile: none)');
+  expect(Math.max(...assumed.map((line) => line.length))).toBeLessThanOrEqual(48);
+  expect(stdout).toContain('  .github/workflows/integration.yml\n');
 });
 
 test('an image that the chart names literally is built under that name', async () => {
@@ -121,11 +136,31 @@ test('no file that is there is changed, and the existing ones are named', async 
     'tests/integration/test_shop.py': 'def test_shop(): pass\n',
   });
   const { written, kept, read } = await initializeAndCheck(directory);
-  expect(written).toEqual(['.github/workflows/integration.yml']);
+  expect(written).toEqual(['.github/workflows/integration.yml', '.gitignore']);
   expect(kept).toEqual(['.k8s-test.yaml']);
   expect(read('.k8s-test.yaml')).toBe('integration: { profile: none }\n');
   expect(read('tests/Dockerfile')).toBe('FROM mine\n');
   expect(readdirSync(path.join(directory, 'tests/integration'))).toEqual(['test_shop.py']);
+});
+
+test.each([
+  ['node_modules/\n', true],
+  ['node_modules/\n/k8s-test-results/\n', false],
+])('a .gitignore of %j stays as it is, and whether it names the results is said', async (ignored, isSaid) => {
+  const { written, assumptions, read } = await initializeAndCheck(makeRepository({ '.gitignore': ignored }));
+  expect(written).not.toContain('.gitignore');
+  expect(read('.gitignore')).toBe(ignored);
+  expect(assumptions.join('\n').includes('.gitignore does not name')).toBe(isSaid);
+});
+
+test('git takes the results of a run for none of its own after init', async () => {
+  const directory = makeRepository({});
+  await initializeAndCheck(directory);
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: directory, encoding: 'utf8' });
+  git('init', '--quiet');
+  mkdirSync(path.join(directory, 'k8s-test-results/integration'), { recursive: true });
+  writeFileSync(path.join(directory, 'k8s-test-results/integration/junit.xml'), '');
+  expect(git('status', '--porcelain')).not.toContain('k8s-test-results');
 });
 
 test('a second init changes nothing', async () => {
@@ -179,7 +214,7 @@ test('a chart that does not render is reported, and the files are written all th
     'chart/templates/all.yaml': '{{ fail "no database named" }}\n',
   });
   const { written, assumptions } = await initializeAndCheck(directory);
-  expect(written).toHaveLength(4);
+  expect(written).toHaveLength(5);
   expect(assumptions.join('\n')).toMatch(/could not be rendered.*no database named/);
 });
 

@@ -54,6 +54,13 @@ test('peaks only rise, and only those of the namespace are kept', () => {
   expect(peaks.get('restarted/server')).toEqual(first);
 });
 
+test('a container that the kubelet has not measured yet is not one that uses nothing', () => {
+  const peaks = new Map();
+  const containers = [{ name: 'server', cpu: { usageNanoCores: 0 }, memory: { workingSetBytes: 0 } }, { name: 'new' }];
+  addSummary(peaks, { pods: [{ podRef: { name: 'young', namespace: 'n' }, containers }] }, 'n');
+  expect([...peaks.keys()]).toEqual([]);
+});
+
 test('what a container does not ask for is absent, not zero', () => {
   expect(askedBy(pod)).toEqual([
     {

@@ -42,6 +42,8 @@ interface WorkflowOptions {
   cwd?: string;
   env?: Record<string, string>;
   flags?: string[];
+  /** What caused the run, with a file of its payload, where that is not a push. */
+  event?: { name: string; payload: string };
 }
 
 export const service = shareResultsService();
@@ -66,7 +68,8 @@ export async function runWorkflow(name: string, how: WorkflowOptions = {}): Prom
   mkdirSync(told());
   const lab = { TOLD: told(), FLOE_LAB_NODE_IMAGE: process.env.FLOE_LAB_NODE_IMAGE ?? '' };
   const env = { ...service().admitJob(), ...lab, ...how.env };
-  const args = ['push', '--json', '--workflows', how.file ?? `__tests__/workflows/${name}.yml`, ...(how.flags ?? [])];
+  const event = how.event === undefined ? ['push'] : [how.event.name, '--eventpath', how.event.payload];
+  const args = [...event, '--json', '--workflows', how.file ?? `__tests__/workflows/${name}.yml`, ...(how.flags ?? [])];
   for (const label of ['ubuntu-latest', 'ubuntu-24.04']) args.push('--platform', `${label}=-self-hosted`);
   args.push('--no-cache-server', '--action-cache-path', path.join(directory, 'act'));
   for (const [variable, value] of Object.entries(env)) args.push('--env', `${variable}=${value}`);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
@@ -8,40 +8,10 @@ import type { RawInputs } from '../../src/inputs/schema.ts';
 import { exportTrace, traceEndpoint, withTraceparent } from '../../src/pipeline/export-trace.ts';
 import { renderOtlp } from '../../src/report/otlp-trace.ts';
 import { makeInput, makeTest, restlessRun } from '../report/sample-runs.ts';
+import { spansOf, startCollector } from '../support/otlp-collector.ts';
 import { runUnitTier } from './unit-tier.ts';
 
 afterEach(() => vi.unstubAllEnvs());
-
-interface Span {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  attributes: { key: string; value: { stringValue?: string; intValue?: string } }[];
-  status: { code?: number; message?: string };
-}
-const spansOf = (body: string): Span[] =>
-  (JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }).resourceSpans.flatMap((resource) =>
-    resource.scopeSpans.flatMap((scope) => scope.spans),
-  );
-
-/** A collector that keeps what it gets, and answers with this status. */
-async function startCollector(status = 200) {
-  const got: { url: string; headers: IncomingHttpHeaders; body: string }[] = [];
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      got.push({ url: request.url ?? '', headers: request.headers, body: Buffer.concat(parts).toString() });
-      response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return { got, address: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
 
 /** Tier unit, whose command writes a report and the trace that it was given. */
 async function runTraced(given: RawInputs) {

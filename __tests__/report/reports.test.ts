@@ -170,6 +170,14 @@ test('durations are read at a glance', () => {
   ]);
 });
 
+test('the summary says once why a test never ended', () => {
+  const cause = 'killed for memory at its limit of 96Mi';
+  const about = { status: 'error', reconstructed: true, message: cause } as const;
+  const of = (details: string) => renderSummary(makeInput({}, [makeTest({ ...about, details })]));
+  expect(of(`This test was running when the run ended: ${cause}`).split(cause)).toHaveLength(2);
+  expect(of(`This test was running when the run ended: ${cause}\nits last output`)).toContain('its last output');
+});
+
 test('the test that was running when the run died is first', () => {
   const inFlight = makeTest({ name: 'b', status: 'error', reconstructed: true });
   expect(

@@ -79,6 +79,19 @@ describe('the outcome of all legs', () => {
     );
   });
 
+  test('names of several red legs how each reason begins, cut between words; each whole reason is in the evidence', () => {
+    const reason =
+      'the test container was killed for memory at its limit of 96Mi (96Mi in use when pytest was killed); 0 of 1 tests finished, in flight: test_a';
+    const long: Failure = { ...oom, reason: `${'word '.repeat(40)}end` };
+    const { verdict } = judgeLegs([leg('a', { ...oom, reason }), leg('b', long)], none);
+    expect(verdict.failure?.reason).toBe(
+      `2 of 2 legs are red: a: oom: the test container was killed for memory at its limit of 96Mi; b: oom: ${'word '.repeat(17)}word …`,
+    );
+    expect(verdict.failure?.evidence).toEqual([`a: oom: ${reason}`, `b: oom: ${long.reason}`]);
+    const alone = judgeLegs([leg('a', { ...oom, reason }), leg('b')], none);
+    expect(alone.verdict.failure?.reason).toBe(`1 of 2 legs is red: a: oom: ${reason}`);
+  });
+
   test('is red for a job that left no result, and names it', () => {
     const { verdict, legs } = judgeLegs([leg('unit')], {
       expected: [],

@@ -54,6 +54,49 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
   expect(junit).toMatchObject({ ok: true, value: { counts: { total: 3, passed: 1, errors: 2 }, cases } });
 });
 
+test('a roll-up whose results lie beside those of the legs, as the command report has them, is no leg of itself', async () => {
+  leaveLeg('unit', {}, '<testsuite name="pytest"><testcase name="test_a"/></testsuite>');
+  const roll = (resultsDir: string) =>
+    rollUp({
+      inputs: { resultsDir, expected: [], jobResults: {} },
+      legs: succeed({ directory: path.join(root, 'legs'), artifacts: [] }),
+      say: () => {},
+      signal,
+    });
+  for (const _ of ['first', 'again']) {
+    const { verdict } = await roll(path.join(root, 'legs/report'));
+    expect(verdict).toMatchObject({ outcome: 'passed', failure: null, tests: { total: 1 } });
+  }
+  // That of another one still is not taken for a leg in silence.
+  const { verdict } = await roll(path.join(root, 'out'));
+  expect(verdict.failure?.reason).toContain('report holds the verdict of a roll-up, not of a matrix job');
+});
+
+test('the report of a matrix begins with its jobs and the suites that they ran', async () => {
+  const suites = (failure: string) =>
+    `<testsuites><testsuite name="api"><testcase name="a">${failure}</testcase></testsuite><testsuite name="ui&lt;b&gt;"><testcase name="u"/></testsuite></testsuites>`;
+  const tests = { ...noTests, total: 2, passed: 2 };
+  leaveLeg('unit', { tests }, suites(''));
+  const failure = { kind: 'test', reason: '1 of 2 tests failed: a', hint: '', evidence: [] };
+  leaveLeg('e2e', { outcome: 'failed', failure, tests: { ...tests, passed: 1, failed: 1 } }, suites('<failure/>'));
+  const resultsDir = path.join(root, 'out');
+  await rollUp({
+    inputs: { resultsDir, expected: [], jobResults: {} },
+    legs: succeed({ directory: path.join(root, 'legs'), artifacts: [] }),
+    say: () => {},
+    signal,
+  });
+  const page = readFileSync(path.join(resultsDir, 'report.html'), 'utf8');
+  const rows = [...page.matchAll(/<tr>(.*)<\/tr>/g)].map(
+    ([, row = '']) => row.match(/(?<=>)[^<>]+(?=<)/g)?.join('|') ?? '',
+  );
+  expect(rows.filter((row) => row.includes('e2e') || row.includes('unit'))).toEqual([
+    '✗ e2e|✗ 1 of 1|✓ 1',
+    '✓ unit|✓ 1|✓ 1',
+  ]);
+  expect(page).toContain('data-name="ui&lt;b&gt;"');
+});
+
 test('artifacts that cannot be downloaded are red in every case', async () => {
   const end = await rollUp({
     inputs: { resultsDir: path.join(root, 'out'), expected: [], jobResults: { unit: { result: 'success' } } },

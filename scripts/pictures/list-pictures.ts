@@ -1,6 +1,6 @@
 /** The pictures of the documents, each with the page that is photographed. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { TerminalReporter } from '../../src/cli/terminal-reporter.ts';
@@ -51,6 +51,7 @@ export async function listPictures(): Promise<Picture[]> {
     const text = await drawTerminal(await show(columns), columns);
     return { kind: 'terminal' as const, text };
   };
+  const matrix = await rollUpStored();
   const help = onTerminal(async (columns) => run(['--help'], root, columns));
   const init = onTerminal(async (columns) => showInit(columns));
   const progress = onTerminal(showProgress);
@@ -61,9 +62,9 @@ export async function listPictures(): Promise<Picture[]> {
     picture('green-report', report('green')),
     picture('oom-summary', summary('oom')),
     picture('oom-report', report('oom')),
-    ...three('matrix-summary', { kind: 'markdown', text: await rollUpStored() }),
-    // Its lines are made for 80 columns, and for no fewer.
-    ...three('help', await help(80)).slice(0, 2),
+    ...three('matrix-summary', { kind: 'markdown', text: matrix.summary }),
+    ...three('matrix-report', { kind: 'html', text: matrix.report }),
+    ...three('help', await help(80), await help(48)),
     ...three('init', await init(100), await init(48)),
     ...three('progress', await progress(100), await progress(48)),
   ];
@@ -118,8 +119,8 @@ function endPhases(reporter: Reporter, calls: ReturnType<typeof readCalls>): voi
       reporter.phaseEnded({ name: argument as Parameters<Reporter['phaseStarted']>[0], outcome: 'passed', seconds: 0 });
 }
 
-/** The summary of a roll-up over the stored results. */
-async function rollUpStored(): Promise<string> {
+/** Summary and report of a roll-up over the stored results. */
+async function rollUpStored(): Promise<{ summary: string; report: string }> {
   const directory = mkdtempSync(path.join(tmpdir(), 'pictures-'));
   try {
     const end = await rollUp({
@@ -132,8 +133,11 @@ async function rollUpStored(): Promise<string> {
       say: () => {},
       signal: new AbortController().signal,
     });
-    const markdown = end.summarize?.(100_000) ?? '';
-    return markdown.replaceAll(end.dir.root, 'k8s-test-results/report');
+    const name = (text: string) => text.replaceAll(end.dir.root, 'k8s-test-results/report');
+    return {
+      summary: name(end.summarize?.(100_000) ?? ''),
+      report: name(readFileSync(path.join(end.dir.root, 'report.html'), 'utf8')),
+    };
   } finally {
     rmSync(directory, { recursive: true });
   }

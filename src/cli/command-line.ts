@@ -32,6 +32,7 @@ import { compareShape, describeShape, explainNotFound, findKept, type KeptCluste
 import { RunRecord } from '../state/run-record.ts';
 import { isShell, renderCompletion } from './completion.ts';
 import { examine } from './doctor.ts';
+import { columnsOf } from './fold-text.ts';
 import { type CommandName, commandDocs, renderCommandHelp, renderHelp, shells, takesJson } from './help.ts';
 import { initialize } from './init.ts';
 import { type Removal, Screen } from './screen.ts';
@@ -46,15 +47,15 @@ export async function runCommand(args: string[]): Promise<number> {
   const [word, ...rest] = args;
   // The name that `rerun` had first.
   const name = word === 'again' ? 'rerun' : word;
-  if (name === '--version') return show(manifest.version);
+  if (name === '--version' || name === '-v') return show(manifest.version);
   if (name === 'help' && rest.length === 1) return runCommand([...rest, '--help']);
-  if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp());
-  if (name === undefined) return complain(renderHelp());
-  if (!isCommand(name)) return complain(`${describeUnknown(name)}\n\n${renderHelp()}`);
+  if (name === '--help' || name === '-h' || name === 'help') return show(renderHelp(columnsOf(process.stdout)));
+  if (name === undefined) return complain(renderHelp(columnsOf(process.stderr)));
+  if (!isCommand(name)) return complain(describeUnknown(name));
   // The arguments after `--` are those of the test command.
   const end = rest.includes('--') ? rest.indexOf('--') : rest.length;
   const own = rest.slice(0, end);
-  if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name));
+  if (own.includes('--help') || own.includes('-h')) return show(renderCommandHelp(name, columnsOf(process.stdout)));
   const screen = new Screen(takesJson(name) && own.includes('--json'));
   const given = [...(screen.isJson ? own.filter((one) => one !== '--json') : own), ...rest.slice(end)];
   if ((name === 'down' || name === 'init') && given.length > 0)
@@ -67,8 +68,9 @@ function isCommand(word: string): word is CommandName {
 }
 
 function describeUnknown(word: string): string {
-  const near = Object.keys(commandDocs).find((name) => leven(word, name) <= 2);
-  return `${quoteValue(word)} is not a command${near === undefined ? '' : `; did you mean ${near}?`}`;
+  const near = Object.keys(commandDocs).find((name) => leven(word, name) < Math.min(3, word.length));
+  const hint = near === undefined ? `: ${Object.keys(commandDocs).join(', ')}` : `; did you mean ${near}?`;
+  return `${quoteValue(word)} is not a command${hint}\nAll commands: ${nameCommand('--help')}`;
 }
 
 function show(text: string): number {

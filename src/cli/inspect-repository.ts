@@ -36,6 +36,8 @@ export interface Repository {
   nodeLock?: string;
   /** Directories that hold tests for a cluster, as `tests/integration`. */
   hasIntegrationTests: boolean;
+  /** Whether .gitignore names the directory of the results; undefined without that file. */
+  ignoresResults: boolean | undefined;
 }
 
 /** Directories that hold nothing of the repository's own. */
@@ -75,6 +77,7 @@ export function inspectRepository(root: string): Repository {
     ...(requirements === undefined ? {} : { requirements }),
     ...(nodeLock === undefined ? {} : { nodeLock }),
     hasIntegrationTests: files.some((file) => file.startsWith('tests/integration/')),
+    ignoresResults: files.includes('.gitignore') ? /^\/?k8s-test-results\b/m.test(read('.gitignore')) : undefined,
   };
 }
 

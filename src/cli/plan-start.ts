@@ -49,6 +49,9 @@ export function planStart(repository: Repository, rendered: RenderedStart | unde
     files[`tests/integration/${name}`] = text;
     assumptions.push('the tests for the cluster are in tests/integration; the first one is only a beginning');
   }
+  if (repository.ignoresResults === undefined) files['.gitignore'] = 'k8s-test-results/\n';
+  else if (!repository.ignoresResults)
+    assumptions.push('runs write to k8s-test-results/, which .gitignore does not name: add it there');
   return { files, assumptions, builds: image === undefined ? [] : [image.build] };
 }
 

@@ -1,4 +1,5 @@
 import type { Check } from '../cluster/judge-machine.ts';
+import { foldText } from './fold-text.ts';
 
 const defaultColumns = 80;
 
@@ -15,7 +16,7 @@ export function renderChecks(checks: Check[], tier: string, columns = defaultCol
       check.state === 'ok'
         ? [check.found]
         : [check.found, check.needed && `needed: ${check.needed}`, check.fix && `→ ${check.fix}`];
-    const wrapped = cells.filter(Boolean).flatMap((cell) => wrap(cell, columns - indent.length));
+    const wrapped = cells.filter(Boolean).flatMap((cell) => foldText(cell, columns - indent.length, '', '  '));
     return wrapped.map((line, i) =>
       i === 0 ? `${sign[check.state]} ${check.name.padEnd(width)}  ${line}` : `${indent}${line}`,
     );
@@ -26,17 +27,4 @@ export function renderChecks(checks: Check[], tier: string, columns = defaultCol
   const last =
     problems > 0 ? `tier ${tier} cannot run here: ${problems} to fix${suffix}` : `tier ${tier} can run here${suffix}`;
   return [...lines, '', last];
-}
-
-/** Breaks a text at blanks; lines after the first are indented by two. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line.trim() !== '' && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -4,6 +4,7 @@ import { exitStatusOf, type Failure, verdictWithoutTests } from '../core/outcome
 import { renderResultJson } from '../report/result-json.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import type { RunEnd } from '../results/run-end.ts';
+import { columnsOf, foldText } from './fold-text.ts';
 import type { Start } from './init.ts';
 import { renderChecks } from './render-checks.ts';
 import { renderHistory, type ShownHistory } from './show-history.ts';
@@ -69,7 +70,7 @@ export class Screen {
 
   /** Shows what `doctor` found. */
   showChecks(checks: Check[], tier: string): void {
-    if (!this.isJson) this.say(renderChecks(checks, tier, process.stdout.columns).join('\n'));
+    if (!this.isJson) this.say(renderChecks(checks, tier, columnsOf(this.words)).join('\n'));
     else {
       const told = checks.map(({ name, state, found, needed, fix }) => ({ name, state, found, needed, fix }));
       this.#print({ schema: 1, tier, canRun: !checks.some(({ state }) => state === 'problem'), checks: told });
@@ -81,10 +82,13 @@ export class Screen {
     const { written, kept, assumptions, commands } = start;
     const list = (title: string, lines: string[]) =>
       lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ''];
+    const columns = columnsOf(this.words) ?? Number.POSITIVE_INFINITY;
+    // Paths and commands stay whole, so that they can be copied.
+    const assumed = assumptions.flatMap((one) => foldText(one, columns - 2, '', '  '));
     const lines = [
       ...list('Written', written),
       ...list('There already, and not changed', kept),
-      ...list('Assumed', assumptions),
+      ...list('Assumed', assumed),
       ...list('Next', commands),
     ];
     if (this.isJson) this.#print({ schema: 1, ...start });

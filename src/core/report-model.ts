@@ -97,6 +97,15 @@ export interface Trend {
   changes: readonly string[];
 }
 
+/** Jobs of a matrix against the suites that they ran. */
+export interface JobGrid {
+  suites: readonly string[];
+  /** A row for each job, and in it a cell for each suite; `–` where the job did not run the suite. */
+  jobs: readonly { name: string; hasPassed: boolean; cells: readonly string[] }[];
+  /** Jobs that have no row. */
+  more: number;
+}
+
 export interface ReportInput {
   verdict: Verdict;
   /** All tests whose text is kept, in any order. */
@@ -117,6 +126,8 @@ export interface ReportInput {
   startedAt?: string;
   /** Absent without enough earlier runs. */
   trend?: Trend;
+  /** Of a roll-up. */
+  grid?: JobGrid;
   /** Directory on the runner that holds all files of the run. */
   resultsDir: string;
   /** Where the uploaded artifact can be had. */

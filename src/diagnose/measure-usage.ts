@@ -139,6 +139,8 @@ export function addSummary(peaks: Map<string, UsagePeak>, summary: NodeSummary, 
   for (const { podRef, containers } of summary.pods ?? []) {
     if (podRef.namespace !== namespace) continue;
     for (const { name, cpu, memory } of containers ?? []) {
+      // The kubelet says 0 of a container that it has not measured yet.
+      if ((memory?.workingSetBytes ?? 0) === 0) continue;
       raise(peaks, keyOf(podRef.name, name), {
         cpuPeakCores: (cpu?.usageNanoCores ?? 0) / 1e9,
         memoryPeakBytes: memory?.workingSetBytes ?? 0,

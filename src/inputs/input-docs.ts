@@ -8,6 +8,7 @@ export const inputGroups = {
   cluster: 'Cluster',
   images: 'Images and tools',
   results: 'Results',
+  publishing: 'Artifact and comment, in a workflow',
   'roll-up': 'Roll-up of a matrix',
 } as const;
 
@@ -351,19 +352,19 @@ export const inputDocs: Record<InputName, InputDoc> = {
     example: 'gotestsum --junitfile /results/junit.xml -- -run ^{tests}$ ./...',
   },
   'artifact-name': {
-    group: 'results',
+    group: 'publishing',
     default: '',
     description: 'Name of the artifact. The default is unique in the workflow run',
     example: 'e2e-results',
   },
   'retention-days': {
-    group: 'results',
+    group: 'publishing',
     default: '90',
     description: 'Number of days to keep the artifact',
     example: '14',
   },
   upload: {
-    group: 'results',
+    group: 'publishing',
     default: 'always',
     description: 'When to upload the artifact: `always`, `failure` or `never`',
     example: 'failure',
@@ -375,14 +376,14 @@ export const inputDocs: Record<InputName, InputDoc> = {
     example: 'out/tests',
   },
   comment: {
-    group: 'results',
+    group: 'publishing',
     default: 'never',
     description:
       'When to write the summary into a comment of the pull request, one that later runs update: `never`, `failure` (a comment that exists is updated by every run) or `always`. It needs `token`',
     example: 'failure',
   },
   token: {
-    group: 'results',
+    group: 'publishing',
     default: '',
     description:
       'Token for `comment`. With `github.token` the job needs the permission `pull-requests: write`. Nothing else uses it',

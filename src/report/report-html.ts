@@ -1,7 +1,7 @@
 /** The report for readers: one HTML file that needs no network. */
 import { createHash } from 'node:crypto';
 import type { ShardRecord, TestCase } from '../core/outcome.ts';
-import type { ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
+import type { JobGrid, ReportedEvent, ReportedLog, ReportedUsage, ReportInput } from '../core/report-model.ts';
 import { toPageAttachments } from './attachments.ts';
 import { formatCoverage } from './coverage.ts';
 import {
@@ -67,6 +67,7 @@ function* renderPage(input: ReportInput): Generator<Html | undefined> {
   yield renderVerdict(input, mark, outcome, sentence);
   yield renderContents(input);
   yield renderIncidents(input);
+  yield renderGrid(input.grid);
   yield renderShards(verdict.shards ?? []);
   yield* renderTests(input);
   yield renderTrend(input.trend);
@@ -112,10 +113,20 @@ ${warnings.slice(0, 50).map((warning) => html`<p class="warning">⚠ ${toPlainLi
 }
 
 /** Links to parts of the page, for readers with a specific question. */
-function renderContents({ verdict, tests, events, logs, usage, incidents, trend }: ReportInput): Html | undefined {
+function renderContents({
+  verdict,
+  tests,
+  events,
+  logs,
+  usage,
+  incidents,
+  trend,
+  grid,
+}: ReportInput): Html | undefined {
   const red = failedTests(tests).length;
   const links: [string, string, boolean][] = [
     ['incidents', formatCount(incidents?.length ?? 0, 'incident'), (incidents?.length ?? 0) > 0],
+    ['jobs', 'Jobs', grid !== undefined],
     ['test-list', red > 0 ? formatCount(red, 'failed test') : 'Tests', tests.length > 0],
     ['shards', formatCount(verdict.shards?.length ?? 0, 'shard'), verdict.shards !== undefined],
     ['trend', trend?.changes.length ? formatCount(trend.changes.length, 'change') : 'Trend', trend !== undefined],
@@ -127,6 +138,23 @@ function renderContents({ verdict, tests, events, logs, usage, incidents, trend 
   const shown = links.filter(([, , isThere]) => isThere);
   if (shown.length < 2) return undefined;
   return html`<nav aria-label="On this page">${shown.map(([id, label]) => html`<a href="#${id}">${label}</a>`)}</nav>\n`;
+}
+
+/** Jobs of a matrix, and how each suite went in them. */
+function renderGrid(grid: JobGrid | undefined): Html | undefined {
+  if (grid === undefined) return undefined;
+  const { suites, jobs, more } = grid;
+  const paint = (cell: string) => (cell.startsWith('✗') ? html`<b>${cell}</b>` : cell);
+  const rows = jobs.map(
+    ({ name, hasPassed, cells }) =>
+      html`<tr><td>${hasPassed ? '✓' : '✗'} ${toPlainLine(name, 100)}</td>${cells.map((cell, i) => html`<td data-name="${toPlainLine(suites[i] ?? '', 60)}">${paint(cell)}</td>`)}</tr>\n`,
+  );
+  return html`<section id="jobs" aria-labelledby="jobs-title">
+<h2 id="jobs-title">Jobs</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Jobs and suites"><table class="usage"><thead><tr><th>job</th>${suites.map((name) => html`<th class="mono">${toPlainLine(name, 60)}</th>`)}</tr></thead><tbody>
+${rows}</tbody></table></div>
+${more > 0 ? html`<p class="note">… and ${formatCount(more, 'more job')}.</p>\n` : ''}</section>
+`;
 }
 
 /** Incidents of the platform, with the tests that failed beside each of them. */

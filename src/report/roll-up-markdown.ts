@@ -3,7 +3,7 @@ import type { TestCounts, Verdict } from '../core/outcome.ts';
 import { causeOf, failedTests, formatCount, formatCounts, formatDuration, placeOf } from './describe-tests.ts';
 import { codeSpan, escapeMarkdown, tableCodeSpan } from './inert-text.ts';
 import type { Leg } from './leg.ts';
-import { renderGrid } from './roll-up-grid.ts';
+import { makeGrid, renderGrid } from './roll-up-grid.ts';
 
 export interface RollUpInput {
   verdict: Verdict;
@@ -34,7 +34,7 @@ export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string 
   let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot) - 200;
   const parts = [head];
   let leftOut = 0;
-  for (const part of [renderGrid(legs), renderTable(legs), ...red.map(renderRedLeg), renderChanges(legs)]) {
+  for (const part of [renderGrid(makeGrid(legs)), renderTable(legs), ...red.map(renderRedLeg), renderChanges(legs)]) {
     const size = Buffer.byteLength(part);
     if (size > left) leftOut++;
     else {

@@ -157,12 +157,18 @@ function renderFailedTest(test: TestCase, open: boolean): string {
       .filter((part) => part !== '')
       .join(' · '),
     '',
-    ...(text === '' || toPlainLine(text) === causeOf(test, 160) ? [] : [codeBlock(text, maxDetailsChars), '']),
+    ...(text === '' || isSaid(text, test) ? [] : [codeBlock(text, maxDetailsChars), '']),
     ...renderAttachments(test),
     '</details>',
     '',
     '',
   ].join('\n');
+}
+
+/** Whether a text is no more than what stands above it: the cause, and of a test that never ended that it was running. */
+function isSaid(text: string, test: TestCase): boolean {
+  if (toPlainLine(text) === causeOf(test, 160)) return true;
+  return wasInFlight(test) && !text.includes('\n') && text.endsWith(causeOf(test, 10_000));
 }
 
 /** GitHub shows no picture that is in an artifact: files are named. */

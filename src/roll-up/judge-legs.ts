@@ -24,7 +24,8 @@ export interface JudgedLegs {
 export const allTiers = 'all tiers';
 
 const severity = { broken: 0, failed: 1, cancelled: 2, passed: 3 };
-const maxReasonChars = 120;
+/** Of one leg, where several are red: each has its whole reason below. */
+const maxReasonChars = 90;
 
 /**
  * Adds the legs that left no result, also those of a matrix that are known only from its other legs, and sums up. A job that
@@ -94,15 +95,24 @@ function causeOf(legs: readonly Leg[]): Failure | null {
   const red = legs.filter(({ verdict }) => verdict.outcome !== 'passed');
   const [worst] = red;
   if (worst === undefined) return null;
-  const lines = red.map(
-    ({ name, verdict }) =>
-      `${name}: ${verdict.failure?.kind ?? verdict.outcome}: ${verdict.failure?.reason ?? 'no reason given'}`,
-  );
-  const listed = lines.map((line) => toOneLine(line, maxReasonChars + 40)).join('; ');
+  const explain = ({ name, verdict }: Leg, shorten: (reason: string) => string) =>
+    `${name}: ${verdict.failure?.kind ?? verdict.outcome}: ${shorten(verdict.failure?.reason ?? 'no reason given')}`;
+  const listed = red.map((leg) => explain(leg, red.length > 1 ? beginOf : (reason) => reason)).join('; ');
   return {
     kind: worst.verdict.failure?.kind ?? 'internal',
     reason: toOneLine(`${red.length} of ${legs.length} legs ${red.length === 1 ? 'is' : 'are'} red: ${listed}`),
     hint: worst.verdict.failure?.hint ?? '',
-    evidence: lines.map((line) => toOneLine(line, 1000)),
+    evidence: red.map((leg) =>
+      toOneLine(
+        explain(leg, (reason) => reason),
+        1000,
+      ),
+    ),
   };
+}
+
+/** The beginning of a reason, which names what failed: up to what it adds, and no longer than {@link maxReasonChars}. */
+function beginOf(reason: string): string {
+  const begin = reason.split(/ \(|; /, 1)[0] ?? '';
+  return begin.length <= maxReasonChars ? begin : `${begin.slice(0, maxReasonChars).replace(/\s\S*$/, '')} …`;
 }

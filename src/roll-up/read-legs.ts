@@ -19,11 +19,13 @@ const maxVerdictBytesOfAll = 32 * 1024 * 1024;
  * Every leg below a directory, or below those of its artifacts, found by its `result.json`: one of schema 1 that cannot be
  * read, or that contradicts itself or its report, makes a red leg. Which of them count is decided by `chooseLegs`.
  * @param artifacts GitHub's metadata of the artifacts in the directory.
+ * @param own directory of the roll-up's own results, which may lie among them.
  */
 export async function readLegs(
   directory: string,
   signal: AbortSignal,
   artifacts: readonly LegArtifact[] = [],
+  own = '',
 ): Promise<Leg[]> {
   const legs: Leg[] = [];
   // One for all: a matrix of 256 jobs must not take the memory of 256 runs.
@@ -31,6 +33,7 @@ export async function readLegs(
   for (const artifact of artifacts.length === 0 ? [undefined] : artifacts)
     for (const found of await findVerdicts(directory, artifact?.directory ?? '')) {
       signal.throwIfAborted();
+      if (path.resolve(directory, found) === own) continue;
       const leg = await readLeg(directory, found, budget, signal);
       legs.push(artifact === undefined ? leg : { ...leg, artifact });
     }

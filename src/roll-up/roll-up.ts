@@ -9,6 +9,7 @@ import type { Inputs } from '../inputs/read-inputs.ts';
 import { writeJUnit } from '../junit/write-junit.ts';
 import { headlineOf } from '../report/headline.ts';
 import type { Leg, LegArtifact } from '../report/leg.ts';
+import { makeGrid } from '../report/roll-up-grid.ts';
 import { renderRollUp } from '../report/roll-up-markdown.ts';
 import { writeReport } from '../report/write-report.ts';
 import { layoutResults, releaseResultsDir, takeResultsDir } from '../results/results-dir.ts';
@@ -36,7 +37,9 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
   const dir = layoutResults(inputs.resultsDir);
   const taken = await takeResultsDir(dir, allTiers);
   try {
-    const found = given.ok ? await readUnlessCancelled(given.value.directory, given.value.artifacts, signal) : given;
+    // Ours, emptied just now: no leg is in it.
+    const own = taken.ok ? path.resolve(dir.root) : '';
+    const found = given.ok ? await readUnlessCancelled(given.value, own, signal) : given;
     const { runAttempt } = options;
     const chosen = chooseLegs(found.ok ? found.value : [], { runAttempt, jobResults: inputs.jobResults });
     const judged = judgeLegs(chosen.legs, inputs);
@@ -51,11 +54,13 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
     const casesLeftOut = judged.legs.reduce((sum, leg) => sum + leg.testsLeftOut + (leg.verdict.casesLeftOut ?? 0), 0);
     if (casesLeftOut > 0) judged.verdict = { ...judged.verdict, casesLeftOut };
     const { verdict } = judged;
+    const grid = makeGrid(judged.legs);
     const report: ReportInput = {
       verdict,
       tests: judged.legs.flatMap((leg) => ofLeg(leg, leg.tests)),
       logs: [],
       resultsDir: dir.root,
+      ...(grid === undefined ? {} : { grid }),
     };
     const summarize = (maxBytes?: number) =>
       renderRollUp({ ...judged, warnings: chosen.warnings, resultsDir: dir.root }, maxBytes);
@@ -78,12 +83,12 @@ export async function rollUp(options: RollUpOptions): Promise<RunEnd> {
 }
 
 async function readUnlessCancelled(
-  directory: string,
-  artifacts: readonly LegArtifact[],
+  { directory, artifacts }: { directory: string; artifacts: readonly LegArtifact[] },
+  own: string,
   signal: AbortSignal,
 ): Promise<Result<Leg[]>> {
   try {
-    return succeed(await readLegs(directory, signal, artifacts));
+    return succeed(await readLegs(directory, signal, artifacts, own));
   } catch (error) {
     if (!signal.aborted) throw error;
     return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);
