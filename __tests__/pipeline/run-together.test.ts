@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fail, type Result, succeed } from '../../src/core/outcome.ts';
-import { runTogether } from '../../src/pipeline/run-together.ts';
+import { runTogether, waitFor } from '../../src/pipeline/run-together.ts';
 
 const never = new AbortController().signal;
 /** Work that continues until it is aborted, and then fails with its own message. */
@@ -43,4 +43,13 @@ test('an abort from outside reaches all, and is thrown once they have ended', as
   cancel.abort('SIGINT');
   await expect(run).rejects.toBe('SIGINT');
   expect(ended).toBe(2);
+});
+
+test('a wait for what another task does ends with it, or with an abort and its reason', async () => {
+  expect(await waitFor(Promise.resolve(1), never)).toBe(1);
+  const cancel = new AbortController();
+  const wait = waitFor(new Promise(() => {}), cancel.signal);
+  cancel.abort('SIGINT');
+  await expect(wait).rejects.toBe('SIGINT');
+  await expect(waitFor(Promise.resolve(1), cancel.signal)).rejects.toBe('SIGINT');
 });

@@ -59,15 +59,21 @@ export async function makeCluster(
 
 /**
  * Makes one attempt at a cluster, and after a failure of kind `cluster` a second one with a clean slate: creating one fails
- * now and then for reasons that are gone a moment later; twice is no accident.
+ * now and then for reasons that are gone a moment later; twice is no accident. Once the cluster is used, its failures are
+ * those of what was done in it.
  */
 export async function attemptTwice<T>(
   name: string,
   attempt: () => Promise<Result<T>>,
-  options: { signal: AbortSignal; say: (line: string) => void; warn: (text: string) => void },
+  options: {
+    signal: AbortSignal;
+    say: (line: string) => void;
+    warn: (text: string) => void;
+    isUsed: () => boolean;
+  },
 ): Promise<Result<T>> {
   const first = await attempt();
-  if (first.ok || first.failure.kind !== 'cluster') return first;
+  if (first.ok || first.failure.kind !== 'cluster' || options.isUsed()) return first;
   const { reason } = first.failure;
   options.say(`creating the cluster failed; trying again from scratch: ${reason}`);
   await deleteCluster(name, { signal: options.signal, isWhole: false });

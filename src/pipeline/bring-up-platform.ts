@@ -16,7 +16,7 @@ import type { Run } from './run.ts';
 import { beginUpdate, finishUpdate, notePlatform } from './update-platform.ts';
 
 /** @returns the platform, ready for tests, or why it is not. */
-export async function bringUpPlatform(run: Run, open: OpenRun): Promise<Result<Platform>> {
+export async function bringUpPlatform(run: Run, open: OpenRun, signal: AbortSignal): Promise<Result<Platform>> {
   const { inputs } = run;
   const { chart, connection, cluster, otherNamespaces } = open;
   const begun =
@@ -46,10 +46,14 @@ export async function bringUpPlatform(run: Run, open: OpenRun): Promise<Result<P
   run.reach({ ...open, stage: 'platform', usage });
   const platform = { ...open, watch, usage, hasPullSecret };
   if (chart === undefined) run.reporter.say('no chart: profile none');
-  const installed = chart === undefined ? succeed(undefined) : await installPlatform(run, platform, chart, begun.value);
+  const installed =
+    chart === undefined
+      ? succeed(undefined)
+      : await installPlatform(run, platform, { chart, update: begun.value, signal });
   if (!installed.ok) return installed;
   const network = await checkNetwork({
     ...run.voice,
+    signal,
     connection,
     watch,
     namespace: inputs.namespace,
@@ -78,8 +82,7 @@ function provideNamespace(run: Run, open: OpenRun): Promise<Result<undefined>> {
 function installPlatform(
   run: Run,
   platform: Platform,
-  chart: Chart,
-  update: PlatformUpdate | undefined,
+  { chart, update, signal }: { chart: Chart; update: PlatformUpdate | undefined; signal: AbortSignal },
 ): Promise<Result<undefined>> {
   const { inputs } = run;
   const { connection, watch, manifests, cluster } = platform;
@@ -89,6 +92,7 @@ function installPlatform(
   if (isExisting) run.record.note({ kind: 'release', name, namespace, helm, kubeconfigPath });
   const options = {
     ...run.voice,
+    signal,
     connection,
     watch,
     manifests,

@@ -2,6 +2,7 @@ import { buildImage, isNamedByUs, proofImageName } from '../cluster/build-image.
 import { inspectLocalImage, type LocalImage, listLocalImages, nameImage, removeImage } from '../cluster/docker.ts';
 import { messageOf, type Result, succeed } from '../core/outcome.ts';
 import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
+import { listImages } from '../platform/chart.ts';
 import { needsCollector } from '../results/route-results.ts';
 import type { NodeImages } from './progress.ts';
 import type { Run } from './run.ts';
@@ -9,11 +10,12 @@ import type { Run } from './run.ts';
 /**
  * Which images go into the nodes: those of the tests and of the chart, as far as they are in the local docker, and all that
  * `load-images` names. The nodes must pull the others.
+ * @param chart what of the chart can be read, and whether that is all of it.
  * @param options.isCollected whether it is known that a collector fetches the results.
  */
 export async function chooseImages(
   run: Run,
-  ofChart: string[],
+  chart: { manifests: unknown[]; isWhole: boolean },
   options: { own: TestJob | undefined; isCollected: boolean },
 ): Promise<NodeImages> {
   const { own } = options;
@@ -25,12 +27,29 @@ export async function chooseImages(
   const ofJob = own === undefined ? [] : listJobImages(own);
   const isCollected = options.isCollected || (own !== undefined && needsCollector(own, inputs.resultsPath));
   const collector = isCollected ? [inputs.collectorImage] : [];
-  const others = [...ofChart, ...ofJob, ...collector];
+  const ofTests = [testImage, ...ofJob, ...collector];
+  const others = [...listImages(chart.manifests), ...ofJob, ...collector];
   // What the local docker has does not get into a cluster that is elsewhere.
   const isElsewhere = inputs.cluster === 'existing';
   const local = isElsewhere ? [] : await listLocalImages(others, signal);
   const loaded = new Set([...inputs.loadImages, ...(isOurs && !isElsewhere ? [testImage] : []), ...local]);
-  return { test, loaded, pulled: [...new Set([testImage, ...others])].filter((name) => !loaded.has(name)) };
+  const isOnlyOfTests = (name: string) =>
+    chart.isWhole && !inputs.loadImages.includes(name) && !mentionsImage(chart.manifests, name);
+  return {
+    test,
+    loaded,
+    ofTests: new Set(ofTests.filter((name) => loaded.has(name) && isOnlyOfTests(name))),
+    pulled: [...new Set([testImage, ...others])].filter((name) => !loaded.has(name)),
+  };
+}
+
+/**
+ * Whether a chart can make pods of an image: names it, or has the name of its repository in any text, as in a config from which
+ * a program of the platform starts pods. Pure.
+ */
+export function mentionsImage(manifests: unknown[], image: string): boolean {
+  const repository = /([^/:@]+)(?::[^/]*)?$/.exec(image.replace(/@.*/, ''))?.[1] ?? image;
+  return JSON.stringify(manifests).includes(repository);
 }
 
 /**
@@ -49,8 +68,13 @@ export function leaveToNodes(run: Run, left: string[]): (image: LocalImage, reas
 }
 
 /** The images after loading, when those in `left` were left to the nodes. */
-export function moveToPulled({ test, loaded, pulled }: NodeImages, left: readonly string[]): NodeImages {
-  return { test, loaded: new Set([...loaded].filter((name) => !left.includes(name))), pulled: [...pulled, ...left] };
+export function moveToPulled(images: NodeImages, left: readonly string[]): NodeImages {
+  const { loaded, pulled } = images;
+  return {
+    ...images,
+    loaded: new Set([...loaded].filter((name) => !left.includes(name))),
+    pulled: [...pulled, ...left],
+  };
 }
 
 /** Builds the test image where the inputs ask for that, and it is not built yet. @returns the images with it. */

@@ -1,7 +1,9 @@
 /**
  * The one pipeline for every entry point, and the only file that knows the order of the phases and what overlaps with what:
  *
- *     preflight → tools → cluster ∥ images → platform → tests → results → report, and in every case: teardown
+ *     preflight → tools → (cluster → platform) ∥ images → tests → results → report, and in every case: teardown
+ *
+ * The platform waits for its own images, and only the tests for theirs.
  */
 import path from 'node:path';
 import { exportClusterLogs } from '../cluster/create-cluster.ts';
@@ -19,6 +21,7 @@ import { saysNoTests } from '../verdict/explain-exit.ts';
 import { bringUpPlatform } from './bring-up-platform.ts';
 import { collectRun, startFindings } from './collect-run.ts';
 import { checkEnvironment } from './environments/choose-environment.ts';
+import type { BringUp } from './environments/environment.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
 import { explainEnd, nameSimilarImages } from './explain-images.ts';
 import { exportTrace, traceEndpoint } from './export-trace.ts';
@@ -67,11 +70,12 @@ async function runPhases(run: Run, history: TestHistory, options: RunOptions): P
   if (!environment.ok) return environment;
   const prepared = await prepareRun(run, environment.value);
   if (!prepared.ok) return prepared;
-  const cluster = await environment.value.open(prepared.value);
-  if (!cluster.ok) return cluster;
-  const open = { ...prepared.value, ...cluster.value };
-  const platform = await clock.phase('platform', () => bringUpPlatform(run, open));
-  if (!platform.ok) return nameSimilarImages(platform, open.images, run.signal);
+  const bringUp: BringUp = (open, signal) =>
+    clock.phase('platform', async () =>
+      nameSimilarImages(await bringUpPlatform(run, open, signal), open.images, signal),
+    );
+  const platform = await environment.value.open(prepared.value, bringUp);
+  if (!platform.ok) return platform;
   if (options.isOnlyPlatform === true) return platform;
   // Failed tests are no failure of the Job, but the phase must not be shown with a tick.
   const runTheSuite = async () => {

@@ -1,7 +1,7 @@
 /** From the inputs to a plan: tools, chart, Job and images, before anything is created. */
 import { checkDemand } from '../cluster/preflight.ts';
 import { type Result, succeed } from '../core/outcome.ts';
-import { listImages, listOtherNamespaces, renderChart, tolerateTaints } from '../platform/chart.ts';
+import { listOtherNamespaces, renderChart, tolerateTaints } from '../platform/chart.ts';
 import { provideTools } from '../tools/provide-tools.ts';
 import { chooseImages } from './choose-images.ts';
 import type { Environment } from './environments/environment.ts';
@@ -39,7 +39,8 @@ export async function prepareRun(run: Run, environment: Environment): Promise<Re
     if (!room.ok) return room;
   }
   const { isCollected } = environment;
-  const images = await chooseImages(run, listImages(manifests), { own: own.value, isCollected });
+  const readable = { manifests, isWhole: unread.length === 0 };
+  const images = await chooseImages(run, readable, { own: own.value, isCollected });
   // In a config of the user it is not known which nodes take pods.
   const controlPlane = inputs.kindConfig !== undefined || tolerateTaints(manifests);
   const prepared = {

@@ -21,6 +21,8 @@ export interface NodeImages {
   readonly test: LocalImage | undefined;
   /** Names of images that are loaded from the local docker into the nodes. */
   readonly loaded: ReadonlySet<string>;
+  /** Those of them that no pod of the platform can need: only the tests wait for them. */
+  readonly ofTests: ReadonlySet<string>;
   /** Names of images that the nodes pull. */
   readonly pulled: readonly string[];
 }
@@ -56,7 +58,7 @@ export interface OpenCluster {
   readonly isNamespaceGiven: boolean;
   /** Where the nodes see the directory that the tests write to; undefined where a collector fetches the results. */
   readonly resultsNodePath: string | undefined;
-  /** After loading. */
+  /** In a new cluster those of the platform are loaded, and those of the tests may be on their way. */
   readonly images: NodeImages;
   /** Names of images that a node of a kept cluster was given, because it lacked them or had others of these names. */
   readonly changedImages: ReadonlySet<string>;

@@ -1,5 +1,14 @@
 import { type Failure, type Result, succeed } from '../core/outcome.ts';
 
+/** Waits for something that another task does. @throws the signal's reason on abort. */
+export async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', stop));
+}
+
 /**
  * Runs two tasks concurrently, each of which is useless without the other: a failure of one aborts the other, and both have
  * ended when this returns.

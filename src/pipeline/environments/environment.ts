@@ -2,7 +2,7 @@ import type { MachineFacts } from '../../cluster/machine-facts.ts';
 import type { ReadyCluster } from '../../cluster/make-cluster.ts';
 import type { Result } from '../../core/outcome.ts';
 import type { KubeConnection } from '../../kube/connection.ts';
-import type { OpenCluster, PreparedRun } from '../progress.ts';
+import type { OpenRun, Platform, PreparedRun } from '../progress.ts';
 
 /**
  * Where a run executes its tests, once the phase `preflight` has found that it can: a new Kind cluster, one that an earlier run
@@ -17,6 +17,13 @@ export interface Environment {
   readonly existing?: { cluster: ReadyCluster; connection: KubeConnection };
   /** Whether it is known by now that a collector fetches the results. */
   readonly isCollected: boolean;
-  /** The phases `cluster` and `images`. Nothing was created before. */
-  open(prepared: PreparedRun): Promise<Result<OpenCluster>>;
+  /**
+   * The phases `cluster` and `images`. Nothing was created before.
+   * @param bringUp the phase `platform`, for which the cluster is open. The images of the tests may still be loaded beside it.
+   * @returns the platform, with all images loaded.
+   */
+  open(prepared: PreparedRun, bringUp: BringUp): Promise<Result<Platform>>;
 }
+
+/** @param signal aborts when something that is done beside it has failed. */
+export type BringUp = (open: OpenRun, signal: AbortSignal) => Promise<Result<Platform>>;

@@ -12,20 +12,14 @@ export async function checkExistingCluster(run: Run): Promise<Result<Environment
     kubernetes: cluster.kubernetes,
     existing: { cluster, connection },
     isCollected: true,
-    open: async (prepared) => {
+    open: async (prepared, bringUp) => {
       warnOfLocalImages(run, prepared.images);
       const entered = await run.clock.phase('cluster', () => enterExisting(run, reached.value, prepared));
       if (!entered.ok) return entered;
       const { images } = prepared;
       const { isNamespaceGiven } = entered.value;
-      return succeed({
-        cluster,
-        connection,
-        isNamespaceGiven,
-        resultsNodePath: undefined,
-        images,
-        changedImages: new Set(),
-      });
+      const opened = { cluster, connection, isNamespaceGiven, resultsNodePath: undefined, images };
+      return bringUp({ ...prepared, ...opened, changedImages: new Set() }, run.signal);
     },
   });
 }

@@ -23,15 +23,16 @@ export async function checkKeptCluster(
   return succeed({
     kubernetes: cluster.kubernetes,
     isCollected: resultsNodePath === undefined,
-    open: async (prepared) => {
+    open: async (prepared, bringUp) => {
       const connection = enter(run, cluster, prepared);
-      const opened = await run.clock.phase('cluster', () => openKept(run, cluster, connection));
-      if (!opened.ok) return opened;
+      const answers = await run.clock.phase('cluster', () => openKept(run, cluster, connection));
+      if (!answers.ok) return answers;
       const loaded = await loadIntoNodes(run, cluster, prepared);
       if (!loaded.ok) return loaded;
       const changed = [...loaded.value.changedImages];
       run.reporter.say(changed.length === 0 ? 'no image has changed' : `loaded: ${changed.join(', ')}`);
-      return succeed({ cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value });
+      const opened = { cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value };
+      return bringUp({ ...prepared, ...opened }, run.signal);
     },
   });
 }
@@ -48,13 +49,14 @@ export async function checkGivenCluster(
   return succeed({
     kubernetes: cluster.kubernetes,
     isCollected: forceCollector,
-    open: async (prepared) => {
+    open: async (prepared, bringUp) => {
       const entered = await run.clock.phase('cluster', async () => succeed(enter(run, cluster, prepared)));
       if (!entered.ok) return entered;
       const loaded = await loadIntoNodes(run, cluster, prepared);
       if (!loaded.ok) return loaded;
       const connection = entered.value;
-      return succeed({ cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value });
+      const opened = { cluster, connection, isNamespaceGiven: false, resultsNodePath, ...loaded.value };
+      return bringUp({ ...prepared, ...opened }, run.signal);
     },
   });
 }

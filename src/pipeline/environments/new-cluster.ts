@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { KindCluster } from '../../cluster/create-cluster.ts';
 import { renderKindConfig } from '../../cluster/kind-config.ts';
-import { fillNodes } from '../../cluster/load-images.ts';
+import { fillNodes, loadImages } from '../../cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from '../../cluster/make-cluster.ts';
 import { checkMachine } from '../../cluster/preflight.ts';
 import { chooseNetwork, remoteHostOf } from '../../cluster/reach-api.ts';
@@ -12,12 +12,13 @@ import { SystemWatch } from '../../diagnose/system-watch.ts';
 import { disablesNetwork } from '../../inputs/user-kind-config.ts';
 import { describeShape } from '../../state/kept-cluster.ts';
 import { buildTestImage, leaveToNodes, moveToPulled } from '../choose-images.ts';
+import { copyCredentials } from '../copy-credentials.ts';
 import { nodeImageOf } from '../prepare-chart.ts';
-import type { NodeImages, OpenCluster, PreparedRun } from '../progress.ts';
+import type { NodeImages, OpenCluster, Platform, PreparedRun } from '../progress.ts';
 import type { Run } from '../run.ts';
-import { runTogether } from '../run-together.ts';
+import { runTogether, waitFor } from '../run-together.ts';
 import { checkMounts, findResultsInNodes, sayCollector } from '../sees-results.ts';
-import type { Environment } from './environment.ts';
+import type { BringUp, Environment } from './environment.ts';
 
 /** @param forceCollector whether a collector fetches the results even where the nodes can mount their directory. */
 export async function checkNewCluster(run: Run, forceCollector: boolean): Promise<Result<Environment>> {
@@ -32,10 +33,10 @@ export async function checkNewCluster(run: Run, forceCollector: boolean): Promis
   return succeed({
     machine: machine.value,
     isCollected,
-    open: async (prepared) => {
+    open: async (prepared, bringUp) => {
       if (prepared.kind === undefined) throw new Error('kind was not provided for a new cluster');
       const plan = await planCluster(run, { kind: prepared.kind, isCollected, network: network.value });
-      return bringUpCluster(run, prepared, { plan, isCollected });
+      return bringUpCluster(run, prepared, { plan, isCollected, bringUp });
     },
   });
 }
@@ -63,38 +64,62 @@ async function planCluster(
   };
 }
 
+/** The cluster and the platform in it, which waits for its images; beside both the images, those of the platform first. */
 async function bringUpCluster(
   run: Run,
   prepared: PreparedRun,
-  { plan, isCollected }: { plan: KindCluster; isCollected: boolean },
-): Promise<Result<OpenCluster>> {
+  { plan, isCollected, bringUp }: { plan: KindCluster; isCollected: boolean; bringUp: BringUp },
+): Promise<Result<Platform>> {
   const { record } = run;
   const { name } = plan;
-  // What the end of the run needs to know, should an attempt fail; the image is built once, however many there are.
-  let found: Partial<OpenCluster> & { images: NodeImages } = { kindCluster: plan, images: prepared.images };
+  // What the end of the run needs to know, should an attempt fail.
+  let found: Partial<OpenCluster> = { kindCluster: plan };
   const note = (more: Partial<OpenCluster>) => {
     found = { ...found, ...more };
     run.reach({ ...prepared, ...found, stage: 'preparing' });
   };
   note({});
   record.note({ kind: 'cluster', name, isWhole: false });
-  const attempt = () =>
-    runTogether(
+  // The image is built once, however many attempts there are.
+  let images = prepared.images;
+  let isUsed = false;
+  const attempt = () => {
+    const ofPlatform = Promise.withResolvers<NodeImages>();
+    return runTogether(
       run.signal,
-      (signal) => run.clock.phase('cluster', () => startNodes(run, plan, { signal, note, isCollected })),
+      async (signal) => {
+        const nodes = await run.clock.phase('cluster', () => startNodes(run, plan, { signal, note, isCollected }));
+        if (!nodes.ok) return nodes;
+        const loaded = await waitFor(ofPlatform.promise, signal);
+        isUsed = true;
+        record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
+        const open = { ...nodes.value, kindCluster: plan, isNamespaceGiven: false, changedImages: new Set<string>() };
+        return bringUp({ ...prepared, ...open, images: loaded }, signal);
+      },
       (signal) =>
-        run.clock.phase('images', async () => {
-          const built = await buildTestImage(run, found.images, signal);
-          if (!built.ok) return built;
-          note({ images: built.value });
-          return loadImages(run, { ...prepared, images: built.value }, { name, signal });
-        }),
+        run.clock.phase('images', () =>
+          loadInOrder(run, { ...prepared, images }, name, {
+            signal,
+            onBuilt: (built) => {
+              images = built;
+            },
+            onPlatformLoaded: ofPlatform.resolve,
+          }),
+        ),
     );
-  const made = await attemptTwice(name, attempt, run.voice);
+  };
+  const made = await attemptTwice(name, attempt, { ...run.voice, isUsed: () => isUsed });
   if (!made.ok) return made;
-  record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
-  const [nodes, images] = made.value;
-  return succeed({ ...nodes, kindCluster: plan, isNamespaceGiven: false, images, changedImages: new Set() });
+  const [platform, loaded] = made.value;
+  return withImages(run, platform, loaded);
+}
+
+/** The platform with the images as they turned out: the nodes may have to pull one of the tests after all. */
+async function withImages(run: Run, platform: Platform, images: NodeImages): Promise<Result<Platform>> {
+  const whole = { ...platform, images };
+  if (images.pulled.length === platform.images.pulled.length) return succeed(whole);
+  const copied = await copyCredentials(run, whole);
+  return copied.ok ? succeed({ ...whole, ...copied.value }) : copied;
 }
 
 /** The phase `cluster`: nodes that are ready, and how the results get out of them. */
@@ -131,20 +156,43 @@ async function startNodes(
   return succeed({ ...made.value, resultsNodePath });
 }
 
-/** The phase `images`. @returns the images as they turned out. */
-async function loadImages(
+/**
+ * The phase `images`: builds the test image, and loads first what the platform may need, then what only the tests do.
+ * @returns the images as they turned out.
+ */
+async function loadInOrder(
   run: Run,
   { images, controlPlane }: Pick<PreparedRun, 'images' | 'controlPlane'>,
-  { name, signal }: { name: string; signal: AbortSignal },
+  name: string,
+  {
+    signal,
+    onBuilt,
+    onPlatformLoaded,
+  }: { signal: AbortSignal; onBuilt: (images: NodeImages) => void; onPlatformLoaded: (images: NodeImages) => void },
 ): Promise<Result<NodeImages>> {
-  const { nodes, imageArchives } = run.inputs;
+  const { nodes, imageArchives, image } = run.inputs;
+  const { loaded, ofTests } = images;
   const left: string[] = [];
-  const filled = await fillNodes(
-    { name, nodes },
-    { images: [...images.loaded], archives: imageArchives, controlPlane },
-    { ...run.voice, signal, mayBePulled: leaveToNodes(run, left) },
-  );
-  return filled.ok ? succeed(moveToPulled(images, left)) : filled;
+  const options = { ...run.voice, mayBePulled: leaveToNodes(run, left) };
+  const build = async (within: AbortSignal) => {
+    const built = await buildTestImage(run, images, within);
+    if (built.ok) onBuilt(built.value);
+    return built;
+  };
+  const fill = async (within: AbortSignal) => {
+    const first = { images: [...loaded].filter((one) => !ofTests.has(one)), archives: imageArchives, controlPlane };
+    const filled = await fillNodes({ name, nodes }, first, { ...options, signal: within });
+    if (filled.ok) onPlatformLoaded(moveToPulled(images, left));
+    return filled;
+  };
+  // An image that the platform may need is built before anything is loaded.
+  const early = ofTests.has(image) ? succeed(images) : await build(signal);
+  if (!early.ok) return early;
+  const both = await runTogether(signal, ofTests.has(image) ? build : async () => early, fill);
+  if (!both.ok) return both;
+  const [built, names] = both.value;
+  const rest = await loadImages([...ofTests], names, { ...options, signal });
+  return rest.ok ? succeed(moveToPulled(built, left)) : rest;
 }
 
 /** Notes what a later run must know to enter the cluster, should it be kept. */
