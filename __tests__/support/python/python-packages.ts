@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -30,8 +30,17 @@ export interface Python {
  * has no ensurepip, so this makes no venv: `pip install --target` only needs pip.
  */
 export function providePython(): Python {
+  return provide(['--no-deps', ...packages], packages.join('\n'));
+}
+
+/** The same with the packages of a file of requirements, and what those need. */
+export function providePythonWith(requirements: string): Python {
+  return provide(['--requirement', requirements], readFileSync(requirements, 'utf8'));
+}
+
+function provide(wanted: string[], what: string): Python {
   const program = findPythonWithPip();
-  const key = createHash('sha256').update(packages.join('\n')).digest('hex').slice(0, 16);
+  const key = createHash('sha256').update(what).digest('hex').slice(0, 16);
   const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'k8s-test-action-tests');
   const packagesDir = path.join(cache, `python-${key}`);
   if (existsSync(packagesDir)) return { program, packagesDir };
@@ -39,8 +48,8 @@ export function providePython(): Python {
   const partial = mkdtempSync(path.join(cache, 'partial-'));
   try {
     const quiet = ['--quiet', '--disable-pip-version-check', '--root-user-action=ignore'];
-    const args = ['-m', 'pip', 'install', ...quiet, '--no-deps', '--target', partial, ...packages];
-    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 120_000 });
+    const args = ['-m', 'pip', 'install', ...quiet, '--target', partial, ...wanted];
+    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
     renameSync(partial, packagesDir);
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
