@@ -68,14 +68,12 @@ test.describe('shop', () => {
 `;
 
 /** The first test leaves something behind that the second cannot bear; the third fails once, as by chance. */
-function expectTold(run: object, ships: string, late: string): void {
-  expect(run).toEqual({
-    failed: [late, ships].sort(),
-    alone: { [ships]: 'passed', [late]: 'passed' },
-    ranAlone: 2,
-    after: { [ships]: 'failed', [late]: 'passed' },
-  });
-}
+const told = (ships: string, late: string) => ({
+  failed: [late, ships].sort(),
+  alone: { [ships]: 'passed', [late]: 'passed' },
+  ranAlone: 2,
+  after: { [ships]: 'failed', [late]: 'passed' },
+});
 
 test('Vitest runs failed tests alone, and tells a polluted one from a flaky one', async () => {
   const cwd = makeDirectory();
@@ -84,7 +82,9 @@ test('Vitest runs failed tests alone, and tells a polluted one from a flaky one'
   writeFileSync(path.join(cwd, 'vitest.config.js'), 'export default {};\n');
   execFileSync('ln', ['-s', path.join(repository, 'node_modules'), path.join(cwd, 'node_modules')]);
   const options = ['--reporter=junit', '--outputFile=/results/junit.xml'];
-  expectTold(await retry({ command: ['node_modules/.bin/vitest', 'run', ...options], cwd }), 'ships (once)', 'is late');
+  expect(await retry({ command: ['node_modules/.bin/vitest', 'run', ...options], cwd })).toEqual(
+    told('ships (once)', 'is late'),
+  );
 });
 
 test('Jest runs failed tests alone, and tells a polluted one from a flaky one', async () => {
@@ -96,7 +96,7 @@ test('Jest runs failed tests alone, and tells a polluted one from a flaky one', 
   const env = { JEST_JUNIT_OUTPUT_FILE: '/results/junit.xml' };
   const run = await retry({ command, env, cwd });
   // jest-junit puts the names of the blocks before that of the test, as -t takes them.
-  expectTold(run, 'shop ships (once)', 'shop is late');
+  expect(run).toEqual(told('shop ships (once)', 'shop is late'));
 });
 
 test('Playwright runs failed tests alone, and tells a polluted one from a flaky one', async () => {
@@ -105,7 +105,7 @@ test('Playwright runs failed tests alone, and tells a polluted one from a flaky 
   execFileSync('ln', ['-s', provideRunners(), path.join(cwd, 'node_modules')]);
   const command = ['node_modules/.bin/playwright', 'test', '--reporter=junit'];
   const env = { PLAYWRIGHT_JUNIT_OUTPUT_FILE: '/results/junit.xml' };
-  expectTold(await retry({ command, env, cwd }), 'ships (once)', 'is late');
+  expect(await retry({ command, env, cwd })).toEqual(told('ships (once)', 'is late'));
 });
 
 test('go test runs failed tests alone, and tells a polluted one from a flaky one', async () => {
@@ -125,5 +125,5 @@ func TestLate(t *testing.T) { if os.Getenv("POD") == "first" { t.Fatal("late") }
     writeFileSync(path.join(cwd, name, 'shop_test.go'), `package ${name}\n\n${imports}\n\n${bodies}`);
   }
   const command = [provideGotestsum(), '--junitfile=/results/junit.xml', '--', './...'];
-  expectTold(await retry({ command, cwd }), 'TestShip', 'TestLate');
+  expect(await retry({ command, cwd })).toEqual(told('TestShip', 'TestLate'));
 });
