@@ -101,6 +101,29 @@ describe('a failed test with retries', () => {
     expect(run.printed).toContain('again: (one)');
   });
 
+  test('of any tool is flaky or polluted, as the suite shows that runs again as a whole', async () => {
+    const report = (ship: string, late: string) =>
+      `echo '<testsuite name="s"><testcase classname="c" name="ship">${ship}</testcase><testcase classname="c" name="late">${late}</testcase></testsuite>' > /results/junit.xml`;
+    const [dirty, late] = ['<failure message="dirty"/>', '<failure message="late"/>'];
+    const run = await runOnSharedCluster({
+      // Where all tests run, one always fails; the other fails in the first pod only, as chance would have it.
+      script: `case $HOSTNAME in *-order-*) ${report(dirty, '')} ;; *) ${report(dirty, late)} ;; esac; exit 1`,
+      given: {
+        retries: '2',
+        'test-helper': 'off',
+        'retry-command': JSON.stringify(['sh', '-c', `: '{tests}'; ${report('', '')}`]),
+      },
+    });
+    expect(run.onDisk.failure).toBeNull();
+    expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { total: 2, passed: 2, flaky: 2 } });
+    const told = Object.fromEntries(run.report.tests.map(({ name, inOrder }) => [name, inOrder]));
+    expect(told).toEqual({ ship: 'failed', late: 'passed' });
+    expect(run.printed).toContain(
+      'the suite ran again as a whole: 1 that had passed alone failed again after the others, 1 passed',
+    );
+    expect(readFileSync(run.dir.summary, 'utf8')).toMatch(/ship.*polluted by one of them/);
+  });
+
   test('tells a flaky test from one that a test before it pollutes, where a retry is to spare', async () => {
     const lines = [
       'import os',

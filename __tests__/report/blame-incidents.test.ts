@@ -45,6 +45,13 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.evidence[0]).toBe('2026-11-24T12:00:00Z cube-0/main was evicted');
   });
 
+  test('is told with a flake, too: a test that its tool ran again, and that then passed', () => {
+    const flake: TestCase = { ...red('a', '12:04:33'), status: 'passed', flakyRuns: 1 };
+    const green: TestCase = { ...red('b', '12:04:33'), status: 'passed' };
+    const [story] = describeIncidents([killed], [flake, green]);
+    expect(story?.failed.map(({ name }) => name)).toEqual(['a']);
+  });
+
   test('is shown with failures long after it, if its pod was not replaced', () => {
     const late = [red('a', '12:06:30')];
     expect(describeIncidents([killed], late)[0]!.failed).toEqual([]);

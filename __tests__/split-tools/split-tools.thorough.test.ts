@@ -1,40 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { providePython } from '../support/python/python-packages.ts';
+import { provideGotestsum, provideRunners, repository } from './provide-runners.ts';
 import { makeDirectory, runAsShards, type ShardedTool } from './run-as-shards.ts';
-
-const repository = path.resolve(import.meta.dirname, '../..');
-const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'k8s-test-action-tests');
-
-/** Makes a directory of the user's cache once per machine. */
-function provide(name: string, key: string, make: (directory: string) => void): string {
-  const directory = path.join(cache, `${name}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`);
-  if (existsSync(directory)) return directory;
-  mkdirSync(cache, { recursive: true });
-  const partial = mkdtempSync(path.join(cache, 'partial-'));
-  try {
-    make(partial);
-    renameSync(partial, directory);
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    if (!existsSync(directory)) throw error;
-  }
-  return directory;
-}
-
-/** node_modules with test runners that this project does not use itself. */
-function provideRunners(): string {
-  const packages = ['@playwright/test@1.65.1', 'jest@30.5.2', 'jest-junit@17.0.0'];
-  const directory = provide('runners', packages.join('\n'), (prefix) => {
-    const flags = ['--prefix', prefix, '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
-    execFileSync('npm', ['install', ...flags, ...packages], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
-  });
-  return path.join(directory, 'node_modules');
-}
 
 /** What all shards together ran, beside what one process runs; both as a run judges them. */
 async function divide(tool: Omit<ShardedTool, 'shards'>, shards: number) {
@@ -111,15 +82,6 @@ test('Playwright divides its files by the placeholders', async () => {
 
 test('go test is divided by packages in a script', async () => {
   const cwd = makeDirectory();
-  const sum = provide('gotestsum', 'gotestsum 1.13.0', (directory) => {
-    const program = path.join(directory, 'gotestsum');
-    const at = path.join(repository, 'examples/go');
-    execFileSync('go', ['build', '-o', program, 'gotest.tools/gotestsum'], {
-      cwd: at,
-      stdio: 'pipe',
-      timeout: 300_000,
-    });
-  });
   writeFileSync(path.join(cwd, 'go.mod'), 'module example.com/shop\n\ngo 1.21\n');
   for (const name of ['cart', 'mail', 'orders', 'pay', 'stock']) {
     mkdirSync(path.join(cwd, name));
@@ -128,7 +90,7 @@ test('go test is divided by packages in a script', async () => {
   }
   const script = [
     'packages=$(go list ./... | awk "NR % $TEST_TOTAL_SHARDS == $TEST_SHARD_INDEX")',
-    `exec ${path.join(sum, 'gotestsum')} --junitfile=/results/junit.xml -- $packages`,
+    `exec ${provideGotestsum()} --junitfile=/results/junit.xml -- $packages`,
   ].join('\n');
   expect(await divide({ command: ['sh', '-c', script], cwd, env: { HOME: homedir() } }, 3)).toMatchObject(
     dividedOnce(10),

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { noTests, type TestCase } from '../../src/core/outcome.ts';
 import { formatRetries } from '../../src/report/describe-tests.ts';
 import { describeIncidents } from '../../src/report/incident-story.ts';
-import { applyRetries, type RetryOutcome, settleOrder, settleRetry } from '../../src/verdict/settle-retries.ts';
+import {
+  applyRetries,
+  type RetryOutcome,
+  settleOrder,
+  settleRetry,
+  settleWhole,
+} from '../../src/verdict/settle-retries.ts';
 import { SeededRandom } from '../kube/seeded-random.ts';
 
 const caseOf = (name: string, status: TestCase['status'] = 'failed', more: Partial<TestCase> = {}): TestCase => ({
@@ -152,4 +158,16 @@ describe('a test that passed alone and runs again after those that ran before it
     );
     expect(reports[0]?.cases[0]).toMatchObject({ status: 'passed', flakyRuns: 1, inOrder: 'failed' });
   });
+});
+
+test('a test that passed alone and runs again with all others tells nothing where it did not run exactly once', () => {
+  const one = caseOf('b', 'failed');
+  const told = (...cases: TestCase[]) => settleWhole([one], [caseOf('a'), ...cases]).get(one);
+  expect(told(caseOf('b', 'failed'))).toBe('failed');
+  expect(told(caseOf('b', 'error'))).toBe('failed');
+  expect(told(caseOf('b', 'passed'))).toBe('passed');
+  expect(told({ ...caseOf('b', 'passed'), flakyRuns: 1 })).toBeUndefined();
+  expect(told(caseOf('b', 'skipped'))).toBeUndefined();
+  expect(told(caseOf('b', 'passed'), caseOf('b', 'failed'))).toBeUndefined();
+  expect(told()).toBeUndefined();
 });

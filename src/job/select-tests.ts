@@ -10,7 +10,7 @@ const placeholder = '{tests}';
 /** Arguments after which a tool takes a pattern of names; the command itself must be that tool's, and no script. */
 const toolOptions: { program: RegExp; words: (pattern: string) => string[]; nameOf: (test: NamedTest) => string }[] = [
   { program: /^jest$/, words: (pattern) => ['-t', `${pattern}$`], nameOf: ({ name }) => name },
-  { program: /^vitest$/, words: (pattern) => ['-t', `${pattern}$`], nameOf: ({ name }) => name.replaceAll(' > ', ' ') },
+  { program: /^vitest$/, words: (pattern) => ['-t', `${anyVitest(pattern)}$`], nameOf: ({ name }) => name },
   {
     program: /^playwright$/,
     words: (pattern) => ['--grep', `${pattern}$`],
@@ -49,7 +49,14 @@ export function selectByTool(
 export function fillTemplate(template: readonly string[], tests: readonly NamedTest[]): string[] | undefined {
   const isGo = template.some((word) => /(?:^|\/|\s)(?:go\s+test|gotestsum)\b/.test(word) || word === 'go');
   const pattern = patternOf(tests.map(isGo ? goTest : ({ name }) => name));
-  return pattern === undefined ? undefined : template.map((word) => word.replaceAll(placeholder, () => pattern));
+  if (pattern === undefined) return undefined;
+  const fitting = template.some((word) => /\bvitest\b/.test(word)) ? anyVitest(pattern) : pattern;
+  return template.map((word) => word.replaceAll(placeholder, () => fitting));
+}
+
+/** Before version 5, `-t` takes the blocks around a test and its name with a space in between, and from then on as reports do. */
+function anyVitest(pattern: string): string {
+  return pattern.replaceAll(' > ', ' (?:> )?');
 }
 
 /** `-run` takes the pattern apart at slashes: of a subtest the test around it runs again. */

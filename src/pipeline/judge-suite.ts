@@ -259,7 +259,7 @@ function hostsOf(reports: readonly JUnitReport[], pod: string): Map<string, stri
 const maxHostChars = 63;
 
 /** Seconds between begin and end of the test container of a part; undefined where one of them is not known. */
-function secondsOf({ end }: SuitePart): number | undefined {
+export function secondsOf({ end }: SuitePart): number | undefined {
   const { startedAt, finishedAt } = end?.terminated ?? {};
   if (startedAt === undefined || finishedAt === undefined) return undefined;
   const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;

@@ -6,8 +6,14 @@ import { findContainer } from '../inputs/job-manifest.ts';
 import { fillTemplate, selectByTool } from '../job/select-tests.ts';
 import { keyOfTest } from '../reconstruct/progress-notes.ts';
 import { placeOfNodeId } from '../reconstruct/pytest-names.ts';
-import { type InOrderOutcome, type RetryOutcome, settleOrder, settleRetry } from '../verdict/settle-retries.ts';
-import { judgeSuite, listAttempts, listFailed, type TriedSuite } from './judge-suite.ts';
+import {
+  type InOrderOutcome,
+  type RetryOutcome,
+  settleOrder,
+  settleRetry,
+  settleWhole,
+} from '../verdict/settle-retries.ts';
+import { judgeSuite, listAttempts, listFailed, secondsOf, type TriedSuite } from './judge-suite.ts';
 import { type Platform, testsOf } from './progress.ts';
 import type { Run, Selection } from './run.ts';
 import { type EndedRun, runAgain } from './run-again.ts';
@@ -28,6 +34,8 @@ export const notRetried: Retried = { outcomes: new Map(), inOrder: new Map(), re
 const maxRetried = 500;
 /** With so many retries there is one to spare for a test that has passed in the first. */
 const retriesWithOrder = 2;
+/** Of a pod that runs once more as a whole. */
+const maxWholeSeconds = 300;
 /** Room for the ids of the tests of an order, as for those that are done. */
 const maxOrderBytes = 180_000;
 
@@ -80,7 +88,7 @@ export async function retryTests(run: Run, suite: TriedSuite, history: TestHisto
     if (ended.problem !== '') run.warn(`retry ${retry} says nothing of its tests: ${ended.problem}`);
     open = open.filter((test) => settled.get(test) !== 'passed');
   }
-  const inOrder = await repeatOrders(run, suite, { platform, outcomes, history });
+  const inOrder = await tellPolluted(run, suite, { platform, outcomes, history });
   if (suite.collected.evidence !== undefined && records.length > 0)
     suite.collected.evidence.logs = run.mask.maskValue(await readLogTails(run.dir.logs));
   return { outcomes, inOrder, records };
@@ -116,48 +124,105 @@ function casesOf({ collected }: EndedRun): TestCase[] {
   return collected.parts.flatMap(({ results }) => (results?.reports ?? []).flatMap(({ cases }) => cases));
 }
 
+interface Repetition {
+  platform: Platform;
+  history: TestHistory;
+  /** Tests that have passed alone. */
+  passed: readonly TestCase[];
+}
+
 /**
- * Tells flaky tests from those that a test before them disturbs: the pods in which they failed run once more up to them, in the
- * same order. Only for pytest, by the notes of the helper, where one session ran one test after the other.
+ * Tells flaky tests from those that a test before them disturbs: the pods in which they failed run once more, by the notes of
+ * the helper of pytest up to these tests and in the same order, else as a whole.
  */
+async function tellPolluted(
+  run: Run,
+  suite: TriedSuite,
+  { outcomes, ...how }: Omit<Repetition, 'passed'> & { outcomes: ReadonlyMap<TestCase, RetryOutcome[]> },
+): Promise<Map<TestCase, InOrderOutcome>> {
+  if (run.inputs.retries < retriesWithOrder) return new Map();
+  const passed = [...outcomes].flatMap(([test, [first]]) => (first === 'passed' ? [test] : []));
+  const isNoted = listAttempts(run, suite).some((attempts) => attempts.some(({ found }) => found.notes !== undefined));
+  return isNoted ? repeatOrders(run, suite, { ...how, passed }) : repeatWhole(run, suite, { ...how, passed });
+}
+
+/** Where one session ran one test after the other. */
 async function repeatOrders(
   run: Run,
   suite: TriedSuite,
-  how: { platform: Platform; outcomes: Map<TestCase, RetryOutcome[]>; history: TestHistory },
+  { platform, history, passed }: Repetition,
 ): Promise<Map<TestCase, InOrderOutcome>> {
-  const { platform, outcomes, history } = how;
   const settled = new Map<TestCase, InOrderOutcome>();
-  if (run.inputs.retries < retriesWithOrder) return settled;
-  const passed = [...outcomes].flatMap(([test, [first]]) => (first === 'passed' ? [test] : []));
   const orders = findOrders(run, suite, passed);
   for (const { tests } of orders) for (const { test, place } of tests) if (place === 0) settled.set(test, 'first');
   const open = orders.filter(({ before }) => before.length > 1);
   const ids = open.flatMap(({ before }) => before);
   if (open.length === 0 || Buffer.byteLength(JSON.stringify(ids)) > maxOrderBytes) return settled;
   const shards = open.flatMap(({ shard }) => shard ?? []);
-  const again = run.forRetry({
-    name: 'order-1',
+  const ended = await repeat(run, suite, {
+    platform,
+    history,
     selection: { kind: 'list', list: { way: 'order', ids } },
-    shards: shards.length === 0 ? undefined : shards,
+    shards,
   });
+  if (ended === undefined) return settled;
+  const cases = casesOf(ended);
+  for (const [i, { tests, before }] of open.entries()) {
+    const order = ended.collected.parts[i]?.notes?.order ?? [];
+    const later = tests.filter(({ place }) => place > 0);
+    for (const [test, outcome] of settleOrder(later, before, { order, cases })) settled.set(test, outcome);
+  }
+  sayRepeated(run, `${ids.length} tests ran again in their order`, settled);
+  return settled;
+}
+
+/**
+ * Of a tool whose order is not known: it takes the same one for the same tests. A longer run than some minutes costs more than
+ * the answer is worth.
+ */
+async function repeatWhole(
+  run: Run,
+  suite: TriedSuite,
+  { platform, history, passed }: Repetition,
+): Promise<Map<TestCase, InOrderOutcome>> {
+  const parts = listAttempts(run, suite).flatMap(([only, ...others]) => {
+    const own = new Set((only?.found.results?.reports ?? []).flatMap(({ cases }) => cases));
+    return only === undefined || others.length > 0 || !passed.some((test) => own.has(test)) ? [] : [only.part];
+  });
+  const isShort = parts.every((part) => (secondsOf(part) ?? Number.POSITIVE_INFINITY) <= maxWholeSeconds);
+  if (parts.length === 0 || !isShort) return new Map();
+  const shards = parts.flatMap(({ shard }) => shard ?? []);
+  const ended = await repeat(run, suite, { platform, history, selection: { kind: 'all' }, shards });
+  if (ended === undefined) return new Map();
+  const settled = settleWhole(passed, casesOf(ended));
+  sayRepeated(run, 'the suite ran again as a whole', settled);
+  return settled;
+}
+
+/** Runs some tests in a pod that decides no verdict; undefined, with a warning, where it came to nothing. */
+async function repeat(
+  run: Run,
+  suite: TriedSuite,
+  how: { platform: Platform; history: TestHistory; selection: Selection; shards: readonly number[] },
+): Promise<EndedRun | undefined> {
+  const { platform, history, selection } = how;
+  const shards = how.shards.length === 0 ? undefined : [...how.shards];
+  const again = run.forRetry({ name: 'order-1', selection, shards });
   const ended = await runAgain(again, platform, history);
   run.warnings.push(...again.warnings);
   if (!ended.ok) {
     run.warn(`whether failed tests are flaky or disturbed by others is not known: ${ended.failure.reason}`);
-    return settled;
+    return undefined;
   }
   suite.collected.isMasked &&= ended.value.collected.isMasked;
-  const cases = casesOf(ended.value);
-  for (const [i, { tests, before }] of open.entries()) {
-    const order = ended.value.collected.parts[i]?.notes?.order ?? [];
-    const later = tests.filter(({ place }) => place > 0);
-    for (const [test, outcome] of settleOrder(later, before, { order, cases })) settled.set(test, outcome);
-  }
+  return ended.value;
+}
+
+function sayRepeated(run: Run, what: string, settled: ReadonlyMap<TestCase, InOrderOutcome>): void {
   const count = (wanted: InOrderOutcome) => [...settled.values()].filter((outcome) => outcome === wanted).length;
   run.reporter.say(
-    `${ids.length} tests ran again in their order: ${count('failed')} that had passed alone failed again after the others, ${count('passed')} passed`,
+    `${what}: ${count('failed')} that had passed alone failed again after the others, ${count('passed')} passed`,
   );
-  return settled;
 }
 
 interface Order {

@@ -74,7 +74,7 @@ export function formatRetries({ retries, inOrder }: Pick<TestCase, 'retries' | '
 
 /** Whether it failed at first, independent of its final outcome. */
 export function failedAtFirst(test: TestCase): boolean {
-  return isRed(test) || test.quarantine?.failed === true || test.retries !== undefined;
+  return isRed(test) || isFlaky(test) || test.quarantine?.failed === true || test.retries !== undefined;
 }
 
 /** Tests that failed in quarantine. */

@@ -97,12 +97,31 @@ export function settleOrder(
   for (const { test, id } of tests) {
     const place = before.indexOf(id);
     const isSame = place !== -1 && before.slice(0, place + 1).every((one, i) => one === again.order[i]);
-    const [end, ...others] = ended.get(keyOf(test)) ?? [];
-    if (!isSame || end === undefined || others.length > 0) continue;
-    if (isBad(end)) settled.set(test, 'failed');
-    else if (end.status === 'passed' && (end.flakyRuns ?? 0) === 0) settled.set(test, 'passed');
+    const outcome = isSame ? orderOutcomeOf(ended.get(keyOf(test)) ?? []) : undefined;
+    if (outcome !== undefined) settled.set(test, outcome);
   }
   return settled;
+}
+
+/**
+ * The same where all tests ran again, in the order that the tool gives them.
+ * @returns nothing of a test that did not run exactly once.
+ */
+export function settleWhole(tests: readonly TestCase[], cases: readonly TestCase[]): Map<TestCase, InOrderOutcome> {
+  const ended = Map.groupBy(cases, keyOf);
+  return new Map(
+    tests.flatMap((test): [TestCase, InOrderOutcome][] => {
+      const outcome = orderOutcomeOf(ended.get(keyOf(test)) ?? []);
+      return outcome === undefined ? [] : [[test, outcome]];
+    }),
+  );
+}
+
+/** Of a test after the ones before it; undefined where it did not run exactly once. */
+function orderOutcomeOf([end, ...others]: readonly TestCase[]): InOrderOutcome | undefined {
+  if (end === undefined || others.length > 0) return undefined;
+  if (isBad(end)) return 'failed';
+  return end.status === 'passed' && (end.flakyRuns ?? 0) === 0 ? 'passed' : undefined;
 }
 
 function isBad({ status }: TestCase): boolean {
