@@ -47,7 +47,7 @@ beforeAll(async () => {
     npm_config_userconfig: path.join(directory, 'npmrc'),
   };
   const packed = await run(publish['Pack what the tag holds']);
-  expect(packed.status, packed.printed).toBe(0);
+  if (packed.status !== 0) throw new Error(`packing the release failed: ${packed.printed}`);
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
