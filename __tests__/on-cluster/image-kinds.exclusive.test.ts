@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage } from '../../src/cluster/build-image.ts';
 import { inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
-import { fillNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
+import { fillNodes, findNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../support/registry/foreign-image.ts';
 import { dockers, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
 import { dockerWithout, type RemoteBuilder, startRemoteBuilder } from './remote-builder.ts';
@@ -44,8 +44,7 @@ afterAll(() => {
 describe.each(dockers)('$name', (docker) => {
   const load = async (image: string, options: Partial<LoadOptions> = {}) =>
     loadImages([image], [node], { signal, ...options });
-  const loadArchive = (file: string) =>
-    fillNodes({ name: cluster, nodes: 1 }, { images: [], archives: [at(file)], controlPlane: true }, quiet);
+  const loadArchive = (file: string) => fillNodes([node], { images: [], archives: [at(file)] }, quiet);
   const inNode = () => runWith(docker, ['docker', 'exec', node, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q']);
   const former: Record<string, string | undefined> = {};
   let registry: TestRegistry;
@@ -82,7 +81,9 @@ describe.each(dockers)('$name', (docker) => {
     const image = 'k8s-test-kinds-plain:1';
     runWith(docker, ['docker', 'tag', base, image]);
     // Containerd may not answer yet.
-    await fillNodes({ name: cluster, nodes: 1 }, { images: [image], archives: [], controlPlane: true }, quiet);
+    const nodes = await findNodes({ name: cluster, nodes: 1, controlPlane: true }, quiet);
+    expect(nodes).toEqual({ ok: true, value: [node] });
+    await fillNodes([node], { images: [image], archives: [] }, quiet);
     expect(inNode()).toContain(`docker.io/library/${image}\n`);
     expect(await load(image)).toEqual({ ok: true, value: [] });
   });

@@ -22,7 +22,8 @@ beforeAll(async () => {
   const context = path.join(directory, 'context');
   mkdirSync(context);
   writeFileSync(path.join(context, 'Dockerfile'), `FROM ${testImage}\nADD ${address}?${process.pid} /file\n`);
-  writeChart();
+  writeChart('chart', { image: testImage, imagePullPolicy: 'Never' });
+  writeChart('bad-chart', { image: 'registry.k8s-test.invalid/web:1' });
 });
 afterAll(() => {
   server.closeAllConnections();
@@ -31,19 +32,26 @@ afterAll(() => {
 });
 
 /** A chart whose only pod never gets ready: helm waits for it. */
-function writeChart(): void {
-  const templates = path.join(directory, 'chart', 'templates');
+function writeChart(name: string, image: object): void {
+  const templates = path.join(directory, name, 'templates');
   mkdirSync(templates, { recursive: true });
   writeFileSync(path.join(templates, '..', 'Chart.yaml'), 'apiVersion: v2\nname: hanging\nversion: 1.0.0\n');
   const container = {
     name: 'web',
-    image: testImage,
-    imagePullPolicy: 'Never',
+    ...image,
     command: ['sleep', '600'],
     readinessProbe: { exec: { command: ['false'] } },
   };
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' }, spec: { containers: [container] } };
-  writeFileSync(path.join(templates, 'web.yaml'), JSON.stringify(pod));
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: { app: 'web' } },
+      template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } },
+    },
+  };
+  writeFileSync(path.join(templates, 'web.yaml'), JSON.stringify(deployment));
 }
 
 function answer(status: number): void {
@@ -84,4 +92,27 @@ describe('the test image', () => {
     expect(end.output).toContain('loading 1 images into 1 nodes: floe-test-runner:dev');
     expect(takeInventory()).toEqual(before);
   });
+});
+
+test('an image of the chart that no node can pull ends the run before there is a cluster', async () => {
+  const before = takeInventory();
+  const run = startCommand([
+    'run',
+    ...nodeImageFlags,
+    '--image',
+    testImage,
+    '--chart',
+    path.join(directory, 'bad-chart'),
+  ]);
+  const end = await run.ended;
+  expect(end.verdict?.failure, end.output).toMatchObject({
+    kind: 'chart',
+    code: 'image-registry-unknown',
+    image: 'registry.k8s-test.invalid/web:1',
+  });
+  expect(end.verdict?.failure?.reason).toMatch(
+    /^image \S+ cannot be pulled: there is no such registry \(Deployment\/web\)/,
+  );
+  expect(end.verdict?.phases.map(({ name }) => name)).not.toContain('platform');
+  expect(takeInventory()).toEqual(before);
 });

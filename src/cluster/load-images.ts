@@ -26,7 +26,7 @@ const pollMilliseconds = 250;
 const restartSeconds = 60;
 const mostRestarts = 5;
 
-const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
+export const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before the
@@ -68,27 +68,31 @@ export async function listMachines(cluster: string, signal: AbortSignal): Promis
 }
 
 /**
- * Loads images of the local docker and of archives into the nodes of a cluster that is being created, as soon as that is
- * possible. Without `controlPlane` only the workers get them, where there are any: kind keeps pods off the control plane then,
- * and each node less is a third of the time on a cluster of three.
- * @returns names of the nodes that have them.
+ * The nodes of a cluster that is being created, as soon as they take images. Without `controlPlane` only the workers, where
+ * there are any: kind keeps pods off the control plane then, and each node less is a third of the time on a cluster of three.
+ * @returns names, or the failure of `waitForContainerd`.
  */
-export async function fillNodes(
-  cluster: { name: string; nodes: number },
-  wanted: { images: string[]; archives: string[]; controlPlane: boolean },
-  options: LoadOptions & { waitingFor: (what: string) => void },
+export async function findNodes(
+  { name, nodes, controlPlane }: { name: string; nodes: number; controlPlane: boolean },
+  options: { signal: AbortSignal; waitingFor: (what: string) => void },
 ): Promise<Result<string[]>> {
-  const { images, archives } = wanted;
-  const found = await waitForContainerd(cluster.name, cluster.nodes, options);
-  if (!found.ok) return found;
-  const names = chooseNodes(found.value, wanted.controlPlane);
-  const loaded = await loadImages(images, names, options);
+  const found = await waitForContainerd(name, nodes, options);
+  return found.ok ? succeed(chooseNodes(found.value, controlPlane)) : found;
+}
+
+/** Loads images of the local docker and of archives into nodes. */
+export async function fillNodes(
+  nodes: string[],
+  { images, archives }: { images: string[]; archives: string[] },
+  options: LoadOptions,
+): Promise<Result<undefined>> {
+  const loaded = await loadImages(images, nodes, options);
   if (!loaded.ok) return loaded;
   for (const archive of archives) {
-    const result = await loadArchive(archive, names, options);
+    const result = await loadArchive(archive, nodes, options);
     if (!result.ok) return result;
   }
-  return succeed(names);
+  return succeed(undefined);
 }
 
 /** Names of the nodes that are given images. */
@@ -201,7 +205,8 @@ export function isForPlatform(image: string, node: string): boolean {
   return wanted[0] === found[0] && wanted[1] === found[1];
 }
 
-async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<string, string>> {
+/** The images of a node: the digest of each name's manifest. */
+export async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<string, string>> {
   const listed = await execInContainer(node, [...ctrImages, 'ls'], { signal, timeoutSeconds: askSeconds });
   return listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
 }
@@ -291,11 +296,11 @@ async function loadArchive(archive: string, nodes: string[], options: LoadOption
 }
 
 /**
- * Options of every import. As in `kind load` (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter that the
+ * Options of every import and pull. As in `kind load` (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter that the
  * kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need not hold
  * all that its index names, and docker's never does.
  */
-async function readImportOptions(node: string, signal: AbortSignal): Promise<string[]> {
+export async function readImportOptions(node: string, signal: AbortSignal): Promise<string[]> {
   const dump = await execInContainer(node, ['containerd', 'config', 'dump'], { signal, timeoutSeconds: askSeconds });
   const snapshotter = dump.exitCode === 0 ? findSnapshotter(dump.stdout) : undefined;
   return snapshotter === undefined ? [] : ['--snapshotter', snapshotter];

@@ -176,7 +176,17 @@ export function classifyImage(pod: Pod, status: ContainerStatus, reason: string,
       confidence: 'transient',
       patienceSeconds: fourAttemptsSeconds,
     };
-  const cause = causes.find((one) => one.words.test(`${reason} ${words}`)) ?? unknownCause;
+  return explainPull({ image, where, message, words: `${reason} ${words}` });
+}
+
+/** The message of a node that was asked to pull an image for `where`, before there is a pod. */
+export function classifyPull(image: string, where: string, message: string): PullProblem {
+  return explainPull({ image, where, message, words: withoutNames(message, image) });
+}
+
+function explainPull(pull: { image: string; where: string; message: string; words: string }): PullProblem {
+  const { image, where, message, words } = pull;
+  const cause = causes.find((one) => one.words.test(words)) ?? unknownCause;
   const said = registryWords(message);
   const quoted = said === '' ? '' : `: ${said}`;
   return {

@@ -85,6 +85,43 @@ export function listImages(manifests: unknown[]): string[] {
   return [...images];
 }
 
+/** An image without which a chart does not become ready, and what needs it: `Deployment/web`. */
+export interface AwaitedImage {
+  image: string;
+  owner: string;
+}
+
+/**
+ * The images that the chart must have pulled to become ready. Left out is what may have no pod, or none before the chart is
+ * ready: hooks, Jobs, DaemonSets, no replicas.
+ */
+export function listAwaitedImages(manifests: unknown[]): AwaitedImage[] {
+  const found = new Map<string, AwaitedImage>();
+  for (const manifest of manifests as AwaitedManifest[]) {
+    const { kind, metadata, spec } = manifest ?? {};
+    if (kind !== 'Deployment' && kind !== 'StatefulSet') continue;
+    if (metadata?.annotations?.['helm.sh/hook'] !== undefined || spec?.replicas === 0 || spec?.paused === true)
+      continue;
+    const { containers = [], initContainers = [] } = spec?.template?.spec ?? {};
+    for (const { image, imagePullPolicy } of [...initContainers, ...containers])
+      if (image !== undefined && imagePullPolicy !== 'Never')
+        found.set(image, { image, owner: `${kind}/${metadata?.name ?? ''}` });
+  }
+  return [...found.values()];
+}
+
+type AwaitedContainers = { image?: string; imagePullPolicy?: string }[];
+
+type AwaitedManifest = {
+  kind?: string;
+  metadata?: { name?: string; annotations?: Record<string, string> };
+  spec?: {
+    replicas?: number;
+    paused?: boolean;
+    template?: { spec?: { containers?: AwaitedContainers; initContainers?: AwaitedContainers } };
+  };
+} | null;
+
 /** Kinds of Kubernetes' own that make pods. */
 const podMakers: ReadonlySet<string> = new Set([
   'Pod',

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { KindCluster } from '../../cluster/create-cluster.ts';
 import { renderKindConfig } from '../../cluster/kind-config.ts';
-import { fillNodes, loadImages } from '../../cluster/load-images.ts';
+import { fillNodes, findNodes, loadImages } from '../../cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from '../../cluster/make-cluster.ts';
 import { checkMachine } from '../../cluster/preflight.ts';
 import { chooseNetwork, remoteHostOf } from '../../cluster/reach-api.ts';
@@ -15,6 +15,7 @@ import { buildTestImage, leaveToNodes, moveToPulled } from '../choose-images.ts'
 import { copyCredentials } from '../copy-credentials.ts';
 import { nodeImageOf } from '../prepare-chart.ts';
 import type { NodeImages, OpenCluster, Platform, PreparedRun } from '../progress.ts';
+import { pullEarly } from '../pull-early.ts';
 import type { Run } from '../run.ts';
 import { runTogether, waitFor } from '../run-together.ts';
 import { checkMounts, findResultsInNodes, sayCollector } from '../sees-results.ts';
@@ -82,7 +83,7 @@ async function bringUpCluster(
   record.note({ kind: 'cluster', name, isWhole: false });
   // The image is built once, however many attempts there are.
   let images = prepared.images;
-  let isUsed = false;
+  const used = new AbortController();
   const attempt = () => {
     const ofPlatform = Promise.withResolvers<NodeImages>();
     return runTogether(
@@ -91,15 +92,16 @@ async function bringUpCluster(
         const nodes = await run.clock.phase('cluster', () => startNodes(run, plan, { signal, note, isCollected }));
         if (!nodes.ok) return nodes;
         const loaded = await waitFor(ofPlatform.promise, signal);
-        isUsed = true;
+        used.abort('the cluster is used');
         record.forget({ kind: 'cluster', name, isWhole: false }, [{ kind: 'cluster', name, isWhole: true }]);
         const open = { ...nodes.value, kindCluster: plan, isNamespaceGiven: false, changedImages: new Set<string>() };
         return bringUp({ ...prepared, ...open, images: loaded }, signal);
       },
       (signal) =>
         run.clock.phase('images', () =>
-          loadInOrder(run, { ...prepared, images }, name, {
+          bringImages(run, { ...prepared, images }, name, {
             signal,
+            used: used.signal,
             onBuilt: (built) => {
               images = built;
             },
@@ -108,7 +110,7 @@ async function bringUpCluster(
         ),
     );
   };
-  const made = await attemptTwice(name, attempt, { ...run.voice, isUsed: () => isUsed });
+  const made = await attemptTwice(name, attempt, { ...run.voice, isUsed: () => used.signal.aborted });
   if (!made.ok) return made;
   const [platform, loaded] = made.value;
   return withImages(run, platform, loaded);
@@ -156,21 +158,37 @@ async function startNodes(
   return succeed({ ...made.value, resultsNodePath });
 }
 
-/**
- * The phase `images`: builds the test image, and loads first what the platform may need, then what only the tests do.
- * @returns the images as they turned out.
- */
+interface LoadSteps {
+  signal: AbortSignal;
+  onBuilt: (images: NodeImages) => void;
+  onPlatformLoaded: (images: NodeImages) => void;
+}
+
+/** The phase `images`: those that we load, and those that the platform has to pull. @returns them as they turned out. */
+async function bringImages(
+  run: Run,
+  prepared: PreparedRun,
+  name: string,
+  { signal, used, ...steps }: LoadSteps & { used: AbortSignal },
+): Promise<Result<NodeImages>> {
+  const { controlPlane } = prepared;
+  const nodes = findNodes({ name, nodes: run.inputs.nodes, controlPlane }, { ...run.voice, signal });
+  const brought = await runTogether(
+    signal,
+    (within) => loadInOrder(run, prepared.images, nodes, { signal: within, ...steps }),
+    (within) => pullEarly(run, prepared, nodes, { signal: within, until: used }),
+  );
+  return brought.ok ? succeed(brought.value[0]) : brought;
+}
+
+/** Builds the test image, and loads first what the platform may need, then what only the tests do. */
 async function loadInOrder(
   run: Run,
-  { images, controlPlane }: Pick<PreparedRun, 'images' | 'controlPlane'>,
-  name: string,
-  {
-    signal,
-    onBuilt,
-    onPlatformLoaded,
-  }: { signal: AbortSignal; onBuilt: (images: NodeImages) => void; onPlatformLoaded: (images: NodeImages) => void },
+  images: NodeImages,
+  nodes: Promise<Result<string[]>>,
+  { signal, onBuilt, onPlatformLoaded }: LoadSteps,
 ): Promise<Result<NodeImages>> {
-  const { nodes, imageArchives, image } = run.inputs;
+  const { imageArchives, image } = run.inputs;
   const { loaded, ofTests } = images;
   const left: string[] = [];
   const options = { ...run.voice, mayBePulled: leaveToNodes(run, left) };
@@ -180,10 +198,13 @@ async function loadInOrder(
     return built;
   };
   const fill = async (within: AbortSignal) => {
-    const first = { images: [...loaded].filter((one) => !ofTests.has(one)), archives: imageArchives, controlPlane };
-    const filled = await fillNodes({ name, nodes }, first, { ...options, signal: within });
-    if (filled.ok) onPlatformLoaded(moveToPulled(images, left));
-    return filled;
+    const names = await nodes;
+    if (!names.ok) return names;
+    const first = { images: [...loaded].filter((one) => !ofTests.has(one)), archives: imageArchives };
+    const filled = await fillNodes(names.value, first, { ...options, signal: within });
+    if (!filled.ok) return filled;
+    onPlatformLoaded(moveToPulled(images, left));
+    return names;
   };
   // An image that the platform may need is built before anything is loaded.
   const early = ofTests.has(image) ? succeed(images) : await build(signal);
