@@ -99,7 +99,8 @@ export async function reconstructRun(options: ReconstructOptions): Promise<Recon
     if (run.counts.total + run.inFlight.length > 0) candidates.push(run);
   };
   if (notes !== undefined && !notes.tests.isEmpty) {
-    const run = notes.tests.finish('the notes of the test helper', known.tells, (key) => isHeld(idOfKey(key)));
+    const noted = notes.tests.finish('the notes of the test helper', known.tells, (key) => isHeld(idOfKey(key)));
+    const run = { ...noted, notRunNames: noted.notRunNames.map(idOfKey) };
     consider(hasReport && !notes.isUnfinished ? leaveOutRenamed(run, notes.tests, reports) : run);
   }
   const hasNotes = candidates.length > 0;
