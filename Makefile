@@ -84,7 +84,7 @@ test-attacks: lab node_modules ## What hostile files, names and texts do to us: 
 test-runner: images node_modules ## As GitHub's runner: images, results, teardown, the action and the integration tier as uid 1001 on docker 28, with each image store (machines of the lab; STORE=classic: that one)
 	@$(WITH_LAB) lab/up docker28 && npm run --silent build && node scripts/run-runner-tests.ts $(STORE)
 
-test-vm: images node_modules ## On cgroup v2: what Linux does, in a guest that boots in seconds; then docker 28 as user runner, in one with two processors and nftables (machines of the lab)
+test-vm: images node_modules ## On cgroup v2: what Linux does, in a guest that boots in seconds; then docker 28 and a cluster as user runner, in one with two processors and nftables (machines of the lab)
 	@$(WITH_LAB) lab/up docker28 uml guest-kernel && npm run --silent build && npx vitest run --project vm --project vm-slow
 
 quick: lab node_modules ## What needs no cluster and ends within a minute
