@@ -74,7 +74,7 @@ describe('a step with comment', () => {
     expect(await step.ended).toMatchObject({ status: 1 });
     rmSync(step.directory, { recursive: true });
     expect(github.comments).toHaveLength(1);
-    expect(github.comments[0]?.body).toContain('2 of 3 legs are red');
+    expect(github.comments[0]?.body).toContain('2 of 3 jobs did not pass');
     const wrong = startStep({ ...given, needs: 'all' }, inPullRequest());
     expect(await wrong.ended).toMatchObject({ status: 3 });
     rmSync(wrong.directory, { recursive: true });

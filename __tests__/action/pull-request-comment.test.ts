@@ -222,7 +222,7 @@ describe('the comment of a pull request', () => {
     const plan = planOf({ given: { mode: 'report' }, env: { GITHUB_JOB: 'summary' } });
     await commentOnPullRequest(plan, content, new ActionReporter(() => {}));
     expect(github.comments).toHaveLength(1);
-    expect(github.comments[0]?.body).toContain('**tests · summary**\n\n### ✅ 2 legs passed: 2 passed');
+    expect(github.comments[0]?.body).toContain('**tests · summary**\n\n### ✅ 2 jobs passed: 2 passed');
     expect(github.comments[0]?.body).toContain('| ✅ **unit** |');
   });
 });

@@ -87,8 +87,8 @@ describe('the action', () => {
     const file = path.join(repository, '.github/workflows/ci.yml');
     const end = await runWorkflow('reusable', { file, cwd: repository, flags });
     expect(end.status, end.output).toBe(0);
-    expect(end.summary).toContain('3 legs passed');
-    expect(end.summary).toContain('1 leg passed');
+    expect(end.summary).toContain('3 jobs passed');
+    expect(end.summary).toContain('1 job passed');
     expect(end.output).not.toContain('canary-77d0');
 
     const legs = await readLegs(/^k8s-test-(shop|billing)-.*-attempt1$/);

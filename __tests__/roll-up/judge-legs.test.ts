@@ -75,7 +75,7 @@ describe('the outcome of all legs', () => {
     expect(legs.map(({ name }) => name)).toEqual(['e2e', 'integration', 'unit']);
     expect(verdict).toMatchObject({ outcome: 'broken', failure: { kind: 'chart', hint: 'Look at its log.' } });
     expect(verdict.failure?.reason).toBe(
-      '2 of 3 legs are red: e2e: chart: polaris never ready; integration: test: 1 of 2 tests failed: test_a',
+      '2 of 3 jobs did not pass: e2e: chart: polaris never ready; integration: test: 1 of 2 tests failed: test_a',
     );
   });
 
@@ -85,11 +85,11 @@ describe('the outcome of all legs', () => {
     const long: Failure = { ...oom, reason: `${'word '.repeat(40)}end` };
     const { verdict } = judgeLegs([leg('a', { ...oom, reason }), leg('b', long)], none);
     expect(verdict.failure?.reason).toBe(
-      `2 of 2 legs are red: a: oom: the test container was killed for memory at its limit of 96Mi; b: oom: ${'word '.repeat(17)}word …`,
+      `2 of 2 jobs did not pass: a: oom: the test container was killed for memory at its limit of 96Mi; b: oom: ${'word '.repeat(17)}word …`,
     );
     expect(verdict.failure?.evidence).toEqual([`a: oom: ${reason}`, `b: oom: ${long.reason}`]);
     const alone = judgeLegs([leg('a', { ...oom, reason }), leg('b')], none);
-    expect(alone.verdict.failure?.reason).toBe(`1 of 2 legs is red: a: oom: ${reason}`);
+    expect(alone.verdict.failure?.reason).toBe(`1 of 2 jobs did not pass: a: oom: ${reason}`);
   });
 
   test('is red for a job that left no result, and names it', () => {
@@ -114,13 +114,13 @@ describe('the outcome of all legs', () => {
   test('is red for a leg of a matrix that is missing beside the others', () => {
     const { verdict, legs } = judgeLegs([leg('unit (3.11)', null, { job: 'unit', siblings: 3 }), leg('e2e')], none);
     expect(legs).toHaveLength(3);
-    expect(verdict.failure?.reason).toContain('2 of the 3 legs of job unit left no results');
+    expect(verdict.failure?.reason).toContain('2 of the 3 matrix jobs of unit left no results');
   });
 
   test('is red for a leg of a matrix that is missing while another ran two steps', () => {
     const own = { job: 'unit', siblings: 2, matrix: '{"python":"3.11"}' };
     const { verdict } = judgeLegs([leg('unit · a', null, own), leg('unit · b', null, own)], none);
-    expect(verdict.failure?.reason).toContain('1 of the 2 legs of job unit left no results');
+    expect(verdict.failure?.reason).toContain('1 of the 2 matrix jobs of unit left no results');
   });
 
   test('is red for a leg that is expected and absent, skipped ones included', () => {
@@ -167,9 +167,9 @@ describe('the summary of all legs', () => {
       jobResults: { docs: { result: 'skipped' } },
     });
     expect(renderRollUp({ ...judged, resultsDir: 'k8s-test-results/report' })).toBe(
-      `### ❌ 1 of 2 legs is red: e2e: oom: killed for memory at its limit of 1Gi
+      `### ❌ 1 of 2 jobs did not pass: e2e: oom: killed for memory at its limit of 1Gi
 
-| leg | suite | tests | passed | failed | skipped | time |
+| job | suite | tests | passed | failed | skipped | time |
 |---|---|--:|--:|--:|--:|--:|
 | ❌ **e2e** · attempt 2 |  | 3 | 2 | **1** | – | 1 min 00 s |
 |  | \`pytest\` | 2 | 2 | – | – | 1.50 s |
@@ -184,7 +184,7 @@ describe('the summary of all legs', () => {
 
 Not run: \`docs\`.
 
-Files: \`k8s-test-results/report\`; open \`report.html\` for all tests of all legs.
+Files: \`k8s-test-results/report\`; open \`report.html\` for all tests of all jobs.
 `,
     );
   });
@@ -219,7 +219,7 @@ Files: \`k8s-test-results/report\`; open \`report.html\` for all tests of all le
     ]);
     const wide = Array.from({ length: 20 }, (_, i) => suite(`s${i}`, { total: 1, passed: 1 }));
     const both = [leg('a', null, { suites: wide }), leg('b', null, { suites: wide })];
-    expect(renderRollUp({ ...judgeLegs(both, none), resultsDir: 'out' })).not.toContain('| job |');
+    expect(renderRollUp({ ...judgeLegs(both, none), resultsDir: 'out' })).not.toContain('| job | `');
   });
 
   test('keeps to its limit, however many legs and tests there are', () => {

@@ -104,7 +104,7 @@ describe('the legs of a directory', () => {
     const kept = legs.flatMap(({ tests }) => tests).reduce((sum, one) => sum + (one.details ?? '').length, 0);
     expect(kept).toBeLessThan(1.1 * defaultJUnitLimits.totalDetailsChars);
     expect(legs.map(({ verdict }) => verdict.outcome)).not.toContain('passed');
-    expect(legs.at(-1)?.verdict.failure?.reason).toContain('too large beside those of the other legs');
+    expect(legs.at(-1)?.verdict.failure?.reason).toContain('too large beside those of the other jobs');
   });
 
   test('are none where there is no such directory', async () => {

@@ -44,9 +44,9 @@ test('all legs become one verdict, one summary, one report, and one junit.xml in
     '✓ unit: passed — 1 test passed in 9.00 s',
   ]);
   const read = (name: string) => readFileSync(path.join(resultsDir, name), 'utf8');
-  expect((JSON.parse(read('result.json')) as Verdict).failure?.reason).toContain('2 of 3 legs are red');
+  expect((JSON.parse(read('result.json')) as Verdict).failure?.reason).toContain('2 of 3 jobs did not pass');
   expect(read('summary.md')).toContain('polaris never became ready');
-  expect(read('report.html')).toContain('2 of 3 legs are red');
+  expect(read('report.html')).toContain('2 of 3 jobs did not pass');
   const junit = await readJUnit(path.join(resultsDir, 'junit.xml'));
   const cases = ['e2e', 'staging', 'unit / pytest'].map((suite) =>
     expect.objectContaining({ suite: expect.stringContaining(suite) }),

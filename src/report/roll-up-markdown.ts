@@ -28,7 +28,7 @@ export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string 
   const head = `### ${signs[verdict.outcome]} ${escapeMarkdown(headlineOfLegs(input))}\n\n${warnings.map((text) => `⚠️ ${escapeMarkdown(text)}\n\n`).join('')}`;
   const foot = [
     ...(skippedJobs.length === 0 ? [] : [`Not run: ${skippedJobs.map((job) => codeSpan(job)).join(', ')}.`, '']),
-    `Files: ${codeSpan(resultsDir, 500)}; open \`report.html\` for all tests of all legs.`,
+    `Files: ${codeSpan(resultsDir, 500)}; open \`report.html\` for all tests of all jobs.`,
     '',
   ].join('\n');
   let left = maxBytes - Buffer.byteLength(head) - Buffer.byteLength(foot) - 200;
@@ -49,7 +49,7 @@ export function renderRollUp(input: RollUpInput, maxBytes = 900 * 1024): string 
 /** The first line alone shows which leg failed, and why. */
 function headlineOfLegs({ verdict, legs }: Pick<RollUpInput, 'verdict' | 'legs'>): string {
   if (verdict.failure !== null) return verdict.failure.reason;
-  return `${formatCount(legs.length, 'leg')} passed: ${formatCounts(verdict.tests)} in ${formatDuration(verdict.durationSeconds)}`;
+  return `${formatCount(legs.length, 'job')} passed: ${formatCounts(verdict.tests)} in ${formatDuration(verdict.durationSeconds)}`;
 }
 
 function renderTable(legs: readonly Leg[]): string {
@@ -68,7 +68,7 @@ function renderTable(legs: readonly Leg[]): string {
     const more = leg.suites.length - suites.length;
     return [own, ...suites, ...(more > 0 ? [`| | … and ${formatCount(more, 'suite')} more | | | | | |`] : [])];
   });
-  return `| leg | suite | tests | passed | failed | skipped | time |\n|---|---|--:|--:|--:|--:|--:|\n${rows.join('\n')}\n\n`;
+  return `| job | suite | tests | passed | failed | skipped | time |\n|---|---|--:|--:|--:|--:|--:|\n${rows.join('\n')}\n\n`;
 }
 
 function row(

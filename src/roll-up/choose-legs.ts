@@ -52,7 +52,7 @@ function refuseRollUp(leg: Leg): Leg {
   const failure: Failure = {
     kind: 'results',
     reason: `${leg.directory === '' ? leg.name : leg.directory} holds the verdict of a roll-up, not of a matrix job`,
-    hint: 'Keep it out of the directory of the legs, or give its artifact a name with "report" in it, as the default has.',
+    hint: 'Keep it out of the directory with the results of the jobs, or give its artifact a name with "report" in it, as the default has.',
     evidence: [],
   };
   return { ...leg, verdict: { ...leg.verdict, outcome: 'broken', failure } };

@@ -1,5 +1,6 @@
 /** The outcome of all legs together. Pure. */
 import { type Failure, noTests, type TestCounts, toOneLine, type Verdict } from '../core/outcome.ts';
+import { formatCount } from '../report/describe-tests.ts';
 import type { Leg } from '../report/leg.ts';
 import { missingLeg } from './missing-leg.ts';
 
@@ -48,10 +49,10 @@ export function judgeLegs(found: readonly Leg[], { expected, jobResults }: Expec
     // Several steps of one leg are several runs of it.
     const there = new Set(own.map(({ matrix }) => matrix)).size;
     if (there < total)
-      legs.push(missingLeg(job, job, `${total - there} of the ${total} legs of job ${job} left no results`));
+      legs.push(missingLeg(job, job, `${total - there} of the ${total} matrix jobs of ${job} left no results`));
     // Results of a runner that does not report the number of legs count as one leg, too.
     if (total > 1 && there > total)
-      legs.push(missingLeg(job, job, `${there} legs of job ${job} left results, but the job has ${total}`));
+      legs.push(missingLeg(job, job, `${there} matrix jobs of ${job} left results, but there are ${total}`));
   }
   for (const name of expected) {
     const isThere = legs.some((leg) => leg.name === name || leg.job === name || leg.verdict.tier === name);
@@ -88,7 +89,7 @@ function causeOf(legs: readonly Leg[]): Failure | null {
   if (legs.length === 0)
     return {
       kind: 'results',
-      reason: 'no leg left results',
+      reason: 'no job left results',
       hint: 'Run this after the jobs that test, with needs: and if: always(), in the same workflow run.',
       evidence: [],
     };
@@ -100,7 +101,7 @@ function causeOf(legs: readonly Leg[]): Failure | null {
   const listed = red.map((leg) => explain(leg, red.length > 1 ? beginOf : (reason) => reason)).join('; ');
   return {
     kind: worst.verdict.failure?.kind ?? 'internal',
-    reason: toOneLine(`${red.length} of ${legs.length} legs ${red.length === 1 ? 'is' : 'are'} red: ${listed}`),
+    reason: toOneLine(`${red.length} of ${formatCount(legs.length, 'job')} did not pass: ${listed}`),
     hint: worst.verdict.failure?.hint ?? '',
     evidence: red.map((leg) =>
       toOneLine(

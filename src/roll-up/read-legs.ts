@@ -96,7 +96,7 @@ async function readVerdict(
 ): Promise<{ verdict: Verdict; leg: v.InferOutput<typeof verdictSchema>['leg'] } | string> {
   const { size } = await stat(file);
   if (size > maxVerdictBytes) return 'is too large to be a verdict';
-  if (size > budget.verdictBytes) return 'is too large beside those of the other legs';
+  if (size > budget.verdictBytes) return 'is too large beside those of the other jobs';
   budget.verdictBytes -= size;
   let content: unknown;
   try {
@@ -180,7 +180,7 @@ export function contradict(verdict: Verdict, what: string): Verdict {
     failure: {
       kind: 'report',
       reason: `its results contradict themselves: ${what}`,
-      hint: 'Something changed the files after the run, or between upload and download: run the leg again.',
+      hint: 'Something changed the files after the run, or between upload and download: run the job again.',
       evidence: [],
     },
   };

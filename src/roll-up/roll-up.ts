@@ -91,7 +91,7 @@ async function readUnlessCancelled(
     return succeed(await readLegs(directory, signal, artifacts, own));
   } catch (error) {
     if (!signal.aborted) throw error;
-    return fail('cancelled', `cancelled (${String(signal.reason)}) while the legs were read`);
+    return fail('cancelled', `cancelled (${String(signal.reason)}) while the results of the jobs were read`);
   }
 }
 
@@ -107,5 +107,5 @@ function silentFailureOf({ name, verdict, tests }: Leg): TestCase[] {
   const { reason: message, hint, evidence } = verdict.failure;
   const details = [hint, ...evidence].filter((line) => line !== '').join('\n');
   const classname = 'k8s-test-action';
-  return [{ suite: '', classname, name: `leg ${name}`, seconds: 0, status: 'error', message, details }];
+  return [{ suite: '', classname, name: `job ${name}`, seconds: 0, status: 'error', message, details }];
 }
