@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { runProgram } from '../tools/run-program.ts';
-import { listNodeContainers, removeContainers } from './docker.ts';
+import { execInContainer, listNodeContainers, removeContainers } from './docker.ts';
 import { showStep } from './show-step.ts';
 
 export interface KindCluster {
@@ -107,11 +107,26 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
       continue;
     }
     const ids = nodes.map((node) => node.id);
+    await Promise.all(ids.map((id) => settleContainers(id, signal)));
     const problem = await removeContainers(ids, signal);
     if (problem !== '') throw new Error(`docker rm of the nodes of ${name} failed: ${problem}`);
     removed += ids.length;
     quietSince = performance.now();
   }
+}
+
+/** For the exec and what it waits for; a node that is paused or has ended refuses it at once. */
+const settleContainersSeconds = 10;
+
+/**
+ * Has a node start no more containers, and waits, at most three seconds, for those that are being started. On cgroup v1 runc
+ * freezes the processes of a container while it sets its limits. Is runc killed then, with the node, they stay frozen: no signal
+ * ends them, and Docker cannot remove the node ("did not receive an exit event").
+ */
+async function settleContainers(node: string, signal: AbortSignal): Promise<void> {
+  const script = `pkill -STOP -x 'kubelet|containerd'
+    for _ in {1..30}; do pgrep -x runc >/dev/null || exit 0; sleep 0.1; done`;
+  await execInContainer(node, ['bash', '-c', script], { signal, timeoutSeconds: settleContainersSeconds });
 }
 
 /**
