@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,32 +7,9 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nodeImageFlags, startCommand, takeInventory } from './command-line.ts';
 import { testImage } from './global-setup.ts';
+import { writeHangingChart } from './write-chart.ts';
 
-/** A chart whose only pod never gets ready: helm waits for it. */
-function writeHangingChart(): string {
-  const chart = mkdtempSync(path.join(tmpdir(), 'hanging-chart-'));
-  mkdirSync(path.join(chart, 'templates'));
-  writeFileSync(path.join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: hanging\nversion: 1.0.0\n');
-  const container = {
-    name: 'web',
-    image: testImage,
-    imagePullPolicy: 'Never',
-    command: ['sleep', '600'],
-    readinessProbe: { exec: { command: ['false'] } },
-  };
-  const deployment = {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web' },
-    spec: {
-      selector: { matchLabels: { app: 'web' } },
-      template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } },
-    },
-  };
-  writeFileSync(path.join(chart, 'templates', 'web.yaml'), JSON.stringify(deployment));
-  return chart;
-}
-
+const hangingChart = writeHangingChart({ image: testImage, imagePullPolicy: 'Never' });
 const hangingTests = [
   '--profile',
   'none',
@@ -46,7 +23,7 @@ describe('Ctrl-C', () => {
   test.each([
     { phase: 'cluster', flags: hangingTests, seen: 'Preparing nodes' },
     { phase: 'images', flags: hangingTests, seen: 'loading 1 image' },
-    { phase: 'platform', flags: ['--image', testImage, '--chart', writeHangingChart()], seen: 'helm install' },
+    { phase: 'platform', flags: ['--image', testImage, '--chart', hangingChart], seen: 'helm install' },
     { phase: 'tests', flags: hangingTests, seen: 'the tests have begun' },
   ])('in phase $phase ends with 130, and leaves nothing behind', async ({ phase, flags, seen }) => {
     const before = takeInventory();

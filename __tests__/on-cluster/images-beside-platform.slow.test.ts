@@ -6,8 +6,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeImageFlags, startCommand, takeInventory } from './command-line.ts';
 import { testImage } from './global-setup.ts';
+import { writeHangingChart } from './write-chart.ts';
 
-/** Answers requests only when it is told to: a build that fetches a file from here takes as long as a test wants. */
+/** Leaves requests open until a test calls `answer`, so that a build that fetches a file from here waits for the test. */
 let server: Server;
 let waiting: ServerResponse[] = [];
 let directory: string;
@@ -22,37 +23,12 @@ beforeAll(async () => {
   const context = path.join(directory, 'context');
   mkdirSync(context);
   writeFileSync(path.join(context, 'Dockerfile'), `FROM ${testImage}\nADD ${address}?${process.pid} /file\n`);
-  writeChart('chart', { image: testImage, imagePullPolicy: 'Never' });
-  writeChart('bad-chart', { image: 'registry.k8s-test.invalid/web:1' });
 });
 afterAll(() => {
   server.closeAllConnections();
   server.close();
   rmSync(directory, { recursive: true });
 });
-
-/** A chart whose only pod never gets ready: helm waits for it. */
-function writeChart(name: string, image: object): void {
-  const templates = path.join(directory, name, 'templates');
-  mkdirSync(templates, { recursive: true });
-  writeFileSync(path.join(templates, '..', 'Chart.yaml'), 'apiVersion: v2\nname: hanging\nversion: 1.0.0\n');
-  const container = {
-    name: 'web',
-    ...image,
-    command: ['sleep', '600'],
-    readinessProbe: { exec: { command: ['false'] } },
-  };
-  const deployment = {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web' },
-    spec: {
-      selector: { matchLabels: { app: 'web' } },
-      template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } },
-    },
-  };
-  writeFileSync(path.join(templates, 'web.yaml'), JSON.stringify(deployment));
-}
 
 function answer(status: number): void {
   for (const response of waiting) response.writeHead(status).end('text');
@@ -79,7 +55,12 @@ describe('the test image', () => {
 
   test('that cannot be built ends a run whose platform would still be waited for, and is its cause', async () => {
     const before = takeInventory();
-    const flags = ['--chart', path.join(directory, 'chart'), '--build', path.join(directory, 'context')];
+    const flags = [
+      '--chart',
+      writeHangingChart({ image: testImage, imagePullPolicy: 'Never' }),
+      '--build',
+      path.join(directory, 'context'),
+    ];
     const run = startCommand(['run', ...nodeImageFlags, ...flags]);
     await run.untilPrinted('helm install');
     answer(404);
@@ -102,7 +83,7 @@ test('an image of the chart that no node can pull ends the run before there is a
     '--image',
     testImage,
     '--chart',
-    path.join(directory, 'bad-chart'),
+    writeHangingChart({ image: 'registry.k8s-test.invalid/web:1' }),
   ]);
   const end = await run.ended;
   expect(end.verdict?.failure, end.output).toMatchObject({

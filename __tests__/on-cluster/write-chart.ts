@@ -89,3 +89,9 @@ export function service(
     },
   });
 }
+
+/** A chart whose only pod, of this image, never gets ready: helm waits for it. */
+export function writeHangingChart(image: { image: string; imagePullPolicy?: string }): string {
+  const never = { imagePullPolicy: 'IfNotPresent', ...image, command: ['sleep', '600'] };
+  return writeChart({ 'web.yaml': deployment('web', { ...never, readinessProbe: { exec: { command: ['false'] } } }) });
+}

@@ -45,7 +45,7 @@ describe('a failure of the tests while the platform was not well', () => {
     expect(blamed.evidence[0]).toBe('2026-11-24T12:00:00Z cube-0/main was evicted');
   });
 
-  test('is told with a flake, too: a test that its tool ran again, and that then passed', () => {
+  test('is reported with a flaky test, too, which failed and passed when its tool ran it again', () => {
     const flake: TestCase = { ...red('a', '12:04:33'), status: 'passed', flakyRuns: 1 };
     const green: TestCase = { ...red('b', '12:04:33'), status: 'passed' };
     const [story] = describeIncidents([killed], [flake, green]);

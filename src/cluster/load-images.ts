@@ -296,9 +296,9 @@ async function loadArchive(archive: string, nodes: string[], options: LoadOption
 }
 
 /**
- * Options of every import and pull. As in `kind load` (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter that the
- * kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need not hold
- * all that its index names, and docker's never does.
+ * Options of every import and pull. As in `kind load` (pkg/cluster/nodeutils: LoadImageArchive), it unpacks by the snapshotter
+ * that the kubelet's part of containerd uses. Unlike it, it takes the parts for the node's own platform only: an archive need not
+ * hold all that its index names, and docker's never does.
  */
 export async function readImportOptions(node: string, signal: AbortSignal): Promise<string[]> {
   const dump = await execInContainer(node, ['containerd', 'config', 'dump'], { signal, timeoutSeconds: askSeconds });

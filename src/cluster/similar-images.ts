@@ -7,9 +7,9 @@ const mostNames = 3;
  * then names that differ by a typing error. Pure; the likeliest first, three at most.
  */
 export function findSimilarImages(name: string, there: string[]): string[] {
-  const wanted = splitName(name);
+  const wanted = splitImageName(name);
   const rank = (other: string): number | undefined => {
-    const { repository, last } = splitName(other);
+    const { repository, last } = splitImageName(other);
     if (repository === wanted.repository) return 0;
     if (last === wanted.last) return 1;
     const distance = leven(repository, wanted.repository);
@@ -23,7 +23,8 @@ export function findSimilarImages(name: string, there: string[]): string[] {
     .map(({ other }) => other);
 }
 
-function splitName(name: string): { repository: string; last: string } {
+/** The repository of an image without tag, digest and Docker Hub's own names, and the last part of it. Pure. */
+export function splitImageName(name: string): { repository: string; last: string } {
   const repository = name
     .replace(/@.*$/, '')
     .replace(/:[^/:]*$/, '')

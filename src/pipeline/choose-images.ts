@@ -1,5 +1,6 @@
 import { buildImage, isNamedByUs, proofImageName } from '../cluster/build-image.ts';
 import { inspectLocalImage, type LocalImage, listLocalImages, nameImage, removeImage } from '../cluster/docker.ts';
+import { splitImageName } from '../cluster/similar-images.ts';
 import { messageOf, type Result, succeed } from '../core/outcome.ts';
 import { listJobImages, type TestJob, testImageOf } from '../inputs/job-manifest.ts';
 import { listImages } from '../platform/chart.ts';
@@ -48,8 +49,7 @@ export async function chooseImages(
  * a program of the platform starts pods. Pure.
  */
 export function mentionsImage(manifests: unknown[], image: string): boolean {
-  const repository = /([^/:@]+)(?::[^/]*)?$/.exec(image.replace(/@.*/, ''))?.[1] ?? image;
-  return JSON.stringify(manifests).includes(repository);
+  return JSON.stringify(manifests).includes(splitImageName(image).last);
 }
 
 /**

@@ -53,7 +53,7 @@ export function mayChange(manifests: unknown[]): boolean {
   return /mutating(webhook|admission)|imagePullSecrets|hostPath/i.test(JSON.stringify(manifests));
 }
 
-/** @returns why an image cannot be pulled, where two attempts are told what no further one can change. */
+/** @returns why an image cannot be pulled, if two attempts in a row get an answer that is final. */
 async function pull(
   run: Run,
   { image, owner }: AwaitedImage,
