@@ -54,6 +54,8 @@ const projects = [
 export default defineConfig({
   test: {
     env: { FLOE_TEST_MACHINES: path.join(tmpdir(), 'machines') },
+    // Whole values in the messages of failures: the end of a reason is what differs.
+    chaiConfig: { truncateThreshold: 0 },
     reporters: ['default', './scripts/count-reporter.ts'],
     projects: projects.map((project, index) => ({
       test: { hookTimeout: sharedCluster.testTimeout, ...project, sequence: { groupOrder: index + 1 } },

@@ -42,9 +42,10 @@ export function classifyCrash(pod: Pod, status: ContainerStatus, facts: Namespac
   });
 }
 
-/** An init container that ended well at last. */
+/** A container that is meant to end, and ended well at last. Its pod is reported as succeeded some moments later. */
 function hasDoneItsWork(pod: Pod, status: ContainerStatus): boolean {
-  return isInitContainer(pod, status.name) && status.state?.terminated?.exitCode === 0;
+  const isMeantToEnd = isInitContainer(pod, status.name) || pod.spec.restartPolicy !== 'Always';
+  return isMeantToEnd && status.state?.terminated?.exitCode === 0;
 }
 
 function describeCrash(pod: Pod, status: ContainerStatus, last: ContainerStateTerminated, facts: NamespaceFacts) {

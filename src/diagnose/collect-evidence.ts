@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dump } from 'js-yaml';
 import { messageOf, toOneLine } from '../core/outcome.ts';
 import type { ReportedEvent, ReportedLog, ReportedPod } from '../core/report-model.ts';
@@ -65,11 +66,13 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
   const limits = { ...usualLimits, ...options.limits };
   for (const directory of [options.clusterDir, options.logsDir]) await mkdir(directory, { recursive: true });
   const evidence: Evidence = { events: [], logs: [], pods: [], problems: [] };
+  const noteProblem = (what: string, error: unknown) =>
+    evidence.problems.push(toOneLine(`${what} could not be collected: ${messageOf(error)}`));
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
       await work();
     } catch (error) {
-      evidence.problems.push(toOneLine(`${what} could not be collected: ${messageOf(error)}`));
+      noteProblem(what, error);
     }
   };
   const lists = new Map<string, { metadata: ObjectMeta }[]>();
@@ -110,11 +113,12 @@ export async function collectEvidence(options: EvidenceOptions): Promise<Evidenc
   const readNext = async (): Promise<void> => {
     for (let next = wanted.shift(); next !== undefined; next = wanted.shift()) {
       const { pod, name } = next;
-      const file = `logs/${pod.metadata.name}/${name}.log`;
-      if (room.bytes <= 0) omitted.push(file);
+      const directory = `logs/${pod.metadata.name}`;
+      if (room.bytes <= 0) omitted.push(`${directory}/${name}.log`);
       else {
         const late = AbortSignal.any([enough, AbortSignal.timeout(limits.logSeconds * 1000)]);
-        await attempt(file, () => saveLog({ ...options, signal: late }, pod, name, room));
+        const failures = await saveLogs({ ...options, signal: late }, pod, name, room);
+        for (const [file, error] of failures) noteProblem(`${directory}/${file}`, error);
       }
     }
   };
@@ -173,16 +177,50 @@ function filesOf(namespace: string): Record<string, string[]> {
   };
 }
 
+/** How often the logs of a container are asked for while it is being restarted, and how long it is waited for in between. */
+const restarts = { attempts: 3, pauseMilliseconds: 300 };
+
 /**
- * The log of a container, with that of its former run before it, when it was restarted. Its size is subtracted from `room`.
+ * The log of a container, with that of its former run before it, when it was restarted. When it is restarted between our
+ * question about its state and that about its log, both are asked again. Returns what could not be had, by its file.
  */
-async function saveLog(options: EvidenceOptions, pod: Pod, container: string, room: { bytes: number }): Promise<void> {
+async function saveLogs(
+  options: EvidenceOptions,
+  pod: Pod,
+  container: string,
+  room: { bytes: number },
+): Promise<Map<string, unknown>> {
+  let now = pod;
+  for (let attempt = 1; ; attempt += 1) {
+    const failures = await saveRuns(options, now, container, room);
+    const isOutdated = [...failures.values()].some((error) => error instanceof ApiError && error.status === 400);
+    if (!isOutdated || attempt === restarts.attempts) return failures;
+    try {
+      await sleep(restarts.pauseMilliseconds, undefined, { signal: options.signal });
+      const { pods } = factPaths(options.namespace);
+      now = await options.connection.call<Pod>('GET', `${pods}/${pod.metadata.name}`, { signal: options.signal });
+    } catch {
+      // Without its present state the first answer is the best that we have.
+      return failures;
+    }
+  }
+}
+
+/** The logs of the runs that a container has by the state of `pod`. One that cannot be had does not stop the other. */
+async function saveRuns(
+  options: EvidenceOptions,
+  pod: Pod,
+  container: string,
+  room: { bytes: number },
+): Promise<Map<string, unknown>> {
   const status = statusesOf(pod).find((one) => one.name === container);
   const directory = path.join(options.logsDir, pod.metadata.name);
-  const save = async (file: string, previous: boolean) => {
+  const failures = new Map<string, unknown>();
+  const save = async (name: string, previous: boolean) => {
     await mkdir(directory, { recursive: true });
+    const file = path.join(directory, name);
     const sink = options.mask.createTransform();
-    const onDisk = createWriteStream(path.join(directory, file));
+    const onDisk = createWriteStream(file);
     const written = pipeline(sink, onDisk);
     const request = {
       namespace: options.namespace,
@@ -192,17 +230,19 @@ async function saveLog(options: EvidenceOptions, pod: Pod, container: string, ro
       signal: options.signal,
     };
     const read = readLog(options.connection, previous ? { ...request, previous } : request, sink);
-    // Of the two errors the reader's is closer to the cause.
-    const [reading, writing] = await Promise.allSettled([read, written]);
+    const ends = await Promise.allSettled([read, written]);
     room.bytes -= onDisk.bytesWritten;
-    for (const one of [reading, writing]) if (one.status === 'rejected') throw one.reason;
+    // Of the two errors the reader's is closer to the cause.
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed === undefined) return;
+    failures.set(name, failed.reason);
+    // An empty file would say that the container wrote nothing.
+    if (onDisk.bytesWritten === 0) await rm(file, { force: true });
   };
   // A container that never started has no log, and the API server answers 400.
-  const hasFormer = status?.lastState?.terminated !== undefined;
-  const isWaiting = status?.state?.waiting !== undefined;
-  if (isWaiting && !hasFormer) return;
-  if (isWaiting || (status?.restartCount ?? 0) > 0) await save(`${container}.previous.log`, true);
-  if (!isWaiting) await save(`${container}.log`, false);
+  if (status?.lastState?.terminated !== undefined) await save(`${container}.previous.log`, true);
+  if (status?.state?.waiting === undefined) await save(`${container}.log`, false);
+  return failures;
 }
 
 function toReported(event: ClusterEvent): ReportedEvent {

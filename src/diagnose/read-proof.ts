@@ -1,3 +1,4 @@
+import { messageOf } from '../core/outcome.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { readLogTail } from '../kube/log-tail.ts';
 
@@ -17,11 +18,19 @@ export async function readProof(
   const { pod, container } = guilty;
   if (pod === '' || container === '') return [];
   const request = { namespace, pod, container, lines: guiltyLines, signal };
-  const now = await readLogTail(connection, request);
-  const former = now.length > 0 ? [] : await readLogTail(connection, { ...request, previous: true });
-  const lines = now.length > 0 ? now : former;
-  if (lines.length === 0) return [`container ${container} of pod ${pod} wrote no log`];
-  return titleProof(guilty, lines);
+  let problem = '';
+  for (const previous of [false, true]) {
+    try {
+      const lines = await readLogTail(connection, { ...request, previous });
+      if (lines.length > 0) return titleProof(guilty, lines);
+    } catch (error) {
+      signal.throwIfAborted();
+      // That there was no former run is no problem.
+      if (!previous) problem = messageOf(error);
+    }
+  }
+  if (problem === '') return [`container ${container} of pod ${pod} wrote no log`];
+  return titleProof(guilty, [`(the log of ${container} cannot be read: ${problem})`]);
 }
 
 /** The last lines of a container under a line that names it. */

@@ -1,7 +1,8 @@
+import { pipeline } from 'node:stream/promises';
 import { toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { type FollowLogOptions, followLog } from './log-stream.ts';
-import { logPath } from './read-log.ts';
+import { logPath, refuseAbsence } from './read-log.ts';
 import { waitBriefly } from './wait-briefly.ts';
 
 export interface ReadTailOptions {
@@ -19,7 +20,11 @@ const headDeadlineMilliseconds = 10_000;
 /** The lines of a tail may be long; more than this does not help a reader. */
 const maxTailBytes = 256 * 1024;
 
-/** The last lines of a container's log, for a reader; when it cannot be read, one line with the reason. */
+/**
+ * The last lines of a container's log, for a reader.
+ * @throws ApiError when it cannot be had (400 for a container that never started, or whose log the node has removed), or the
+ * signal's reason.
+ */
 export async function readLogTail(connection: KubeConnection, options: ReadTailOptions): Promise<string[]> {
   try {
     const body = await connection.open(logPath(options), {
@@ -32,13 +37,18 @@ export async function readLogTail(connection: KubeConnection, options: ReadTailO
         ...(options.previous === true ? { previous: 'true' } : {}),
       },
     });
-    const chunks: Buffer[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return splitLines(Buffer.concat(chunks));
+    const log = await pipeline(body, refuseAbsence(), collect, { signal: options.signal });
+    return splitLines(log);
   } catch (error) {
     options.signal.throwIfAborted();
-    return [`(the log of ${options.container} cannot be read: ${toApiError(error).message})`];
+    throw toApiError(error);
   }
+}
+
+async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 function splitLines(bytes: Buffer): string[] {
