@@ -397,7 +397,7 @@ describe('fault 6, and 5 for pods of the chart', () => {
 describe('no false alarm', () => {
   test.each(slowStarts)('a chart that %s comes up, and its tests run (%d)', async (name, round) => {
     const run = await runOf(`${name} ${round}`);
-    expect(run.onDisk.failure).toBeUndefined();
+    expect(run.onDisk.failure).toBeNull();
     expect(run.onDisk).toMatchObject({ outcome: 'passed', tests: { passed: 1 } });
     const platform = run.onDisk.phases.find((phase) => phase.name === 'platform')!;
     process.stdout.write(`measured: slow start, ${name}: green after ${platform.seconds.toFixed(0)} s\n`);

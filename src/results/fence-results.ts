@@ -24,6 +24,9 @@ export interface Fenced {
   problem: string;
 }
 
+/** How long the runtime may take to bring a process into its container, in whole seconds. */
+const startSeconds = 3;
+
 /** What the script prints before the number of processes that it ended. */
 const endedMark = 'ended:';
 
@@ -32,6 +35,9 @@ const endedMark = 'ended:';
  * point; with adopt-mount only if it is a mount point itself. $2 is the path as /proc/self/mountinfo writes it; $3 is a number
  * of seconds. It finds mounts of the same file system whose root is the directory or is in it, under any name: sidecars, native
  * sidecars, debug containers.
+ *
+ * A process that the runtime is starting, in a container of any pod or by an exec into one, has all mounts of the node until it
+ * enters its container. It is no writer, and is given some seconds to enter; whether it mounts the directory shows then.
  */
 const script = `
 point=$(P="$2" awk '{ p = ENVIRON["P"]
@@ -42,26 +48,33 @@ read -r device root mounted <<<"$point"
 [ "$mounted" = / ] && rest=$2 || rest=\${2#"$mounted"}
 [ "$root" = / ] && root=
 root=$root$rest
-writers() {
-  local file pid
-  for file in $(grep -lF -e " $device \${root:-/} " -e " $device $root/" /proc/[0-9]*/mountinfo 2>/dev/null); do
-    pid=\${file#/proc/} pid=\${pid%/mountinfo}
-    if grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null; then echo "$pid"; fi
-  done
-}
+mounting() { grep -lF -e " $device \${root:-/} " -e " $device $root/" "$@" 2>/dev/null; }
 ended=0
 clean=0
+declare -A seen
 deadline=$((SECONDS + $3))
 while :; do
-  pids=$(writers)
-  if [ -z "$pids" ]; then
-    # What was ended may be started again, by a pod that has not ended yet.
-    [ $ended -eq 0 ] || [ $clean -ge 3 ] && break
-    clean=$((clean + 1))
-  else
+  pids= starting= unresolved=
+  for file in $(mounting /proc/[0-9]*/mountinfo); do
+    pid=\${file#/proc/} pid=\${pid%/mountinfo}
+    grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null || continue
+    if [ "/proc/$pid/root" -ef / ] && [ $((SECONDS - \${seen[$pid]:=$SECONDS})) -lt ${startSeconds} ]; then
+      starting="$starting $pid"
+    elif mounting "$file" >/dev/null; then
+      # Asked again: since the first look it may have entered its container.
+      pids="$pids $pid"
+    fi
+  done
+  for pid in $starting; do case " \${before-$starting} " in *" $pid "*) unresolved=1 ;; esac; done
+  before=$starting
+  if [ -n "$pids" ]; then
     clean=0
     kill -KILL $pids 2>/dev/null
     ended=$((ended + $(wc -w <<<"$pids")))
+  elif [ -z "$unresolved" ]; then
+    # What was ended may be started again, by a pod that has not ended yet.
+    [ $ended -eq 0 ] || [ $clean -ge 3 ] && break
+    clean=$((clean + 1))
   fi
   [ $SECONDS -lt $deadline ] || { echo "processes of pods still have the results mounted" >&2; status=3; break; }
   sleep 0.2
