@@ -43,7 +43,7 @@ fi
 case $what in
   keep-logs) cat > /dev/null ;;
   list-logs) echo "2026-11-01T10:00:00.000000001Z /var/log/k8s-test-x/ns_tests-abc_uid-1/tests/0.77" ;;
-  digest-log) exit 1 ;;
+  digest-logs) exit 1 ;;
   gzip) printf '2026-11-01T10:00:00.000000001Z stdout F first\\n2026-11-01T10:00:00.000000002Z stdout F last\\n' ;;
   fence-results) echo ended:0 ;;
 esac
@@ -245,17 +245,17 @@ describe.concurrent('a docker that never answers', () => {
     },
   );
 
-  test('to digest-log ends the step at its deadline, and a log that was received whole has no gap', async () => {
-    const { result, kept, log, ...rest } = await endOfTests('hangs-at-digest-log', {}, true);
+  test('to digest-logs ends the step at its deadline, and a log that was received whole has no gap', async () => {
+    const { result, kept, log, ...rest } = await endOfTests('hangs-at-digest-logs', {}, true);
     expect(result).toMatchObject({ ok: false, failure: { reason: expect.stringContaining('the end of the logs') } });
     expect(log).toBe('first\nlast\n');
     expect(kept).toMatchObject([{ gaps: [] }]);
     expectRest(rest);
-    expect(leftProcesses('hangs-at-digest-log')).toEqual([]);
+    expect(leftProcesses('hangs-at-digest-logs')).toEqual([]);
   });
 
   test('to one digest in time is asked nothing more, and the step is over in time', async () => {
-    const { result, kept, log } = await endOfTests('hangs-at-digest-log', { digest: 1 }, true);
+    const { result, kept, log } = await endOfTests('hangs-at-digest-logs', { digest: 1 }, true);
     expect(result).toEqual({ ok: true, value: undefined });
     expect(log).toBe('first\nlast\n');
     expect(kept).toMatchObject([{ gaps: [] }]);

@@ -14,8 +14,8 @@ import { type Reconciliation, reconcileLog } from './reconcile-log.ts';
 /** The log files of nodes that can be read without the API server. */
 export interface NodeLogSource<L extends NodeLog> {
   list(signal: AbortSignal): Promise<{ logs: L[]; problems: string[] }>;
-  /** SHA-256 of what the container wrote; undefined when it has to be read to be compared. */
-  digest(log: L, signal: AbortSignal): Promise<string | undefined>;
+  /** SHA-256 of what each container wrote; without one that has to be read to be compared. */
+  digests(logs: readonly L[], signal: AbortSignal): Promise<Map<L, string>>;
   /** Resolves with why it is not all, if so. */
   read(log: L, onChunk: (chunk: Buffer) => Promise<void>, signal: AbortSignal): Promise<string>;
 }
@@ -190,10 +190,14 @@ export class JobLogs<L extends NodeLog> {
     const { nodeLogs, logsDir, mask } = this.#options;
     if (nodeLogs === undefined) return;
     const { logs, problems } = await nodeLogs.list(signal);
+    const captured = (log: L): Captured | undefined =>
+      kept.find((one) => one.podUid === log.podUid && one.container === log.container && one.run === log.run);
+    const digests = await nodeLogs.digests(
+      logs.filter((log) => captured(log)?.gaps.length === 0),
+      signal,
+    );
     for (const log of logs) {
-      const isSame = (one: Captured) =>
-        one.podUid === log.podUid && one.container === log.container && one.run === log.run;
-      let ours = kept.find(isSame);
+      let ours = captured(log);
       if (ours === undefined) {
         const { podUid, pod, container, run } = log;
         const file = path.join(logsDir, pod, logFileName(container, run));
@@ -206,7 +210,7 @@ export class JobLogs<L extends NodeLog> {
         continue;
       }
       // A file without a gap is as complete as the received stream.
-      if (ours.gaps.length === 0 && (await nodeLogs.digest(log, signal)) === ours.sha256) continue;
+      if (ours.gaps.length === 0 && digests.get(log) === ours.sha256) continue;
       const read = (onChunk: (chunk: Buffer) => Promise<void>) => nodeLogs.read(log, onChunk, signal);
       const end = await reconcileLog(ours.file, ours.bytes, read, mask).catch((error: unknown): Reconciliation => {
         signal.throwIfAborted();

@@ -61,11 +61,19 @@ for file in "$2"/*/*/* ${nodeLogsPath}/"$1"*/*/*.log*; do
   printf '%s %s\\n' "\${first%% *}" "$file"
 done 2>/dev/null`;
 
-/** What `NodeLogDecoder` does, done in the node: a log of hundreds of megabytes need not leave it to be compared. */
+/**
+ * What `NodeLogDecoder` does, done in the node: a log of hundreds of megabytes need not leave it to be compared. Takes for each
+ * log the number of its files, and these; prints a line for each, and no digest in it where there is none.
+ */
 const digestScript = `
 set -o pipefail
-gzip --decompress --stdout --force -- "$@" |
-  LC_ALL=C perl -ne 's/^\\S+ std(?:out|err) ([FP])(?::\\S+)? // and $1 eq "P" and chomp; print' | sha256sum`;
+while [ $# -gt 0 ]; do
+  files=("\${@:2:$1}")
+  shift $(($1 + 1))
+  sum=$(gzip --decompress --stdout --force -- "\${files[@]}" |
+    LC_ALL=C perl -ne 's/^\\S+ std(?:out|err) ([FP])(?::\\S+)? // and $1 eq "P" and chomp; print' | sha256sum) || sum=none
+  echo "$sum"
+done`;
 
 export class NodeLogs {
   readonly #nodes: string[];
@@ -124,16 +132,36 @@ export class NodeLogs {
   }
 
   /**
-   * The SHA-256 of what a container wrote, as the node has it; undefined when the node cannot compute it; then its file has to
-   * be read.
+   * The SHA-256 of what each container wrote, as its node has it, with one question to each node. A log is missing when the node
+   * cannot compute it; then its file has to be read.
    * @throws the signal's reason.
    */
-  async digest(log: NodeLog & { node: string }, signal: AbortSignal): Promise<string | undefined> {
-    if (log.paths.length === 0) return createHash('sha256').digest('hex');
-    const command = ['bash', '-c', digestScript, 'digest-log', ...log.paths];
-    if (this.#silent.has(log.node)) return undefined;
-    const run = await this.#ask(log.node, command, { signal, timeoutSeconds: this.#deadlines.digest });
-    return run.exitCode === 0 ? /^[0-9a-f]{64}/.exec(run.stdout)?.[0] : undefined;
+  async digests<L extends NodeLog & { node: string }>(
+    logs: readonly L[],
+    signal: AbortSignal,
+  ): Promise<Map<L, string>> {
+    const isEmpty = ({ paths }: L) => paths.length === 0;
+    const nothing = createHash('sha256').digest('hex');
+    const found = new Map(logs.filter(isEmpty).map((log) => [log, nothing]));
+    const ofNodes = Object.groupBy(
+      logs.filter((log) => !isEmpty(log)),
+      ({ node }) => node,
+    );
+    await Promise.all(
+      Object.entries(ofNodes).map(async ([node, own = []]) => {
+        if (this.#silent.has(node)) return;
+        const args = own.flatMap(({ paths }) => [String(paths.length), ...paths]);
+        const command = ['bash', '-c', digestScript, 'digest-logs', ...args];
+        const { stdout } = await this.#ask(node, command, { signal, timeoutSeconds: this.#deadlines.digest });
+        // Those before one that took too long are good. The last line is whole only with its end.
+        for (const [i, line] of stdout.split('\n').slice(0, -1).entries()) {
+          const digest = /^[0-9a-f]{64}/.exec(line)?.[0];
+          const log = own[i];
+          if (log !== undefined && digest !== undefined) found.set(log, digest);
+        }
+      }),
+    );
+    return found;
   }
 
   /**
