@@ -56,6 +56,11 @@ export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 const newDockers = isLab && userInfo().uid === 0 ? imageStores.map(docker28) : [];
 export const dockers = [own, ...newDockers];
 
+/** Docker 28 with the store that the docker of this machine has too. */
+export function isClassic({ name }: TestDocker): boolean {
+  return name.endsWith('classic store');
+}
+
 /** Whether images keep all of their parts, attestations among them, in the default docker. */
 function hasContainerdStore(): boolean {
   const status = execFileSync('docker', ['info', '--format', '{{json .DriverStatus}}'], { encoding: 'utf8' });

@@ -1,0 +1,386 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildImage } from '../../src/cluster/build-image.ts';
+import { inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
+import { fillNodes, findNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
+import { foreignTestImage, makeForeignImage, removeForeignImage } from '../support/registry/foreign-image.ts';
+import { dockers, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
+import { dockerWithout, type RemoteBuilder, startRemoteBuilder } from './remote-builder.ts';
+
+/** Small, and has a shell. */
+const base = 'debian:bookworm-slim';
+/** What has the containerd of a node: in the lab a quarter of its node image. */
+const nodeImage = isLab ? 'floe-lab/node-userland:bookworm' : 'kindest/node:v1.34.0';
+const [own, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
+const cluster = `k8s-test-kinds-${process.pid}`;
+const node = `${cluster}-control-plane`;
+const signal = AbortSignal.timeout(15 * 60_000);
+const quiet = { signal, say: () => {}, waitingFor: () => {}, quote: () => {} };
+const proof = 'k8s-test-kinds-proof:1';
+let directory: string;
+const at = (name: string) => path.join(directory, name);
+
+/** Tries with each docker how images of all kinds come into a node. It makes nodes, though no cluster of them. */
+export function describeImageKinds(tried: readonly TestDocker[]): void {
+  beforeAll(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'image-kinds-'));
+    writeFileSync(at('Dockerfile'), `FROM ${base}\nENV MADE=here\n`);
+    writeFileSync(at('foreign.Dockerfile'), 'FROM scratch\nCOPY Dockerfile /file\n');
+    await makeForeignImage();
+    execFileSync('docker', ['save', '--output', at('docker.tar'), base]);
+    execFileSync('docker', ['save', '--output', at('foreign.tar'), foreignTestImage]);
+    execFileSync('gzip', ['--keep', at('docker.tar')]);
+  });
+  afterAll(() => {
+    removeForeignImage();
+    rmSync(directory, { recursive: true });
+  });
+
+  describe.each([...tried])('$name', (docker) => {
+    const load = async (image: string, options: Partial<LoadOptions> = {}) =>
+      loadImages([image], [node], { signal, ...options });
+    const loadArchive = (file: string) => fillNodes([node], { images: [], archives: [at(file)] }, quiet);
+    const inNode = () => runWith(docker, ['docker', 'exec', node, 'ctr', '--namespace=k8s.io', 'images', 'ls', '-q']);
+    const former: Record<string, string | undefined> = {};
+    let registry: TestRegistry;
+
+    beforeAll(async () => {
+      docker.start();
+      noteDocker(docker);
+      // What is tried runs in this process.
+      for (const [name, value] of Object.entries({ ...docker.env, DOCKER_BUILDKIT: undefined })) {
+        former[name] = process.env[name];
+        if (value !== undefined) process.env[name] = value;
+        else if (docker.prefix.length > 0) delete process.env[name];
+      }
+      giveImages(docker, [nodeImage, base, foreignTestImage]);
+      // A node as far as images are concerned: kind's labels, and the containerd of the node image without a Kubernetes.
+      const labels = ['--label', `io.x-k8s.kind.cluster=${cluster}`, '--label', 'io.x-k8s.kind.role=control-plane'];
+      const flags = ['--privileged', '--network', 'none', '--volume', '/var/lib/containerd', '--entrypoint', 'sh'];
+      // As systemd does in a node, it starts containerd again when that ends.
+      const keep = ['-c', 'while :; do containerd; sleep 1; done'];
+      runWith(docker, ['docker', 'run', '--detach', '--name', node, ...labels, ...flags, nodeImage, ...keep]);
+      registry = await TestRegistry.start(docker, at(`registry-${docker.name.replaceAll(/\W+/g, '-')}`));
+    });
+    afterAll(() => {
+      registry?.stop();
+      runWith(docker, ['docker', 'rm', '--force', '--volumes', node]);
+      for (const [name, value] of Object.entries(former)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+      docker.stop();
+    });
+
+    test('an image of one platform is loaded once', async () => {
+      const image = 'k8s-test-kinds-plain:1';
+      runWith(docker, ['docker', 'tag', base, image]);
+      // Containerd may not answer yet.
+      const nodes = await findNodes({ name: cluster, nodes: 1, controlPlane: true }, quiet);
+      expect(nodes).toEqual({ ok: true, value: [node] });
+      await fillNodes([node], { images: [image], archives: [] }, quiet);
+      expect(inNode()).toContain(`docker.io/library/${image}\n`);
+      expect(await load(image)).toEqual({ ok: true, value: [] });
+    });
+
+    test('an image is loaded into a node whose containerd is restarted meanwhile, as kind does for containerdConfigPatches', async () => {
+      const image = 'k8s-test-kinds-restart:1';
+      writeFileSync(at('restart.Dockerfile'), `FROM ${base}\nRUN head -c 100000000 /dev/urandom >/large\n`);
+      const built = await buildImage(
+        { context: directory, dockerfile: at('restart.Dockerfile'), tag: image, proof },
+        quiet,
+      );
+      expect(built).toEqual({ ok: true, value: undefined });
+      const loading = load(image);
+      const script = 'until pgrep -f "images import" >/dev/null; do sleep 0.05; done; pkill --exact containerd';
+      // Not by runWith, which would hold up the loading.
+      await promisify(execFile)('docker', ['exec', node, 'timeout', '60', 'sh', '-c', script]);
+      expect(await loading).toEqual({ ok: true, value: [image] });
+      expect(inNode()).toContain(`docker.io/library/${image}\n`);
+    });
+
+    test('an image of several platforms, of which one was pulled, is loaded once', async () => {
+      const image = registry.pushIndex('several', base, foreignTestImage);
+      runWith(docker, ['docker', 'pull', '--quiet', image]);
+      expect(await load(image)).toEqual({ ok: true, value: [image] });
+      expect(await load(image)).toEqual({ ok: true, value: [] });
+      expect(inNode()).toContain(`${image}\n`);
+    });
+
+    test('an image by its digest is loaded once, under that very name', async () => {
+      const tagged = registry.pushIndex('by-digest', base, foreignTestImage);
+      const image = tagged.replace(/:1$/, `@${registry.digestOf('by-digest')}`);
+      runWith(docker, ['docker', 'pull', '--quiet', image]);
+      expect(await load(image)).toEqual({ ok: true, value: [image] });
+      expect(await load(image)).toEqual({ ok: true, value: [] });
+      expect(inNode()).toContain(`${image}\n`);
+    });
+
+    test('an image for another architecture is refused with both platforms, or left to the nodes where they may pull it', async () => {
+      const reason = `image ${foreignTestImage} is for linux/${other}, and the nodes are linux/${own}`;
+      expect(await load(foreignTestImage)).toMatchObject({ ok: false, failure: { kind: 'image', reason } });
+      const left: string[] = [];
+      const mayBePulled: LoadOptions['mayBePulled'] = (_, why) => left.push(why) > 0;
+      expect(await loadImages([foreignTestImage, base], [node], { signal, mayBePulled })).toMatchObject({ ok: true });
+      expect(left).toEqual([reason]);
+      expect(inNode()).toContain(`docker.io/library/${base}\n`);
+    });
+
+    test('an image that a run builds is in docker and in the nodes, with its attestations or without', async () => {
+      const tag = 'k8s-test-kinds-built:1';
+      const built = await buildImage({ context: directory, dockerfile: at('Dockerfile'), tag, proof }, quiet);
+      expect(built).toEqual({ ok: true, value: undefined });
+      expect(await load(tag)).toEqual({ ok: true, value: [tag] });
+      expect(await load(tag)).toEqual({ ok: true, value: [] });
+    });
+
+    test.each(['docker.tar', 'docker.tar.gz'])('the archive %s of docker save is loaded', async (file) => {
+      expect(await loadArchive(file)).toEqual({ ok: true, value: undefined });
+      expect(inNode()).toContain(`docker.io/library/${base}\n`);
+    });
+
+    test('an archive for another architecture is refused with both platforms', async () => {
+      const reason = `the archive ${at('foreign.tar')} is for linux/${other}, and the nodes are linux/${own}`;
+      expect(await loadArchive('foreign.tar')).toMatchObject({ ok: false, failure: { kind: 'image', reason } });
+    });
+
+    test.each(docker.hasAttestations ? ['provenance and SBOM'] : [])('an image with %s is loaded once', async () => {
+      const image = 'k8s-test-kinds-attested:1';
+      buildAttested(docker, ['--tag', image, '--load']);
+      const words = ['https://spdx.dev/Document', 'https://slsa.dev/provenance'];
+      const find = `docker save ${image} | grep --text --only-matching ${words.map((word) => `-e ${word}`).join(' ')}`;
+      expect([...new Set(runWith(docker, ['sh', '-c', find]).trim().split('\n'))].sort()).toEqual(words.sort());
+      expect(await load(image)).toEqual({ ok: true, value: [image] });
+      expect(await load(image)).toEqual({ ok: true, value: [] });
+    });
+
+    // Only a docker of today can write one.
+    const builders = dockers.filter(({ hasAttestations }) => hasAttestations).slice(0, 1);
+    describe.each(builders.map((builder) => ({ name: 'an image of a builder of driver remote', builder })))(
+      '$name',
+      ({ builder }) => {
+        const tag = 'k8s-test-kinds-remote:1';
+        const before = { ...process.env };
+        let remote: RemoteBuilder;
+
+        const use = (env: Record<string, string | undefined>) => {
+          for (const [name, value] of Object.entries(env)) {
+            if (value === undefined) delete process.env[name];
+            else process.env[name] = value;
+          }
+        };
+        /** Builds an image whose only file has this text, and returns its ID in docker. */
+        const build = async (text: string) => {
+          const context = at(`remote-${text}`);
+          mkdirSync(context, { recursive: true });
+          writeFileSync(path.join(context, 'Dockerfile'), 'FROM scratch\nCOPY text /text\n');
+          writeFileSync(path.join(context, 'text'), text);
+          return buildImage({ context, dockerfile: undefined, tag, proof }, quiet);
+        };
+        const idOf = async () => (await inspectLocalImage(tag, signal))?.id;
+
+        beforeAll(async () => {
+          builder.start();
+          remote = await startRemoteBuilder(builder);
+          Object.assign(before, process.env);
+          // A shell of the lab says that this machine's own docker has no BuildKit; with this plugin it has.
+          use({ ...remote.env, DOCKER_BUILDKIT: undefined });
+        });
+        afterAll(() => {
+          const { PATH, BUILDX_BUILDER, DOCKER_CONFIG, DOCKER_BUILDKIT } = before;
+          use({ PATH, BUILDX_BUILDER, DOCKER_CONFIG, DOCKER_BUILDKIT });
+          remote.stop();
+        });
+
+        test('is in docker and in the nodes, and a later build takes its place', async () => {
+          expect(await build(`first-${docker.name}`)).toEqual({ ok: true, value: undefined });
+          const first = await idOf();
+          expect(first).toMatch(/^sha256:/);
+          expect(await load(tag)).toEqual({ ok: true, value: [tag] });
+          expect(await load(tag)).toEqual({ ok: true, value: [] });
+          expect(await build(`second-${docker.name}`)).toEqual({ ok: true, value: undefined });
+          expect(await idOf()).toMatch(/^sha256:/);
+          expect(await idOf()).not.toBe(first);
+          expect(await load(tag)).toEqual({ ok: true, value: [tag] });
+        });
+
+        test('that the builder keeps for itself fails the build, also where docker has an older image of that name', async () => {
+          const older = await idOf();
+          use({ PATH: `${dockerWithout('--load')}:${before.PATH}` });
+          const reason = expect.stringMatching(
+            / succeeded, but docker does not have .*: builder \S+ \(BUILDX_BUILDER\) kept/,
+          );
+          for (const there of ['older', 'none']) {
+            if (there === 'none') await removeImage(tag, signal);
+            expect(await build(`kept-${docker.name}`)).toMatchObject({ ok: false, failure: { kind: 'image', reason } });
+            expect(await idOf()).toBe(there === 'older' ? older : undefined);
+          }
+        });
+      },
+    );
+
+    describe.each(builders.map((builder) => ({ name: 'an OCI archive', builder })))('$name', ({ builder }) => {
+      beforeAll(() => {
+        if (existsSync(at('oci.tar'))) return;
+        builder.start();
+        // Its own tests may run later, and nothing of theirs need exist.
+        giveImages(builder, [base]);
+        const output = (file: string) => ['--output', `type=oci,dest=${at(file)}`];
+        buildAttested(builder, ['--tag', 'k8s-test-kinds-oci:1', ...output('oci.tar')]);
+        buildForeign(builder, ['--tag', 'k8s-test-kinds-oci:2', ...output('foreign-oci.tar')]);
+        execFileSync('gzip', ['--keep', at('oci.tar')]);
+      });
+
+      test.each(['oci.tar', 'oci.tar.gz'])('%s with attestations is loaded', async (file) => {
+        expect(await loadArchive(file)).toEqual({ ok: true, value: undefined });
+        expect(inNode()).toContain('docker.io/library/k8s-test-kinds-oci:1\n');
+      });
+
+      test('for another architecture is refused with both platforms', async () => {
+        const reason = `the archive ${at('foreign-oci.tar')} is for linux/${other}, and the nodes are linux/${own}`;
+        expect(await loadArchive('foreign-oci.tar')).toMatchObject({ ok: false, failure: { kind: 'image', reason } });
+      });
+    });
+  });
+}
+
+/** This process's environment before a docker was chosen. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const { DOCKER_HOST: _, DOCKER_CONFIG: __, ...rest } = process.env;
+  return rest;
+}
+
+/** The SBOM is made by a program of ours, since the usual one is an image of a registry. */
+function buildAttested(docker: TestDocker, flags: string[]): void {
+  writeFileSync(at('scanner.Dockerfile'), `FROM ${base}\nCOPY --chmod=755 scanner /scanner\nCMD ["/scanner"]\n`);
+  const statement = {
+    _type: 'https://in-toto.io/Statement/v0.1',
+    predicateType: 'https://spdx.dev/Document',
+    predicate: { SPDXID: 'SPDXRef-DOCUMENT', spdxVersion: 'SPDX-2.3', packages: [] },
+  };
+  // https://github.com/moby/buildkit/blob/master/docs/attestations/sbom-protocol.md
+  writeFileSync(
+    at('scanner'),
+    `#!/bin/sh\necho '${JSON.stringify(statement)}' >"$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"\n`,
+  );
+  const scanner = 'k8s-test-kinds-scanner:1';
+  const build = ['docker', 'buildx', 'build', '--quiet'];
+  runWith(docker, [...build, '--load', '--tag', scanner, '--file', at('scanner.Dockerfile'), directory]);
+  const attest = ['--provenance=mode=max', `--sbom=generator=${scanner}`];
+  runWith(docker, [...build, ...attest, ...flags, directory]);
+}
+
+/** Copies images of this machine's own docker into another one. */
+function giveImages({ prefix }: TestDocker, images: string[]): void {
+  const [program, , store] = prefix;
+  if (program === undefined || store === undefined) return;
+  execFileSync(program, ['load', store, ...images], {
+    env: ownEnvironment(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+function buildForeign(docker: TestDocker, flags: string[]): void {
+  const platform = ['--platform', `linux/${other}`, '--file', at('foreign.Dockerfile')];
+  runWith(docker, ['docker', 'buildx', 'build', '--quiet', ...platform, ...flags, directory]);
+}
+
+/** A registry on the loopback of this docker, reached by curl from there. */
+class TestRegistry {
+  readonly #process: ChildProcess;
+  readonly #docker: TestDocker;
+  readonly #address: string;
+  readonly #directory: string;
+
+  private constructor(process: ChildProcess, docker: TestDocker, address: string, folder: string) {
+    this.#process = process;
+    this.#docker = docker;
+    this.#address = address;
+    this.#directory = folder;
+  }
+
+  static async start(docker: TestDocker, folder: string): Promise<TestRegistry> {
+    mkdirSync(folder);
+    const address = `127.0.0.1:${20_000 + (process.pid % 10_000)}`;
+    const config = path.join(folder, 'config.json');
+    const storage = { filesystem: { rootdirectory: path.join(folder, 'images') } };
+    writeFileSync(
+      config,
+      JSON.stringify({ version: '0.1', log: { level: 'error' }, storage, http: { addr: address, secret: 'loopback' } }),
+    );
+    const [program = '', ...args] = [...docker.prefix, 'registry', 'serve', config];
+    const child = spawn(program, args, { stdio: 'ignore' });
+    const registry = new TestRegistry(child, docker, address, folder);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        registry.#curl(['--fail', `http://${address}/v2/`]);
+        return registry;
+      } catch (error) {
+        if (attempt === 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  /** Puts an index of two images, one for this platform and one for the other, under `name:1`; returns its full name. */
+  pushIndex(name: string, mine: string, foreign: string): string {
+    const mediaType = 'application/vnd.oci.image.index.v1+json';
+    const manifests = [
+      [mine, own],
+      [foreign, other],
+    ].map(([image = '', architecture]) => ({ ...this.#push(name, image), platform: { os: 'linux', architecture } }));
+    const file = path.join(this.#directory, 'index.json');
+    writeFileSync(file, JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+    const where = `http://${this.#address}/v2/${name}/manifests/1`;
+    this.#curl([
+      '--fail',
+      '--request',
+      'PUT',
+      '--header',
+      `content-type: ${mediaType}`,
+      '--data-binary',
+      `@${file}`,
+      where,
+    ]);
+    return `${this.#address}/${name}:1`;
+  }
+
+  digestOf(name: string): string {
+    return this.#manifest(name, '1').digest;
+  }
+
+  stop(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #push(name: string, image: string): { mediaType: string; digest: string; size: number } {
+    const target = `${this.#address}/${name}:part`;
+    runWith(this.#docker, ['docker', 'tag', image, target]);
+    runWith(this.#docker, ['docker', 'push', '--quiet', target]);
+    runWith(this.#docker, ['docker', 'image', 'rm', '--no-prune', target]);
+    return this.#manifest(name, 'part');
+  }
+
+  #manifest(name: string, tag: string): { mediaType: string; digest: string; size: number } {
+    const types = ['oci.image.index.v1', 'oci.image.manifest.v1', 'docker.distribution.manifest.v2'];
+    const accept = types.map((type) => `application/vnd.${type}+json`).join(', ');
+    const body = this.#curl([
+      '--fail',
+      '--header',
+      `accept: ${accept}`,
+      `http://${this.#address}/v2/${name}/manifests/${tag}`,
+    ]);
+    const { mediaType } = JSON.parse(body) as { mediaType: string };
+    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    return { mediaType, digest, size: Buffer.byteLength(body) };
+  }
+
+  #curl(args: string[]): string {
+    return runWith(this.#docker, ['curl', '--silent', '--show-error', ...args]);
+  }
+}
