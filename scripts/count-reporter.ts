@@ -1,9 +1,11 @@
 /**
  * Closes a run of the tests: what took longest, every failure again (often only the end of a long output is kept), the table of
- * the attacks, what the tests ran on, and as the last line the count, `N passed, N failed`, with `, N skipped` when there are
- * any.
+ * the attacks, what the tests ran on, whether the machine was out of memory, and as the last line the count,
+ * `N passed, N failed`, with `, N skipped` when there are any.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 import { sumAttacks } from '../__tests__/attacks/attempts.ts';
 import { describeDocker } from '../__tests__/on-cluster/dockers.ts';
@@ -13,6 +15,8 @@ const clusterProjects = ['cluster', 'exclusive', 'slow'];
 
 /** Loaded by vitest.config.ts. Sets the exit status to 1 where the attacks are not held although no test failed. */
 export default class CountReporter implements Reporter {
+  readonly #startedAt = uptime();
+
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const lines = [
@@ -21,6 +25,7 @@ export default class CountReporter implements Reporter {
       ...errors.map((error) => `\nFAILED outside of tests\n${error.message}`),
       ...listAttacks(modules),
       ...listMachines(modules),
+      ...listMachineKills(this.#startedAt),
       countTests(tests),
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
@@ -73,6 +78,19 @@ function listMachines(modules: readonly TestModule[]): string[] {
   const file = process.env.FLOE_TEST_MACHINES;
   const others = file !== undefined && existsSync(file) ? new Set(readFileSync(file, 'utf8').trim().split('\n')) : [];
   return [...own, ...others].map((line) => `ran on: ${line}`);
+}
+
+/**
+ * What the kernel killed because the machine itself was out of memory: containers of the tests, first of all, which then fail
+ * for no fault of theirs. Empty where the kernel's log may not be read.
+ * @param since in seconds after the machine's start.
+ */
+function listMachineKills(since: number): string[] {
+  const { stdout } = spawnSync('dmesg', { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  // Undefined where there is no such program.
+  const kills = (stdout ?? '').matchAll(/^\[ *([\d.]+)\] oom-kill:constraint=(?!CONSTRAINT_MEMCG).*,task=(.*?),pid=/gm);
+  const names = [...kills].filter(([, at]) => Number(at) >= since).map(([, , task]) => task);
+  return names.length === 0 ? [] : [`the machine was out of memory, and its kernel killed ${names.join(', ')}`];
 }
 
 function countTests(tests: readonly TestCase[]): string {
