@@ -9,7 +9,7 @@
  * bench/results.json and the picture bench/seconds.svg, and prints the first.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,6 +24,8 @@ interface Step {
 interface TimedRun {
   /** Milliseconds until the verdict is known to the user. */
   verdict: number;
+  /** Seconds that all cores together worked until then, for whatever program. */
+  cpuSeconds: number;
   steps: Step[];
 }
 
@@ -36,6 +38,8 @@ interface Measured {
   load: number;
 }
 
+/** USER_HZ, which is the same on all of Linux that Node runs on. */
+const ticksPerSecond = 100;
 const root = path.resolve(import.meta.dirname, '..');
 const example = path.join(root, 'examples/floe');
 const cli = path.join(root, 'dist/cli.js');
@@ -87,13 +91,17 @@ async function timeScript(args: string[]): Promise<TimedRun & { words: Map<strin
   const steps: Step[] = [];
   const words = new Map<string, string>();
   let verdict = Number.NaN;
+  let cpuSeconds = Number.NaN;
+  const busyBefore = busySeconds();
   await follow(path.join(root, 'bench/usual-script.sh'), args, root, (line) => {
     const [name = '', value = ''] = line.split(' ');
     if (!/^\d+$/.test(value)) words.set(name, value);
-    else if (name === 'verdict') verdict = Number(value);
-    else steps.push({ name, from: steps.at(-1)?.to ?? 0, to: Number(value) });
+    else if (name === 'verdict') {
+      verdict = Number(value);
+      cpuSeconds = busySeconds() - busyBefore;
+    } else steps.push({ name, from: steps.at(-1)?.to ?? 0, to: Number(value) });
   });
-  return { verdict, steps, words };
+  return { verdict, cpuSeconds, steps, words };
 }
 
 /** A cold run, a cluster that is kept with one test that is run again, and a run whose chart names an image that is nowhere. */
@@ -119,8 +127,10 @@ async function runOurs(): Promise<{ ours: TimedRun; rerun: number; badImage: num
  */
 async function runCli(args: string[], outcome?: 'passed' | 'broken'): Promise<TimedRun> {
   const started = performance.now();
+  const busyBefore = busySeconds();
   const steps: Step[] = [];
   let verdict = Number.NaN;
+  let cpuSeconds = Number.NaN;
   await follow(process.execPath, [cli, ...args], example, (line) => {
     const at = performance.now() - started;
     const phase = /^\s*[✓✗] ([a-z]+)\s+([\d.]+) s$/.exec(line);
@@ -128,10 +138,22 @@ async function runCli(args: string[], outcome?: 'passed' | 'broken'): Promise<Ti
     else if (outcome !== undefined && Number.isNaN(verdict) && /^\s*[✓✗] (passed|failed|broken)\b/.test(line)) {
       if (!line.includes(outcome)) throw new Error(`k8s-test ${args.join(' ')}: ${line}`);
       verdict = at;
+      cpuSeconds = busySeconds() - busyBefore;
     }
   });
   if (outcome !== undefined && Number.isNaN(verdict)) throw new Error(`k8s-test ${args.join(' ')} printed no verdict`);
-  return { verdict, steps };
+  return { verdict, cpuSeconds, steps };
+}
+
+/** Seconds for which the cores have worked since the machine's start (proc_stat(5)); not a number where there is no /proc. */
+function busySeconds(): number {
+  if (!existsSync('/proc/stat')) return Number.NaN;
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readFileSync('/proc/stat', 'utf8')
+    .split('\n', 1)[0]!
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq) / ticksPerSecond;
 }
 
 async function follow(program: string, args: string[], cwd: string, onLine: (line: string) => void): Promise<void> {
@@ -192,7 +214,18 @@ ${[
   ),
   ...bad,
 ].join('\n')}
+
+${describeCpu()}
 ${scriptWithBadImage === undefined ? `\nWith a bad image in the chart ours took ${seconds(median(of((one) => one.badImage)))} s; the script, which waits ten minutes, was not run with it.\n` : ''}`;
+}
+
+/** What the cores did until the verdict: no order of the same work on these cores can be faster. */
+function describeCpu(): string {
+  const cores = availableParallelism();
+  const ours = median(measured.map((one) => one.ours.cpuSeconds));
+  const script = median(measured.map((one) => one.script.cpuSeconds));
+  const bound = median(measured.map((one) => (one.ours.cpuSeconds * 1000) / cores / one.script.verdict));
+  return `Until the verdict of a new cluster the ${cores} cores worked ${ours.toFixed(0)} s for ours and ${script.toFixed(0)} s for the script. With the same work in any order the ratio cannot be below ${bound.toFixed(2)} on them.`;
 }
 
 /** The median round as bars: where the seconds go, in ours and in the script. */
