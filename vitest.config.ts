@@ -17,9 +17,12 @@ const guests = { include: ['__tests__/vm/**/*.test.ts'], testTimeout: 5 * minute
 const slowGuests = '__tests__/vm/**/*.slow.test.ts';
 const sharedCluster = { globalSetup: ['__tests__/on-cluster/global-setup.ts'], testTimeout: 10 * minute };
 
+/** These take files from one queue: with one for each, a core would wait three times for the last file of the other. */
+const withoutCluster = ['quick', 'thorough', 'attacks'];
+
 /**
- * The projects, in the order in which they run; none runs beside another, since clusters take the whole machine and tests
- * of time limits beside them would only wait.
+ * The projects, in the order in which they run. Those with a cluster run beside no other, since clusters take the whole machine
+ * and tests of time limits beside them would only wait.
  */
 const projects = [
   // Needs nothing but Node, and finishes within a minute.
@@ -58,7 +61,11 @@ export default defineConfig({
     chaiConfig: { truncateThreshold: 0 },
     reporters: ['default', './scripts/count-reporter.ts'],
     projects: projects.map((project, index) => ({
-      test: { hookTimeout: sharedCluster.testTimeout, ...project, sequence: { groupOrder: index + 1 } },
+      test: {
+        hookTimeout: sharedCluster.testTimeout,
+        ...project,
+        sequence: { groupOrder: withoutCluster.includes(project.name) ? 0 : index },
+      },
     })),
   },
 });

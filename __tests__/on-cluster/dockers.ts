@@ -54,12 +54,8 @@ const own: TestDocker = {
 export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 /** Only root starts them; for the runner's user one of them is the docker of this machine. */
 const newDockers = isLab && userInfo().uid === 0 ? imageStores.map(docker28) : [];
+/** The newest is the last. */
 export const dockers = [own, ...newDockers];
-
-/** Docker 28 with the store that the docker of this machine has too. */
-export function isClassic({ name }: TestDocker): boolean {
-  return name.endsWith('classic store');
-}
 
 /** Whether images keep all of their parts, attestations among them, in the default docker. */
 function hasContainerdStore(): boolean {

@@ -1,4 +1,4 @@
 import { describeImageKinds } from './describe-image-kinds.ts';
-import { dockers, isClassic } from './dockers.ts';
+import { dockers } from './dockers.ts';
 
-describeImageKinds(dockers.filter((docker) => !isClassic(docker)));
+describeImageKinds(dockers.slice(-1));
