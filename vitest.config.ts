@@ -63,6 +63,8 @@ export default defineConfig({
     projects: projects.map((project, index) => ({
       test: {
         hookTimeout: sharedCluster.testTimeout,
+        // vitest's own limit of a second is less than a busy machine may need.
+        expect: { poll: { timeout: 30_000 } },
         ...project,
         sequence: { groupOrder: withoutCluster.includes(project.name) ? 0 : index },
       },
