@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { toApiError } from './api-error.ts';
 import type { KubeConnection } from './connection.ts';
@@ -37,18 +38,12 @@ export async function readLogTail(connection: KubeConnection, options: ReadTailO
         ...(options.previous === true ? { previous: 'true' } : {}),
       },
     });
-    const log = await pipeline(body, refuseAbsence(), collect, { signal: options.signal });
+    const log = await pipeline(body, refuseAbsence(), buffer, { signal: options.signal });
     return splitLines(log);
   } catch (error) {
     options.signal.throwIfAborted();
     throw toApiError(error);
   }
-}
-
-async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of source) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 function splitLines(bytes: Buffer): string[] {
