@@ -6,8 +6,11 @@ import { expect } from 'vitest';
 import { type Attempt, testAttack } from './attempts.ts';
 import { readPatterns, type SourcePattern } from './read-patterns.ts';
 
-/** On texts of this length a linear expression takes some microseconds, and a quadratic one milliseconds. */
-const shortChars = 3000;
+/**
+ * On texts of this length a linear expression takes some microseconds. The cheapest quadratic one, which begins anew at
+ * each of a long word and scans the rest of a line, takes 4 ms on a fast machine.
+ */
+const shortChars = 12_000;
 const suspiciousMilliseconds = 1;
 /** Four times the text takes a linear expression four times as long, and a quadratic one sixteen times. */
 const growthFactor = 4;

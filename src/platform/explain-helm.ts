@@ -69,7 +69,7 @@ const explanations: Explanation[] = [
   },
   {
     words:
-      /field is immutable|spec is immutable|updates to statefulset spec .* are forbidden|is immutable after creation/i,
+      /field is immutable|spec is immutable|updates to statefulset spec for fields other than|is immutable after creation/i,
     hint: 'The object already exists with another value in a field that cannot change: delete it, or install into a new namespace.',
   },
   {
