@@ -8,10 +8,14 @@ const mount = { hostPath: '/home/me/results', containerPath: nodeResultsPath };
 const render = (some: Partial<Parameters<typeof renderKindConfig>[0]>) =>
   load(renderKindConfig({ ...options, ...some }));
 
+const quickController = expect.stringContaining('kube-api-qps');
+const ourPatches = [quickController, quickController];
+
 test('one node is a control plane, more are workers, and each mounts the results', () => {
   expect(render({ nodes: 3 })).toEqual({
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',
+    kubeadmConfigPatches: ourPatches,
     nodes: [
       { role: 'control-plane', extraMounts: [mount] },
       { role: 'worker', extraMounts: [mount] },
@@ -31,6 +35,7 @@ describe("a user's own config", () => {
     expect(render({ userConfig })).toEqual({
       kind: 'Cluster',
       apiVersion: 'kind.x-k8s.io/v1alpha4',
+      kubeadmConfigPatches: ourPatches,
       networking: { disableDefaultCNI: true },
       nodes: [
         {
@@ -39,6 +44,15 @@ describe("a user's own config", () => {
           extraMounts: [{ hostPath: '/data', containerPath: '/data' }, mount],
         },
       ],
+    });
+  });
+
+  test('has the last word on what kubeadm is given', () => {
+    const text = 'kubeadmConfigPatches:\n- "kind: ClusterConfiguration\\n"\n';
+    const patch = 'kind: ClusterConfiguration\n';
+    expect(render({ userConfig: readOwn(text) })).toMatchObject({ kubeadmConfigPatches: [...ourPatches, patch] });
+    expect(render({ userConfig: readOwn('kubeadmConfigPatches: {a: 1}\n') })).toMatchObject({
+      kubeadmConfigPatches: { a: 1 },
     });
   });
 
