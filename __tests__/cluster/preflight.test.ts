@@ -24,6 +24,7 @@ const docker: DockerFacts = {
   architecture: 'amd64',
   isRootless: false,
   forwardsIPv4: true,
+  hasMountableLayers: true,
 };
 const disk = { directory: '/var/lib/docker', freeBytes: 50 * gibibyte, isOverlay: false };
 const well: MachineFacts = {

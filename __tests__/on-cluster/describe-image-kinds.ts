@@ -6,10 +6,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage } from '../../src/cluster/build-image.ts';
-import { inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
+import { askDockerInfo, holdImage, inspectLayers, inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
 import { fillNodes, findNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
+import { readDockerInfo } from '../../src/cluster/machine-facts.ts';
+import { listMounts, planMount, registerMounted } from '../../src/cluster/mounted-images.ts';
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../support/registry/foreign-image.ts';
-import { dockers, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
+import { dockers, hasContainerdStore, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
 import { dockerWithout, type RemoteBuilder, startRemoteBuilder } from './remote-builder.ts';
 
 /** Small, and has a shell. */
@@ -102,6 +104,63 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       await promisify(execFile)('docker', ['exec', node, 'timeout', '60', 'sh', '-c', script]);
       expect(await loading).toEqual({ ok: true, value: [image] });
       expect(inNode()).toContain(`docker.io/library/${image}\n`);
+    });
+
+    test('an image that a node mounts is complete, and has what a container of docker sees', async () => {
+      const image = 'k8s-test-kinds-mounted:1';
+      const changes = [
+        // A file less, a directory that hides the one below it, a new owner, a link, and a file with a capability.
+        'rm /etc/debian_version && rm -r /etc/apt && mkdir /etc/apt && echo new >/etc/apt/new && chown -R 1001:7 /opt',
+        'mkdir /made && echo text >/made/file && ln /made/file /made/hard && ln -s file /made/soft && chmod 4750 /made/file',
+      ];
+      writeFileSync(at('mounted.Dockerfile'), `FROM ${base}\n${changes.map((line) => `RUN ${line}\n`).join('')}`);
+      const context = { context: directory, dockerfile: at('mounted.Dockerfile'), tag: image, proof };
+      expect(await buildImage(context, quiet)).toEqual({ ok: true, value: undefined });
+      const { docker: facts } = readDockerInfo(await askDockerInfo(signal));
+      const layers = await inspectLayers(image, signal);
+      if (layers === undefined || !facts.answers) throw new Error('docker does not have the image that it has built');
+      const planned = planMount(image, layers);
+      // Only the classic store keeps layers where Docker says.
+      expect(planned !== undefined).toBe(!hasContainerdStore(docker));
+      expect(facts.hasMountableLayers).toBe(planned !== undefined);
+      if (planned === undefined) return;
+
+      const held = `${cluster}-held`;
+      const paths = listMounts(planned).map(({ hostPath }) => hostPath);
+      expect(await holdImage(planned.id, { name: held, paths }, signal)).toBeUndefined();
+      const mounting = `${cluster}-mounting`;
+      const volumes = listMounts(planned).map((mount) => ['--volume', `${mount.hostPath}:${mount.containerPath}:ro`]);
+      const flags = ['--privileged', '--network', 'none', '--volume', '/var/lib/containerd', ...volumes.flat()];
+      const keep = ['--entrypoint', 'sh', nodeImage, '-c', 'while :; do containerd; sleep 1; done'];
+      runWith(docker, ['docker', 'run', '--detach', '--name', mounting, ...flags, ...keep]);
+      const inMounting = (script: string) =>
+        runWith(docker, ['docker', 'exec', '--privileged', mounting, 'sh', '-c', script]);
+      try {
+        inMounting('until ctr version >/dev/null 2>&1; do sleep 0.1; done');
+        expect(await registerMounted(mounting, [planned], signal)).toBeUndefined();
+        // It can be done again, as after a restart of containerd meanwhile.
+        expect(await registerMounted(mounting, [planned], signal)).toBeUndefined();
+        expect(await loadImages([image], [mounting], { signal })).toEqual({ ok: true, value: [] });
+        const name = `docker.io/library/${image}`;
+        // As the kubelet's part of containerd checks each image when it starts.
+        const checked = inMounting(`ctr --namespace k8s.io images check --snapshotter overlayfs name==${name}`);
+        expect(checked).toMatch(new RegExp(`^${name}\\s.*complete \\(.*true\\s*$`, 'm'));
+        const snapshots = 'ctr --namespace k8s.io snapshots --snapshotter overlayfs';
+        const view = `${snapshots} view seen ${planned.layers.at(-1)?.chainId} >/dev/null`;
+        inMounting(`mkdir /seen && ${view} && eval "$(${snapshots} mounts /seen seen)"`);
+        const list = "find etc/apt etc/debian* made opt usr var -printf '%p %y %m %U %G %s %n %l\\n' 2>&1 | sort";
+        const seen = inMounting(`cd /seen && ${list}`);
+        const byDocker = runWith(docker, ['docker', 'run', '--rm', '--workdir', '/', image, 'sh', '-c', list]);
+        expect(seen).toContain('made/hard f 4750 0 0 5 2');
+        expect(seen).not.toContain('etc/apt/sources');
+        expect(seen).toBe(byDocker);
+        // Docker keeps the image for as long as it is held, and the node cannot write to its layers.
+        expect(() => runWith(docker, ['docker', 'image', 'rm', planned.id])).toThrow(/container/);
+        expect(inMounting('touch /k8s-test/layers/*/made/file 2>&1 || true')).toContain('Read-only file system');
+      } finally {
+        runWith(docker, ['docker', 'rm', '--force', '--volumes', mounting, held]);
+        runWith(docker, ['docker', 'image', 'rm', image]);
+      }
     });
 
     test('an image of several platforms, of which one was pulled, is loaded once', async () => {

@@ -40,10 +40,10 @@ function docker28(store: ImageStore): TestDocker {
   };
 }
 
-const own: TestDocker = {
+export const ownDocker: TestDocker = {
   name: 'the docker of this machine',
   get hasAttestations() {
-    return hasContainerdStore();
+    return hasContainerdStore(ownDocker);
   },
   prefix: [],
   env: {},
@@ -55,11 +55,11 @@ export const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
 /** Only root starts them; for the runner's user one of them is the docker of this machine. */
 const newDockers = isLab && userInfo().uid === 0 ? imageStores.map(docker28) : [];
 /** The newest is the last. */
-export const dockers = [own, ...newDockers];
+export const dockers = [ownDocker, ...newDockers];
 
-/** Whether images keep all of their parts, attestations among them, in the default docker. */
-function hasContainerdStore(): boolean {
-  const status = execFileSync('docker', ['info', '--format', '{{json .DriverStatus}}'], { encoding: 'utf8' });
+/** Whether images keep all of their parts, attestations among them, and layers are where only containerd knows. */
+export function hasContainerdStore(docker: TestDocker): boolean {
+  const status = runWith(docker, ['docker', 'info', '--format', '{{json .DriverStatus}}']);
   return status.includes('io.containerd.snapshotter');
 }
 

@@ -119,18 +119,67 @@ export async function inspectLocalImage(
   if (run.exitCode !== 0) return undefined;
   const [image] = JSON.parse(run.stdout) as [InspectedImage];
   const pythonPath = image.Config?.Env?.find((one) => one.startsWith('PYTHONPATH='))?.slice('PYTHONPATH='.length);
-  const { Os: os = 'linux', Architecture: architecture, Variant: variant = '' } = image;
   return {
     name,
     id: image.Id,
     repoDigest: image.RepoDigests?.[0] ?? '',
-    architecture,
-    platform: [os, architecture, ...(variant === '' ? [] : [variant])].join('/'),
+    architecture: image.Architecture,
+    platform: platformOf(image),
     user: image.Config?.User ?? '',
     entrypoint: image.Config?.Entrypoint ?? [],
     ...(pythonPath === undefined ? {} : { pythonPath }),
     sizeBytes: image.Size,
   };
+}
+
+/** Where docker's storage driver overlay2 keeps an image. */
+export interface ImageLayers {
+  id: string;
+  platform: string;
+  /** Of the unpacked tar of each layer (OCI image-spec, config.md: DiffID), the lowest first. */
+  diffIds: string[];
+  /** Of the machine that docker runs on, in the same order; empty where another driver keeps the layers. */
+  directories: string[];
+}
+
+/** Where the layers of a local image are; undefined when docker has no such image. */
+export async function inspectLayers(name: string, signal: AbortSignal): Promise<ImageLayers | undefined> {
+  const run = await askDocker(['image', 'inspect', name], signal);
+  if (run.exitCode !== 0) return undefined;
+  const [{ Id: id, RootFS, GraphDriver, ...image }] = JSON.parse(run.stdout) as [
+    InspectedImage & {
+      RootFS?: { Layers?: string[] | null };
+      GraphDriver?: { Name: string; Data?: { UpperDir?: string; LowerDir?: string } | null };
+    },
+  ];
+  const { UpperDir: upper, LowerDir: lower } = (GraphDriver?.Name === 'overlay2' && GraphDriver.Data) || {};
+  const downwards = upper === undefined ? [] : [upper, ...(lower ? lower.split(':') : [])];
+  return { id, platform: platformOf(image), diffIds: RootFS?.Layers ?? [], directories: downwards.reverse() };
+}
+
+function platformOf({
+  Os: os = 'linux',
+  Architecture: architecture,
+  Variant: variant = '',
+}: Omit<InspectedImage, 'Id'>) {
+  return [os, architecture, ...(variant === '' ? [] : [variant])].join('/');
+}
+
+/**
+ * Creates a container of an image that never starts: while it is there, docker removes neither the image nor its layers. It
+ * mounts all of `paths`, so that docker says now which of them do not exist; `--volume`, as kind mounts, would make directories.
+ * @returns why it could not be done; undefined when it was.
+ */
+export async function holdImage(
+  image: string,
+  { name, paths }: { name: string; paths: readonly string[] },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const mounts = paths.flatMap((path, at) => ['--mount', `type=bind,source=${path},target=/held/${at},readonly`]);
+  const own = ['--name', name, '--pull', 'never', '--network', 'none', '--entrypoint', '/never-started'];
+  const run = await askDocker(['container', 'create', ...own, ...mounts, image], signal);
+  signal.throwIfAborted();
+  return run.exitCode === 0 ? undefined : describeDockerError(run);
 }
 
 /** Those of the images that the local docker has. */
@@ -228,6 +277,12 @@ export function inspectContainers(names: string[], format: string, signal: Abort
 export async function removeContainers(ids: string[], signal: AbortSignal): Promise<string> {
   const run = await askDocker(['rm', '--force', '--volumes', ...ids], signal, removeSeconds);
   return run.exitCode === 0 ? '' : describeDockerError(run);
+}
+
+/** Removes a container that may be gone already. @throws Error when docker refuses. */
+export async function removeNamedContainer(name: string, signal: AbortSignal): Promise<void> {
+  const problem = await removeContainers([name], signal);
+  if (problem !== '' && !/no such container/i.test(problem)) throw new Error(`docker rm ${name}: ${problem}`);
 }
 
 /** What `docker exec` needs beside the command. */

@@ -22,6 +22,8 @@ export interface DockerFacts {
   architecture: string;
   isRootless: boolean;
   forwardsIPv4: boolean;
+  /** Whether it keeps layers as directories that a node can mount: driver overlay2, files with their real owners. */
+  hasMountableLayers: boolean;
 }
 
 /** Docker, when it does not answer. */
@@ -103,12 +105,14 @@ export function readDockerInfo(run: ProgramRun): {
     Architecture?: string;
     SecurityOptions?: string[] | null;
     IPv4Forwarding?: boolean;
+    Driver?: string;
     DockerRootDir?: string;
     ServerErrors?: string[];
   };
   // `docker info` of older clients exits 0 although the daemon is down, and reports that in ServerErrors.
   if (info.ServerVersion === undefined || info.ServerVersion === '')
     return silent(info.ServerErrors?.join(' ') ?? 'no server');
+  const hasOption = (name: string) => (info.SecurityOptions ?? []).some((option) => option.includes(name));
   return {
     docker: {
       answers: true,
@@ -117,8 +121,9 @@ export function readDockerInfo(run: ProgramRun): {
       cpus: info.NCPU ?? 0,
       memoryBytes: info.MemTotal ?? 0,
       architecture: { x86_64: 'amd64', aarch64: 'arm64' }[info.Architecture ?? ''] ?? info.Architecture ?? '',
-      isRootless: (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless')),
+      isRootless: hasOption('name=rootless'),
       forwardsIPv4: info.IPv4Forwarding ?? true,
+      hasMountableLayers: info.Driver === 'overlay2' && !hasOption('name=rootless') && !hasOption('name=userns'),
     },
     rootDir: info.DockerRootDir ?? '',
   };

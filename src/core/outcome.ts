@@ -63,6 +63,8 @@ export type FailureCode =
   | 'image-pull-queued'
   | 'image-pull-stuck'
   | 'image-foreign-program'
+  /** The local docker has lost an image whose layers the nodes mount. */
+  | 'image-vanished'
   /** A container runs and is not ready yet; it may only be slow. */
   | 'container-not-ready'
   /** Something waits for a hook that helm holds back until all is ready. */

@@ -1,9 +1,9 @@
 /** What the images of a run had to do with how it ended. */
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { listLocalNames } from '../cluster/docker.ts';
+import { inspectLocalImage, listLocalNames } from '../cluster/docker.ts';
 import { findSimilarImages } from '../cluster/similar-images.ts';
-import type { Failure, Result } from '../core/outcome.ts';
+import { type Failure, fail, type Result, succeed } from '../core/outcome.ts';
 import {
   describeHealedPulls,
   foreignImageFailure,
@@ -25,6 +25,10 @@ export async function explainEnd(
   for (const line of describeHealedPulls(watch.events)) run.warn(line);
   if (!result.ok) return nameSimilarImages(result, images, run.signal);
   const { parts, job } = result.value;
+  if (parts.some(({ end }) => end?.terminated?.exitCode !== 0)) {
+    const kept = await findVanished(images, run.signal);
+    if (!kept.ok) return kept;
+  }
   const [first] = parts;
   const { terminated, pod } = first?.end ?? {};
   // The image is the same in all shards: the first represents all.
@@ -42,10 +46,13 @@ export async function explainEnd(
  */
 export async function nameSimilarImages<T>(
   result: Result<T>,
-  { loaded, pulled }: Pick<NodeImages, 'loaded' | 'pulled'>,
+  images: Pick<NodeImages, 'loaded' | 'pulled' | 'mounted'>,
   signal: AbortSignal,
 ): Promise<Result<T>> {
   if (result.ok) return result;
+  const { loaded, pulled } = images;
+  const kept = await findVanished(images, signal);
+  if (!kept.ok) return kept;
   const { failure } = result;
   const { image } = failure;
   if (image === undefined) return result;
@@ -58,6 +65,23 @@ export async function nameSimilarImages<T>(
   if (similar.length === 0) return result;
   const hint = `Did you mean ${similar.join(' or ')}, which the local docker has? ${failure.hint}`;
   return { ok: false, failure: { ...failure, hint } satisfies Failure };
+}
+
+/**
+ * Whether docker still has the images that the nodes mount. It does not remove them while a container of ours holds them, but
+ * `docker system prune` removes that container first.
+ * @returns a failure of kind `image` that names the first one that is gone, whatever failed because of it.
+ */
+async function findVanished({ mounted }: Pick<NodeImages, 'mounted'>, signal: AbortSignal): Promise<Result<undefined>> {
+  if (signal.aborted) return succeed(undefined);
+  for (const [name, id] of mounted ?? [])
+    if ((await inspectLocalImage(id, signal)) === undefined && !signal.aborted)
+      return fail('image', `image ${name} was removed from the local docker while the nodes used it`, {
+        code: 'image-vanished',
+        image: name,
+        hint: 'Something on this machine removed it, such as "docker system prune": run that only when no job runs.',
+      });
+  return succeed(undefined);
 }
 
 const shortBytes = 1024;

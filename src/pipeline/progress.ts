@@ -23,6 +23,8 @@ export interface NodeImages {
   readonly loaded: ReadonlySet<string>;
   /** Those of them that no pod of the platform can need: only the tests wait for them. */
   readonly ofTests: ReadonlySet<string>;
+  /** IDs of images that the nodes mount, by name: they need the local docker to keep them. */
+  readonly mounted?: ReadonlyMap<string, string>;
   /** Names of images that the nodes pull. */
   readonly pulled: readonly string[];
 }

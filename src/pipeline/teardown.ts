@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { deleteCluster } from '../cluster/create-cluster.ts';
-import { removeImage } from '../cluster/docker.ts';
+import { removeImage, removeNamedContainer } from '../cluster/docker.ts';
 import { nodeResultsPath } from '../cluster/kind-config.ts';
 import { listMachines } from '../cluster/load-images.ts';
 import { messageOf, type PhaseRecord } from '../core/outcome.ts';
@@ -31,6 +31,7 @@ export async function tearDown(record: RunRecord, signal: AbortSignal, say: (lin
         const removed = await deleteCluster(made.name, { signal, isWhole: made.isWhole });
         if (removed > 0) say(`cluster ${made.name} removed (${removed} nodes)`);
       } else if (made.kind === 'image') await removeImage(made.name, signal);
+      else if (made.kind === 'container') await removeNamedContainer(made.name, signal);
       else if (made.kind !== 'directory') await removeFromCluster(made, record.content.runId, signal, say);
       else await rm(made.path, { recursive: true, force: true });
       record.forget(made);

@@ -25,6 +25,8 @@ const madeSchema = v.variant('kind', [
   v.object({ kind: v.literal('cluster'), name: v.string(), isWhole: v.boolean() }),
   /** An image of the local docker under a name of ours. */
   v.object({ kind: v.literal('image'), name: v.string() }),
+  /** A container under a name of ours, which is no node. */
+  v.object({ kind: v.literal('container'), name: v.string() }),
   /** A directory that only we use, with all that is in it. */
   v.object({ kind: v.literal('directory'), path: v.string() }),
   /** A namespace of a cluster that stays; ours if its label has the run's id. The kubeconfig is a file of ours. */

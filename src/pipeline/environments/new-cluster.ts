@@ -4,9 +4,10 @@ import type { KindCluster } from '../../cluster/create-cluster.ts';
 import { renderKindConfig } from '../../cluster/kind-config.ts';
 import { fillNodes, findNodes, loadImages } from '../../cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from '../../cluster/make-cluster.ts';
+import { type MountedImages, nothingMounted } from '../../cluster/mounted-images.ts';
 import { checkMachine } from '../../cluster/preflight.ts';
 import { chooseNetwork, remoteHostOf } from '../../cluster/reach-api.ts';
-import { mountMirrors } from '../../cluster/registry-mirrors.ts';
+import { mountMirrors, type NodeMount } from '../../cluster/registry-mirrors.ts';
 import { type Result, succeed } from '../../core/outcome.ts';
 import { SystemWatch } from '../../diagnose/system-watch.ts';
 import { disablesNetwork } from '../../inputs/user-kind-config.ts';
@@ -20,9 +21,16 @@ import type { Run } from '../run.ts';
 import { runTogether, waitFor } from '../run-together.ts';
 import { checkMounts, findResultsInNodes, sayCollector } from '../sees-results.ts';
 import type { BringUp, Environment } from './environment.ts';
+import { chooseMounted, giveMounted } from './mount-images.ts';
 
-/** @param forceCollector whether a collector fetches the results even where the nodes can mount their directory. */
-export async function checkNewCluster(run: Run, forceCollector: boolean): Promise<Result<Environment>> {
+/**
+ * @param options.forceCollector whether a collector fetches the results even where the nodes can mount their directory.
+ * @param options.isForLater whether the cluster is to outlive the run: it must not depend then on images of the local docker.
+ */
+export async function checkNewCluster(
+  run: Run,
+  { forceCollector, isForLater }: { forceCollector: boolean; isForLater: boolean },
+): Promise<Result<Environment>> {
   const machine = await checkMachine(run.inputs, run.voice);
   if (!machine.ok) return machine;
   const mounts = await checkMounts(run);
@@ -36,15 +44,23 @@ export async function checkNewCluster(run: Run, forceCollector: boolean): Promis
     isCollected,
     open: async (prepared, bringUp) => {
       if (prepared.kind === undefined) throw new Error('kind was not provided for a new cluster');
-      const plan = await planCluster(run, { kind: prepared.kind, isCollected, network: network.value });
-      return bringUpCluster(run, prepared, { plan, isCollected, bringUp });
+      const { kind, images } = prepared;
+      const { docker } = machine.value;
+      const mounted = isForLater || !docker.answers ? nothingMounted : await chooseMounted(run, images, docker);
+      const plan = await planCluster(run, { kind, isCollected, network: network.value, mounts: mounted.mounts });
+      return bringUpCluster(run, prepared, { plan, isCollected, mounted, bringUp });
     },
   });
 }
 
 async function planCluster(
   run: Run,
-  { kind, isCollected, network }: { kind: string; isCollected: boolean; network: string | undefined },
+  {
+    kind,
+    isCollected,
+    network,
+    mounts,
+  }: { kind: string; isCollected: boolean; network: string | undefined; mounts: readonly NodeMount[] },
 ): Promise<KindCluster> {
   const { inputs, record, workDir, dir } = run;
   return {
@@ -56,7 +72,7 @@ async function planCluster(
       resultsHostPath: isCollected ? undefined : dir.results,
       // On the loopback of another machine this one would not reach it.
       apiServerAddress: remoteHostOf(process.env.DOCKER_HOST) === undefined ? undefined : '0.0.0.0',
-      mounts: await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors),
+      mounts: [...(await mountMirrors(path.join(workDir, 'registries'), inputs.registryMirrors)), ...mounts],
     }),
     nodeImage: nodeImageOf(inputs),
     kubeconfigPath: path.join(workDir, 'kubeconfig'),
@@ -69,7 +85,12 @@ async function planCluster(
 async function bringUpCluster(
   run: Run,
   prepared: PreparedRun,
-  { plan, isCollected, bringUp }: { plan: KindCluster; isCollected: boolean; bringUp: BringUp },
+  {
+    plan,
+    isCollected,
+    mounted,
+    bringUp,
+  }: { plan: KindCluster; isCollected: boolean; mounted: MountedImages; bringUp: BringUp },
 ): Promise<Result<Platform>> {
   const { record } = run;
   const { name } = plan;
@@ -101,6 +122,7 @@ async function bringUpCluster(
         run.clock.phase('images', () =>
           bringImages(run, { ...prepared, images }, name, {
             signal,
+            mounted,
             used: used.signal,
             onBuilt: (built) => {
               images = built;
@@ -160,6 +182,7 @@ async function startNodes(
 
 interface LoadSteps {
   signal: AbortSignal;
+  mounted: MountedImages;
   onBuilt: (images: NodeImages) => void;
   onPlatformLoaded: (images: NodeImages) => void;
 }
@@ -186,11 +209,12 @@ async function loadInOrder(
   run: Run,
   images: NodeImages,
   nodes: Promise<Result<string[]>>,
-  { signal, onBuilt, onPlatformLoaded }: LoadSteps,
+  { signal, mounted: chosen, onBuilt, onPlatformLoaded }: LoadSteps,
 ): Promise<Result<NodeImages>> {
   const { imageArchives, image } = run.inputs;
   const { loaded, ofTests } = images;
   const left: string[] = [];
+  let mounted: ReadonlyMap<string, string> = new Map();
   const options = { ...run.voice, mayBePulled: leaveToNodes(run, left) };
   const build = async (within: AbortSignal) => {
     const built = await buildTestImage(run, images, within);
@@ -200,10 +224,16 @@ async function loadInOrder(
   const fill = async (within: AbortSignal) => {
     const names = await nodes;
     if (!names.ok) return names;
-    const first = { images: [...loaded].filter((one) => !ofTests.has(one)), archives: imageArchives };
-    const filled = await fillNodes(names.value, first, { ...options, signal: within });
+    const given = await giveMounted(run, chosen, { nodes: names.value, signal: within });
+    mounted = new Map(given.map(({ name, id }) => [name, id]));
+    const first = [...loaded].filter((one) => !ofTests.has(one) && !mounted.has(one));
+    const filled = await fillNodes(
+      names.value,
+      { images: first, archives: imageArchives },
+      { ...options, signal: within },
+    );
     if (!filled.ok) return filled;
-    onPlatformLoaded(moveToPulled(images, left));
+    onPlatformLoaded({ ...moveToPulled(images, left), mounted });
     return names;
   };
   // An image that the platform may need is built before anything is loaded.
@@ -212,8 +242,12 @@ async function loadInOrder(
   const both = await runTogether(signal, ofTests.has(image) ? build : async () => early, fill);
   if (!both.ok) return both;
   const [built, names] = both.value;
-  const rest = await loadImages([...ofTests], names, { ...options, signal });
-  return rest.ok ? succeed(moveToPulled(built, left)) : rest;
+  const rest = await loadImages(
+    [...ofTests].filter((one) => !mounted.has(one)),
+    names,
+    { ...options, signal },
+  );
+  return rest.ok ? succeed({ ...moveToPulled(built, left), mounted }) : rest;
 }
 
 /** Notes what a later run must know to enter the cluster, should it be kept. */

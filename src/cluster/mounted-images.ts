@@ -1,0 +1,195 @@
+/**
+ * Images of the local docker whose layers the nodes of a new cluster mount, in place of getting copies. Docker's storage driver
+ * overlay2 keeps each layer unpacked in a directory, in the format that the kernel mounts (whiteouts and opaque directories
+ * included), which is that of containerd's snapshotter overlayfs too. So a node needs no more than a snapshot for each layer,
+ * which leads to that directory, and the config of the image: no layer is exported, hashed, unpacked or stored once more.
+ * Pods see their image as a container of the local docker would: the kernel mounts the same directories, read-only.
+ */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { toOneLine } from '../core/outcome.ts';
+import { describeProgramEnd } from '../tools/run-program.ts';
+import { execInContainer, type ImageLayers } from './docker.ts';
+import { ctrImages, nameInNode } from './load-images.ts';
+import type { NodeMount } from './registry-mirrors.ts';
+
+/** What of the local docker the nodes mount. */
+export interface MountedImages {
+  readonly images: readonly MountedImage[];
+  /** The layers and configs of all of them, each once. */
+  readonly mounts: readonly NodeMount[];
+}
+
+export interface MountedImage {
+  readonly name: string;
+  /** The SHA-256 of its config. */
+  readonly id: string;
+  /** The file with its config, where docker keeps it. */
+  readonly config: string;
+  /** The lowest first. */
+  readonly layers: readonly Layer[];
+}
+
+interface Layer {
+  /** How a snapshot of this layer on top of those below is called (OCI image-spec, config.md: ChainID). */
+  readonly chainId: string;
+  /** The chain below; empty for the lowest layer. */
+  readonly parent: string;
+  /** Where docker keeps it. */
+  readonly directory: string;
+}
+
+export const nothingMounted: MountedImages = { images: [], mounts: [] };
+
+const layersNodePath = '/k8s-test/layers';
+const configsNodePath = '/k8s-test/configs';
+const askSeconds = 60;
+
+/** Docker's names for the directories are hexadecimal; its root may be anywhere, but a mount must be able to name it. */
+const layerDirectory = /^((?:\/(?!\.)[\w.-]{1,100}){1,20})\/overlay2\/([0-9a-z]{1,100})\/diff$/;
+
+const digestForm = /^sha256:([0-9a-f]{64})$/;
+
+/**
+ * What nodes must mount to have an image.
+ * @returns undefined where docker does not say where all of its layers are, each in a directory of its own. Pure.
+ */
+export function planMount(name: string, { id, diffIds, directories }: ImageLayers): MountedImage | undefined {
+  const [root, ...others] = new Set(directories.map((directory) => layerDirectory.exec(directory)?.[1]));
+  const hash = digestForm.exec(id)?.[1];
+  if (root === undefined || others.length > 0 || hash === undefined) return undefined;
+  if (diffIds.length !== directories.length || !diffIds.every((diffId) => digestForm.test(diffId))) return undefined;
+  const layers: Layer[] = [];
+  let parent = '';
+  for (const [at, directory] of directories.entries()) {
+    const diffId = diffIds[at] ?? '';
+    const chainId = parent === '' ? diffId : digestOf(`${parent} ${diffId}`);
+    layers.push({ chainId, parent, directory });
+    parent = chainId;
+  }
+  return { name, id, config: `${root}/image/overlay2/imagedb/content/sha256/${hash}`, layers };
+}
+
+/** What a node mounts of an image: the directories of its layers, and the file with its config. Pure. */
+export function listMounts({ id, config, layers }: MountedImage): NodeMount[] {
+  return [
+    ...layers.map(({ directory }) => ({ hostPath: directory, containerPath: layerInNode(directory), readOnly: true })),
+    { hostPath: config, containerPath: configInNode(id), readOnly: true },
+  ];
+}
+
+/** Images with all that nodes must mount to have them. Pure. */
+export function joinMounts(images: readonly MountedImage[]): MountedImages {
+  const mounts = new Map(images.flatMap(listMounts).map((mount) => [mount.containerPath, mount]));
+  return { images, mounts: [...mounts.values()] };
+}
+
+function layerInNode(directory: string): string {
+  return `${layersNodePath}/${path.basename(path.dirname(directory))}`;
+}
+
+function configInNode(id: string): string {
+  return `${configsNodePath}/${id.slice('sha256:'.length)}`;
+}
+
+/**
+ * Makes images that a node mounts known to its containerd.
+ * @returns why that could not be done; undefined when pods can use all of them.
+ */
+export async function registerMounted(
+  node: string,
+  images: readonly MountedImage[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const layers = new Map(images.flatMap((image) => image.layers).map((layer) => [layer.chainId, layer]));
+  const script = renderSnapshots([...layers.values()], images);
+  const options = { signal, timeoutSeconds: askSeconds, privileged: true };
+  // As an argument it might be too long.
+  const made = await execInContainer(node, ['bash', '-s'], { ...options, stdin: Readable.from([script]) });
+  if (made.exitCode !== 0) return toOneLine(made.stderr.trim() || describeProgramEnd(made), 300);
+  const configs = made.stdout.split('\n').map((line) => Buffer.from(line, 'base64'));
+  const described = images.map((image, at) => ({ ...image, content: configs[at] ?? Buffer.of() }));
+  const wrong = described.find(({ id, content }) => digestOf(content) !== id);
+  if (wrong !== undefined) return `${wrong.config} is not the config of ${wrong.name}`;
+  const archive = await packImages(described);
+  const command = [...ctrImages, 'import', '--no-unpack', '--digests', '-'];
+  const read = await execInContainer(node, command, { ...options, stdin: archive });
+  if (read.exitCode !== 0) return toOneLine(read.stderr.trim() || describeProgramEnd(read), 300);
+  const seen = await execInContainer(node, ['bash', '-c', renderWait(images)], options);
+  return seen.exitCode === 0 ? undefined : 'the kubelet does not see them';
+}
+
+/**
+ * A program that makes a snapshot of each layer, the lowest first, and prints the configs of the images. It can be repeated:
+ * a snapshot that is there, as of an image that the node pulls meanwhile, is used.
+ */
+function renderSnapshots(layers: readonly Layer[], images: readonly MountedImage[]): string {
+  return `set -euo pipefail
+snapshots() { ctr --namespace k8s.io snapshots --snapshotter overlayfs "$@"; }
+there=$(snapshots ls | cut -d' ' -f1)
+layer() {
+  case $'\\n'$there$'\\n' in *$'\\n'$1$'\\n'*) return;; esac
+  snapshots rm "k8s-test-$1" 2>/dev/null || true
+  made=$(snapshots prepare --mounts "k8s-test-$1" \${3:-} | tr -d ' \\n')
+  upper=$(sed -nE 's/.*"upperdir=([^"]+)".*/\\1/p' <<<"$made")
+  [ -n "$upper" ] || upper=$(sed -nE 's/.*"Source":"([^"]+)".*/\\1/p' <<<"$made")
+  case $upper in /*/snapshots/*/fs) ;; *) echo "no directory of a snapshot in $made" >&2; exit 1;; esac
+  rmdir "$upper"
+  ln -s "$2" "$upper"
+  snapshots commit "$1" "k8s-test-$1" || snapshots info "$1" >/dev/null
+}
+${layers.map(({ chainId, directory, parent }) => `layer ${chainId} ${layerInNode(directory)} ${parent}`).join('\n')}
+${images.map(({ id }) => `base64 --wrap=0 ${configInNode(id)}; echo`).join('\n')}
+`;
+}
+
+/** A program that ends once the kubelet's part of containerd has taken note of the images, as it does of each new one. */
+function renderWait(images: readonly MountedImage[]): string {
+  return `for _ in {1..100}; do
+  there=$'\\n'$(${ctrImages.join(' ')} ls -q)$'\\n'
+  missing=
+  for id in ${[...new Set(images.map(({ id }) => id))].join(' ')}; do case $there in *$'\\n'$id$'\\n'*) ;; *) missing=1;; esac; done
+  [ -n "$missing" ] || exit 0
+  sleep 0.1
+done
+exit 1`;
+}
+
+const manifestType = 'application/vnd.docker.distribution.manifest.v2+json';
+
+/**
+ * An archive of images without their layers (OCI image-layout). A manifest that lists layers would make containerd miss them
+ * after each of its starts, and then not show the image to the kubelet; the snapshots are found by the config alone.
+ */
+async function packImages(images: readonly { name: string; content: Buffer }[]): Promise<Readable> {
+  const archive = pack();
+  const blobs = new Map<string, Buffer>();
+  const addBlob = (content: Buffer) => {
+    const digest = digestOf(content);
+    blobs.set(digest, content);
+    return { digest, size: content.length };
+  };
+  const manifests = images.map(({ name, content }) => {
+    const described = { mediaType: 'application/vnd.docker.container.image.v1+json', ...addBlob(content) };
+    const manifest = { schemaVersion: 2, mediaType: manifestType, config: described, layers: [] };
+    const { os, architecture, variant } = JSON.parse(content.toString()) as Record<string, string>;
+    return {
+      mediaType: manifestType,
+      ...addBlob(Buffer.from(JSON.stringify(manifest))),
+      platform: { os, architecture, ...(variant ? { variant } : {}) },
+      annotations: { 'io.containerd.image.name': nameInNode(name) },
+    };
+  });
+  archive.entry({ name: 'oci-layout' }, JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  archive.entry({ name: 'index.json' }, JSON.stringify({ schemaVersion: 2, manifests }));
+  for (const [digest, content] of blobs) archive.entry({ name: `blobs/${digest.replace(':', '/')}` }, content);
+  archive.finalize();
+  return Readable.from([await buffer(archive)]);
+}
+
+function digestOf(content: string | Buffer): string {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`;
+}
