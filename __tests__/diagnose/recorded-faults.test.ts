@@ -385,6 +385,21 @@ describe('a pod that is merely not ready is reported at the timeout, with the me
 });
 
 describe('no false alarm', () => {
+  // What a provisioner added to such a claim on a machine that took a minute to bind it.
+  test('about a claim whose volume is made, however long the control plane takes to bind it', () => {
+    const facts = recorded('claim-no-provisioner');
+    const [first] = facts.events.filter(({ involvedObject }) => involvedObject.kind === 'PersistentVolumeClaim');
+    if (first === undefined) throw new Error('the recording has no event of a claim');
+    const told = (reason: string) => ({ ...first, reason, metadata: { ...first.metadata, name: reason } });
+    const begun = { ...facts, events: [...facts.events, told('Provisioning')] };
+    expect(judgeStanding(begun)).toMatchObject({
+      afterSeconds: 120,
+      diagnosis: { failure: { reason: expect.stringContaining('has started to create its volume and has not') } },
+    });
+    const made = { ...begun, events: [...begun.events, told('ProvisioningSucceeded')] };
+    expect(judgeStanding(made)).toBeUndefined();
+  });
+
   const starting = (facts: NamespaceFacts): NamespaceFacts => ({
     ...facts,
     pods: [...facts.pods, ...recorded('never-ready-exec').pods],

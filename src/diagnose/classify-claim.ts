@@ -62,6 +62,8 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
     });
   }
   if (waits === undefined) return classifyUnused(claim, facts, evidence);
+  // Its volume is there: only the control plane still has to bind it, which a busy one takes a minute for.
+  if (events.some((event) => event.reason === 'ProvisioningSucceeded')) return undefined;
   const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
   // An existing provisioner sends an event "Provisioning" as soon as it begins.
   const hasBegun = events.some((event) => event.reason === 'Provisioning');
@@ -70,7 +72,9 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
     reason: hasBegun
       ? `${where}: ${provisioner} has started to create its volume and has not finished`
       : `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed: it does not respond`,
-    hint: 'Install the provisioner, or use a class whose provisioner the cluster has (Kind has standard).',
+    hint: hasBegun
+      ? 'The log of the provisioner says more.'
+      : 'Install the provisioner, or use a class whose provisioner the cluster has (Kind has standard).',
     evidence,
     confidence: 'likely',
     patienceSeconds: hasBegun ? provisionerPatienceSeconds : absentProvisionerPatienceSeconds,
