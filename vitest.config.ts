@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 import { useOwnTemporaryDirectory } from './__tests__/support/own-temporary-directory.ts';
 
 useOwnTemporaryDirectory();
+// Tests note there what they ran on, for the reporter, which is part of this process; their own inherit it.
+process.env.FLOE_TEST_MACHINES = path.join(tmpdir(), 'machines');
 
 /** On the lab's machines, which have the files of its guests. */
 const isLab = (process.env.FLOE_LAB_NODE_IMAGE ?? '') !== '';
@@ -56,7 +58,6 @@ const projects = [
 
 export default defineConfig({
   test: {
-    env: { FLOE_TEST_MACHINES: path.join(tmpdir(), 'machines') },
     // Whole values in the messages of failures: the end of a reason is what differs.
     chaiConfig: { truncateThreshold: 0 },
     reporters: ['default', './scripts/count-reporter.ts'],
