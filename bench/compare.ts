@@ -4,11 +4,13 @@
  *
  *     node bench/compare.ts [rounds]                     5, unless it is given
  *     node bench/compare.ts [rounds] --whole-bad-image   also lets the script wait its ten minutes for an image that is not there
+ *     node bench/compare.ts [rounds] --wide              three nodes and six more images in place of all that, printed only
  *
  * Needs docker, kind, helm and kubectl on the PATH, and what `make images build` makes. Writes bench/results.md,
  * bench/results.json and the picture bench/seconds.svg, and prints the first.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
@@ -47,6 +49,10 @@ const nodeImage = process.env.FLOE_LAB_NODE_IMAGE;
 const nodeImageFlags = nodeImage === undefined ? [] : ['--node-image', nodeImage];
 const rounds = Number(process.argv[2] ?? 5);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`rounds: "${process.argv[2]}" is no whole number above 0`);
+if (process.argv.includes('--wide')) {
+  await compareWide();
+  process.exit();
+}
 const valuesWithBadImage = badValues();
 const measured: Measured[] = [];
 for (let round = 1; round <= rounds; round++) {
@@ -63,8 +69,39 @@ writeFileSync(path.join(root, 'bench/results.json'), `${JSON.stringify(measured,
 writeFileSync(path.join(root, 'bench/seconds.svg'), renderPicture());
 process.stdout.write(table);
 
-async function runScript(round: number): Promise<TimedRun> {
-  const { words, ...timed } = await timeScript([`usual-${round}`]);
+/** As large as the tier e2e: three nodes, and six more images of 200 MB each. */
+async function compareWide(): Promise<void> {
+  const nodes = 3;
+  const directory = mkdtempSync(path.join(tmpdir(), 'bench-compare-'));
+  const images = Array.from({ length: 6 }, (_, at) => `bench-wide-${at}:1`);
+  for (const image of images) {
+    writeFileSync(path.join(directory, 'file'), randomBytes(200_000_000));
+    writeFileSync(path.join(directory, 'Dockerfile'), 'FROM debian:bookworm-slim\nCOPY file /file\n');
+    execFileSync('docker', ['build', '--quiet', '--tag', image, directory], { stdio: 'ignore' });
+  }
+  const more = ['--nodes', String(nodes), '--load-images', images.join(',')];
+  const results = path.join(directory, 'results');
+  process.stdout.write('| round | ours | script | ratio | load |\n|--:|--:|--:|--:|--:|\n');
+  for (let round = 1; round <= rounds; round++) {
+    const script = await runScript(round, { NODES: String(nodes), MORE_IMAGES: images.join(' ') });
+    const ours = await runCli(
+      ['run', '--tier', 'integration', ...nodeImageFlags, ...more, '--results-dir', results],
+      'passed',
+    );
+    const cells = [ours.verdict / 1000, script.verdict / 1000].map((seconds) => seconds.toFixed(1));
+    const ratio = (ours.verdict / script.verdict).toFixed(2);
+    process.stdout.write(`| ${round} | ${cells.join(' | ')} | ${ratio} | ${loadavg()[0]?.toFixed(1)} |\n`);
+    for (const [name, { steps }] of Object.entries({ ours, script }))
+      process.stderr.write(
+        `${name}: ${steps.map((step) => `${step.name} ${((step.to - step.from) / 1000).toFixed(1)} s`).join(', ')}\n`,
+      );
+  }
+  execFileSync('docker', ['image', 'rm', ...images], { stdio: 'ignore' });
+  rmSync(directory, { recursive: true });
+}
+
+async function runScript(round: number, env: Record<string, string> = {}): Promise<TimedRun> {
+  const { words, ...timed } = await timeScript([`usual-${round}`], env);
   if (words.get('outcome') !== 'passed') throw new Error(`the script did not pass: ${[...words].join(' ')}`);
   return timed;
 }
@@ -87,13 +124,16 @@ function badValues(): string {
   return bad;
 }
 
-async function timeScript(args: string[]): Promise<TimedRun & { words: Map<string, string> }> {
+async function timeScript(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<TimedRun & { words: Map<string, string> }> {
   const steps: Step[] = [];
   const words = new Map<string, string>();
   let verdict = Number.NaN;
   let cpuSeconds = Number.NaN;
   const busyBefore = busySeconds();
-  await follow(path.join(root, 'bench/usual-script.sh'), args, root, (line) => {
+  await follow(path.join(root, 'bench/usual-script.sh'), args, { cwd: root, env }, (line) => {
     const [name = '', value = ''] = line.split(' ');
     if (!/^\d+$/.test(value)) words.set(name, value);
     else if (name === 'verdict') {
@@ -131,7 +171,7 @@ async function runCli(args: string[], outcome?: 'passed' | 'broken'): Promise<Ti
   const steps: Step[] = [];
   let verdict = Number.NaN;
   let cpuSeconds = Number.NaN;
-  await follow(process.execPath, [cli, ...args], example, (line) => {
+  await follow(process.execPath, [cli, ...args], { cwd: example }, (line) => {
     const at = performance.now() - started;
     const phase = /^\s*[✓✗] ([a-z]+)\s+([\d.]+) s$/.exec(line);
     if (phase !== null) steps.push({ name: phase[1] ?? '', from: at - Number(phase[2]) * 1000, to: at });
@@ -156,8 +196,13 @@ function busySeconds(): number {
   return (user + nice + system + irq + softirq) / ticksPerSecond;
 }
 
-async function follow(program: string, args: string[], cwd: string, onLine: (line: string) => void): Promise<void> {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+async function follow(
+  program: string,
+  args: string[],
+  { cwd, env }: { cwd: string; env?: Record<string, string> },
+  onLine: (line: string) => void,
+): Promise<void> {
+  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => resolve());
@@ -215,8 +260,20 @@ ${[
   ...bad,
 ].join('\n')}
 
+${describeParts()}
+
 ${describeCpu()}
 ${scriptWithBadImage === undefined ? `\nWith a bad image in the chart ours took ${seconds(median(of((one) => one.badImage)))} s; the script, which waits ten minutes, was not run with it.\n` : ''}`;
+}
+
+/** What of its time the script takes beside loading images: kind, helm, the platform's own start, and the tests. */
+function describeParts(): string {
+  const shares = measured.map(({ script }) => {
+    const loading = script.steps.find(({ name }) => name === 'load');
+    if (loading === undefined) throw new Error('the script has no step "load"');
+    return (script.verdict - (loading.to - loading.from)) / script.verdict;
+  });
+  return `Without its loading of images the script takes ${median(shares).toFixed(2)} of its time: kind create, the start of the platform, and the tests, one after the other.`;
 }
 
 /** What the cores did until the verdict: no order of the same work on these cores can be faster. */

@@ -6,20 +6,15 @@
  *
  * Prints tables for the README, and at full length fails when a limit of the project is exceeded.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SeededRandom } from '../__tests__/kube/seeded-random.ts';
 import { makeSharedCluster, sharedImage } from '../__tests__/on-cluster/global-setup.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
-import type { Reporter } from '../src/core/reporter.ts';
 import { medianOf } from '../src/history/median.ts';
 import { imbalanceOf, splitGroups } from '../src/history/split-groups.ts';
 import { forecastGroups, parseHistory } from '../src/history/test-history.ts';
-import { readInputs } from '../src/inputs/read-inputs.ts';
-import { renderInputErrors } from '../src/inputs/schema.ts';
-import { connect } from '../src/kube/connection.ts';
-import { runTests } from '../src/pipeline/pipeline.ts';
-import { newRunId, RunRecord } from '../src/state/run-record.ts';
+import { runHere } from './run-here.ts';
 
 const modules = 80;
 const testsOfModule = 5;
@@ -118,43 +113,17 @@ async function measure(): Promise<void> {
 
 /** One run in this process; with `history`, as a file holds it, divided by time. */
 async function runOnce(script: string, count: number, history?: string): Promise<Measured> {
-  const runId = newRunId();
-  const root = mkdtempSync(path.join(directory, 'run-'));
-  const workDir = path.join(root, 'work');
-  mkdirSync(workDir);
-  const historyFile = path.join(root, 'history.json');
+  const historyFile = path.join(mkdtempSync(path.join(directory, 'history-')), 'history.json');
   if (history !== undefined) writeFileSync(historyFile, history);
   const given = {
-    profile: 'none',
     image: sharedImage,
-    namespace: `bench-${runId}`,
-    'results-dir': path.join(root, 'out'),
     'test-helper': 'on',
     timeout: '20m',
     shards: String(count),
     history: historyFile,
-    command: JSON.stringify(['sh', '-c', script]),
   };
-  const read = readInputs({ given, directory: root, bundledChart: 'charts/floe-platform' });
-  if (read.inputs === undefined) throw new Error(renderInputErrors(read.errors).join('\n'));
-  const none = () => undefined;
-  const reporter: Reporter = {
-    phaseStarted: none,
-    phaseEnded: none,
-    say: none,
-    warn: (line) => process.stderr.write(`${line}\n`),
-    waitingFor: none,
-    quote: none,
-    mask: none,
-  };
-  const record = RunRecord.begin(path.join(root, 'records'), runId);
-  const { signal } = new AbortController();
-  const { verdict, dir } = await runTests({ inputs: read.inputs, reporter, signal, record, workDir, cluster });
-  const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-  await connection.call('DELETE', `/api/v1/namespaces/${given.namespace}`, { signal });
-  await connection.close();
-  if (verdict.outcome !== 'passed' || verdict.tests.passed !== modules * testsOfModule)
-    throw new Error(`the suite ended as ${verdict.outcome}: ${verdict.failure?.reason}`);
+  const { verdict, dir } = await runHere({ script, given }, { directory, cluster });
+  if (verdict.tests.passed !== modules * testsOfModule) throw new Error(`${verdict.tests.passed} tests passed`);
   const phase = verdict.phases.find(({ name }) => name === 'tests')!.seconds;
   const places = count === 1 ? ['.'] : Array.from({ length: count }, (_, shard) => `shard-${shard}`);
   return {
