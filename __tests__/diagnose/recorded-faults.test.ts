@@ -385,6 +385,25 @@ describe('a pod that is merely not ready is reported at the timeout, with the me
 });
 
 describe('no false alarm', () => {
+  test('about a volume that was mounted at a later attempt, while an init container waits', () => {
+    const facts = recorded('init-waits');
+    const [pod] = facts.pods;
+    const [failed] = recorded('mount-secret-missing').events.filter(({ reason }) => reason === 'FailedMount');
+    if (pod === undefined || failed === undefined) throw new Error('the recordings have no such pod or event');
+    // As the kubelet of a busy machine said once, eleven seconds before that container started.
+    const message =
+      'MountVolume.SetUp failed for volume "home" : failed to sync configmap cache: timed out waiting for the condition';
+    const event = { ...failed, message, involvedObject: { ...failed.involvedObject, ...pod.metadata } };
+    expect(judgeStanding({ ...facts, events: [...facts.events, event] })).toEqual(judgeStanding(facts));
+    const statuses = (pod.status?.initContainerStatuses ?? []).map((status) => ({
+      ...status,
+      state: { waiting: { reason: 'PodInitializing' } },
+    }));
+    const waiting = { ...pod, status: { ...pod.status, initContainerStatuses: statuses } };
+    const stuck = judgeStanding({ ...facts, pods: [waiting], events: [...facts.events, event] });
+    expect(stuck?.diagnosis.failure.reason).toMatch(/a volume cannot be mounted: volume "home": failed to sync/);
+  });
+
   // What a provisioner added to such a claim on a machine that took a minute to bind it.
   test('about a claim whose volume is made, however long the control plane takes to bind it', () => {
     const facts = recorded('claim-no-provisioner');

@@ -168,9 +168,13 @@ function classifyConfig(pod: Pod, container: string, message: string): Diagnosis
   });
 }
 
-/** Only events report volumes that cannot be mounted: the container stays in ContainerCreating. */
+/**
+ * Only events report volumes that cannot be mounted: the first container stays in ContainerCreating or PodInitializing. Once any
+ * container has started, an init container too, all volumes of the pod are mounted, whatever failed before.
+ */
 function classifyMounts(pod: Pod, facts: NamespaceFacts): Diagnosis | undefined {
-  const isCreating = statusesOf(pod).some((status) => isBeingCreated(status.state?.waiting?.reason));
+  const statuses = statusesOf(pod);
+  const isCreating = statuses.length > 0 && statuses.every(({ state }) => isBeingCreated(state?.waiting?.reason));
   if (!isCreating || pod.spec.nodeName === undefined) return undefined;
   const failures = eventsOf(facts.events, pod).filter(
     (event) => event.reason === 'FailedMount' || event.reason === 'FailedAttachVolume',
