@@ -36,7 +36,7 @@ export async function runHere(
   const workDir = path.join(root, 'work');
   mkdirSync(workDir);
   const own: RawInputs = {
-    profile: 'none',
+    ...('chart' in given ? {} : { profile: 'none' }),
     namespace: `bench-${runId}`,
     'results-dir': path.join(root, 'out'),
     command: JSON.stringify(['sh', '-c', script]),

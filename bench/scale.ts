@@ -86,7 +86,7 @@ async function objects(): Promise<void> {
         JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `map-${at}` }, data: { at: `${at}` } });
       const text = Array.from({ length: count }, (_, at) => map(at)).join('\n---\n');
       writeFileSync(path.join(chart, 'templates', 'maps.yaml'), text);
-      const given = { image: sharedImage, chart, profile: 'minimal' };
+      const given = { image: sharedImage, chart };
       const { verdict } = await runHere({ script: oneTest, given }, { directory: cluster.mountedHostPath, cluster });
       rows.push([count, secondsOf(verdict, 'platform'), secondsOf(verdict, 'results')]);
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.integration.polling import wait_for
+from tests.integration.polling import DEADLINE_FACTOR, wait_for
 
 FINISHED_STATUSES = {"SUCCESS", "FAILURE", "CANCELED"}
 STARTED_STATUSES = {"STARTED", "CANCELING", *FINISHED_STATUSES}
@@ -37,7 +37,7 @@ class DagsterClient:
 
     def __init__(self, host: str) -> None:
         self.url = f"http://{host}:3000"
-        self._http = httpx.Client(base_url=self.url, timeout=30)
+        self._http = httpx.Client(base_url=self.url, timeout=30 * DEADLINE_FACTOR)
 
     def close(self) -> None:
         self._http.close()
