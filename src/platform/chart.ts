@@ -179,9 +179,16 @@ export const helmEnvironment = {
   HELM_KUBETOKEN: undefined,
 };
 
-/** For a call that asks a cluster: helm's cache of its API is beside its kubeconfig, and is removed with it. */
+/**
+ * For a call that asks a cluster: helm's cache of its API is beside its kubeconfig, and is removed with it. helm itself asks 100
+ * times and then slowly, so that a chart of 300 objects took four seconds more; the API server has limits of its own.
+ */
 export function helmEnvironmentFor(kubeconfigPath: string): Record<string, string | undefined> {
-  return { ...helmEnvironment, KUBECACHEDIR: path.join(path.dirname(kubeconfigPath), 'kube-cache') };
+  return {
+    HELM_BURST_LIMIT: process.env.HELM_BURST_LIMIT ?? '1000',
+    ...helmEnvironment,
+    KUBECACHEDIR: path.join(path.dirname(kubeconfigPath), 'kube-cache'),
+  };
 }
 
 /** Image names anywhere a pod template may occur: in a list of containers or of init containers. */
