@@ -18,7 +18,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeSharedCluster, sharedImage } from '../__tests__/on-cluster/global-setup.ts';
+import { makeSharedCluster, sharedImage, testImage } from '../__tests__/on-cluster/global-setup.ts';
 import type { ReadyCluster } from '../src/cluster/make-cluster.ts';
 import type { Verdict } from '../src/core/outcome.ts';
 import { connect } from '../src/kube/connection.ts';
@@ -44,7 +44,7 @@ function secondsOf({ phases }: Verdict, name: string): number {
 async function nodes(): Promise<void> {
   const rows: number[][] = [];
   for (const count of [1, 2, 4, 8]) {
-    const given = { ...ofLab, image: sharedImage, nodes: String(count) };
+    const given = { ...ofLab, image: testImage, nodes: String(count) };
     const { verdict } = await runHere({ script: oneTest, given }, { directory });
     const phases = ['cluster', 'images', 'tests', 'teardown'] as const;
     rows.push([count, ...phases.map((name) => secondsOf(verdict, name))]);
@@ -65,7 +65,7 @@ async function images(): Promise<void> {
   }
   const rows: number[][] = [];
   for (const count of [1, 5, 10, most]) {
-    const given = { ...ofLab, image: sharedImage, 'load-images': all.slice(0, count).join(',') };
+    const given = { ...ofLab, image: testImage, 'load-images': all.slice(0, count).join(',') };
     const mounted = await runHere({ script: oneTest, given }, { directory });
     // A cluster that is to stay gets copies.
     const copied = await runHere({ script: oneTest, given: { ...given, keep: 'always' } }, { directory });
@@ -124,11 +124,9 @@ PY
 begin=$(date +%s%N); python3 /tmp/w.py; echo $(( ($(date +%s%N) - begin) / 1000000 )) >/results/milliseconds; ${oneTest}`;
       const given = { image: sharedImage };
       const { verdict, dir } = await runHere({ script, given }, { directory: cluster.mountedHostPath, cluster });
-      const [pod] = Object.keys({ [verdict.cluster?.namespace ?? '']: true });
       const log = execFileSync('find', [dir.logs, '-name', 'test-runner.log'], { encoding: 'utf8' }).trim();
       const bytes = statSync(log).size;
-      if (bytes < megabytes * 1e6)
-        throw new Error(`${pod}: the log has ${bytes} bytes; ${verdict.warnings.join('; ')}`);
+      if (bytes < megabytes * 1e6) throw new Error(`the log has ${bytes} bytes; ${verdict.warnings.join('; ')}`);
       const written = Number(readFileSync(path.join(dir.results, 'milliseconds'), 'utf8')) / 1000;
       rows.push([megabytes, written, secondsOf(verdict, 'tests') - written, secondsOf(verdict, 'results')]);
     }
