@@ -49,11 +49,13 @@ export async function runHere(
   const spoken = { ...quiet, ...reporter };
   const options = { inputs: read.inputs, reporter: spoken, signal, record, workDir };
   const end = await runTests({ ...options, ...(cluster === undefined ? {} : { cluster }) });
+  const removed = cluster === undefined ? await addTeardown(end, record, spoken) : end;
+  if (cluster !== undefined) {
+    const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
+    await connection.call('DELETE', `/api/v1/namespaces/${read.inputs.namespace}`, { signal });
+    await connection.close();
+  }
   const { outcome, failure } = end.verdict;
   if (outcome !== 'passed') throw new Error(`the run ended as ${outcome}: ${failure?.reason}`);
-  if (cluster === undefined) return addTeardown(end, record, spoken);
-  const connection = connect({ kubeconfigPath: cluster.kubeconfigPath });
-  await connection.call('DELETE', `/api/v1/namespaces/${read.inputs.namespace}`, { signal });
-  await connection.close();
-  return end;
+  return removed;
 }
