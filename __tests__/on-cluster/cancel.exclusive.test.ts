@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,10 +19,15 @@ const hangingTests = [
   '["sh","-c","echo the tests have begun; sleep 600"]',
 ];
 
+/** An image that is made beside the cluster cannot be mounted by its nodes, so it is copied into them. */
+const context = mkdtempSync(path.join(tmpdir(), 'cancelled-build-'));
+writeFileSync(path.join(context, 'Dockerfile'), `FROM ${testImage}\nENV BUILT=here\n`);
+const builtTests = [...hangingTests.filter((word) => word !== '--image' && word !== testImage), '--build', context];
+
 describe('Ctrl-C', () => {
   test.each([
     { phase: 'cluster', flags: hangingTests, seen: 'Preparing nodes' },
-    { phase: 'images', flags: hangingTests, seen: 'loading 1 image' },
+    { phase: 'images', flags: builtTests, seen: 'loading 1 image' },
     { phase: 'platform', flags: ['--image', testImage, '--chart', hangingChart], seen: 'helm install' },
     { phase: 'tests', flags: hangingTests, seen: 'the tests have begun' },
   ])('in phase $phase ends with 130, and leaves nothing behind', async ({ phase, flags, seen }) => {

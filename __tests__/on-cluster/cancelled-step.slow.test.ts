@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -104,7 +104,11 @@ describe('fault 11: a cancel as GitHub sends it', () => {
 
   test('in phase images is cancelled; and so is its post step, which continues and leaves nothing behind', async () => {
     const before = takeInventory();
-    const step = startOn('cancelled-images', ownCluster);
+    // An image that is made beside the cluster is copied into the nodes, which takes long enough.
+    const context = mkdtempSync(path.join(tmpdir(), 'cancelled-build-'));
+    writeFileSync(path.join(context, 'Dockerfile'), `FROM ${testImage}\nENV BUILT=here\n`);
+    const { image: _, ...others } = ownCluster;
+    const step = startOn('cancelled-images', { ...others, build: context });
     await step.untilPrinted(/loading 1 images/);
     await step.cancel();
     const post = step.startPost();
