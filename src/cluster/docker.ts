@@ -103,6 +103,17 @@ interface InspectedImage {
   Variant?: string;
   Size: number;
   Config?: { User?: string; Entrypoint?: string[] | null; Env?: string[] | null } | null;
+  RootFS?: { Layers?: string[] | null };
+  GraphDriver?: { Name: string; Data?: { UpperDir?: string; LowerDir?: string } | null };
+}
+
+async function inspectImage(words: string[], signal: AbortSignal): Promise<InspectedImage | undefined> {
+  const run = await askDocker(['image', 'inspect', ...words], signal);
+  return run.exitCode === 0 ? (JSON.parse(run.stdout) as [InspectedImage])[0] : undefined;
+}
+
+function platformOf({ Os: os = 'linux', Architecture: architecture, Variant: variant = '' }: InspectedImage): string {
+  return [os, architecture, ...(variant === '' ? [] : [variant])].join('/');
 }
 
 /**
@@ -115,9 +126,8 @@ export async function inspectLocalImage(
   platform?: string,
 ): Promise<LocalImage | undefined> {
   const only = platform === undefined ? [] : ['--platform', platform];
-  const run = await askDocker(['image', 'inspect', ...only, name], signal);
-  if (run.exitCode !== 0) return undefined;
-  const [image] = JSON.parse(run.stdout) as [InspectedImage];
+  const image = await inspectImage([...only, name], signal);
+  if (image === undefined) return undefined;
   const pythonPath = image.Config?.Env?.find((one) => one.startsWith('PYTHONPATH='))?.slice('PYTHONPATH='.length);
   return {
     name,
@@ -144,25 +154,12 @@ export interface ImageLayers {
 
 /** Where the layers of a local image are; undefined when docker has no such image. */
 export async function inspectLayers(name: string, signal: AbortSignal): Promise<ImageLayers | undefined> {
-  const run = await askDocker(['image', 'inspect', name], signal);
-  if (run.exitCode !== 0) return undefined;
-  const [{ Id: id, RootFS, GraphDriver, ...image }] = JSON.parse(run.stdout) as [
-    InspectedImage & {
-      RootFS?: { Layers?: string[] | null };
-      GraphDriver?: { Name: string; Data?: { UpperDir?: string; LowerDir?: string } | null };
-    },
-  ];
+  const image = await inspectImage([name], signal);
+  if (image === undefined) return undefined;
+  const { Id: id, RootFS, GraphDriver } = image;
   const { UpperDir: upper, LowerDir: lower } = (GraphDriver?.Name === 'overlay2' && GraphDriver.Data) || {};
   const downwards = upper === undefined ? [] : [upper, ...(lower ? lower.split(':') : [])];
   return { id, platform: platformOf(image), diffIds: RootFS?.Layers ?? [], directories: downwards.reverse() };
-}
-
-function platformOf({
-  Os: os = 'linux',
-  Architecture: architecture,
-  Variant: variant = '',
-}: Omit<InspectedImage, 'Id'>) {
-  return [os, architecture, ...(variant === '' ? [] : [variant])].join('/');
 }
 
 /**

@@ -10,9 +10,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { toOneLine } from '../core/outcome.ts';
-import { describeProgramEnd } from '../tools/run-program.ts';
-import { execInContainer, type ImageLayers } from './docker.ts';
+import { describeDockerError, execInContainer, type ImageLayers } from './docker.ts';
 import { ctrImages, nameInNode } from './load-images.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
@@ -109,7 +107,7 @@ export async function registerMounted(
   const options = { signal, timeoutSeconds: askSeconds, privileged: true };
   // As an argument it might be too long.
   const made = await execInContainer(node, ['bash', '-s'], { ...options, stdin: Readable.from([script]) });
-  if (made.exitCode !== 0) return toOneLine(made.stderr.trim() || describeProgramEnd(made), 300);
+  if (made.exitCode !== 0) return describeDockerError(made);
   const configs = made.stdout.split('\n').map((line) => Buffer.from(line, 'base64'));
   const described = images.map((image, at) => ({ ...image, content: configs[at] ?? Buffer.of() }));
   const wrong = described.find(({ id, content }) => digestOf(content) !== id);
@@ -117,7 +115,7 @@ export async function registerMounted(
   const archive = await packImages(described);
   const command = [...ctrImages, 'import', '--no-unpack', '--digests', '-'];
   const read = await execInContainer(node, command, { ...options, stdin: archive });
-  if (read.exitCode !== 0) return toOneLine(read.stderr.trim() || describeProgramEnd(read), 300);
+  if (read.exitCode !== 0) return describeDockerError(read);
   const seen = await execInContainer(node, ['bash', '-c', renderWait(images)], options);
   return seen.exitCode === 0 ? undefined : 'the kubelet does not see them';
 }
@@ -129,10 +127,11 @@ export async function registerMounted(
 function renderSnapshots(layers: readonly Layer[], images: readonly MountedImage[]): string {
   return `set -euo pipefail
 snapshots() { ctr --namespace k8s.io snapshots --snapshotter overlayfs "$@"; }
-there=$(snapshots ls | cut -d' ' -f1)
+there=$'\\n'$(snapshots ls | cut -d' ' -f1)$'\\n'
 layer() {
-  case $'\\n'$there$'\\n' in *$'\\n'$1$'\\n'*) return;; esac
-  snapshots rm "k8s-test-$1" 2>/dev/null || true
+  case $there in *$'\\n'$1$'\\n'*) return;; esac
+  # Left by an attempt that was interrupted.
+  case $there in *$'\\n'"k8s-test-$1"$'\\n'*) snapshots rm "k8s-test-$1";; esac
   made=$(snapshots prepare --mounts "k8s-test-$1" \${3:-} | tr -d ' \\n')
   upper=$(sed -nE 's/.*"upperdir=([^"]+)".*/\\1/p' <<<"$made")
   [ -n "$upper" ] || upper=$(sed -nE 's/.*"Source":"([^"]+)".*/\\1/p' <<<"$made")
