@@ -119,13 +119,14 @@ export async function deleteCluster(name: string, options: { signal: AbortSignal
 const settleContainersSeconds = 10;
 
 /**
- * Has a node start no more containers, and waits, at most three seconds, for those that are being started. On cgroup v1 runc
- * freezes the processes of a container while it sets its limits. Is runc killed then, with the node, they stay frozen: no signal
- * ends them, and Docker cannot remove the node ("did not receive an exit event").
+ * Has a node start no more containers, waits, at most three seconds, for those that are being started, and thaws what is frozen
+ * then. On cgroup v1 runc freezes the processes of a container while it sets its limits. Is runc killed then, with the node or
+ * before, they stay frozen: no signal ends them, and Docker cannot remove the node ("did not receive an exit event").
  */
 async function settleContainers(node: string, signal: AbortSignal): Promise<void> {
   const script = `pkill -STOP -x 'kubelet|containerd'
-    for _ in {1..30}; do pgrep -x runc >/dev/null || exit 0; sleep 0.1; done`;
+    for _ in {1..30}; do pgrep -x runc >/dev/null || break; sleep 0.1; done
+    for state in $(grep -rlx FROZEN --include=freezer.state /sys/fs/cgroup/freezer); do echo THAWED >"$state"; done`;
   await execInContainer(node, ['bash', '-c', script], { signal, timeoutSeconds: settleContainersSeconds });
 }
 
