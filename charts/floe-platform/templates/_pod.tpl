@@ -84,11 +84,11 @@ startupProbe:
 readinessProbe:
   httpGet: { path: {{ .ready }}, port: {{ .port }} }
   periodSeconds: 5
-  timeoutSeconds: 5
+  timeoutSeconds: 15
 livenessProbe:
   httpGet: { path: {{ .live }}, port: {{ .port }} }
-  periodSeconds: 15
-  timeoutSeconds: 10
+  periodSeconds: 30
+  timeoutSeconds: 30
   failureThreshold: 4
 {{- end }}
 
