@@ -13,7 +13,7 @@ const directory = mkdtempSync(path.join(tmpdir(), 'capture-'));
 const epoch = 1_800_000_000;
 
 /** Captures a log from a real server. */
-async function capture(log: NodeLog, onQuoted: (line: string) => void = () => undefined) {
+async function capture(log: NodeLog, { onQuoted = (_line: string) => {}, isRestElsewhere = false } = {}) {
   const server = createLogServer(new Map([['p', log]]), new SeededRandom(1));
   const connection = connect({ kubeconfigPath: await writePlainKubeconfig(await listen(server)) });
   onTestFinished(async () => {
@@ -38,6 +38,7 @@ async function capture(log: NodeLog, onQuoted: (line: string) => void = () => un
     signal: new AbortController().signal,
     ended: () => log.hasEnded,
     giveUpSeconds: 5,
+    isRestElsewhere,
   });
   return { ...captured, shown, file, content: readFileSync(file, 'utf8') };
 }
@@ -73,6 +74,30 @@ describe('the console', () => {
     expect(shown.at(-1)).toBe(`… the log continues: all of it is in ${file}`);
     expect(content).toBe(lines.join(''));
   });
+
+  test('has all that it shows when the rest of an ended log comes from elsewhere', async () => {
+    const lines = Array.from({ length: 100_000 }, (_, i) => `line ${i}\n`);
+    const { shown, content, gaps } = await capture(logOf(...lines), { isRestElsewhere: true });
+    expect(shown).toHaveLength(50_001);
+    expect(content.split('\n').length).toBeLessThan(100_000);
+    expect(gaps).toEqual(['following the log was stopped before its end']);
+    const [log] = content.split('[k8s-test-action: ');
+    expect(lines.join('').startsWith(log!)).toBe(true);
+  });
+
+  test('receives a log to its end while its container runs, wherever its rest could come from', async () => {
+    const lines = Array.from({ length: 60_000 }, (_, i) => `line ${i}\n`);
+    const log = logOf(...lines);
+    log.hasEnded = false;
+    let left = 60_000;
+    const onQuoted = () => {
+      left -= 1;
+      if (left === 10_001) setTimeout(() => log.end(), 500);
+    };
+    const { content, gaps } = await capture(log, { onQuoted, isRestElsewhere: true });
+    expect(gaps).toEqual(['following the log was stopped before its end']);
+    expect(content.startsWith(lines.join(''))).toBe(true);
+  });
 });
 
 test('a log notes in its file where lines may be missing, and why', async () => {
@@ -80,13 +105,14 @@ test('a log notes in its file where lines may be missing, and why', async () => 
   log.hasEnded = false;
   log.faults.push({ kind: 'cut', afterBytes: 2 * 31 + 4 + 6 });
   let isRotated = false;
-  const end = await capture(log, () => {
+  const onQuoted = () => {
     if (isRotated) return;
     isRotated = true;
     log.fileStart = log.pieces.length;
     log.append({ epochSeconds: epoch + 1, nanoseconds: 0, bytes: Buffer.from('after\n'), startsLine: true });
     log.end();
-  });
+  };
+  const end = await capture(log, { onQuoted });
   const [first, second, third] = [...log.pieces.keys()].map((i) => formatTimestamp(log.pieces[i]!));
   expect(first).not.toBe(second);
   expect(end.content).toBe(

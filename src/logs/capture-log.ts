@@ -25,6 +25,11 @@ export interface CaptureOptions {
   instance?: FollowLogOptions['instance'];
   /** How long after the container's end the rest of its log is tried for. */
   giveUpSeconds: number;
+  /**
+   * The caller gets what is missing at the container's end from elsewhere: once the reader has seen all that is shown, no more
+   * is received. A kubelet sends each line by itself, which for a log of 100 MB takes longer than a minute.
+   */
+  isRestElsewhere: boolean;
 }
 
 export interface LogCapture {
@@ -51,6 +56,11 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
   let masked = options.mask.openStream();
   let unwritable: string | undefined;
   let endsLine = true;
+  let hasEnded = false;
+  const leaving = new AbortController();
+  const leaveRest = () => {
+    if (options.isRestElsewhere && hasEnded && show.isCut) leaving.abort();
+  };
   // A full disk must not end the run, which may be minutes from its verdict: the file notes where it ends.
   const write = async (bytes: Buffer | string) => {
     if (unwritable !== undefined || bytes.length === 0) return;
@@ -68,8 +78,13 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
       namespace: options.namespace,
       pod: options.pod,
       container: options.container,
-      signal: options.signal,
-      ended: options.ended,
+      signal: AbortSignal.any([options.signal, leaving.signal]),
+      ended: async () => {
+        const state = await options.ended();
+        hasEnded = state !== false;
+        leaveRest();
+        return state;
+      },
       ...(options.instance === undefined ? {} : { instance: options.instance }),
       onOutage: options.onOutage,
       timing: { giveUpMilliseconds: options.giveUpSeconds * 1000 },
@@ -77,6 +92,7 @@ export async function captureLog(options: CaptureOptions): Promise<LogCapture> {
         digest.update(chunk);
         endsLine = chunk.at(-1) === 0x0a;
         await take(masked.push(chunk));
+        leaveRest();
       },
       onGap: async (gap) => {
         await take(masked.end());
@@ -108,7 +124,8 @@ class ShownLines {
   #line = '';
   #bytes = 0;
   #lines = 0;
-  #isCut = false;
+  /** Whether nothing more is shown. */
+  isCut = false;
 
   constructor(quote: (line: string) => void, file: string) {
     this.#quote = quote;
@@ -116,7 +133,7 @@ class ShownLines {
   }
 
   push(chunk: Buffer): void {
-    if (this.#isCut) return;
+    if (this.isCut) return;
     const room = shownBytes - this.#bytes;
     this.#bytes += chunk.length;
     const parts = this.#decoder.write(chunk.length <= room ? chunk : chunk.subarray(0, room)).split('\n');
@@ -126,14 +143,14 @@ class ShownLines {
       if (this.#line.length <= shownLineChars) this.#line = cutLine(this.#line + part);
     }
     if (this.#bytes <= shownBytes && this.#lines < shownLines) return;
-    this.#isCut = true;
+    this.isCut = true;
     if (this.#line !== '') this.#endLine();
     this.#quote(`… the log continues: all of it is in ${this.#file}`);
   }
 
   /** The log is over; its last line may have no newline. */
   end(): void {
-    if (this.#isCut) return;
+    if (this.isCut) return;
     this.#line = cutLine(this.#line + this.#decoder.end());
     if (this.#line !== '') this.#endLine();
   }

@@ -170,6 +170,7 @@ export class JobLogs<L extends NodeLog> {
       onOutage,
       signal: this.#stopping.signal,
       giveUpSeconds: nodeLogs === undefined ? giveUpSeconds.alone : giveUpSeconds.besideNode,
+      isRestElsewhere: nodeLogs !== undefined,
       ended: () => {
         const status = currentStatus();
         if (status === undefined || status.restartCount > run || status.state?.running === undefined) return true;
