@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { DefaultArtifactClient } from '@actions/artifact';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import { lendRunnerVariables } from './runner-variables.ts';
 
@@ -46,6 +45,7 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
   const names = files.filter((file) => !isRefused(file)).map((file) => path.join(options.directory, file));
   const upload = async (name: string): Promise<Uploaded> => {
     const { retentionDays } = options;
+    const { DefaultArtifactClient } = await importArtifacts();
     const { id } = await lendRunnerVariables(() =>
       new DefaultArtifactClient().uploadArtifact(name, names, options.directory, { retentionDays }),
     );
@@ -63,6 +63,11 @@ export async function uploadArtifact(options: ArtifactOptions): Promise<Result<U
       hint: `The files are in ${options.directory} on the runner.`,
     });
   }
+}
+
+/** A third of all that the action consists of, which nothing needs until the run is over: it must not hold up the start. */
+export function importArtifacts(): Promise<typeof import('@actions/artifact')> {
+  return import('@actions/artifact');
 }
 
 /** Regular files by their relative paths. Files beside the results whose names begin with a dot are internal. */

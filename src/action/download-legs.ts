@@ -1,10 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { DefaultArtifactClient } from '@actions/artifact';
 import picomatch from 'picomatch';
 import { fail, messageOf, type Result, succeed, toOneLine } from '../core/outcome.ts';
 import type { LegArtifact } from '../report/leg.ts';
 import { takeResultsOfZip } from '../roll-up/read-zip.ts';
+import { importArtifacts } from './artifact.ts';
 import { listArtifacts } from './list-artifacts.ts';
 import { lendRunnerVariables } from './runner-variables.ts';
 
@@ -30,6 +30,7 @@ export interface DownloadedLegs {
 export async function downloadLegs(options: DownloadLegsOptions): Promise<Result<DownloadedLegs>> {
   const isLeg = picomatch(options.patterns);
   try {
+    const { DefaultArtifactClient } = await importArtifacts();
     const client = new DefaultArtifactClient();
     const { artifacts } = await lendRunnerVariables(() => client.listArtifacts());
     const listed = await lendRunnerVariables(() => listArtifacts(process.env));
