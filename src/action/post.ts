@@ -4,17 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
-import { messageOf } from '../core/outcome.ts';
-import { readOnlySecrets } from '../inputs/read-inputs.ts';
 import { findWorkDir } from '../pipeline/begin-run.ts';
 import { readCheckpoint } from '../pipeline/checkpoint.ts';
-import { recoverRun } from '../pipeline/recover-run.ts';
 import { runTeardown } from '../pipeline/teardown.ts';
 import { RunRecord } from '../state/run-record.ts';
-import { readActionInputs } from './action-inputs.ts';
 import { ActionReporter } from './action-reporter.ts';
-import { publish } from './publish.ts';
-import { planComment } from './pull-request-comment.ts';
 import { lendRunnerVariables, withholdRunnerVariables } from './runner-variables.ts';
 
 /** GitHub gives a post step after a cancel five minutes. */
@@ -32,26 +26,14 @@ else {
   const checkpoint = workDir === undefined ? undefined : readCheckpoint(workDir);
   if (workDir === undefined || checkpoint === undefined) await removeAll(record);
   else {
-    // The runner gives a post step the inputs of its main step, and the project file is where it was: no secret had to be
-    // kept on the disk.
-    const given = readActionInputs(env);
-    const secrets = readOnlySecrets({ given, directory: process.cwd() });
-    const { inputs } = checkpoint;
+    // Most runs have reported their end: they do not wait for what this needs.
+    const { reportKilledRun } = await import('./report-killed-run.ts');
     let removal: Promise<boolean> | undefined;
-    const removeOnce = () => {
+    const tearDown = () => {
       removal ??= removeAll(record);
       return removal;
     };
-    try {
-      const end = await recoverRun({ record, workDir, checkpoint, secrets, reporter, tearDown: removeOnce });
-      const comment = planComment(inputs.comment, given, env);
-      await publish(end, inputs, { runId: record.content.runId, comment }, reporter);
-      if (end.ownsResultsDir) reporter.say(`the files are in ${end.dir.root}`);
-    } catch (error) {
-      reporter.error(`the results could not be published: ${messageOf(error)}; the files are in ${inputs.resultsDir}`);
-      process.exitCode = 1;
-      await removeOnce();
-    }
+    await reportKilledRun({ record, workDir, checkpoint, env, reporter, tearDown });
   }
 }
 

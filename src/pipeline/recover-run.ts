@@ -27,7 +27,7 @@ import { Run } from './run.ts';
 import { resultsPathIn } from './sees-results.ts';
 import { refuseRun, writeVerdict } from './write-verdict.ts';
 
-export interface AdoptOptions {
+export interface RecoverOptions {
   record: RunRecord;
   workDir: string;
   checkpoint: Checkpoint;
@@ -47,7 +47,7 @@ const diskSeconds = 60;
 const rotatedBytes = 10 * 1024 * 1024;
 
 /** @throws on I/O errors and bugs; `tearDown` has been called then, unless it threw itself. */
-export async function recoverRun(options: AdoptOptions): Promise<RunEnd> {
+export async function recoverRun(options: RecoverOptions): Promise<RunEnd> {
   const { record, checkpoint, secrets, tearDown } = options;
   const dir = layoutResults(checkpoint.inputs.resultsDir);
   const run = new Run(
@@ -104,7 +104,7 @@ async function reportSalvaged(
   run: Run,
   checkpoint: Checkpoint,
   failure: Failure,
-  tearDown: AdoptOptions['tearDown'],
+  tearDown: RecoverOptions['tearDown'],
 ): Promise<RunEnd> {
   const begun = readProgress(run, checkpoint);
   const collected = startFindings(run, begun);
@@ -127,7 +127,7 @@ async function reportSalvaged(
 async function salvageFromCluster(
   run: Run,
   { progress, collected, logs }: { progress: Progress; collected: CollectedRun; logs: KeptLog[] },
-  tearDown: AdoptOptions['tearDown'],
+  tearDown: RecoverOptions['tearDown'],
 ): Promise<{ isTornDown: boolean }> {
   const { cluster } = progress;
   const aside = cluster === undefined ? [] : await putAside(logs, run.dir.root);
