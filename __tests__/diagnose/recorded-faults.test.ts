@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { leavesRoom } from '../../src/diagnose/check-cause.ts';
 import { classifyNotReady } from '../../src/diagnose/classify-pod.ts';
 import { classifySchedule, makesRoom, sumRequests } from '../../src/diagnose/classify-schedule.ts';
-import { uidsOfJob } from '../../src/diagnose/find-diagnoses.ts';
+import { findDiagnoses, uidsOfJob } from '../../src/diagnose/find-diagnoses.ts';
 import type { NamespaceFacts } from '../../src/diagnose/namespace-facts.ts';
 import { Patience } from '../../src/diagnose/patience.ts';
 import type { Pod } from '../../src/kube/objects.ts';
@@ -404,17 +404,19 @@ describe('no false alarm', () => {
     expect(stuck?.diagnosis.failure.reason).toMatch(/a volume cannot be mounted: volume "home": failed to sync/);
   });
 
-  // What a provisioner added to such a claim on a machine that took a minute to bind it.
-  test('about a claim whose volume is made, however long the control plane takes to bind it', () => {
+  // What a provisioner added to such a claim on a machine that took minutes to make its volume and to bind it.
+  test('about a claim whose volume is being made or is made, however long that takes', () => {
     const facts = recorded('claim-no-provisioner');
     const [first] = facts.events.filter(({ involvedObject }) => involvedObject.kind === 'PersistentVolumeClaim');
     if (first === undefined) throw new Error('the recording has no event of a claim');
     const told = (reason: string) => ({ ...first, reason, metadata: { ...first.metadata, name: reason } });
     const begun = { ...facts, events: [...facts.events, told('Provisioning')] };
-    expect(judgeStanding(begun)).toMatchObject({
-      afterSeconds: 120,
-      diagnosis: { failure: { reason: expect.stringContaining('has started to create its volume and has not') } },
-    });
+    expect(judgeStanding(facts)).toMatchObject({ diagnosis: { failure: { kind: 'schedule' } } });
+    expect(judgeStanding(begun)).toBeUndefined();
+    // Named where time runs out.
+    expect(findDiagnoses(begun).map(({ failure }) => failure.reason)).toContainEqual(
+      expect.stringContaining('has started to create its volume and has not finished'),
+    );
     const made = { ...begun, events: [...begun.events, told('ProvisioningSucceeded')] };
     expect(judgeStanding(made)).toBeUndefined();
   });

@@ -5,7 +5,7 @@ import { type Diagnosis, machineryPatienceSeconds, objectDiagnosis, othersPatien
 import type { NamespaceFacts } from './namespace-facts.ts';
 import { claimsOf, describeEvent, eventsOf, hasEnded, isReady } from './pod-facts.ts';
 
-/** A provisioner that is there makes a volume in seconds, a slow cloud in a minute or two. */
+/** While other pods start, the provisioner may be one of those that wait for the machine. */
 const provisionerPatienceSeconds = 120;
 
 /**
@@ -67,17 +67,22 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
   const provisioner = /external provisioner '([^']+)'/.exec(waits.message ?? '')?.[1] ?? 'its provisioner';
   // An existing provisioner sends an event "Provisioning" as soon as it begins.
   const hasBegun = events.some((event) => event.reason === 'Provisioning');
+  if (hasBegun)
+    return objectDiagnosis(claim, {
+      kind: 'schedule',
+      reason: `${where}: ${provisioner} has started to create its volume and has not finished`,
+      hint: 'The log of the provisioner says more.',
+      evidence,
+      // A shared file system of a cloud takes ten minutes, a slow machine one or two. What fails is told by another event.
+      confidence: 'transient',
+    });
   return objectDiagnosis(claim, {
     kind: 'schedule',
-    reason: hasBegun
-      ? `${where}: ${provisioner} has started to create its volume and has not finished`
-      : `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed: it does not respond`,
-    hint: hasBegun
-      ? 'The log of the provisioner says more.'
-      : 'Install the provisioner, or use a class whose provisioner the cluster has (Kind has standard).',
+    reason: `${where}: probably the provisioner ${provisioner} of its StorageClass ${claim.spec?.storageClassName ?? ''} is not installed: it does not respond`,
+    hint: 'Install the provisioner, or use a class whose provisioner the cluster has (Kind has standard).',
     evidence,
     confidence: 'likely',
-    patienceSeconds: hasBegun ? provisionerPatienceSeconds : absentProvisionerPatienceSeconds,
+    patienceSeconds: absentProvisionerPatienceSeconds,
     patienceWhileOthersStartSeconds: provisionerPatienceSeconds,
   });
 }
