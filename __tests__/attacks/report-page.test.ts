@@ -97,10 +97,10 @@ async function openReport(text: string, hasPolicy: boolean): Promise<OpenedPage 
   const file = path.join(directory, 'report.html');
   writeFileSync(file, hasPolicy ? html : html.replace(policy, ''));
   const { page, problems } = await openFile(browser, file);
-  for (const button of await page.locator('#tests .test').all()) await button.click();
-  // By script: every listener would be called.
+  // By script, which takes a tenth of the time: every listener is called.
   await page.evaluate(
-    `for (const one of document.querySelectorAll('*')) { if (one.tagName === 'DETAILS') one.open = true; one.dispatchEvent(new MouseEvent('mouseover', { bubbles: true })); }`,
+    `for (const one of document.querySelectorAll('#tests .test')) one.click();
+    for (const one of document.querySelectorAll('*')) { if (one.tagName === 'DETAILS') one.open = true; one.dispatchEvent(new MouseEvent('mouseover', { bubbles: true })); }`,
   );
   return { page, problems, file, elements: await page.evaluate(census) };
 }
