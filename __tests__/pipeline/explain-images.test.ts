@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Failure, fail } from '../../src/core/outcome.ts';
-import { nameSimilarImages } from '../../src/pipeline/explain-images.ts';
+import { explainImageFailure } from '../../src/pipeline/explain-images.ts';
 
 const images = { loaded: new Set(['shop:latest']), pulled: [] };
 const never = new AbortController().signal;
 const failureOf = async (failure: Failure): Promise<Failure | undefined> => {
-  const explained = await nameSimilarImages({ ok: false, failure }, images, never);
+  const explained = await explainImageFailure({ ok: false, failure }, images, never);
   return explained.ok ? undefined : explained.failure;
 };
 

@@ -23,7 +23,7 @@ export async function explainEnd(
   { images, watch }: Platform,
 ): Promise<Result<unknown>> {
   for (const line of describeHealedPulls(watch.events)) run.warn(line);
-  if (!result.ok) return nameSimilarImages(result, images, run.signal);
+  if (!result.ok) return explainImageFailure(result, images, run.signal);
   const { parts, job } = result.value;
   if (parts.some(({ end }) => end?.terminated?.exitCode !== 0)) {
     const kept = await findVanished(images, run.signal);
@@ -41,10 +41,11 @@ export async function explainEnd(
 }
 
 /**
- * Adds to the hint of a failure what the local docker has instead of an image that the failure names; of one that the nodes
- * were given and that was asked for all the same, why.
+ * A failure, where images are its cause: that of an image that the nodes mounted and that docker no longer has, which replaces
+ * it; otherwise with a hint that names what the local docker has instead of a missing image, or why one that the nodes were
+ * given was asked for all the same.
  */
-export async function nameSimilarImages<T>(
+export async function explainImageFailure<T>(
   result: Result<T>,
   images: Pick<NodeImages, 'loaded' | 'pulled' | 'mounted'>,
   signal: AbortSignal,

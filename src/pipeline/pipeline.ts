@@ -23,7 +23,7 @@ import { collectRun, startFindings } from './collect-run.ts';
 import { checkEnvironment } from './environments/choose-environment.ts';
 import type { BringUp } from './environments/environment.ts';
 import { runOnMachine } from './environments/run-on-machine.ts';
-import { explainEnd, nameSimilarImages } from './explain-images.ts';
+import { explainEnd, explainImageFailure } from './explain-images.ts';
 import { exportTrace, traceEndpoint } from './export-trace.ts';
 import type { TriedSuite } from './judge-suite.ts';
 import { prepareRun } from './prepare-run.ts';
@@ -72,7 +72,7 @@ async function runPhases(run: Run, history: TestHistory, options: RunOptions): P
   if (!prepared.ok) return prepared;
   const bringUp: BringUp = (open, signal) =>
     clock.phase('platform', async () =>
-      nameSimilarImages(await bringUpPlatform(run, open, signal), open.images, signal),
+      explainImageFailure(await bringUpPlatform(run, open, signal), open.images, signal),
     );
   const platform = await environment.value.open(prepared.value, bringUp);
   if (!platform.ok) return platform;

@@ -5,7 +5,7 @@ import { type Failure, type FailureCode, type Result, succeed } from '../core/ou
 import { classifyPull } from '../diagnose/classify-image.ts';
 import { type AwaitedImage, listAwaitedImages } from '../platform/chart.ts';
 import { listAskedRegistries } from './copy-credentials.ts';
-import { nameSimilarImages } from './explain-images.ts';
+import { explainImageFailure } from './explain-images.ts';
 import type { PreparedRun } from './progress.ts';
 import type { Run } from './run.ts';
 
@@ -45,7 +45,7 @@ export async function pullEarly(
   };
   const failure = (await Promise.all(awaited.map(pullOne))).find((one) => one !== undefined);
   signal.throwIfAborted();
-  return failure === undefined ? succeed(undefined) : nameSimilarImages({ ok: false, failure }, images, signal);
+  return failure === undefined ? succeed(undefined) : explainImageFailure({ ok: false, failure }, images, signal);
 }
 
 /** Whether what a chart does in a cluster can change what is pulled, or by whom: webhooks, Secrets, files of the node. Pure. */
