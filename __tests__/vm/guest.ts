@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -32,6 +33,7 @@ const parts = [
   'examples/floe/.k8s-test.yaml',
   'image-helper',
   'package.json',
+  'action.yml',
 ];
 
 export interface GuestEnd {
@@ -46,6 +48,8 @@ export interface Guest {
   run: (name: string, script: string) => Promise<GuestEnd>;
   /** What the runner copied into /share by `sudo cp`. */
   read: (name: string) => string;
+  /** Puts a program of this machine's PATH into /share. */
+  lend: (program: string) => void;
   /** Ends it, with all that it was. */
   end: () => Promise<void>;
 }
@@ -60,19 +64,19 @@ export async function bootGuest(): Promise<Guest> {
   mkdirSync(at('jobs'));
   const start = performance.now();
   // Its standard input is closed when this process is gone, and the guest with it.
-  const process = spawn(path.resolve('lab', 'guest'), ['boot', folder, ...images], {
+  const boot = spawn(path.resolve('lab', 'guest'), ['boot', folder, ...images], {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
-  const ended = new Promise<void>((resolve) => process.once('close', () => resolve()));
+  const ended = new Promise<void>((resolve) => boot.once('close', () => resolve()));
   const consoleEnd = () => (existsSync(at('console')) ? readFileSync(at('console'), 'utf8').slice(-4000) : '');
   const until = async (file: string) => {
     while (!existsSync(file)) {
-      if (process.exitCode !== null) throw new Error(`the guest ended:\n${consoleEnd()}`);
+      if (boot.exitCode !== null) throw new Error(`the guest ended:\n${consoleEnd()}`);
       await Promise.race([ended, delay(500)]);
     }
   };
   const end = async () => {
-    process.stdin.end();
+    boot.stdin.end();
     await ended;
     rmSync(folder, { recursive: true });
   };
@@ -92,6 +96,12 @@ export async function bootGuest(): Promise<Guest> {
       return { status: Number(read('rc')), output: read('log') };
     },
     read: (name) => readFileSync(at(name), 'utf8'),
+    lend: (program) => {
+      const files = (process.env.PATH ?? '').split(path.delimiter).map((each) => path.join(each, program));
+      const file = files.find((each) => existsSync(each));
+      if (file === undefined) throw new Error(`${program} is not on the PATH`);
+      cpSync(realpathSync(file), at(program));
+    },
     end,
   };
 }
