@@ -40,13 +40,13 @@ const projects = [
         { ...guests, name: 'vm-slow', include: [slowGuests], testTimeout: 45 * minute, hookTimeout: 20 * minute },
       ]
     : []),
-  // On one shared cluster. Its tests mostly wait, so four files run at once.
+  // On one shared cluster. Its tests mostly wait, so three files run at once.
   {
     name: 'cluster',
     ...sharedCluster,
     include: ['__tests__/on-cluster/**/*.test.ts'],
     exclude: ['__tests__/on-cluster/**/*.{exclusive,slow}.test.ts'],
-    maxWorkers: 4,
+    maxWorkers: 3,
   },
   // These make clusters of their own, look at everything that the machine has, or load it, so one file runs at a time.
   { name: 'exclusive', ...sharedCluster, include: ['__tests__/on-cluster/**/*.exclusive.test.ts'], maxWorkers: 1 },
