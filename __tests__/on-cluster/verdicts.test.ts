@@ -147,7 +147,7 @@ describe('a test pod that cannot start', () => {
   test('for its image is broken with kind image', async () => {
     const run = await runOnSharedCluster({
       script: 'true',
-      given: { image: '127.0.0.1:9/no/such:1', 'startup-timeout': '90s' },
+      given: { image: '127.0.0.1:9/no/such:1', 'startup-timeout': '30s' },
     });
     expect(run.onDisk).toMatchObject({ outcome: 'broken' });
     expect(['image', 'start']).toContain(run.onDisk.failure?.kind);
