@@ -82,7 +82,7 @@ async function compareWide(): Promise<void> {
     writeFileSync(path.join(directory, 'Dockerfile'), 'FROM debian:bookworm-slim\nCOPY file /file\n');
     execFileSync('docker', ['build', '--quiet', '--tag', image, directory], { stdio: 'ignore' });
   }
-  const more = ['--nodes', String(nodes), '--load-images', images.join(',')];
+  const more = ['--nodes', String(nodes), '--load-images', images.join('\n')];
   const results = path.join(directory, 'results');
   process.stdout.write('| round | ours | script | ratio | load |\n|--:|--:|--:|--:|--:|\n');
   for (let round = 1; round <= rounds; round++) {

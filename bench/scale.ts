@@ -65,7 +65,7 @@ async function images(): Promise<void> {
   }
   const rows: number[][] = [];
   for (const count of [1, 5, 10, most]) {
-    const given = { ...ofLab, image: testImage, 'load-images': all.slice(0, count).join(',') };
+    const given = { ...ofLab, image: testImage, 'load-images': all.slice(0, count).join('\n') };
     const mounted = await runHere({ script: oneTest, given }, { directory });
     // A cluster that is to stay gets copies.
     const copied = await runHere({ script: oneTest, given: { ...given, keep: 'always' } }, { directory });
