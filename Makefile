@@ -111,7 +111,8 @@ down: lab ## Removes what kept or interrupted runs left
 # Not "npm ci": that refuses a lock file without the optional binaries of other platforms, which a registry may not have.
 # No package runs a program while it is installed: none needs to, esbuild has its binary from an optional dependency.
 # With --no-save the lock file decides as well, integrity included, and is not written.
-# What npm keeps of a package's versions may be older than the lock file; asking for each of them anew takes minutes.
+# The first attempt takes package metadata from npm's cache, since fetching it for each package takes minutes. It fails where the
+# cached metadata lacks a version of the lock file; the second attempt then fetches it.
 INSTALL = npm install --no-save --ignore-scripts
 node_modules: package-lock.json | lab
 	@$(WITH_LAB) ($(INSTALL) --prefer-offline --loglevel=silent || $(INSTALL) --loglevel=error) && touch node_modules

@@ -15,6 +15,7 @@ import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, 
 import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { medianOf } from '../src/history/median.ts';
 
 /** A part of a run, in milliseconds since its start. */
 interface Step {
@@ -35,9 +36,9 @@ interface Measured {
   round: number;
   script: TimedRun;
   ours: TimedRun;
-  /** From the change of a test file to the verdict of its tests, its image built anew. */
+  /** Milliseconds from the change of a test file, through the build of the image, to the verdict of its tests. */
   changed: number;
-  /** All tests once more in the cluster that stayed. */
+  /** Milliseconds to the verdict of all tests, run again in the kept cluster. */
   again: number;
   badImage: number;
   load: number;
@@ -237,11 +238,7 @@ async function follow(
 }
 
 function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return medianOf(values) ?? Number.NaN;
 }
 
 function renderTable(scriptWithBadImage: number | undefined): string {

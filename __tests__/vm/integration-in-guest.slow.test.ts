@@ -6,6 +6,8 @@ import { bootGuest, type Guest } from './guest.ts';
 const nodeImage = process.env.FLOE_LAB_NODE_IMAGE ?? '';
 /** Those of the tier in the project file, and longer deadlines: a process takes ten times as long there. */
 const variables = ['DAGSTER_HOST=dagster-webserver', 'DUCKDB_PATH=/data/floe.duckdb', 'DEADLINE_FACTOR=10'].join('\n');
+/** Ends a script where the run has left a container. */
+const expectNoContainer = 'docker ps --all --quiet >/tmp/left; test ! -s /tmp/left || { docker ps --all; exit 70; }';
 let guest: Guest;
 
 beforeAll(async () => {
@@ -21,7 +23,7 @@ status=0
 flags="--platform-timeout 30m --timeout 20m --results-dir $HOME/results"
 node /share/checkout/dist/cli.js run --tier integration --node-image '${nodeImage}' $flags --env '${variables}' || status=$?
 sudo cp "$HOME/results/result.json" /share/integration.json
-docker ps --all --quiet >/tmp/left; test ! -s /tmp/left || { docker ps --all; exit 70; }
+${expectNoContainer}
 exit "$status"`,
   );
   expect(status, output).toBe(0);
@@ -64,7 +66,7 @@ ${workflow}Y
 status=0
 /share/act push --platform ubuntu-latest=-self-hosted --no-cache-server || status=$?
 sudo cp "$HOME/action.json" /share/
-docker ps --all --quiet >/tmp/left; test ! -s /tmp/left || { docker ps --all; exit 70; }
+${expectNoContainer}
 exit "$status"`,
   );
   expect(status, output).toBe(0);

@@ -73,7 +73,7 @@ export function classifyClaim(claim: Claim, facts: NamespaceFacts): Diagnosis | 
       reason: `${where}: ${provisioner} has started to create its volume and has not finished`,
       hint: 'The log of the provisioner says more.',
       evidence,
-      // A shared file system of a cloud takes ten minutes, a slow machine one or two. What fails is told by another event.
+      // Creating it may take ten minutes (a shared file system of a cloud). A failure is reported by an event ProvisioningFailed.
       confidence: 'transient',
     });
   return objectDiagnosis(claim, {
