@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  findSnapshotter,
-  isForPlatform,
-  isInNode,
-  listImagesOfNode,
-  nameInNode,
-} from '../../src/cluster/load-images.ts';
+import { isInNode, listImagesOfNode, nameInNode } from '../../src/cluster/images-of-nodes.ts';
+import { findSnapshotter, isForPlatform } from '../../src/cluster/load-images.ts';
 import { registryOf } from '../../src/cluster/registry-credentials.ts';
 import { findSimilarImages } from '../../src/cluster/similar-images.ts';
 

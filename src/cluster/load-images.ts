@@ -14,7 +14,7 @@ import {
   saveImagesCall,
 } from './docker.ts';
 import { listPlatforms, openArchive } from './image-archive.ts';
-import { registryOf } from './registry-credentials.ts';
+import { ctrImages, hasDigest, isInNode, listImagesIn, nameInNode } from './images-of-nodes.ts';
 import { estimateStream } from './stream-size.ts';
 
 const importDeadlineSeconds = 10 * 60;
@@ -25,8 +25,6 @@ const pollMilliseconds = 250;
 /** How long a stopped containerd may take to come back. */
 const restartSeconds = 60;
 const mostRestarts = 5;
-
-export const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 
 /**
  * Waits until the containerd of every node answers. It does so some seconds after `kind create` has begun, long before the
@@ -205,12 +203,6 @@ export function isForPlatform(image: string, node: string): boolean {
   return wanted[0] === found[0] && wanted[1] === found[1];
 }
 
-/** The images of a node: the digest of each name's manifest. */
-export async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<string, string>> {
-  const listed = await execInContainer(node, [...ctrImages, 'ls'], { signal, timeoutSeconds: askSeconds });
-  return listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
-}
-
 interface Stream {
   node: string;
   /** Undefined: docker exports all that it has of an image. */
@@ -370,42 +362,6 @@ async function inEveryNode(
     if (!result.ok) return result;
   }
   return succeed(undefined);
-}
-
-/** What `ctr images ls` prints: the digest of each name's manifest. */
-export function listImagesOfNode(printed: string): Map<string, string> {
-  const rows = printed.split('\n').slice(1);
-  return new Map(
-    rows.flatMap((row) => {
-      const [name, , digest] = row.split(/\s+/);
-      return name === undefined || digest === undefined || name === '' ? [] : [[name, digest] as const];
-    }),
-  );
-}
-
-/**
- * Whether a node has an image under this name with this ID. The kubelet's part of containerd keeps a second name for each
- * image, its ID; both lead to the same manifest. A name with a digest can mean nothing else.
- */
-export function isInNode(name: string, id: string, there: Map<string, string>): boolean {
-  const digest = there.get(nameInNode(name));
-  if (digest === undefined) return false;
-  return hasDigest(name) || (id !== '' && (there.get(id) === digest || digest === id));
-}
-
-function hasDigest(name: string): boolean {
-  return name.includes('@');
-}
-
-/**
- * The name under which the kubelet looks for an image: fully qualified, with a digest in place of the tag where there is one.
- */
-export function nameInNode(name: string): string {
-  const registry = registryOf(name);
-  const bare = name.replace(/^(index\.)?docker\.io\//, '');
-  const whole = registry === 'docker.io' ? `docker.io/${bare.includes('/') ? '' : 'library/'}${bare}` : bare;
-  if (hasDigest(whole)) return whole.replace(/:[^/:@]*@/, '@');
-  return /:[^/]*$/.test(whole) ? whole : `${whole}:latest`;
 }
 
 function importFailure(what: string, node: string, run: ProgramRun): Result<undefined> {

@@ -5,13 +5,14 @@
  * which leads to that directory, and the config of the image: no layer is exported, hashed, unpacked or stored once more.
  * Pods see their image as a container of the local docker would: the kernel mounts the same directories, read-only.
  */
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
+import { must } from '../core/must.ts';
 import { describeDockerError, execInContainer, type ImageLayers } from './docker.ts';
-import { ctrImages, nameInNode } from './load-images.ts';
+import { chainLayers, describeImages, digestOf } from './image-layout.ts';
+import { ctrImages, nameInNode } from './images-of-nodes.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
 /** What of the local docker the nodes mount. */
@@ -60,14 +61,9 @@ export function planMount(name: string, { id, diffIds, directories }: ImageLayer
   const hash = digestForm.exec(id)?.[1];
   if (root === undefined || others.length > 0 || hash === undefined) return undefined;
   if (diffIds.length !== directories.length || !diffIds.every((diffId) => digestForm.test(diffId))) return undefined;
-  const layers: Layer[] = [];
-  let parent = '';
-  for (const [at, directory] of directories.entries()) {
-    const diffId = diffIds[at] ?? '';
-    const chainId = parent === '' ? diffId : digestOf(`${parent} ${diffId}`);
-    layers.push({ chainId, parent, directory });
-    parent = chainId;
-  }
+  const layers = chainLayers(diffIds).map((chainId, at, chain) => {
+    return { chainId, parent: chain[at - 1] ?? '', directory: must(directories[at], 'the directory of a layer') };
+  });
   return { name, id, config: `${root}/image/overlay2/imagedb/content/sha256/${hash}`, layers };
 }
 
@@ -112,9 +108,15 @@ export async function registerMounted(
   const described = images.map((image, at) => ({ ...image, content: configs[at] ?? Buffer.of() }));
   const wrong = described.find(({ id, content }) => digestOf(content) !== id);
   if (wrong !== undefined) return `${wrong.config} is not the config of ${wrong.name}`;
-  const archive = await packImages(described);
+  const archive = pack();
+  // A manifest that lists layers would make containerd miss them after each of its starts, and then not show the image to the
+  // kubelet; the snapshots are found by the config alone.
+  describeImages(
+    archive,
+    described.map(({ name, content }) => ({ name: nameInNode(name), config: content, layers: [] })),
+  );
   const command = [...ctrImages, 'import', '--no-unpack', '--digests', '-'];
-  const read = await execInContainer(node, command, { ...options, stdin: archive });
+  const read = await execInContainer(node, command, { ...options, stdin: Readable.from([await buffer(archive)]) });
   if (read.exitCode !== 0) return describeDockerError(read);
   const seen = await execInContainer(node, ['bash', '-c', renderWait(images)], options);
   return seen.exitCode === 0 ? undefined : 'the kubelet does not see them';
@@ -155,40 +157,4 @@ function renderWait(images: readonly MountedImage[]): string {
   sleep 0.1
 done
 exit 1`;
-}
-
-const manifestType = 'application/vnd.docker.distribution.manifest.v2+json';
-
-/**
- * An archive of images without their layers (OCI image-layout). A manifest that lists layers would make containerd miss them
- * after each of its starts, and then not show the image to the kubelet; the snapshots are found by the config alone.
- */
-async function packImages(images: readonly { name: string; content: Buffer }[]): Promise<Readable> {
-  const archive = pack();
-  const blobs = new Map<string, Buffer>();
-  const addBlob = (content: Buffer) => {
-    const digest = digestOf(content);
-    blobs.set(digest, content);
-    return { digest, size: content.length };
-  };
-  const manifests = images.map(({ name, content }) => {
-    const described = { mediaType: 'application/vnd.docker.container.image.v1+json', ...addBlob(content) };
-    const manifest = { schemaVersion: 2, mediaType: manifestType, config: described, layers: [] };
-    const { os, architecture, variant } = JSON.parse(content.toString()) as Record<string, string>;
-    return {
-      mediaType: manifestType,
-      ...addBlob(Buffer.from(JSON.stringify(manifest))),
-      platform: { os, architecture, ...(variant ? { variant } : {}) },
-      annotations: { 'io.containerd.image.name': nameInNode(name) },
-    };
-  });
-  archive.entry({ name: 'oci-layout' }, JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  archive.entry({ name: 'index.json' }, JSON.stringify({ schemaVersion: 2, manifests }));
-  for (const [digest, content] of blobs) archive.entry({ name: `blobs/${digest.replace(':', '/')}` }, content);
-  archive.finalize();
-  return Readable.from([await buffer(archive)]);
-}
-
-function digestOf(content: string | Buffer): string {
-  return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }

@@ -1,5 +1,6 @@
 import { execInContainer } from './docker.ts';
-import { ctrImages, listImagesIn, nameInNode, readImportOptions } from './load-images.ts';
+import { ctrImages, listImagesIn, nameInNode } from './images-of-nodes.ts';
+import { readImportOptions } from './load-images.ts';
 
 const pullSeconds = 10 * 60;
 

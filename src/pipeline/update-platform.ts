@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { nameInNode } from '../cluster/load-images.ts';
+import { nameInNode } from '../cluster/images-of-nodes.ts';
 import { nameCommand } from '../core/name-command.ts';
 import { fail, messageOf, type Result, succeed } from '../core/outcome.ts';
 import { factPaths } from '../diagnose/namespace-facts.ts';

@@ -1,0 +1,50 @@
+/** The images of a node's containerd, and how they are named there. */
+import { execInContainer } from './docker.ts';
+import { registryOf } from './registry-credentials.ts';
+
+const askSeconds = 60;
+
+export const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
+
+/** The images of a node: the digest of each name's manifest. */
+export async function listImagesIn(node: string, signal: AbortSignal): Promise<Map<string, string>> {
+  const listed = await execInContainer(node, [...ctrImages, 'ls'], { signal, timeoutSeconds: askSeconds });
+  return listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
+}
+
+/** What `ctr images ls` prints: the digest of each name's manifest. */
+export function listImagesOfNode(printed: string): Map<string, string> {
+  const rows = printed.split('\n').slice(1);
+  return new Map(
+    rows.flatMap((row) => {
+      const [name, , digest] = row.split(/\s+/);
+      return name === undefined || digest === undefined || name === '' ? [] : [[name, digest] as const];
+    }),
+  );
+}
+
+/**
+ * Whether a node has an image under this name with this ID. The kubelet's part of containerd keeps a second name for each
+ * image, its ID; both lead to the same manifest. A name with a digest can mean nothing else.
+ */
+export function isInNode(name: string, id: string, there: Map<string, string>): boolean {
+  const digest = there.get(nameInNode(name));
+  if (digest === undefined) return false;
+  return hasDigest(name) || (id !== '' && (there.get(id) === digest || digest === id));
+}
+
+/** Whether a name of an image has a digest. */
+export function hasDigest(name: string): boolean {
+  return name.includes('@');
+}
+
+/**
+ * The name under which the kubelet looks for an image: fully qualified, with a digest in place of the tag where there is one.
+ */
+export function nameInNode(name: string): string {
+  const registry = registryOf(name);
+  const bare = name.replace(/^(index\.)?docker\.io\//, '');
+  const whole = registry === 'docker.io' ? `docker.io/${bare.includes('/') ? '' : 'library/'}${bare}` : bare;
+  if (hasDigest(whole)) return whole.replace(/:[^/:@]*@/, '@');
+  return /:[^/]*$/.test(whole) ? whole : `${whole}:latest`;
+}
