@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage } from '../../src/cluster/build-image.ts';
 import { askDockerInfo, holdImage, inspectLayers, inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
+import { chainLayers } from '../../src/cluster/image-layout.ts';
 import { fillNodes, findNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
 import { readDockerInfo } from '../../src/cluster/machine-facts.ts';
 import { listMounts, planMount, registerMounted } from '../../src/cluster/mounted-images.ts';
@@ -22,6 +23,8 @@ const [own, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', '
 const cluster = `k8s-test-kinds-${process.pid}`;
 const node = `${cluster}-control-plane`;
 const signal = AbortSignal.timeout(15 * 60_000);
+/** Only a docker of today can write OCI archives, and has a builder of its own. */
+const builders = dockers.filter(({ hasAttestations }) => hasAttestations).slice(0, 1);
 const quiet = { signal, say: () => {}, waitingFor: () => {}, quote: () => {} };
 const proof = 'k8s-test-kinds-proof:1';
 let directory: string;
@@ -40,6 +43,7 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
   });
   afterAll(() => {
     removeForeignImage();
+    for (const builder of builders) builder.stop();
     rmSync(directory, { recursive: true });
   });
 
@@ -106,6 +110,39 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       expect(inNode()).toContain(`docker.io/library/${image}\n`);
     });
 
+    test('of an image that was built again, only the layers that changed are sent', async () => {
+      const image = 'k8s-test-kinds-again:1';
+      const build = async (lines: readonly string[]) => {
+        writeFileSync(at('again.Dockerfile'), lines.map((line) => `${line}\n`).join(''));
+        const context = { context: directory, dockerfile: at('again.Dockerfile'), tag: image, proof };
+        expect(await buildImage(context, quiet)).toEqual({ ok: true, value: undefined });
+      };
+      try {
+        const below = [`FROM ${base}`, 'RUN echo kept >/kept', 'WORKDIR /empty'];
+        await build([...below, 'RUN echo first >/changed && ln /changed /hard']);
+        expect(await load(image)).toEqual({ ok: true, value: [image] });
+        for (const word of hasContainerdStore(docker) ? ['second'] : ['second', 'third']) {
+          await build([...below, `RUN rm -r /etc/apt /kept && echo ${word} >/changed && chown 7:8 /changed`]);
+          expect(await load(image)).toEqual({ ok: true, value: [image] });
+          // Docker's containerd store does not tell which layers it exports.
+          expect(manifestOf(docker, node, image).layers.length === 0).toBe(!hasContainerdStore(docker));
+          const seen = await expectSameFiles(docker, node, image);
+          expect(seen).toContain(`changed f 644 7 8 ${word.length + 1} 1`);
+          expect(await load(image)).toEqual({ ok: true, value: [] });
+          expect(inNode()).not.toContain('parts');
+          if (word === 'third') continue;
+          runWith(docker, ['docker', 'exec', node, 'pkill', '--exact', 'containerd']);
+          await findNodes({ name: cluster, nodes: 1, controlPlane: true }, quiet);
+        }
+        // Nothing of it is there yet.
+        await build(['FROM scratch', 'COPY again.Dockerfile /file']);
+        expect(await load(image)).toEqual({ ok: true, value: [image] });
+        expect(manifestOf(docker, node, image).layers.length).toBeGreaterThan(0);
+      } finally {
+        runWith(docker, ['docker', 'image', 'rm', '--force', image]);
+      }
+    });
+
     test('an image that a node mounts is complete, and has what a container of docker sees', async () => {
       const image = 'k8s-test-kinds-mounted:1';
       const changes = [
@@ -141,22 +178,18 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
         // It can be done again, as after a restart of containerd meanwhile.
         expect(await registerMounted(mounting, [planned], signal)).toBeUndefined();
         expect(await loadImages([image], [mounting], { signal })).toEqual({ ok: true, value: [] });
-        const name = `docker.io/library/${image}`;
-        // As the kubelet's part of containerd checks each image when it starts.
-        const checked = inMounting(`ctr --namespace k8s.io images check --snapshotter overlayfs name==${name}`);
-        expect(checked).toMatch(new RegExp(`^${name}\\s.*complete \\(.*true\\s*$`, 'm'));
-        const snapshots = 'ctr --namespace k8s.io snapshots --snapshotter overlayfs';
-        const view = `${snapshots} view seen ${planned.layers.at(-1)?.chainId} >/dev/null`;
-        inMounting(`mkdir /seen && ${view} && eval "$(${snapshots} mounts /seen seen)"`);
-        const list = "find etc/apt etc/debian* made opt usr var -printf '%p %y %m %U %G %s %n %l\\n' 2>&1 | sort";
-        const seen = inMounting(`cd /seen && ${list}`);
-        const byDocker = runWith(docker, ['docker', 'run', '--rm', '--workdir', '/', image, 'sh', '-c', list]);
+        const seen = await expectSameFiles(docker, mounting, image);
         expect(seen).toContain('made/hard f 4750 0 0 5 2');
         expect(seen).not.toContain('etc/apt/sources');
-        expect(seen).toBe(byDocker);
         // Docker keeps the image for as long as it is held, and the node cannot write to its layers.
         expect(() => runWith(docker, ['docker', 'image', 'rm', planned.id])).toThrow(/container/);
         expect(inMounting('touch /k8s-test/layers/*/made/file 2>&1 || true')).toContain('Read-only file system');
+        // Layers on top of those are unpacked.
+        writeFileSync(at('mounted.Dockerfile'), `FROM ${image}\nRUN rm /made/soft && echo other >/made/file\n`);
+        expect(await buildImage(context, quiet)).toEqual({ ok: true, value: undefined });
+        expect(await loadImages([image], [mounting], { signal })).toEqual({ ok: true, value: [image] });
+        expect(manifestOf(docker, mounting, image).layers).toEqual([]);
+        expect(await expectSameFiles(docker, mounting, image)).not.toContain('made/soft');
       } finally {
         runWith(docker, ['docker', 'rm', '--force', '--volumes', mounting, held]);
         runWith(docker, ['docker', 'image', 'rm', image]);
@@ -218,8 +251,6 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       expect(await load(image)).toEqual({ ok: true, value: [] });
     });
 
-    // Only a docker of today can write one.
-    const builders = dockers.filter(({ hasAttestations }) => hasAttestations).slice(0, 1);
     describe.each(builders.map((builder) => ({ name: 'an image of a builder of driver remote', builder })))(
       '$name',
       ({ builder }) => {
@@ -306,6 +337,33 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       });
     });
   });
+}
+
+/** What a node has of an image: docker.io/library is left out of the name. */
+function manifestOf(docker: TestDocker, container: string, image: string): { layers: unknown[] } {
+  const ctr = 'ctr --namespace k8s.io';
+  const find = `${ctr} images ls name==docker.io/library/${image} | grep --only-matching -E 'sha256:[0-9a-f]{64}' | head -1`;
+  return JSON.parse(runWith(docker, ['docker', 'exec', container, 'sh', '-c', `${ctr} content get $(${find})`]));
+}
+
+/**
+ * Holds what a container in the node would see of an image against what one of docker sees; and that the image is complete, as
+ * the kubelet's part of containerd checks it when it starts. @returns what they see.
+ */
+async function expectSameFiles(docker: TestDocker, container: string, image: string): Promise<string> {
+  const name = `docker.io/library/${image}`;
+  const inNode = (script: string) => runWith(docker, ['docker', 'exec', '--privileged', container, 'sh', '-c', script]);
+  const checked = inNode(`ctr --namespace k8s.io images check --snapshotter overlayfs name==${name}`);
+  expect(checked).toMatch(new RegExp(`^${name}\\s.*complete \\(.*true\\s*$`, 'm'));
+  const top = chainLayers((await inspectLayers(image, signal))?.diffIds ?? []).at(-1);
+  const snapshots = 'ctr --namespace k8s.io snapshots --snapshotter overlayfs';
+  const places = 'changed empty etc/apt etc/debian* hard kept made opt usr var';
+  const list = `find ${places} -printf '%p %y %m %U %G %s %n %l\\n' 2>&1 | sort`;
+  inNode(`mkdir -p /seen && ${snapshots} view seen ${top} >/dev/null && eval "$(${snapshots} mounts /seen seen)"`);
+  const seen = inNode(`cd /seen && ${list}`);
+  inNode(`umount /seen && ${snapshots} rm seen`);
+  expect(seen).toBe(runWith(docker, ['docker', 'run', '--rm', '--workdir', '/', image, 'sh', '-c', list]));
+  return seen;
 }
 
 /** This process's environment before a docker was chosen. */

@@ -15,6 +15,7 @@ import {
 } from './docker.ts';
 import { listPlatforms, openArchive } from './image-archive.ts';
 import { ctrImages, hasDigest, isInNode, listImagesIn, nameInNode } from './images-of-nodes.ts';
+import { sendMissingLayers } from './send-missing-layers.ts';
 import { estimateStream } from './stream-size.ts';
 
 const importDeadlineSeconds = 10 * 60;
@@ -115,8 +116,8 @@ export interface LoadOptions {
 
 /**
  * Loads images of the local docker into nodes, those parts of them that are for the nodes' platform. An image that a node has
- * already, for example from an earlier run, is not loaded again. All images with a tag go in one stream, since they share
- * layers.
+ * already, for example from an earlier run, is not loaded again, and of a changed one only what the node lacks. All others with
+ * a tag go in one stream, since they share layers.
  * @returns the names that were loaded into any node, or a failure of kind `image` naming the node and the message of docker or
  * containerd.
  */
@@ -133,8 +134,13 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
   const loaded = new Set<string>();
   const done = await inEveryNode(nodes, signal, async (node, title) => {
     const there = await listImagesIn(node, signal);
-    const missing = wanted.filter(({ name, id }) => !isInNode(name, id, there));
-    const importing = await readImportOptions(node, signal);
+    const lacking = wanted.filter(({ name, id }) => !isInNode(name, id, there));
+    const importing = lacking.length === 0 ? [] : await readImportOptions(node, signal);
+    const missing: LocalImage[] = [];
+    for (const image of lacking) {
+      if (await sendMissingLayers(image, { node, importing, platform, signal })) loaded.add(image.name);
+      else missing.push(image);
+    }
     const stream = { node, platform, importing, signal, title, transferring: options.transferring };
     const together = await streamImages(missing, stream);
     if (together.ok) {

@@ -15,7 +15,7 @@ export interface LayeredImage {
  * docker does not say. What tar adds, some 2 %, is not in it.
  */
 export async function estimateStream(names: readonly string[], signal: AbortSignal): Promise<number | undefined> {
-  const images = await Promise.all(names.map((name) => inspectLayers(name, signal)));
+  const images = await Promise.all(names.map((name) => measureLayers(name, signal)));
   const known = images.filter((image) => image !== undefined);
   return known.length === names.length ? sumLayers(known) : undefined;
 }
@@ -31,7 +31,8 @@ export function sumLayers(images: readonly LayeredImage[]): number {
   return [...layers.values()].reduce((sum, bytes) => sum + bytes, whole);
 }
 
-async function inspectLayers(name: string, signal: AbortSignal): Promise<LayeredImage | undefined> {
+/** Undefined when docker has no such image, or cannot be asked. */
+export async function measureLayers(name: string, signal: AbortSignal): Promise<LayeredImage | undefined> {
   const [inspected, history] = await Promise.all([
     askDocker(['image', 'inspect', '--format', '{{.Size}} {{json .RootFS.Layers}}', name], signal),
     askDocker(['history', '--human=false', '--no-trunc', '--format', '{{.Size}}', name], signal),
