@@ -110,7 +110,9 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       expect(inNode()).toContain(`docker.io/library/${image}\n`);
     });
 
-    test('of an image that was built again, only the layers that changed are sent', async () => {
+    // A containerd store does not tell which layers it exports.
+    const drivers = docker.hasAttestations ? [] : ['overlay2'];
+    test.each(drivers)('of an image that was built again, only the layers that changed are sent: %s', async () => {
       const image = 'k8s-test-kinds-again:1';
       const build = async (lines: readonly string[]) => {
         writeFileSync(at('again.Dockerfile'), lines.map((line) => `${line}\n`).join(''));
@@ -121,11 +123,10 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
         const below = [`FROM ${base}`, 'RUN echo kept >/kept', 'WORKDIR /empty'];
         await build([...below, 'RUN echo first >/changed && ln /changed /hard']);
         expect(await load(image)).toEqual({ ok: true, value: [image] });
-        for (const word of hasContainerdStore(docker) ? ['second'] : ['second', 'third']) {
+        for (const word of ['second', 'third']) {
           await build([...below, `RUN rm -r /etc/apt /kept && echo ${word} >/changed && chown 7:8 /changed`]);
           expect(await load(image)).toEqual({ ok: true, value: [image] });
-          // Docker's containerd store does not tell which layers it exports.
-          expect(manifestOf(docker, node, image).layers.length === 0).toBe(!hasContainerdStore(docker));
+          expect(manifestOf(docker, node, image).layers).toEqual([]);
           const seen = await expectSameFiles(docker, node, image);
           expect(seen).toContain(`changed f 644 7 8 ${word.length + 1} 1`);
           expect(await load(image)).toEqual({ ok: true, value: [] });

@@ -12,6 +12,17 @@ export async function listImagesIn(node: string, signal: AbortSignal): Promise<M
   return listImagesOfNode(listed.exitCode === 0 ? listed.stdout : '');
 }
 
+/**
+ * The names of the snapshots that a node has of unpacked layers; none where it cannot be asked.
+ * @param flags name the snapshotter.
+ */
+export async function listUnpacked(node: string, flags: readonly string[], signal: AbortSignal): Promise<Set<string>> {
+  const command = ['ctr', '--namespace=k8s.io', 'snapshots', ...flags, 'ls'];
+  const run = await execInContainer(node, command, { signal, timeoutSeconds: askSeconds });
+  const rows = run.exitCode === 0 ? run.stdout.split('\n').map((row) => row.split(/\s+/)) : [];
+  return new Set(rows.flatMap(([name = '', ...rest]) => (rest.includes('Committed') ? [name] : [])));
+}
+
 /** What `ctr images ls` prints: the digest of each name's manifest. */
 export function listImagesOfNode(printed: string): Map<string, string> {
   const rows = printed.split('\n').slice(1);

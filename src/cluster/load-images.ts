@@ -14,7 +14,7 @@ import {
   saveImagesCall,
 } from './docker.ts';
 import { listPlatforms, openArchive } from './image-archive.ts';
-import { ctrImages, hasDigest, isInNode, listImagesIn, nameInNode } from './images-of-nodes.ts';
+import { ctrImages, hasDigest, isInNode, listImagesIn, listUnpacked, nameInNode } from './images-of-nodes.ts';
 import { sendMissingLayers } from './send-missing-layers.ts';
 import { estimateStream } from './stream-size.ts';
 
@@ -135,10 +135,12 @@ export async function loadImages(images: string[], nodes: string[], options: Loa
   const done = await inEveryNode(nodes, signal, async (node, title) => {
     const there = await listImagesIn(node, signal);
     const lacking = wanted.filter(({ name, id }) => !isInNode(name, id, there));
-    const importing = lacking.length === 0 ? [] : await readImportOptions(node, signal);
+    if (lacking.length === 0) return succeed(undefined);
+    const importing = await readImportOptions(node, signal);
+    const unpacked = await listUnpacked(node, importing, signal);
     const missing: LocalImage[] = [];
     for (const image of lacking) {
-      if (await sendMissingLayers(image, { node, importing, platform, signal })) loaded.add(image.name);
+      if (await sendMissingLayers(image, { node, unpacked, importing, platform, signal })) loaded.add(image.name);
       else missing.push(image);
     }
     const stream = { node, platform, importing, signal, title, transferring: options.transferring };

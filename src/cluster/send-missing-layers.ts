@@ -14,6 +14,8 @@ import { measureLayers } from './stream-size.ts';
 
 export interface SendOptions {
   readonly node: string;
+  /** The layers that it has, as `listUnpacked` gives them. */
+  readonly unpacked: ReadonlySet<string>;
   /** Of the import, as `readImportOptions` gives them. */
   readonly importing: readonly string[];
   /** Undefined: docker exports all that it has of an image. */
@@ -62,36 +64,27 @@ interface Plan {
 }
 
 /** Undefined where the image is better sent whole. */
-async function planSending({ name, id }: LocalImage, options: SendOptions): Promise<Plan | undefined> {
-  const [layers, measured, snapshots] = await Promise.all([
-    inspectLayers(name, options.signal),
-    measureLayers(name, options.signal),
-    listSnapshots(options),
-  ]);
-  options.signal.throwIfAborted();
+async function planSending({ name, id }: LocalImage, { signal, unpacked }: SendOptions): Promise<Plan | undefined> {
+  const layers = await inspectLayers(name, signal);
+  signal.throwIfAborted();
   // Docker's containerd store exports layers as they are stored, compressed, and does not tell their digests.
-  if (layers === undefined || measured === undefined || layers.directories.length === 0) return undefined;
-  if (layers.id !== id || measured.layerBytes.length === 0) return undefined;
-  const missing = findMissing(layers.diffIds, snapshots);
+  if (layers === undefined || layers.id !== id || layers.directories.length === 0) return undefined;
+  const { diffIds } = layers;
+  const missing = findMissing(diffIds, unpacked);
+  if (missing.length === diffIds.length) return undefined;
+  const measured = await measureLayers(name, signal);
+  if (measured === undefined || measured.layerBytes.length === 0) return undefined;
   const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
   // Empty layers are not among the sizes, so this may be those of more layers than are missing.
   const missingBytes = missing.length === 0 ? 0 : sum(measured.layerBytes.slice(-missing.length));
   const isWorthwhile = missingBytes <= mostHeldBytes && missingBytes * 2 <= sum(measured.layerBytes);
-  return isWorthwhile ? { diffIds: layers.diffIds, missing } : undefined;
+  return isWorthwhile ? { diffIds, missing } : undefined;
 }
 
 /** The layers above the highest one that has a snapshot, the lowest first. Pure. */
 export function findMissing(diffIds: readonly string[], snapshots: ReadonlySet<string>): string[] {
   const highest = chainLayers(diffIds).findLastIndex((chainId) => snapshots.has(chainId));
   return diffIds.slice(highest + 1);
-}
-
-/** The names of a node's unpacked layers. */
-async function listSnapshots({ node, importing, signal }: SendOptions): Promise<Set<string>> {
-  const command = ['ctr', '--namespace=k8s.io', 'snapshots', ...importing, 'ls'];
-  const run = await execInContainer(node, command, { signal, timeoutSeconds: askSeconds });
-  const rows = run.exitCode === 0 ? run.stdout.split('\n').map((row) => row.split(/\s+/)) : [];
-  return new Set(rows.flatMap(([name = '', ...rest]) => (rest.includes('Committed') ? [name] : [])));
 }
 
 /** @returns what docker has saved of the image and the node lacks; undefined where that is not all. */
@@ -162,7 +155,7 @@ async function importArchive(
   for (const [digest, content] of layers) archive.entry({ name: pathOfBlob(digest) }, content);
   describeImages(archive, images);
   const command = [...ctrImages, 'import', ...flags, '-'];
-  const stdin = Readable.from([await buffer(archive)]);
+  const stdin = Readable.from(archive);
   const run = await execInContainer(node, command, { signal, timeoutSeconds: sendSeconds, stdin, privileged: true });
   signal.throwIfAborted();
   return run.exitCode === 0;
