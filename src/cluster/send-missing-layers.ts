@@ -27,8 +27,10 @@ const askSeconds = 60;
 const sendSeconds = 10 * 60;
 const noteSeconds = 10;
 const pollMilliseconds = 100;
-/** Of layers in our memory, each and in sum. */
+/** Of the files of all missing layers, which are held in memory. */
 const mostHeldBytes = 128 * 1024 * 1024;
+/** What a tar has beside the bytes of its files: 1 KiB for each of 8,000 small ones. */
+const moreBytesOfTar = 8 * 1024 * 1024;
 
 /**
  * Sends what a node lacks of an image, where that is the smaller part.
@@ -39,7 +41,7 @@ export async function sendMissingLayers(image: LocalImage, options: SendOptions)
   if (hasDigest(image.name)) return false;
   const plan = await planSending(image, options);
   if (plan === undefined) return false;
-  const saved = await readSaved(image, plan.missing, options);
+  const saved = await readSaved(image, plan, options);
   if (saved === undefined) return false;
   const { config, layers } = saved;
   // Unpacked under a name of its own, which no pod asks for: this manifest lists layers that the node need not have.
@@ -61,6 +63,8 @@ interface Plan {
   /** All layers, the lowest first. */
   readonly diffIds: readonly string[];
   readonly missing: readonly string[];
+  /** Of the tar of each missing layer, at most. */
+  readonly mostBytes: number;
 }
 
 /** Undefined where the image is better sent whole. */
@@ -78,7 +82,7 @@ async function planSending({ name, id }: LocalImage, { signal, unpacked }: SendO
   // Empty layers are not among the sizes, so this may be those of more layers than are missing.
   const missingBytes = missing.length === 0 ? 0 : sum(measured.layerBytes.slice(-missing.length));
   const isWorthwhile = missingBytes <= mostHeldBytes && missingBytes * 2 <= sum(measured.layerBytes);
-  return isWorthwhile ? { diffIds, missing } : undefined;
+  return isWorthwhile ? { diffIds, missing, mostBytes: missingBytes * 2 + moreBytesOfTar } : undefined;
 }
 
 /** The layers above the highest one that has a snapshot, the lowest first. Pure. */
@@ -88,7 +92,7 @@ export function findMissing(diffIds: readonly string[], snapshots: ReadonlySet<s
 }
 
 /** @returns what docker has saved of the image and the node lacks; undefined where that is not all. */
-async function readSaved(image: LocalImage, missing: readonly string[], options: SendOptions) {
+async function readSaved(image: LocalImage, { missing, mostBytes }: Plan, options: SendOptions) {
   const { command, args } = saveImagesCall([image.name], options.platform);
   const saved = new PassThrough();
   const save = async () => {
@@ -101,19 +105,28 @@ async function readSaved(image: LocalImage, missing: readonly string[], options:
     if (run.exitCode !== 0) saved.destroy();
     return run;
   };
-  const [saving, parts] = await Promise.all([save(), pickParts(saved, image.id, new Set(missing))]);
+  const [saving, parts] = await Promise.all([
+    save(),
+    pickParts(saved, { id: image.id, wanted: new Set(missing), mostBytes }),
+  ]);
   options.signal.throwIfAborted();
   return saving.exitCode === 0 ? parts : undefined;
+}
+
+interface Wanted {
+  /** The digest of the config. */
+  readonly id: string;
+  /** The digests of the layers. */
+  readonly wanted: ReadonlySet<string>;
+  readonly mostBytes: number;
 }
 
 /**
  * Takes an image's config and some of its layers out of what docker has saved.
  * @param saved that archive.
- * @param id the digest of the config.
- * @param wanted the digests of the layers.
  * @returns undefined where one of them is not there, as of an image that was built again meanwhile.
  */
-async function pickParts(saved: Readable, id: string, wanted: ReadonlySet<string>) {
+async function pickParts(saved: Readable, { id, wanted, mostBytes }: Wanted) {
   const entries = extract();
   // Docker's own end says why its archive broke off, and so does a part that is missing.
   pipeline(saved, entries, () => {});
@@ -121,7 +134,7 @@ async function pickParts(saved: Readable, id: string, wanted: ReadonlySet<string
   let config: Buffer | undefined;
   try {
     for await (const entry of entries) {
-      const content = await readPart(entry, id, wanted);
+      const content = await readPart(entry, { id, wanted, mostBytes });
       const digest = content === undefined ? '' : digestOf(content);
       if (digest === id) config = content;
       else if (content !== undefined && wanted.has(digest)) layers.set(digest, content);
@@ -135,13 +148,13 @@ async function pickParts(saved: Readable, id: string, wanted: ReadonlySet<string
 type Source = AsyncIterable<unknown> & { readonly header: Header; resume(): void };
 
 /** The content of an entry that may be the config or one of the layers. */
-async function readPart(entry: Source, id: string, wanted: ReadonlySet<string>): Promise<Buffer | undefined> {
+async function readPart(entry: Source, { id, wanted, mostBytes }: Wanted): Promise<Buffer | undefined> {
   const { name, type, size } = entry.header;
   const [, hash] = /^(?:blobs\/sha256\/)?([0-9a-f]{64})(?:\.json)?$/.exec(name) ?? [];
   const digest = hash && `sha256:${hash}`;
   // Before version 25, docker does not name a layer by its digest.
   const mayBePart = digest === undefined ? name.endsWith('/layer.tar') : digest === id || wanted.has(digest);
-  if (type === 'file' && mayBePart && size <= mostHeldBytes) return await buffer(entry);
+  if (type === 'file' && mayBePart && size <= mostBytes) return await buffer(entry);
   entry.resume();
   return undefined;
 }
