@@ -1,7 +1,7 @@
 /** Test tools that this project does not use itself, each made once per machine. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -26,10 +26,12 @@ function provide(name: string, key: string, make: (directory: string) => void): 
 
 /** node_modules with test runners that this project does not use itself. */
 export function provideRunners(): string {
-  const packages = ['@playwright/test@1.65.1', 'jest@30.5.2', 'jest-junit@17.0.0'];
-  const directory = provide('runners', packages.join('\n'), (prefix) => {
-    const flags = ['--prefix', prefix, '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
-    execFileSync('npm', ['install', ...flags, ...packages], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
+  const files = ['package.json', 'package-lock.json'];
+  const read = (name: string) => readFileSync(path.join(import.meta.dirname, 'runners', name), 'utf8');
+  const directory = provide('runners', files.map(read).join('\n'), (cwd) => {
+    for (const name of files) writeFileSync(path.join(cwd, name), read(name));
+    const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', '--prefer-offline'];
+    execFileSync('npm', ['ci', ...flags], { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
   });
   return path.join(directory, 'node_modules');
 }
