@@ -11,7 +11,7 @@ const ofStep = {
   GITHUB_ACTIONS: 'true',
   GITHUB_JOB: 'test',
   GITHUB_SHA: 'abc',
-  GITHUB_WORKSPACE: '/home/runner/work/shop/shop',
+  GITHUB_WORKSPACE: '/f/workspace',
   RUNNER_TEMP: '/home/runner/work/_temp',
   K8S_TEST_RUN: '1234',
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'oidc',

@@ -1,8 +1,13 @@
 /** The images of a node's containerd, and how they are named there. */
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ProgramRun } from '../tools/run-program.ts';
 import { execInContainer } from './docker.ts';
 import { registryOf } from './registry-credentials.ts';
 
 const askSeconds = 60;
+const noteSeconds = 10;
+const pollMilliseconds = 100;
 
 export const ctrImages = ['ctr', '--namespace=k8s.io', 'images'];
 
@@ -21,6 +26,38 @@ export async function listUnpacked(node: string, flags: readonly string[], signa
   const run = await execInContainer(node, command, { signal, timeoutSeconds: askSeconds });
   const rows = run.exitCode === 0 ? run.stdout.split('\n').map((row) => row.split(/\s+/)) : [];
   return new Set(rows.flatMap(([name = '', ...rest]) => (rest.includes('Committed') ? [name] : [])));
+}
+
+/**
+ * Imports images into a node.
+ * @param flags of `ctr images import`.
+ */
+export function importArchive(
+  node: string,
+  archive: AsyncIterable<unknown>,
+  flags: readonly string[],
+  options: { signal: AbortSignal; timeoutSeconds: number },
+): Promise<ProgramRun> {
+  const stdin = Readable.from(archive);
+  return execInContainer(node, [...ctrImages, 'import', ...flags, '-'], { ...options, stdin, privileged: true });
+}
+
+/**
+ * Waits until the kubelet's part of containerd has taken note of images, as it does of each new one.
+ * @returns false when it has not within 10 s.
+ */
+export async function areNoted(
+  node: string,
+  images: readonly { name: string; id: string }[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + noteSeconds * 1000;
+  while (performance.now() < deadline) {
+    const there = await listImagesIn(node, signal);
+    if (images.every(({ name, id }) => there.has(id) && isInNode(name, id, there))) return true;
+    await delay(pollMilliseconds, undefined, { signal });
+  }
+  return false;
 }
 
 /** What `ctr images ls` prints: the digest of each name's manifest. */

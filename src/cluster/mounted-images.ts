@@ -7,12 +7,11 @@
  */
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { must } from '../core/must.ts';
 import { describeDockerError, execInContainer, type ImageLayers } from './docker.ts';
 import { chainLayers, describeImages, digestOf } from './image-layout.ts';
-import { ctrImages, nameInNode } from './images-of-nodes.ts';
+import { areNoted, importArchive, nameInNode } from './images-of-nodes.ts';
 import type { NodeMount } from './registry-mirrors.ts';
 
 /** What of the local docker the nodes mount. */
@@ -115,11 +114,9 @@ export async function registerMounted(
     archive,
     described.map(({ name, content }) => ({ name: nameInNode(name), config: content, layers: [] })),
   );
-  const command = [...ctrImages, 'import', '--no-unpack', '--digests', '-'];
-  const read = await execInContainer(node, command, { ...options, stdin: Readable.from([await buffer(archive)]) });
+  const read = await importArchive(node, archive, ['--no-unpack', '--digests'], { signal, timeoutSeconds: askSeconds });
   if (read.exitCode !== 0) return describeDockerError(read);
-  const seen = await execInContainer(node, ['bash', '-c', renderWait(images)], options);
-  return seen.exitCode === 0 ? undefined : 'the kubelet does not see them';
+  return (await areNoted(node, images, signal)) ? undefined : 'the kubelet does not see them';
 }
 
 /**
@@ -145,16 +142,4 @@ layer() {
 ${layers.map(({ chainId, directory, parent }) => `layer ${chainId} ${layerInNode(directory)} ${parent}`).join('\n')}
 ${images.map(({ id }) => `base64 --wrap=0 ${configInNode(id)}; echo`).join('\n')}
 `;
-}
-
-/** A program that ends once the kubelet's part of containerd has taken note of the images, as it does of each new one. */
-function renderWait(images: readonly MountedImage[]): string {
-  return `for _ in {1..100}; do
-  there=$'\\n'$(${ctrImages.join(' ')} ls -q)$'\\n'
-  missing=
-  for id in ${[...new Set(images.map(({ id }) => id))].join(' ')}; do case $there in *$'\\n'$id$'\\n'*) ;; *) missing=1;; esac; done
-  [ -n "$missing" ] || exit 0
-  sleep 0.1
-done
-exit 1`;
 }

@@ -2,14 +2,13 @@
  * A changed image for a node that has most of its layers, as of the image's former build: only those that it lacks are sent.
  * `docker save` writes all of them; what the node has is left out on the way.
  */
-import { PassThrough, pipeline, Readable } from 'node:stream';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { extract, type Header, pack } from 'tar-stream';
 import { runProgram } from '../tools/run-program.ts';
 import { execInContainer, inspectLayers, type LocalImage, saveImagesCall } from './docker.ts';
-import { chainLayers, type DescribedImage, describeImages, digestOf, pathOfBlob } from './image-layout.ts';
-import { ctrImages, hasDigest, isInNode, listImagesIn, nameInNode } from './images-of-nodes.ts';
+import { chainLayers, describeImages, digestOf, pathOfBlob } from './image-layout.ts';
+import { areNoted, ctrImages, hasDigest, importArchive, nameInNode } from './images-of-nodes.ts';
 import { measureLayers } from './stream-size.ts';
 
 export interface SendOptions {
@@ -25,8 +24,6 @@ export interface SendOptions {
 
 const askSeconds = 60;
 const sendSeconds = 10 * 60;
-const noteSeconds = 10;
-const pollMilliseconds = 100;
 /** Of the files of all missing layers, which are held in memory. */
 const mostHeldBytes = 128 * 1024 * 1024;
 /** What a tar has beside the bytes of its files: 1 KiB for each of 8,000 small ones. */
@@ -47,13 +44,18 @@ export async function sendMissingLayers(image: LocalImage, options: SendOptions)
   // Unpacked under a name of its own, which no pod asks for: this manifest lists layers that the node need not have.
   const parts = `k8s-test-action.invalid/parts:${image.id.slice('sha256:'.length)}`;
   const listed = plan.diffIds.map((digest) => ({ digest, size: layers.get(digest)?.length ?? 0 }));
-  const { importing: flags, node, signal } = options;
+  const { importing, node, signal } = options;
+  const limits = { signal, timeoutSeconds: sendSeconds };
+  const archive = pack();
+  for (const [digest, content] of layers) archive.entry({ name: pathOfBlob(digest) }, content);
+  describeImages(archive, [{ name: parts, config, layers: listed }]);
   try {
-    if (!(await importArchive([{ name: parts, config, layers: listed }], layers, { ...options, flags }))) return false;
+    if ((await importArchive(node, archive, importing, limits)).exitCode !== 0) return false;
     // From then on the snapshots are found by the config, as of images that a node mounts.
-    const known = [{ name: nameInNode(image.name), config, layers: [] }];
-    if (!(await importArchive(known, new Map(), { ...options, flags: ['--no-unpack', '--digests'] }))) return false;
-    return await isNoted(image, options);
+    const described = pack();
+    describeImages(described, [{ name: nameInNode(image.name), config, layers: [] }]);
+    if ((await importArchive(node, described, ['--no-unpack', '--digests'], limits)).exitCode !== 0) return false;
+    return await areNoted(node, [image], signal);
   } finally {
     await execInContainer(node, [...ctrImages, 'rm', parts], { signal, timeoutSeconds: askSeconds });
   }
@@ -157,29 +159,4 @@ async function readPart(entry: Source, { id, wanted, mostBytes }: Wanted): Promi
   if (type === 'file' && mayBePart && size <= mostBytes) return await buffer(entry);
   entry.resume();
   return undefined;
-}
-
-async function importArchive(
-  images: readonly DescribedImage[],
-  layers: ReadonlyMap<string, Buffer>,
-  { flags, node, signal }: SendOptions & { flags: readonly string[] },
-): Promise<boolean> {
-  const archive = pack();
-  for (const [digest, content] of layers) archive.entry({ name: pathOfBlob(digest) }, content);
-  describeImages(archive, images);
-  const command = [...ctrImages, 'import', ...flags, '-'];
-  const stdin = Readable.from(archive);
-  const run = await execInContainer(node, command, { signal, timeoutSeconds: sendSeconds, stdin, privileged: true });
-  signal.throwIfAborted();
-  return run.exitCode === 0;
-}
-
-/** Waits until the kubelet's part of containerd has taken note of an image, as it does of each new one. */
-async function isNoted({ name, id }: LocalImage, { node, signal }: SendOptions): Promise<boolean> {
-  const deadline = performance.now() + noteSeconds * 1000;
-  while (performance.now() < deadline) {
-    if (isInNode(name, id, await listImagesIn(node, signal))) return true;
-    await delay(pollMilliseconds, undefined, { signal });
-  }
-  return false;
 }
