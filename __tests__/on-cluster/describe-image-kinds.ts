@@ -8,9 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage } from '../../src/cluster/build-image.ts';
 import { askDockerInfo, holdImage, inspectLayers, inspectLocalImage, removeImage } from '../../src/cluster/docker.ts';
 import { chainLayers } from '../../src/cluster/image-layout.ts';
-import { fillNodes, findNodes, type LoadOptions, loadImages } from '../../src/cluster/load-images.ts';
+import { fillNodes, type LoadOptions, loadImages, waitForContainerd } from '../../src/cluster/load-images.ts';
 import { readDockerInfo } from '../../src/cluster/machine-facts.ts';
 import { listMounts, planMount, registerMounted } from '../../src/cluster/mounted-images.ts';
+import { unpackSystemImages } from '../../src/cluster/unpack-system-images.ts';
 import { foreignTestImage, makeForeignImage, removeForeignImage } from '../support/registry/foreign-image.ts';
 import { dockers, hasContainerdStore, isLab, noteDocker, runWith, type TestDocker } from './dockers.ts';
 import { dockerWithout, type RemoteBuilder, startRemoteBuilder } from './remote-builder.ts';
@@ -83,12 +84,27 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
       docker.stop();
     });
 
+    test('an image of Kubernetes that a node has packed is unpacked in it', async () => {
+      const image = 'kindest/kindnetd:kinds';
+      writeFileSync(at('kindnetd.Dockerfile'), `FROM ${base}\nRUN echo kindnetd >/file\n`);
+      const context = { context: directory, dockerfile: at('kindnetd.Dockerfile'), tag: image, proof };
+      expect(await buildImage(context, quiet)).toEqual({ ok: true, value: undefined });
+      const found = await waitForContainerd(cluster, 1, quiet);
+      if (!found.ok) throw new Error(found.failure.reason);
+      const ctr = `docker exec --interactive --privileged ${node} ctr --namespace=k8s.io images`;
+      const runShell = (script: string) => runWith(docker, ['sh', '-c', script]);
+      runShell(`docker save ${image} | ${ctr} import --no-unpack -`);
+      const isUnpacked = () => runShell(`${ctr} check name==docker.io/${image}`).trim().endsWith('true');
+      expect(isUnpacked()).toBe(false);
+      expect(await unpackSystemImages(found.value, signal)).toBeUndefined();
+      expect(isUnpacked()).toBe(true);
+    });
+
     test('an image of one platform is loaded once', async () => {
       const image = 'k8s-test-kinds-plain:1';
       runWith(docker, ['docker', 'tag', base, image]);
       // Containerd may not answer yet.
-      const nodes = await findNodes({ name: cluster, nodes: 1, controlPlane: true }, quiet);
-      expect(nodes).toEqual({ ok: true, value: [node] });
+      expect(await waitForContainerd(cluster, 1, quiet)).toMatchObject({ ok: true, value: [{ name: node }] });
       await fillNodes([node], { images: [image], archives: [] }, quiet);
       expect(inNode()).toContain(`docker.io/library/${image}\n`);
       expect(await load(image)).toEqual({ ok: true, value: [] });
@@ -133,7 +149,7 @@ export function describeImageKinds(tried: readonly TestDocker[]): void {
           expect(inNode()).not.toContain('parts');
           if (word === 'third') continue;
           runWith(docker, ['docker', 'exec', node, 'pkill', '--exact', 'containerd']);
-          await findNodes({ name: cluster, nodes: 1, controlPlane: true }, quiet);
+          await waitForContainerd(cluster, 1, quiet);
         }
         // Nothing of it is there yet.
         await build(['FROM scratch', 'COPY again.Dockerfile /file']);

@@ -66,19 +66,6 @@ export async function listMachines(cluster: string, signal: AbortSignal): Promis
   return found.filter((node) => node.role !== 'external-load-balancer');
 }
 
-/**
- * The nodes of a cluster that is being created, as soon as they take images. Without `controlPlane` only the workers, where
- * there are any: kind keeps pods off the control plane then, and each node less is a third of the time on a cluster of three.
- * @returns names, or the failure of `waitForContainerd`.
- */
-export async function findNodes(
-  { name, nodes, controlPlane }: { name: string; nodes: number; controlPlane: boolean },
-  options: { signal: AbortSignal; waitingFor: (what: string) => void },
-): Promise<Result<string[]>> {
-  const found = await waitForContainerd(name, nodes, options);
-  return found.ok ? succeed(chooseNodes(found.value, controlPlane)) : found;
-}
-
 /** Loads images of the local docker and of archives into nodes. */
 export async function fillNodes(
   nodes: string[],
@@ -94,7 +81,10 @@ export async function fillNodes(
   return succeed(undefined);
 }
 
-/** Names of the nodes that are given images. */
+/**
+ * Names of the nodes that are given images. Without `controlPlane` only the workers, where there are any: kind keeps pods off
+ * the control plane then, and each node less is a third of the time on a cluster of three.
+ */
 export function chooseNodes(nodes: Pick<NodeContainer, 'name' | 'role'>[], controlPlane: boolean): string[] {
   const workers = nodes.filter((node) => node.role === 'worker');
   return (controlPlane || workers.length === 0 ? nodes : workers).map((node) => node.name);

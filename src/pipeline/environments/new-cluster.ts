@@ -1,13 +1,15 @@
 /** A run that creates its own Kind cluster, and loads images into the nodes while they start. */
 import path from 'node:path';
 import type { KindCluster } from '../../cluster/create-cluster.ts';
+import type { NodeContainer } from '../../cluster/docker.ts';
 import { renderKindConfig } from '../../cluster/kind-config.ts';
-import { fillNodes, findNodes, loadImages } from '../../cluster/load-images.ts';
+import { chooseNodes, fillNodes, loadImages, waitForContainerd } from '../../cluster/load-images.ts';
 import { attemptTwice, makeCluster, type ReadyCluster } from '../../cluster/make-cluster.ts';
 import { type MountedImages, nothingMounted } from '../../cluster/mounted-images.ts';
 import { checkMachine } from '../../cluster/preflight.ts';
 import { chooseNetwork, remoteHostOf } from '../../cluster/reach-api.ts';
 import { mountMirrors, type NodeMount } from '../../cluster/registry-mirrors.ts';
+import { unpackSystemImages } from '../../cluster/unpack-system-images.ts';
 import { type Result, succeed } from '../../core/outcome.ts';
 import { SystemWatch } from '../../diagnose/system-watch.ts';
 import { disablesNetwork } from '../../inputs/user-kind-config.ts';
@@ -107,10 +109,12 @@ async function bringUpCluster(
   const used = new AbortController();
   const attempt = () => {
     const ofPlatform = Promise.withResolvers<NodeImages>();
+    const containers = Promise.withResolvers<NodeContainer[]>();
     return runTogether(
       run.signal,
       async (signal) => {
-        const nodes = await run.clock.phase('cluster', () => startNodes(run, plan, { signal, note, isCollected }));
+        const options = { signal, note, isCollected, containers: containers.promise };
+        const nodes = await run.clock.phase('cluster', () => startNodes(run, plan, options));
         if (!nodes.ok) return nodes;
         const loaded = await waitFor(ofPlatform.promise, signal);
         used.abort('the cluster is used');
@@ -124,6 +128,7 @@ async function bringUpCluster(
             signal,
             mounted,
             used: used.signal,
+            onContainers: containers.resolve,
             onBuilt: (built) => {
               images = built;
             },
@@ -154,12 +159,19 @@ async function startNodes(
     signal,
     note,
     isCollected,
-  }: { signal: AbortSignal; note: (found: Partial<OpenCluster>) => void; isCollected: boolean },
+    containers,
+  }: {
+    signal: AbortSignal;
+    note: (found: Partial<OpenCluster>) => void;
+    isCollected: boolean;
+    /** The nodes, once their containerd answers. */
+    containers: Promise<NodeContainer[]>;
+  },
 ): Promise<Result<Pick<OpenCluster, 'cluster' | 'connection' | 'resultsNodePath'>>> {
   const { inputs } = run;
   const over = new AbortController();
   let system: SystemWatch | undefined;
-  const made = await makeCluster(plan, {
+  const making = makeCluster(plan, {
     ...run.voice,
     signal,
     nodes: inputs.nodes,
@@ -171,6 +183,7 @@ async function startNodes(
     },
     findFailure: () => system?.findFailure(),
   }).finally(() => over.abort());
+  const [made] = await Promise.all([making, unpackMeanwhile(run, containers, AbortSignal.any([signal, over.signal]))]);
   if (!made.ok) return made;
   note(made.value);
   const { cluster } = made.value;
@@ -178,6 +191,16 @@ async function startNodes(
   if (!isCollected && resultsNodePath === undefined) sayCollector(run);
   recordReusable(run, cluster);
   return succeed({ ...made.value, resultsNodePath });
+}
+
+/** Unpacks the images of Kubernetes while the nodes start, which only makes them start sooner. */
+async function unpackMeanwhile(run: Run, containers: Promise<NodeContainer[]>, until: AbortSignal): Promise<void> {
+  try {
+    const problem = await unpackSystemImages(await waitFor(containers, until), until);
+    if (problem !== undefined) run.reporter.say(`images of Kubernetes are unpacked when a pod needs them: ${problem}`);
+  } catch (error) {
+    if (!until.aborted) throw error;
+  }
 }
 
 interface LoadSteps {
@@ -192,10 +215,18 @@ async function bringImages(
   run: Run,
   prepared: PreparedRun,
   name: string,
-  { signal, used, ...steps }: LoadSteps & { used: AbortSignal },
+  {
+    signal,
+    used,
+    onContainers,
+    ...steps
+  }: LoadSteps & { used: AbortSignal; onContainers: (containers: NodeContainer[]) => void },
 ): Promise<Result<NodeImages>> {
-  const { controlPlane } = prepared;
-  const nodes = findNodes({ name, nodes: run.inputs.nodes, controlPlane }, { ...run.voice, signal });
+  const nodes = waitForContainerd(name, run.inputs.nodes, { ...run.voice, signal }).then((found) => {
+    if (!found.ok) return found;
+    onContainers(found.value);
+    return succeed(chooseNodes(found.value, prepared.controlPlane));
+  });
   const brought = await runTogether(
     signal,
     (within) => loadInOrder(run, prepared.images, nodes, { signal: within, ...steps }),
